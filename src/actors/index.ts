@@ -1,0 +1,215 @@
+/**
+ * What the APIs see of the actors: commands in, committed views out. No XState
+ * type leaks out, and no answer leaves before its turn is durable.
+ */
+import type { Readable } from 'node:stream';
+import type { ActorKind, Address } from '../model/address.ts';
+import type { Amounts, ContainerSpec, Observation } from '../model/container.ts';
+import type { ContainerCommand, Refusal } from '../model/events.ts';
+import type { Failure } from '../model/failure.ts';
+import type { HostView, Fingerprint } from '../model/host.ts';
+import type { JournalRecord, Operation, StreamRecord } from '../model/journal.ts';
+
+/** On whose behalf; becomes the journal's cause. */
+export interface Caller {
+  readonly userId: string;
+  readonly projectId: string;
+  /** `req-<uuid>`; also answered to the client. */
+  readonly requestId: string;
+}
+
+/** A container as last committed. */
+export interface ContainerView {
+  readonly address: Address;
+  readonly id: string;
+  readonly tenant: string;
+  readonly spec: ContainerSpec;
+  readonly generation: number;
+  readonly revision: number;
+  readonly status: string;
+  readonly taskState: string | null;
+  readonly reason: string | null;
+  readonly statePaths: readonly string[];
+  readonly hostId: string | null;
+  readonly hostname: string | null;
+  /** Null until an engine has reported it. */
+  readonly observation: Observation | null;
+  readonly restarts: number;
+  readonly failure: Failure | null;
+  readonly refusals: readonly Refusal[];
+  /** Epoch ms. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly since: number;
+}
+
+export interface HostDetail extends HostView {
+  readonly address: Address;
+  readonly status: string;
+  readonly statePaths: readonly string[];
+  readonly reason: string | null;
+  readonly since: number;
+  readonly fingerprint: Fingerprint | null;
+}
+
+export interface TenantView {
+  readonly address: Address;
+  readonly id: string;
+  readonly limits: Amounts;
+  readonly used: Amounts;
+  /** Reservations not yet confirmed. */
+  readonly reserved: number;
+}
+
+export interface CreateRequest {
+  readonly caller: Caller;
+  readonly spec: ContainerSpec;
+  readonly run: boolean;
+  /** Same key and same body = same container; same key, other body = IDEMPOTENCY_CONFLICT. */
+  readonly idempotencyKey: string | null;
+}
+
+export interface CommandAnswer {
+  readonly answer: 'accepted' | 'queued' | 'refused';
+  /** Of the refusal, in words. */
+  readonly reason: string | null;
+  readonly revision: number;
+}
+
+export interface ContainerQuery {
+  /** Null = all tenants (the caller has been authorised for it). */
+  readonly tenant: string | null;
+  readonly status?: string;
+  readonly name?: string;
+}
+
+/** Where an actor is and what would move it. */
+export interface Lifecycle {
+  readonly address: Address;
+  readonly kind: ActorKind;
+  readonly chartVersion: number;
+  readonly revision: number;
+  readonly statePaths: readonly string[];
+  readonly status: string;
+  readonly taskState: string | null;
+  readonly reason: string | null;
+  /** Epoch ms. */
+  readonly since: number;
+  readonly waitingFor: readonly WaitingFor[];
+  readonly lastError: Failure | null;
+  readonly allowedEvents: readonly AllowedEvent[];
+  /** Set when the supervisor gave up: why, and the event that broke it. */
+  readonly quarantined: { readonly reason: string; readonly event: string | null } | null;
+}
+
+export interface WaitingFor extends Operation {
+  readonly invokeId: string;
+  /** Epoch ms, for deadlines; null for effects. */
+  readonly deadlineAt: number | null;
+  /** In words, e.g. "the container engine on host h1 to create it". */
+  readonly description: string;
+}
+
+export interface AllowedEvent {
+  readonly type: string;
+  /** What the chart answers now. */
+  readonly answer: 'accepted' | 'queued' | 'refused';
+  readonly reason: string | null;
+  /** State paths it would lead to. */
+  readonly to: readonly string[];
+  /** Roles that may send it: `owner`, `admin`. */
+  readonly roles: readonly string[];
+}
+
+export interface WatchFilter {
+  /** Null = all shards (admins only). */
+  readonly tenant: string | null;
+  readonly kinds: readonly ActorKind[] | null;
+  readonly id: string | null;
+}
+
+/** A change as told to watchers; `position` is opaque and resumes after it. */
+export interface WatchChange extends StreamRecord {
+  readonly position: string;
+}
+
+export interface WatchHandlers {
+  /** The current state of all that matches, before any change. Not told on a resume that has everything. */
+  snapshot(views: readonly WatchSnapshotItem[], position: string): void;
+  /** Return false to be dropped (a slow reader). */
+  change(change: WatchChange): boolean;
+}
+
+export interface WatchSnapshotItem {
+  readonly address: Address;
+  readonly revision: number;
+  readonly status: string;
+  readonly taskState: string | null;
+  readonly reason: string | null;
+  readonly statePaths: readonly string[];
+  readonly since: number;
+}
+
+export interface AuditEntry {
+  /** `container-without-actor`, `actor-without-container`, `quota-differs`, `claims-differ`, `undelivered-message`, `quarantined`. */
+  readonly problem: string;
+  readonly address: string | null;
+  readonly hostId: string | null;
+  readonly detail: string;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+}
+
+export interface ControlPlane {
+  /**
+   * Answers once the tenant's reservation and the container's first snapshot are both durable.
+   * @throws TroupeError QUOTA_EXCEEDED, IDEMPOTENCY_CONFLICT, REQUESTED_HOST_NOT_FOUND, STORE_UNAVAILABLE, COMMIT_UNKNOWN
+   */
+  createContainer(request: CreateRequest): Promise<ContainerView>;
+  /**
+   * By UUID (any spelling of it) or name, within `tenant` (null = all).
+   * @throws TroupeError CONTAINER_NOT_FOUND, NAME_AMBIGUOUS
+   */
+  container(tenant: string | null, idOrName: string): ContainerView;
+  containers(query: ContainerQuery): readonly ContainerView[];
+  /** Resolves when the turn is durable. @throws TroupeError CONTAINER_NOT_FOUND, QUARANTINED, STORE_UNAVAILABLE, COMMIT_UNKNOWN */
+  command(address: Address, command: ContainerCommand, caller: Caller): Promise<CommandAnswer>;
+  commandHost(hostId: string, command: { readonly type: 'host.cordon' | 'host.uncordon' }, caller: Caller): Promise<CommandAnswer>;
+  setLimits(tenant: string, limits: Amounts, caller: Caller): Promise<CommandAnswer>;
+  hosts(): readonly HostDetail[];
+  tenant(id: string): TenantView;
+  /** @throws TroupeError NOT_FOUND */
+  lifecycle(address: Address): Lifecycle;
+  history(address: Address, range: { readonly after: number; readonly limit: number }): Promise<readonly JournalRecord[]>;
+  /** Machine-readable definition of a chart, by version (null = the current). @throws TroupeError NOT_FOUND */
+  chart(kind: ActorKind, version: number | null): Promise<{ readonly kind: ActorKind; readonly version: number; readonly definition: unknown }>;
+  /**
+   * Snapshot then changes, in commit order per shard; `from` resumes after a position, or gets a new snapshot when that is too old.
+   * @throws TroupeError INVALID_PARAMETER for a position that is not ours
+   */
+  watch(filter: WatchFilter, from: string | null, handlers: WatchHandlers): Promise<{ close(): void }>;
+  /** @throws TroupeError CONTAINER_NOT_FOUND, HOST_UNREACHABLE, INVALID_STATE when it never had a host */
+  logs(
+    address: Address,
+    options: { stdout: boolean; stderr: boolean; timestamps: boolean; tail: number | 'all'; sinceSeconds: number; follow: boolean },
+    signal: AbortSignal,
+  ): Promise<Readable>;
+  /** A new one-time token with which one host may join. Shown once. */
+  createJoinToken(): Promise<string>;
+  audit(): Promise<readonly AuditEntry[]>;
+  readiness(): Readiness;
+  /** Actors that the supervisor gave up on. */
+  quarantined(): readonly { readonly address: string; readonly reason: string; readonly event: string | null }[];
+  /** Gauges for /metrics. */
+  stats(): {
+    readonly actors: Readonly<Record<string, number>>;
+    readonly mailboxDepth: number;
+    readonly commits: number;
+    readonly turns: number;
+    readonly effectsInFlight: number;
+    readonly watchers: number;
+  };
+}

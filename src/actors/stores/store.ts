@@ -1,0 +1,203 @@
+/**
+ * Where actors are durable: one contract, two implementations (Redis and an
+ * embedded one), one suite (`test/conformance/store.ts`). The interface speaks
+ * of turns and actors and exposes no connection or transaction.
+ *
+ * S1. A write is an idempotent compare-and-set: it commits when the stored
+ *     revision is `revision - 1` (0 = absent); the same revision with the same
+ *     turn id already there is success.
+ * S2. `commit` never rejects. Every write gets one of three outcomes; one
+ *     refused actor never fails its neighbours. A later write of the same
+ *     actor in the same batch follows its earlier one.
+ * S3. All parts of one write are atomic: record, journal, stream, outbox,
+ *     inbox, document, index.
+ * S4. A write whose epoch is lower than the shard's is refused `stale`; `open`
+ *     takes a higher epoch and fences every known shard before it returns.
+ * S5. Committed means on disk as the store is configured (LMDB: flushed;
+ *     Redis: answered, under its own `appendfsync`).
+ */
+import type { Address, Shard } from '../../model/address.ts';
+import type { JournalRecord, Operation, StreamRecord } from '../../model/journal.ts';
+
+/** A message from one actor to another, part of the sender's commit until the receiver has committed it. */
+export interface OutboxMessage {
+  readonly to: Address;
+  /** Per sender incarnation and receiver, from 1, without holes. */
+  readonly sequence: number;
+  /** Changes when a store was rewound, so that a reused sequence is never taken for a repeat. */
+  readonly incarnation: string;
+  readonly event: { readonly type: string; readonly [field: string]: unknown };
+  readonly requestId: string | null;
+}
+
+/** The highest sequence a receiver has committed of one sender. */
+export interface InboxMark {
+  readonly from: Address;
+  readonly incarnation: string;
+  readonly sequence: number;
+  /** The sender is gone after this: the mark may be forgotten after `tombstoneMs`. */
+  readonly last: boolean;
+}
+
+/** What is stored of an actor at one revision. Plain JSON: no undefined, Date or Map. */
+export interface ActorRecord {
+  readonly address: Address;
+  readonly revision: number;
+  readonly turnId: string;
+  readonly epoch: number;
+  readonly chartVersion: number;
+  readonly value: unknown;
+  readonly context: unknown;
+  /** Active operations by invoke id: effects and deadlines alike. */
+  readonly operations: Readonly<Record<string, Operation>>;
+  /** Starts per invoke id since the actor last settled. */
+  readonly attempts: Readonly<Record<string, number>>;
+  readonly incarnation: string;
+  /** Next sequence per receiver. */
+  readonly sequences: Readonly<Record<string, number>>;
+  readonly createdAt: number;
+  /** When the active states last changed. */
+  readonly since: number;
+  readonly updatedAt: number;
+  /** Set on a tombstone: the actor has ended. */
+  readonly endedAt: number | null;
+  /** Generation of the document that belongs to it; 0 = none. */
+  readonly generation: number;
+}
+
+export interface TurnWrite {
+  readonly record: ActorRecord;
+  readonly journal: JournalRecord;
+  /** Null for turns that no watcher sees. */
+  readonly stream: StreamRecord | null;
+  readonly outbox: readonly OutboxMessage[];
+  readonly inbox: InboxMark | null;
+  /** The spec of a new generation, already sealed; immutable once written. */
+  readonly document: { readonly generation: number; readonly body: string } | null;
+  /** Names of sets in the actor's shard that it enters or leaves, e.g. `host:<id>`. */
+  readonly index: { readonly add: readonly string[]; readonly remove: readonly string[] };
+}
+
+export type Outcome =
+  /** `position`: commit sequence in the shard's stream; null when the write had no stream record. */
+  | { readonly kind: 'committed'; readonly position: number | null }
+  /**
+   * Nothing was written. `stale`: a higher epoch owns the shard. `behind`: the
+   * store holds an older revision than expected (it lost its tail).
+   * `conflict`: it holds another turn. `full`: the store takes no writes now.
+   */
+  | { readonly kind: 'refused'; readonly cause: 'stale' | 'behind' | 'conflict' | 'full'; readonly storedEpoch: number; readonly storedRevision: number; readonly reason: string }
+  /** Written or not: nobody knows. Commit the same again to find out (S1). */
+  | { readonly kind: 'unknown'; readonly reason: string };
+
+/** An outbox message that its receiver has committed. Losing one costs a redelivery, nothing else. */
+export interface Acknowledgement {
+  readonly from: Address;
+  readonly to: Address;
+  readonly sequence: number;
+}
+
+export interface StoredActor {
+  readonly record: ActorRecord;
+  /** Unacknowledged messages, in order. */
+  readonly outbox: readonly OutboxMessage[];
+  readonly inbox: readonly InboxMark[];
+}
+
+/** What `scan` yields for a record that can't be parsed: the actor is quarantined, never dropped. */
+export interface UnreadableActor {
+  readonly address: string;
+  readonly error: string;
+}
+
+export interface OwnerInfo {
+  readonly hostname: string;
+  readonly pid: number;
+  readonly startedAt: number;
+}
+
+export interface World {
+  /** Made once per store, random; agents pin it. */
+  readonly worldId: string;
+  /** This owner's; greater than any before. */
+  readonly epoch: number;
+}
+
+export interface StreamEntry {
+  readonly position: number;
+  readonly record: StreamRecord;
+}
+
+export type StreamPage =
+  | { readonly kind: 'page'; readonly entries: readonly StreamEntry[] }
+  /** The stream was trimmed beyond `after`: take a new snapshot. */
+  | { readonly kind: 'expired'; readonly oldest: number };
+
+export interface DurabilityReport {
+  readonly store: string;
+  /** True when a committed turn survives a power cut. */
+  readonly durable: boolean;
+  /** One sentence: what may be lost, and how to change it. */
+  readonly explanation: string;
+}
+
+export interface Store {
+  /**
+   * Takes ownership: makes the world if there is none, takes an epoch greater than the stored one and than `minimumEpoch`, fences all shards.
+   * @throws TroupeError STORE_UNAVAILABLE; INVALID_CONFIG naming the process that holds an embedded store
+   */
+  open(owner: OwnerInfo, minimumEpoch: number): Promise<World>;
+  /** Raises our epoch above `epoch` (an agent has seen a later one) and fences again. */
+  raiseEpoch(epoch: number): Promise<World>;
+  commit(writes: readonly TurnWrite[], acknowledged: readonly Acknowledgement[]): Promise<readonly Outcome[]>;
+  /**
+   * Writes `record` over an older stored revision: for an owner whose store lost its tail. Refused as in S4.
+   */
+  writeForward(write: TurnWrite): Promise<Outcome>;
+  read(address: Address): Promise<StoredActor | UnreadableActor | null>;
+  /** Every actor, tombstones included, in no order. */
+  scan(): AsyncIterable<StoredActor | UnreadableActor>;
+  document(address: Address, generation: number): Promise<string | null>;
+  /** Newest last. `before`/`after` are revisions, exclusive. */
+  journal(address: Address, range: { readonly after: number; readonly limit: number }): Promise<readonly JournalRecord[]>;
+  stream(shard: Shard, after: number, limit: number): Promise<StreamPage>;
+  /** The shard's current position; 0 = nothing yet. */
+  position(shard: Shard): Promise<number>;
+  /** Members of a set that `index` maintains. */
+  members(shard: Shard, index: string): Promise<readonly Address[]>;
+  shards(): Promise<readonly Shard[]>;
+  /** Site facts outside any actor (join tokens, host credentials, admin): small documents by key, last write wins, fenced by epoch. */
+  putSetting(key: string, value: string | null): Promise<void>;
+  settings(prefix: string): Promise<Readonly<Record<string, string>>>;
+  /** Drops expired tombstones and trims journals and streams by age. */
+  trim(now: number): Promise<{ readonly actors: number; readonly records: number }>;
+  durability(): Promise<DurabilityReport>;
+  /** Copies the world as it is, epoch included, into an empty store. @throws TroupeError INVALID_CONFIG when `target` is not empty */
+  exportTo(target: StoreImport, progress: (actors: number) => void): Promise<{ readonly actors: number; readonly records: number }>;
+  close(): Promise<void>;
+}
+
+/** The receiving end of a copy. */
+export interface StoreImport {
+  begin(world: World): Promise<void>;
+  actor(actor: StoredActor, documents: Readonly<Record<number, string>>, journal: readonly JournalRecord[], indexes: readonly string[]): Promise<void>;
+  stream(shard: Shard, entries: readonly StreamEntry[], position: number): Promise<void>;
+  setting(key: string, value: string): Promise<void>;
+  finish(): Promise<void>;
+}
+
+/** Limits shared by both stores. */
+export interface Retention {
+  /** Journal records kept per living actor. Default 200. */
+  readonly journalRecords: number;
+  /** Age after which tombstones, and streams' and journals' records, go. Default 30 days. */
+  readonly keepMs: number;
+  /** Stream records kept per shard. Default 100,000. */
+  readonly streamRecords: number;
+}
+
+export const defaultRetention: Retention = {
+  journalRecords: 200,
+  keepMs: 30 * 24 * 3600 * 1000,
+  streamRecords: 100_000,
+};

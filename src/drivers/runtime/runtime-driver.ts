@@ -1,0 +1,104 @@
+/**
+ * Runs containers on this host.
+ *
+ * Every method is an *ensure*: it may be called again with the same arguments
+ * after a crash of the agent and must then give the same result (create finds
+ * what it made by its labels and adopts it). Methods reject with
+ * `TroupeError` only; `retryable` tells the chart whether trying again can
+ * help. Aborting `signal` abandons the wait, never the container. No driver
+ * keeps state of its own: the engine and its labels are the state.
+ */
+import type { Readable } from 'node:stream';
+import type { ContainerSpec, Observation } from '../../model/container.ts';
+import type { Fingerprint } from '../../model/host.ts';
+
+/** Who asks, for which incarnation; becomes the engine's labels `troupe.*`. */
+export interface OperationIdentity {
+  readonly opId: string;
+  readonly worldId: string;
+  readonly containerId: string;
+  readonly tenant: string;
+  readonly generation: number;
+  readonly epoch: number;
+}
+
+export interface StartOptions {
+  /** Number of the run about to start, from 1. */
+  readonly run: number;
+}
+
+export interface StopOptions {
+  /** Between the stop signal and SIGKILL. */
+  readonly graceMs: number;
+}
+
+export interface CreateOptions {
+  readonly spec: ContainerSpec;
+  /** The sandbox whose network namespace it joins; null = the engine's own on its bridge. */
+  readonly sandboxId: string | null;
+  readonly run: number;
+}
+
+export interface LogOptions {
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly timestamps: boolean;
+  /** Last lines, or all. */
+  readonly tail: number | 'all';
+  /** Epoch seconds; 0 = from the beginning. */
+  readonly sinceSeconds: number;
+  readonly follow: boolean;
+}
+
+/** A change at the engine, or a hole in what we know of it. */
+export type EngineEvent =
+  /** Something happened to this container: observe it. `signal` is set for action `kill`. */
+  | {
+      readonly kind: 'container';
+      readonly containerId: string;
+      readonly engineId: string;
+      readonly action: 'create' | 'start' | 'kill' | 'die' | 'oom' | 'stop' | 'destroy' | 'health' | 'pause' | 'unpause' | 'rename' | 'update';
+      readonly signal: number | null;
+    }
+  /** The stream was interrupted (or has just begun): list everything, then go on. */
+  | { readonly kind: 'gap' }
+  /** The engine does not answer; told once per outage, ended by a `gap`. */
+  | { readonly kind: 'down'; readonly reason: string };
+
+export interface ListedContainer {
+  readonly observation: Observation;
+  /** The opId label of the operation that created it. */
+  readonly opId: string;
+  readonly worldId: string;
+  readonly epoch: number;
+}
+
+export interface RuntimeDriver {
+  readonly name: string;
+  /** @throws EngineUnavailable */
+  fingerprint(signal: AbortSignal): Promise<Fingerprint>;
+  /** References (`repo:tag`) of the images on this host. */
+  images(signal: AbortSignal): Promise<readonly string[]>;
+  /** Follows `policy`; `never` with an absent image fails. @throws ImageNotFound, RegistryUnavailable (retryable), EngineUnavailable */
+  pullImage(identity: OperationIdentity, image: string, policy: ContainerSpec['imagePullPolicy'], signal: AbortSignal): Promise<{ imageId: string }>;
+  /** A network namespace of its own for `containerId`, kept across runs. */
+  ensureSandbox(identity: OperationIdentity, hostname: string | null, signal: AbortSignal): Promise<{ sandboxId: string }>;
+  removeSandbox(identity: OperationIdentity, signal: AbortSignal): Promise<void>;
+  /** Creates without starting. A container of an older generation under this id is removed first. @throws ImageNotFound, InvalidSpec, NameInUse */
+  createContainer(identity: OperationIdentity, options: CreateOptions, signal: AbortSignal): Promise<Observation>;
+  /** Starting a running container succeeds. @throws ContainerGone, StartFailed */
+  startContainer(identity: OperationIdentity, options: StartOptions, signal: AbortSignal): Promise<Observation>;
+  /** Stop signal, wait `graceMs`, then SIGKILL. Stopping what is stopped succeeds; null when there is none. */
+  stopContainer(identity: OperationIdentity, options: StopOptions, signal: AbortSignal): Promise<Observation | null>;
+  /** Removes everything `createContainer` made, running or not, of this generation and older. Removing what is gone succeeds. */
+  removeContainer(identity: OperationIdentity, signal: AbortSignal): Promise<void>;
+  observe(containerId: string, signal: AbortSignal): Promise<Observation | null>;
+  /** Everything on this host that carries our labels: the truth used for reconciliation. */
+  list(signal: AbortSignal): Promise<readonly ListedContainer[]>;
+  /** The engine's event stream, for ever, reconnecting by itself with a `gap` after each hole; ends when `signal` aborts. */
+  events(signal: AbortSignal): AsyncIterable<EngineEvent>;
+  /** @throws ContainerGone. The bytes are plain text, demultiplexed, stdout and stderr in order. */
+  logs(containerId: string, options: LogOptions, signal: AbortSignal): Promise<Readable>;
+  /** Closes what the driver holds open. */
+  close(): Promise<void>;
+}

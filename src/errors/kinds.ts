@@ -1,0 +1,27 @@
+/** What kind of failure it is decides the HTTP status, the CLI's exit code and the log level. One table. */
+export type ErrorKind =
+  | 'invalid'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'quota'
+  | 'not-found'
+  | 'not-acceptable'
+  | 'conflict'
+  | 'timeout'
+  | 'unavailable'
+  | 'internal';
+
+export const errorKinds: Readonly<
+  Record<ErrorKind, { readonly http: number; readonly exitCode: number; readonly level: 'info' | 'warn' | 'error' }>
+> = {
+  invalid: { http: 400, exitCode: 2, level: 'info' },
+  unauthenticated: { http: 401, exitCode: 4, level: 'info' },
+  forbidden: { http: 403, exitCode: 4, level: 'info' },
+  quota: { http: 403, exitCode: 6, level: 'info' },
+  'not-found': { http: 404, exitCode: 3, level: 'info' },
+  'not-acceptable': { http: 406, exitCode: 2, level: 'info' },
+  conflict: { http: 409, exitCode: 5, level: 'info' },
+  timeout: { http: 504, exitCode: 124, level: 'warn' },
+  unavailable: { http: 503, exitCode: 7, level: 'warn' },
+  internal: { http: 500, exitCode: 1, level: 'error' },
+};

@@ -1,0 +1,210 @@
+/**
+ * The wire between a host agent and the control plane, version 1.
+ *
+ * One WebSocket for control, dialled by the agent to `/link`, JSON-RPC 2.0 text
+ * frames; one data WebSocket per log stream to `/link/data`, raw bytes.
+ *
+ *  1. A new agent calls `enrol` with a one-time join token and gets its host id
+ *     and credential; it pins the world id.
+ *  2. It calls `hello`. The answer is a welcome, or an error whose
+ *     `data.fatal` says whether dialling again can help.
+ *  3. It sends its inventory in `inventory` calls; the last has `complete`.
+ *  4. The control plane sends `operate` calls. Each is answered at once with
+ *     `{accepted}`; the result comes as an upward record.
+ *  5. What the agent has to say (results, facts) are upward records in one
+ *     sequence per agent boot: `up {sequence, record}`; the control plane
+ *     answers `ack {sequence}` (cumulative) once the turn that took it is
+ *     durable. Unacknowledged records are kept on disk and sent again after
+ *     `hello`, which names the last acknowledged one.
+ *  6. `heartbeat` notifications go both ways each `heartbeatMs`; three missed
+ *     end the connection. The lease that lets only the chart restart
+ *     containers is renewed by each one the agent receives.
+ *
+ * L1. Records about one container keep their order.
+ * L2. An agent obeys no command of an older epoch than it has seen, and none
+ *     of another world.
+ * L3. A repeat (equal opId) is answered with the recorded result; an older
+ *     revision in the same lane slot is refused STALE_COMMAND.
+ */
+import type { ContainerSpec, Observation } from '../model/container.ts';
+import type { Failure } from '../model/failure.ts';
+import type { Fingerprint } from '../model/host.ts';
+
+export const protocolVersion = 1;
+
+/** Bytes of one control frame; a larger one closes the connection (1009). */
+export const maxFrameBytes = 4 * 1024 * 1024;
+
+/** Lane slots: operations of one container in different slots may run side by side. */
+export type Slot = 'network' | 'image' | 'volumes' | 'runtime';
+
+/** What an operation does; `kind` is also the effect's name in the chart. */
+export type OperationArguments =
+  | { readonly kind: 'pullImage'; readonly image: string; readonly policy: ContainerSpec['imagePullPolicy'] }
+  | { readonly kind: 'ensureSandbox'; readonly hostname: string | null }
+  | { readonly kind: 'removeSandbox' }
+  | { readonly kind: 'createContainer'; readonly spec: ContainerSpec; readonly sandboxId: string | null; readonly run: number }
+  | { readonly kind: 'startContainer'; readonly run: number }
+  | { readonly kind: 'stopContainer'; readonly graceMs: number }
+  | { readonly kind: 'removeContainer' };
+
+export type HostEffectName = OperationArguments['kind'];
+
+export const slotOf: Readonly<Record<HostEffectName, Slot>> = {
+  pullImage: 'image',
+  ensureSandbox: 'network',
+  removeSandbox: 'network',
+  createContainer: 'runtime',
+  startContainer: 'runtime',
+  stopContainer: 'runtime',
+  removeContainer: 'runtime',
+};
+
+export interface OperateParams {
+  readonly opId: string;
+  readonly containerId: string;
+  readonly tenant: string;
+  readonly generation: number;
+  readonly epoch: number;
+  /** Of the turn that started the operation; orders operations within a slot. */
+  readonly revision: number;
+  /** Milliseconds from receipt after which the agent reports ENGINE_HUNG by itself. */
+  readonly deadlineMs: number;
+  readonly args: OperationArguments;
+  /** What the agent may do alone while the lease is gone: the desired state after this operation. */
+  readonly desired: DesiredState;
+}
+
+/** What an agent needs to restart a container by the pure policy while the control plane is away. */
+export interface DesiredState {
+  readonly running: boolean;
+  readonly run: number;
+  readonly restarts: number;
+  readonly restartPolicy: { readonly name: string; readonly maximumRetryCount: number };
+}
+
+export type OperationOutcome = { readonly ok: true; readonly output: unknown } | { readonly ok: false; readonly failure: Failure };
+
+/** What an agent tells; `at` is its wall clock, for people. */
+export type UpRecord =
+  | { readonly kind: 'result'; readonly opId: string; readonly containerId: string; readonly tenant: string; readonly outcome: OperationOutcome; readonly at: number }
+  | { readonly kind: 'fact'; readonly fact: AgentFact; readonly at: number };
+
+export type AgentFact =
+  | { readonly type: 'runtime.started'; readonly observation: Observation; readonly opId: string | null; readonly byAgent: boolean }
+  | { readonly type: 'runtime.exited'; readonly observation: Observation; readonly opId: string | null; readonly stoppedOutside: boolean }
+  | { readonly type: 'runtime.health'; readonly observation: Observation; readonly opId: string | null }
+  | { readonly type: 'runtime.gone'; readonly containerId: string; readonly tenant: string; readonly generation: number; readonly opId: string | null }
+  | { readonly type: 'host.fingerprinted'; readonly fingerprint: Fingerprint };
+
+export interface InventoryItem {
+  readonly observation: Observation;
+  readonly worldId: string;
+  /** The last operation the agent took for this container; null after it lost its own journal. */
+  readonly lastOpId: string | null;
+  readonly lastRevision: number;
+  readonly epoch: number;
+}
+
+// ── agent → control plane ──────────────────────────────────────────────────
+
+export interface EnrolParams {
+  readonly protocol: number;
+  readonly joinToken: string;
+  readonly hostname: string;
+}
+export interface EnrolResult {
+  readonly hostId: string;
+  /** Secret; kept 0600 by the agent, only its hash by the control plane. */
+  readonly credential: string;
+  readonly worldId: string;
+}
+
+export interface HelloParams {
+  readonly protocol: number;
+  readonly agentVersion: string;
+  readonly hostId: string;
+  readonly credential: string;
+  /** Null before the first welcome. */
+  readonly worldId: string | null;
+  /** The highest epoch it has obeyed. */
+  readonly epoch: number;
+  /** Random per start of the agent process. */
+  readonly bootId: string;
+  /** Upward records with a greater sequence are still to come. */
+  readonly acknowledged: number;
+  readonly fingerprint: Fingerprint;
+}
+export interface HelloResult {
+  readonly worldId: string;
+  readonly epoch: number;
+  readonly session: string;
+  readonly heartbeatMs: number;
+  /** While a heartbeat is younger than this, only the chart restarts containers. Shorter than the control plane's `lost`. */
+  readonly leaseMs: number;
+}
+
+export interface InventoryParams {
+  readonly items: readonly InventoryItem[];
+  readonly images: readonly string[];
+  readonly complete: boolean;
+}
+/** Containers that must not exist: an older generation, or of an actor that has ended. Removed before anything else. */
+export interface InventoryResult {
+  readonly remove: readonly { readonly containerId: string; readonly tenant: string; readonly generation: number }[];
+}
+
+export interface UpParams {
+  readonly sequence: number;
+  readonly record: UpRecord;
+}
+export interface ImagesParams {
+  readonly images: readonly string[];
+}
+
+// ── control plane → agent ──────────────────────────────────────────────────
+
+export interface AckParams {
+  readonly sequence: number;
+}
+export interface OpenStreamParams {
+  /** One-use; the agent dials `/link/data` and sends it as the first frame. */
+  readonly ticket: string;
+  readonly containerId: string;
+  readonly stream: {
+    readonly kind: 'logs';
+    readonly stdout: boolean;
+    readonly stderr: boolean;
+    readonly timestamps: boolean;
+    readonly tail: number | 'all';
+    readonly sinceSeconds: number;
+    readonly follow: boolean;
+  };
+}
+
+/** Method → params and result. Notifications have result null. */
+export interface AgentMethods {
+  enrol: { params: EnrolParams; result: EnrolResult };
+  hello: { params: HelloParams; result: HelloResult };
+  inventory: { params: InventoryParams; result: InventoryResult };
+  /** Notification. */
+  up: { params: UpParams; result: null };
+  /** Notification: images on the host changed. */
+  images: { params: ImagesParams; result: null };
+  /** Notification. */
+  heartbeat: { params: Record<string, never>; result: null };
+}
+export interface ControlMethods {
+  operate: { params: OperateParams; result: { readonly accepted: boolean; readonly failure: Failure | null } };
+  openStream: { params: OpenStreamParams; result: { readonly accepted: boolean; readonly failure: Failure | null } };
+  /** Notification. */
+  ack: { params: AckParams; result: null };
+  /** Notification. */
+  heartbeat: { params: Record<string, never>; result: null };
+}
+
+/** Data of a JSON-RPC error of `enrol` and `hello`. */
+export interface LinkErrorData {
+  readonly fatal: boolean;
+  readonly code: string;
+}

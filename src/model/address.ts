@@ -1,0 +1,40 @@
+/**
+ * Who an actor is. An address is stable for the actor's whole life and names
+ * its shard: everything an actor writes lives in one Redis Cluster slot.
+ *
+ * Forms: `container/<tenant>/<uuid>`, `tenant/<tenant>`, `host/<uuid>`.
+ */
+
+export type ActorKind = 'container' | 'host' | 'tenant';
+
+export const actorKinds: readonly ActorKind[] = ['container', 'host', 'tenant'];
+
+export type Address = `container/${string}/${string}` | `tenant/${string}` | `host/${string}`;
+
+/** The unit of atomic writing: `t:<tenant>` or `hosts`; the Redis Cluster hash tag. */
+export type Shard = `t:${string}` | 'hosts';
+
+export interface ParsedAddress {
+  readonly kind: ActorKind;
+  readonly id: string;
+  /** The Keystone project; null for hosts, which belong to the site. */
+  readonly tenant: string | null;
+}
+
+export const containerAddress = (tenant: string, id: string): Address => `container/${tenant}/${id}`;
+export const tenantAddress = (tenant: string): Address => `tenant/${tenant}`;
+export const hostAddress = (id: string): Address => `host/${id}`;
+
+/** @throws RangeError when `address` has none of the three forms. */
+export function parseAddress(address: string): ParsedAddress {
+  const [kind, first, second] = address.split('/');
+  if (kind === 'container' && first && second) return { kind, id: second, tenant: first };
+  if (kind === 'tenant' && first) return { kind, id: first, tenant: first };
+  if (kind === 'host' && first) return { kind, id: first, tenant: null };
+  throw new RangeError(`Not an actor address: "${address}"`);
+}
+
+export function shardOf(address: Address): Shard {
+  const { tenant } = parseAddress(address);
+  return tenant === null ? 'hosts' : `t:${tenant}`;
+}

@@ -1,0 +1,88 @@
+/** What was asked (spec), what an engine reports (observation), and the amounts that are counted. */
+
+export type RestartPolicyName = 'no' | 'always' | 'on-failure' | 'unless-stopped';
+
+export interface RestartPolicy {
+  readonly name: RestartPolicyName;
+  /** Restarts allowed under `on-failure`; 0 = without limit. */
+  readonly maximumRetryCount: number;
+}
+
+export interface HealthCheck {
+  /** A shell command; exit 0 is healthy. */
+  readonly test: string;
+  readonly intervalSeconds: number;
+  readonly timeoutSeconds: number;
+  readonly retries: number;
+}
+
+/**
+ * What the user asked for. A document of its own, immutable per generation,
+ * never part of a snapshot; `environment` is sealed with the site key at rest.
+ */
+export interface ContainerSpec {
+  readonly name: string;
+  readonly userId: string;
+  readonly image: string;
+  readonly imageDriver: 'docker' | 'glance';
+  readonly imagePullPolicy: 'always' | 'ifnotpresent' | 'never';
+  readonly command: readonly string[] | null;
+  readonly entrypoint: readonly string[] | null;
+  readonly workdir: string | null;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly hints: Readonly<Record<string, string>>;
+  /** CPUs, a real limit as well as a weight; null = no limit. */
+  readonly cpu: number | null;
+  readonly memoryMib: number | null;
+  /** 0 = not asked. */
+  readonly diskGib: number;
+  readonly pidsLimit: number;
+  readonly interactive: boolean;
+  readonly tty: boolean;
+  readonly hostname: string | null;
+  readonly runtime: string | null;
+  readonly restartPolicy: RestartPolicy | null;
+  readonly autoRemove: boolean;
+  readonly autoHeal: boolean;
+  readonly healthcheck: HealthCheck | null;
+  readonly availabilityZone: string | null;
+  readonly requestedHost: string | null;
+}
+
+/** What a placement takes from a host and a create from a quota. Integers. */
+export interface Amounts {
+  readonly containers: number;
+  readonly cpuMillis: number;
+  readonly memoryMib: number;
+  readonly diskGib: number;
+}
+
+export type EngineState = 'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'dead' | 'removing';
+
+export type Health = 'none' | 'starting' | 'healthy' | 'unhealthy';
+
+/** One container as its engine sees it now, told in full each time; the greater observation wins. */
+export interface Observation {
+  readonly containerId: string;
+  readonly tenant: string;
+  readonly generation: number;
+  /** The engine's own id, e.g. Docker's 64 hex digits. */
+  readonly engineId: string;
+  readonly state: EngineState;
+  /** Epoch ms; identifies the run. Null if it never ran. */
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+  readonly exitCode: number | null;
+  readonly oomKilled: boolean;
+  /** The engine's error text of a start that failed. */
+  readonly error: string | null;
+  readonly health: Health;
+  readonly hostname: string | null;
+  /** Addresses on the engine's own network, until Troupe's networks carry them. */
+  readonly addresses: readonly string[];
+  /** Filled from the image where the spec had none. */
+  readonly command: readonly string[];
+  readonly entrypoint: readonly string[] | null;
+  readonly ports: readonly number[];
+}

@@ -1,0 +1,173 @@
+/**
+ * The events of the charts. Commands are imperative and come from an API,
+ * facts are past tense and come from an agent, messages come from other
+ * actors by the sender's outbox. Nothing else is accepted from outside.
+ */
+import type { Address } from './address.ts';
+import type { Amounts, ContainerSpec, Observation, RestartPolicy } from './container.ts';
+import type { Failure } from './failure.ts';
+import type { Fingerprint } from './host.ts';
+
+// ── container ──────────────────────────────────────────────────────────────
+
+/** A host worth asking, best first; from the scheduler. */
+export interface Candidate {
+  readonly hostId: string;
+  readonly hostname: string;
+  /** The image is known to be there, so no pull is needed (rule 14). */
+  readonly imagePresent: boolean;
+}
+
+/** Why a host, or all hosts behind one filter, could not take the container. In words. */
+export interface Refusal {
+  readonly filter: string;
+  readonly hosts: number;
+  readonly reason: string;
+}
+
+export type DeleteMode = 'ifStopped' | 'stop' | 'force';
+
+export type ContainerCommand =
+  | { readonly type: 'container.start' }
+  | { readonly type: 'container.stop'; readonly graceMs: number }
+  | { readonly type: 'container.delete'; readonly mode: DeleteMode; readonly graceMs: number };
+
+/**
+ * Facts carry the full observation. `opId` names our own operation that caused
+ * it (a die event of our stop is no crash), null when nobody asked.
+ */
+export type ContainerFact =
+  | { readonly type: 'runtime.started'; readonly hostId: string; readonly observation: Observation; readonly opId: string | null; readonly byAgent: boolean }
+  /** `stoppedOutside`: somebody stopped it at the engine (a stop signal that was not ours), so no automatic restart. */
+  | { readonly type: 'runtime.exited'; readonly hostId: string; readonly observation: Observation; readonly opId: string | null; readonly stoppedOutside: boolean }
+  | { readonly type: 'runtime.health'; readonly hostId: string; readonly observation: Observation; readonly opId: string | null }
+  /** The host has no such container (any more). */
+  | { readonly type: 'runtime.gone'; readonly hostId: string; readonly generation: number; readonly opId: string | null };
+
+export type ContainerMessage =
+  | { readonly type: 'claim.granted'; readonly hostId: string; readonly hostname: string; readonly generation: number }
+  | { readonly type: 'claim.refused'; readonly hostId: string; readonly generation: number; readonly reason: string }
+  /** The host's link has been gone for longer than its grace. */
+  | { readonly type: 'host.lost'; readonly hostId: string };
+
+export interface ContainerInput {
+  readonly id: string;
+  readonly tenant: string;
+  readonly generation: number;
+  /** Start it once it is created (`run=true`). */
+  readonly run: boolean;
+  readonly amounts: Amounts;
+  readonly restartPolicy: RestartPolicy;
+  readonly autoRemove: boolean;
+  /** `never`, `always` or `ifnotpresent`. */
+  readonly imagePullPolicy: ContainerSpec['imagePullPolicy'];
+  /** A network namespace of its own apart from the container (rule 15), or the engine's. */
+  readonly sandbox: 'own' | 'engine';
+  /** Ranked at admission, so that a start needs no scheduling turn; empty = the chart asks. */
+  readonly candidates: readonly Candidate[];
+  readonly deadlines: ContainerDeadlines;
+}
+
+/** Milliseconds. */
+export interface ContainerDeadlines {
+  readonly placingMs: number;
+  readonly claimMs: number;
+  readonly imageMs: number;
+  readonly sandboxMs: number;
+  readonly createMs: number;
+  readonly startMs: number;
+  /** Added to the stop's grace. */
+  readonly stopMs: number;
+  readonly removeMs: number;
+  readonly retryMs: number;
+}
+
+// ── tenant ─────────────────────────────────────────────────────────────────
+
+export type TenantCommand =
+  /** `at`: epoch ms, the reservation's birth. */
+  | { readonly type: 'tenant.reserve'; readonly containerId: string; readonly generation: number; readonly amounts: Amounts; readonly at: number }
+  | { readonly type: 'tenant.limit'; readonly limits: Amounts }
+  /** Totals recomputed from the index at start or by audit; corrects a difference. */
+  | { readonly type: 'tenant.recount'; readonly totals: Amounts };
+
+export type TenantMessage =
+  | { readonly type: 'tenant.confirm'; readonly containerId: string; readonly generation: number; readonly amounts: Amounts }
+  | { readonly type: 'tenant.release'; readonly containerId: string; readonly generation: number; readonly amounts: Amounts };
+
+export interface TenantInput {
+  readonly id: string;
+  /** -1 = without limit, per field. */
+  readonly limits: Amounts;
+  readonly reservationMs: number;
+}
+
+// ── host ───────────────────────────────────────────────────────────────────
+
+export type HostCommand =
+  | { readonly type: 'host.cordon' }
+  | { readonly type: 'host.uncordon' }
+  | { readonly type: 'host.recount'; readonly totals: Amounts; readonly tenants: Readonly<Record<string, number>> };
+
+export type HostFact =
+  /** An authenticated agent has said hello; `session` counts its connections. */
+  | { readonly type: 'link.connected'; readonly session: string; readonly fingerprint: Fingerprint }
+  /** Its inventory has been taken in; commands may flow. */
+  | { readonly type: 'link.synced'; readonly session: string }
+  | { readonly type: 'link.closed'; readonly session: string; readonly reason: string }
+  | { readonly type: 'host.fingerprinted'; readonly fingerprint: Fingerprint };
+
+export type HostMessage =
+  | { readonly type: 'host.claim'; readonly containerId: string; readonly tenant: string; readonly generation: number; readonly amounts: Amounts }
+  | { readonly type: 'host.release'; readonly containerId: string; readonly tenant: string; readonly generation: number; readonly amounts: Amounts };
+
+export interface HostInput {
+  readonly id: string;
+  readonly hostname: string;
+  readonly availabilityZone: string;
+  readonly suspectMs: number;
+  readonly lostMs: number;
+  readonly syncMs: number;
+}
+
+// ── all charts ─────────────────────────────────────────────────────────────
+
+/** A message that could not be delivered: its receiver is gone (tombstone) or was never known. */
+export interface Undeliverable {
+  readonly type: 'message.undeliverable';
+  readonly to: Address;
+  readonly gone: boolean;
+  readonly message: { readonly type: string; readonly [field: string]: unknown };
+}
+
+/** Sent first to every restored actor, since `always` is not re-evaluated by a restore. */
+export interface Restored {
+  readonly type: 'actor.restored';
+}
+
+/** What a chart may `emit`; captured by the runtime and acted on after the commit. */
+export type Emitted =
+  /** A turn's answer to its command; none emitted = accepted. */
+  | { readonly type: 'answer'; readonly answer: 'accepted' | 'queued' | 'refused'; readonly reason: string | null }
+  /** To another actor, by the outbox of this turn. */
+  | { readonly type: 'message'; readonly to: Address; readonly event: { readonly type: string; readonly [field: string]: unknown } };
+
+/** Results of effects, by the name of the invoked source. Errors arrive as {@link Failure}. */
+export interface EffectResults {
+  rankHosts: { readonly candidates: readonly Candidate[]; readonly refusals: readonly Refusal[] };
+  pullImage: { readonly imageId: string };
+  ensureSandbox: { readonly sandboxId: string };
+  removeSandbox: null;
+  createContainer: { readonly observation: Observation };
+  startContainer: { readonly observation: Observation };
+  /** Null when there was nothing to stop. */
+  stopContainer: { readonly observation: Observation | null };
+  removeContainer: null;
+  tellContainers: { readonly told: number };
+  /** `at`: epoch ms when it fired. */
+  deadline: { readonly at: number };
+}
+
+export type EffectName = keyof EffectResults;
+
+export type { Failure };
