@@ -177,15 +177,25 @@ export interface ControlPlane {
   containers(query: ContainerQuery): readonly ContainerView[];
   /** Resolves when the turn is durable. @throws TroupeError CONTAINER_NOT_FOUND, QUARANTINED, STORE_UNAVAILABLE, COMMIT_UNKNOWN */
   command(address: Address, command: ContainerCommand, caller: Caller): Promise<CommandAnswer>;
-  commandHost(hostId: string, command: { readonly type: 'host.cordon' | 'host.uncordon' }, caller: Caller): Promise<CommandAnswer>;
+  commandHost(
+    hostId: string,
+    command: { readonly type: 'host.cordon' | 'host.uncordon' },
+    caller: Caller,
+  ): Promise<CommandAnswer>;
   setLimits(tenant: string, limits: Amounts, caller: Caller): Promise<CommandAnswer>;
   hosts(): readonly HostDetail[];
   tenant(id: string): TenantView;
   /** @throws TroupeError NOT_FOUND */
   lifecycle(address: Address): Lifecycle;
-  history(address: Address, range: { readonly after: number; readonly limit: number }): Promise<readonly JournalRecord[]>;
+  history(
+    address: Address,
+    range: { readonly after: number; readonly limit: number },
+  ): Promise<readonly JournalRecord[]>;
   /** Machine-readable definition of a chart, by version (null = the current). @throws TroupeError NOT_FOUND */
-  chart(kind: ActorKind, version: number | null): Promise<{ readonly kind: ActorKind; readonly version: number; readonly definition: unknown }>;
+  chart(
+    kind: ActorKind,
+    version: number | null,
+  ): Promise<{ readonly kind: ActorKind; readonly version: number; readonly definition: unknown }>;
   /**
    * Snapshot then changes, in commit order per shard; `from` resumes after a position, or gets a new snapshot when that is too old.
    * @throws TroupeError INVALID_PARAMETER for a position that is not ours
@@ -194,7 +204,14 @@ export interface ControlPlane {
   /** @throws TroupeError CONTAINER_NOT_FOUND, HOST_UNREACHABLE, INVALID_STATE when it never had a host */
   logs(
     address: Address,
-    options: { stdout: boolean; stderr: boolean; timestamps: boolean; tail: number | 'all'; sinceSeconds: number; follow: boolean },
+    options: {
+      stdout: boolean;
+      stderr: boolean;
+      timestamps: boolean;
+      tail: number | 'all';
+      sinceSeconds: number;
+      follow: boolean;
+    },
     signal: AbortSignal,
   ): Promise<Readable>;
   /** A new one-time token with which one host may join. Shown once. */
@@ -202,7 +219,11 @@ export interface ControlPlane {
   audit(): Promise<readonly AuditEntry[]>;
   readiness(): Readiness;
   /** Actors that the supervisor gave up on. */
-  quarantined(): readonly { readonly address: string; readonly reason: string; readonly event: string | null }[];
+  quarantined(): readonly {
+    readonly address: string;
+    readonly reason: string;
+    readonly event: string | null;
+  }[];
   /** Gauges for /metrics. */
   stats(): {
     readonly actors: Readonly<Record<string, number>>;

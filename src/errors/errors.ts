@@ -69,7 +69,11 @@ export class TroupeError extends Error {
   /**
    * @param message one sentence, sentence case, no final stop, values in double quotes, naming what was tried and what to do
    */
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryable?: boolean; details?: Record<string, unknown> } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; retryable?: boolean; details?: Record<string, unknown> } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.retryable = options.retryable ?? errorTable[code].retryable;
@@ -87,9 +91,14 @@ export class TroupeError extends Error {
 
 /** Any thrown thing as plain data for snapshots and the wire. Unknown errors become INTERNAL with their message. */
 export function toFailure(error: unknown): Failure {
-  if (error instanceof TroupeError) return { code: error.code, message: error.message, retryable: error.retryable };
+  if (error instanceof TroupeError)
+    return { code: error.code, message: error.message, retryable: error.retryable };
   if (isFailure(error)) return error;
-  return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error), retryable: false };
+  return {
+    code: 'INTERNAL',
+    message: error instanceof Error ? error.message : String(error),
+    retryable: false,
+  };
 }
 
 /** The other way: a failure from the wire or a snapshot as an error to throw. */
@@ -99,5 +108,11 @@ export function fromFailure(failure: Failure): TroupeError {
 }
 
 function isFailure(value: unknown): value is Failure {
-  return typeof value === 'object' && value !== null && 'code' in value && 'message' in value && 'retryable' in value;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'code' in value &&
+    'message' in value &&
+    'retryable' in value
+  );
 }

@@ -12,7 +12,10 @@ export type ErrorKind =
   | 'internal';
 
 export const errorKinds: Readonly<
-  Record<ErrorKind, { readonly http: number; readonly exitCode: number; readonly level: 'info' | 'warn' | 'error' }>
+  Record<
+    ErrorKind,
+    { readonly http: number; readonly exitCode: number; readonly level: 'info' | 'warn' | 'error' }
+  >
 > = {
   invalid: { http: 400, exitCode: 2, level: 'info' },
   unauthenticated: { http: 401, exitCode: 4, level: 'info' },

@@ -6,7 +6,13 @@ import type { Readable } from 'node:stream';
 import type { Failure } from '../model/failure.ts';
 import type { Fingerprint } from '../model/host.ts';
 import type { Connection } from './transport.ts';
-import type { InventoryItem, InventoryResult, OpenStreamParams, OperateParams, UpRecord } from './protocol.ts';
+import type {
+  InventoryItem,
+  InventoryResult,
+  OpenStreamParams,
+  OperateParams,
+  UpRecord,
+} from './protocol.ts';
 
 export interface HostLinks {
   /** Takes over a connection that an agent has dialled. */
@@ -23,7 +29,12 @@ export interface HostLinks {
    * Bytes of a container's log over a data socket.
    * @throws TroupeError HOST_UNREACHABLE, CONTAINER_GONE, TIMED_OUT
    */
-  openStream(hostId: string, containerId: string, stream: OpenStreamParams['stream'], signal: AbortSignal): Promise<Readable>;
+  openStream(
+    hostId: string,
+    containerId: string,
+    stream: OpenStreamParams['stream'],
+    signal: AbortSignal,
+  ): Promise<Readable>;
   /** A data socket whose first frame was `ticket`. Returns false when nobody waits for it. */
   acceptStream(ticket: string, source: Readable): boolean;
   /** Session by host of the links that are synced now. */
@@ -34,14 +45,22 @@ export interface HostLinks {
 /** What the link asks of, and tells, the actors. */
 export interface HostLinkEvents {
   /** @throws TroupeError LINK_REFUSED */
-  enrol(joinToken: string, hostname: string): Promise<{ readonly hostId: string; readonly credential: string }>;
+  enrol(
+    joinToken: string,
+    hostname: string,
+  ): Promise<{ readonly hostId: string; readonly credential: string }>;
   /** @throws TroupeError LINK_REFUSED */
   authenticate(hostId: string, credential: string): Promise<void>;
   /** This owner's world and epoch; the epoch is raised above `agentEpoch` first. @throws TroupeError STORE_UNAVAILABLE */
   world(agentEpoch: number): Promise<{ readonly worldId: string; readonly epoch: number }>;
   connected(hostId: string, session: string, fingerprint: Fingerprint): Promise<void>;
   /** The whole inventory: reconciles every container of the host. Resolves once the facts drawn from it are durable. */
-  inventory(hostId: string, session: string, items: readonly InventoryItem[], images: readonly string[]): Promise<InventoryResult>;
+  inventory(
+    hostId: string,
+    session: string,
+    items: readonly InventoryItem[],
+    images: readonly string[],
+  ): Promise<InventoryResult>;
   synced(hostId: string, session: string): Promise<void>;
   /** Resolves once the turn that took the record is durable (or it was no longer wanted): then it is acknowledged. */
   record(hostId: string, sequence: number, record: UpRecord): Promise<void>;

@@ -43,7 +43,12 @@ export type OperationArguments =
   | { readonly kind: 'pullImage'; readonly image: string; readonly policy: ContainerSpec['imagePullPolicy'] }
   | { readonly kind: 'ensureSandbox'; readonly hostname: string | null }
   | { readonly kind: 'removeSandbox' }
-  | { readonly kind: 'createContainer'; readonly spec: ContainerSpec; readonly sandboxId: string | null; readonly run: number }
+  | {
+      readonly kind: 'createContainer';
+      readonly spec: ContainerSpec;
+      readonly sandboxId: string | null;
+      readonly run: number;
+    }
   | { readonly kind: 'startContainer'; readonly run: number }
   | { readonly kind: 'stopContainer'; readonly graceMs: number }
   | { readonly kind: 'removeContainer' };
@@ -83,18 +88,42 @@ export interface DesiredState {
   readonly restartPolicy: { readonly name: string; readonly maximumRetryCount: number };
 }
 
-export type OperationOutcome = { readonly ok: true; readonly output: unknown } | { readonly ok: false; readonly failure: Failure };
+export type OperationOutcome =
+  { readonly ok: true; readonly output: unknown } | { readonly ok: false; readonly failure: Failure };
 
 /** What an agent tells; `at` is its wall clock, for people. */
 export type UpRecord =
-  | { readonly kind: 'result'; readonly opId: string; readonly containerId: string; readonly tenant: string; readonly outcome: OperationOutcome; readonly at: number }
+  | {
+      readonly kind: 'result';
+      readonly opId: string;
+      readonly containerId: string;
+      readonly tenant: string;
+      readonly outcome: OperationOutcome;
+      readonly at: number;
+    }
   | { readonly kind: 'fact'; readonly fact: AgentFact; readonly at: number };
 
 export type AgentFact =
-  | { readonly type: 'runtime.started'; readonly observation: Observation; readonly opId: string | null; readonly byAgent: boolean }
-  | { readonly type: 'runtime.exited'; readonly observation: Observation; readonly opId: string | null; readonly stoppedOutside: boolean }
+  | {
+      readonly type: 'runtime.started';
+      readonly observation: Observation;
+      readonly opId: string | null;
+      readonly byAgent: boolean;
+    }
+  | {
+      readonly type: 'runtime.exited';
+      readonly observation: Observation;
+      readonly opId: string | null;
+      readonly stoppedOutside: boolean;
+    }
   | { readonly type: 'runtime.health'; readonly observation: Observation; readonly opId: string | null }
-  | { readonly type: 'runtime.gone'; readonly containerId: string; readonly tenant: string; readonly generation: number; readonly opId: string | null }
+  | {
+      readonly type: 'runtime.gone';
+      readonly containerId: string;
+      readonly tenant: string;
+      readonly generation: number;
+      readonly opId: string | null;
+    }
   | { readonly type: 'host.fingerprinted'; readonly fingerprint: Fingerprint };
 
 export interface InventoryItem {
@@ -151,7 +180,11 @@ export interface InventoryParams {
 }
 /** Containers that must not exist: an older generation, or of an actor that has ended. Removed before anything else. */
 export interface InventoryResult {
-  readonly remove: readonly { readonly containerId: string; readonly tenant: string; readonly generation: number }[];
+  readonly remove: readonly {
+    readonly containerId: string;
+    readonly tenant: string;
+    readonly generation: number;
+  }[];
 }
 
 export interface UpParams {
@@ -195,8 +228,14 @@ export interface AgentMethods {
   heartbeat: { params: Record<string, never>; result: null };
 }
 export interface ControlMethods {
-  operate: { params: OperateParams; result: { readonly accepted: boolean; readonly failure: Failure | null } };
-  openStream: { params: OpenStreamParams; result: { readonly accepted: boolean; readonly failure: Failure | null } };
+  operate: {
+    params: OperateParams;
+    result: { readonly accepted: boolean; readonly failure: Failure | null };
+  };
+  openStream: {
+    params: OpenStreamParams;
+    result: { readonly accepted: boolean; readonly failure: Failure | null };
+  };
   /** Notification. */
   ack: { params: AckParams; result: null };
   /** Notification. */

@@ -37,16 +37,48 @@ export type ContainerCommand =
  * it (a die event of our stop is no crash), null when nobody asked.
  */
 export type ContainerFact =
-  | { readonly type: 'runtime.started'; readonly hostId: string; readonly observation: Observation; readonly opId: string | null; readonly byAgent: boolean }
+  | {
+      readonly type: 'runtime.started';
+      readonly hostId: string;
+      readonly observation: Observation;
+      readonly opId: string | null;
+      readonly byAgent: boolean;
+    }
   /** `stoppedOutside`: somebody stopped it at the engine (a stop signal that was not ours), so no automatic restart. */
-  | { readonly type: 'runtime.exited'; readonly hostId: string; readonly observation: Observation; readonly opId: string | null; readonly stoppedOutside: boolean }
-  | { readonly type: 'runtime.health'; readonly hostId: string; readonly observation: Observation; readonly opId: string | null }
+  | {
+      readonly type: 'runtime.exited';
+      readonly hostId: string;
+      readonly observation: Observation;
+      readonly opId: string | null;
+      readonly stoppedOutside: boolean;
+    }
+  | {
+      readonly type: 'runtime.health';
+      readonly hostId: string;
+      readonly observation: Observation;
+      readonly opId: string | null;
+    }
   /** The host has no such container (any more). */
-  | { readonly type: 'runtime.gone'; readonly hostId: string; readonly generation: number; readonly opId: string | null };
+  | {
+      readonly type: 'runtime.gone';
+      readonly hostId: string;
+      readonly generation: number;
+      readonly opId: string | null;
+    };
 
 export type ContainerMessage =
-  | { readonly type: 'claim.granted'; readonly hostId: string; readonly hostname: string; readonly generation: number }
-  | { readonly type: 'claim.refused'; readonly hostId: string; readonly generation: number; readonly reason: string }
+  | {
+      readonly type: 'claim.granted';
+      readonly hostId: string;
+      readonly hostname: string;
+      readonly generation: number;
+    }
+  | {
+      readonly type: 'claim.refused';
+      readonly hostId: string;
+      readonly generation: number;
+      readonly reason: string;
+    }
   /** The host's link has been gone for longer than its grace. */
   | { readonly type: 'host.lost'; readonly hostId: string };
 
@@ -86,14 +118,30 @@ export interface ContainerDeadlines {
 
 export type TenantCommand =
   /** `at`: epoch ms, the reservation's birth. */
-  | { readonly type: 'tenant.reserve'; readonly containerId: string; readonly generation: number; readonly amounts: Amounts; readonly at: number }
+  | {
+      readonly type: 'tenant.reserve';
+      readonly containerId: string;
+      readonly generation: number;
+      readonly amounts: Amounts;
+      readonly at: number;
+    }
   | { readonly type: 'tenant.limit'; readonly limits: Amounts }
   /** Totals recomputed from the index at start or by audit; corrects a difference. */
   | { readonly type: 'tenant.recount'; readonly totals: Amounts };
 
 export type TenantMessage =
-  | { readonly type: 'tenant.confirm'; readonly containerId: string; readonly generation: number; readonly amounts: Amounts }
-  | { readonly type: 'tenant.release'; readonly containerId: string; readonly generation: number; readonly amounts: Amounts };
+  | {
+      readonly type: 'tenant.confirm';
+      readonly containerId: string;
+      readonly generation: number;
+      readonly amounts: Amounts;
+    }
+  | {
+      readonly type: 'tenant.release';
+      readonly containerId: string;
+      readonly generation: number;
+      readonly amounts: Amounts;
+    };
 
 export interface TenantInput {
   readonly id: string;
@@ -107,7 +155,11 @@ export interface TenantInput {
 export type HostCommand =
   | { readonly type: 'host.cordon' }
   | { readonly type: 'host.uncordon' }
-  | { readonly type: 'host.recount'; readonly totals: Amounts; readonly tenants: Readonly<Record<string, number>> };
+  | {
+      readonly type: 'host.recount';
+      readonly totals: Amounts;
+      readonly tenants: Readonly<Record<string, number>>;
+    };
 
 export type HostFact =
   /** An authenticated agent has said hello; `session` counts its connections. */
@@ -118,8 +170,20 @@ export type HostFact =
   | { readonly type: 'host.fingerprinted'; readonly fingerprint: Fingerprint };
 
 export type HostMessage =
-  | { readonly type: 'host.claim'; readonly containerId: string; readonly tenant: string; readonly generation: number; readonly amounts: Amounts }
-  | { readonly type: 'host.release'; readonly containerId: string; readonly tenant: string; readonly generation: number; readonly amounts: Amounts };
+  | {
+      readonly type: 'host.claim';
+      readonly containerId: string;
+      readonly tenant: string;
+      readonly generation: number;
+      readonly amounts: Amounts;
+    }
+  | {
+      readonly type: 'host.release';
+      readonly containerId: string;
+      readonly tenant: string;
+      readonly generation: number;
+      readonly amounts: Amounts;
+    };
 
 export interface HostInput {
   readonly id: string;
@@ -148,9 +212,17 @@ export interface Restored {
 /** What a chart may `emit`; captured by the runtime and acted on after the commit. */
 export type Emitted =
   /** A turn's answer to its command; none emitted = accepted. */
-  | { readonly type: 'answer'; readonly answer: 'accepted' | 'queued' | 'refused'; readonly reason: string | null }
+  | {
+      readonly type: 'answer';
+      readonly answer: 'accepted' | 'queued' | 'refused';
+      readonly reason: string | null;
+    }
   /** To another actor, by the outbox of this turn. */
-  | { readonly type: 'message'; readonly to: Address; readonly event: { readonly type: string; readonly [field: string]: unknown } };
+  | {
+      readonly type: 'message';
+      readonly to: Address;
+      readonly event: { readonly type: string; readonly [field: string]: unknown };
+    };
 
 /** Results of effects, by the name of the invoked source. Errors arrive as {@link Failure}. */
 export interface EffectResults {

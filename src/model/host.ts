@@ -28,7 +28,12 @@ export interface HostView {
   readonly runtimes: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly capacity: { readonly cpuMillis: number; readonly memoryMib: number; readonly diskGib: number };
-  readonly used: { readonly containers: number; readonly cpuMillis: number; readonly memoryMib: number; readonly diskGib: number };
+  readonly used: {
+    readonly containers: number;
+    readonly cpuMillis: number;
+    readonly memoryMib: number;
+    readonly diskGib: number;
+  };
   /** Containers there by tenant. */
   readonly tenants: Readonly<Record<string, number>>;
   /** Image references known to be on the host. */

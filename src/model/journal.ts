@@ -1,8 +1,23 @@
 /** Why something happened: a user's request, another actor's turn, an agent's fact, or the runtime itself. */
 export type Cause =
-  | { readonly kind: 'request'; readonly requestId: string; readonly userId: string; readonly projectId: string }
-  | { readonly kind: 'actor'; readonly address: string; readonly revision: number; readonly requestId: string | null }
-  | { readonly kind: 'operation'; readonly opId: string; readonly src: string; readonly requestId: string | null }
+  | {
+      readonly kind: 'request';
+      readonly requestId: string;
+      readonly userId: string;
+      readonly projectId: string;
+    }
+  | {
+      readonly kind: 'actor';
+      readonly address: string;
+      readonly revision: number;
+      readonly requestId: string | null;
+    }
+  | {
+      readonly kind: 'operation';
+      readonly opId: string;
+      readonly src: string;
+      readonly requestId: string | null;
+    }
   | { readonly kind: 'agent'; readonly hostId: string; readonly sequence: number }
   | { readonly kind: 'runtime'; readonly reason: string };
 

@@ -22,10 +22,12 @@ import type { JournalRecord, Operation, StreamRecord } from '../../model/journal
 /** A message from one actor to another, part of the sender's commit until the receiver has committed it. */
 export interface OutboxMessage {
   readonly to: Address;
-  /** Per sender incarnation and receiver, from 1, without holes. */
+  /**
+   * Rising over all the sender's receivers, and from epoch to epoch, so that not
+   * even a store that lost its tail makes one be used again. A receiver sees
+   * holes, never a step back.
+   */
   readonly sequence: number;
-  /** Changes when a store was rewound, so that a reused sequence is never taken for a repeat. */
-  readonly incarnation: string;
   readonly event: { readonly type: string; readonly [field: string]: unknown };
   readonly requestId: string | null;
 }
@@ -33,7 +35,6 @@ export interface OutboxMessage {
 /** The highest sequence a receiver has committed of one sender. */
 export interface InboxMark {
   readonly from: Address;
-  readonly incarnation: string;
   readonly sequence: number;
   /** The sender is gone after this: the mark may be forgotten after `tombstoneMs`. */
   readonly last: boolean;
@@ -52,9 +53,8 @@ export interface ActorRecord {
   readonly operations: Readonly<Record<string, Operation>>;
   /** Starts per invoke id since the actor last settled. */
   readonly attempts: Readonly<Record<string, number>>;
-  readonly incarnation: string;
-  /** Next sequence per receiver. */
-  readonly sequences: Readonly<Record<string, number>>;
+  /** Sequence of the last message it sent to anyone: no list that grows with its peers. */
+  readonly sequence: number;
   readonly createdAt: number;
   /** When the active states last changed. */
   readonly since: number;
@@ -86,7 +86,13 @@ export type Outcome =
    * store holds an older revision than expected (it lost its tail).
    * `conflict`: it holds another turn. `full`: the store takes no writes now.
    */
-  | { readonly kind: 'refused'; readonly cause: 'stale' | 'behind' | 'conflict' | 'full'; readonly storedEpoch: number; readonly storedRevision: number; readonly reason: string }
+  | {
+      readonly kind: 'refused';
+      readonly cause: 'stale' | 'behind' | 'conflict' | 'full';
+      readonly storedEpoch: number;
+      readonly storedRevision: number;
+      readonly reason: string;
+    }
   /** Written or not: nobody knows. Commit the same again to find out (S1). */
   | { readonly kind: 'unknown'; readonly reason: string };
 
@@ -159,7 +165,10 @@ export interface Store {
   scan(): AsyncIterable<StoredActor | UnreadableActor>;
   document(address: Address, generation: number): Promise<string | null>;
   /** Newest last. `before`/`after` are revisions, exclusive. */
-  journal(address: Address, range: { readonly after: number; readonly limit: number }): Promise<readonly JournalRecord[]>;
+  journal(
+    address: Address,
+    range: { readonly after: number; readonly limit: number },
+  ): Promise<readonly JournalRecord[]>;
   stream(shard: Shard, after: number, limit: number): Promise<StreamPage>;
   /** The shard's current position; 0 = nothing yet. */
   position(shard: Shard): Promise<number>;
@@ -173,14 +182,22 @@ export interface Store {
   trim(now: number): Promise<{ readonly actors: number; readonly records: number }>;
   durability(): Promise<DurabilityReport>;
   /** Copies the world as it is, epoch included, into an empty store. @throws TroupeError INVALID_CONFIG when `target` is not empty */
-  exportTo(target: StoreImport, progress: (actors: number) => void): Promise<{ readonly actors: number; readonly records: number }>;
+  exportTo(
+    target: StoreImport,
+    progress: (actors: number) => void,
+  ): Promise<{ readonly actors: number; readonly records: number }>;
   close(): Promise<void>;
 }
 
 /** The receiving end of a copy. */
 export interface StoreImport {
   begin(world: World): Promise<void>;
-  actor(actor: StoredActor, documents: Readonly<Record<number, string>>, journal: readonly JournalRecord[], indexes: readonly string[]): Promise<void>;
+  actor(
+    actor: StoredActor,
+    documents: Readonly<Record<number, string>>,
+    journal: readonly JournalRecord[],
+    indexes: readonly string[],
+  ): Promise<void>;
   stream(shard: Shard, entries: readonly StreamEntry[], position: number): Promise<void>;
   setting(key: string, value: string): Promise<void>;
   finish(): Promise<void>;

@@ -57,7 +57,19 @@ export type EngineEvent =
       readonly kind: 'container';
       readonly containerId: string;
       readonly engineId: string;
-      readonly action: 'create' | 'start' | 'kill' | 'die' | 'oom' | 'stop' | 'destroy' | 'health' | 'pause' | 'unpause' | 'rename' | 'update';
+      readonly action:
+        | 'create'
+        | 'start'
+        | 'kill'
+        | 'die'
+        | 'oom'
+        | 'stop'
+        | 'destroy'
+        | 'health'
+        | 'pause'
+        | 'unpause'
+        | 'rename'
+        | 'update';
       readonly signal: number | null;
     }
   /** The stream was interrupted (or has just begun): list everything, then go on. */
@@ -80,16 +92,37 @@ export interface RuntimeDriver {
   /** References (`repo:tag`) of the images on this host. */
   images(signal: AbortSignal): Promise<readonly string[]>;
   /** Follows `policy`; `never` with an absent image fails. @throws ImageNotFound, RegistryUnavailable (retryable), EngineUnavailable */
-  pullImage(identity: OperationIdentity, image: string, policy: ContainerSpec['imagePullPolicy'], signal: AbortSignal): Promise<{ imageId: string }>;
+  pullImage(
+    identity: OperationIdentity,
+    image: string,
+    policy: ContainerSpec['imagePullPolicy'],
+    signal: AbortSignal,
+  ): Promise<{ imageId: string }>;
   /** A network namespace of its own for `containerId`, kept across runs. */
-  ensureSandbox(identity: OperationIdentity, hostname: string | null, signal: AbortSignal): Promise<{ sandboxId: string }>;
+  ensureSandbox(
+    identity: OperationIdentity,
+    hostname: string | null,
+    signal: AbortSignal,
+  ): Promise<{ sandboxId: string }>;
   removeSandbox(identity: OperationIdentity, signal: AbortSignal): Promise<void>;
   /** Creates without starting. A container of an older generation under this id is removed first. @throws ImageNotFound, InvalidSpec, NameInUse */
-  createContainer(identity: OperationIdentity, options: CreateOptions, signal: AbortSignal): Promise<Observation>;
+  createContainer(
+    identity: OperationIdentity,
+    options: CreateOptions,
+    signal: AbortSignal,
+  ): Promise<Observation>;
   /** Starting a running container succeeds. @throws ContainerGone, StartFailed */
-  startContainer(identity: OperationIdentity, options: StartOptions, signal: AbortSignal): Promise<Observation>;
+  startContainer(
+    identity: OperationIdentity,
+    options: StartOptions,
+    signal: AbortSignal,
+  ): Promise<Observation>;
   /** Stop signal, wait `graceMs`, then SIGKILL. Stopping what is stopped succeeds; null when there is none. */
-  stopContainer(identity: OperationIdentity, options: StopOptions, signal: AbortSignal): Promise<Observation | null>;
+  stopContainer(
+    identity: OperationIdentity,
+    options: StopOptions,
+    signal: AbortSignal,
+  ): Promise<Observation | null>;
   /** Removes everything `createContainer` made, running or not, of this generation and older. Removing what is gone succeeds. */
   removeContainer(identity: OperationIdentity, signal: AbortSignal): Promise<void>;
   observe(containerId: string, signal: AbortSignal): Promise<Observation | null>;

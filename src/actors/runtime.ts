@@ -1,0 +1,268 @@
+/**
+ * The root of all actors: who lives, who has ended, and what follows a commit.
+ *
+ * R1. Effects, messages, stream records and answers leave only after the
+ *     commit of their turn.
+ * R2. One actor's failure stops that actor only.
+ * R3. A process that learns of a newer owner stops deciding at once, for good.
+ */
+import { TroupeError } from '../errors/errors.ts';
+import { parseAddress, type ActorKind, type Address } from '../model/address.ts';
+import type { Environment } from '../model/environment.ts';
+import type { Cause, StreamRecord } from '../model/journal.ts';
+import { createCell, type Cell } from './cell.ts';
+import { createCommitter, type Committer } from './committer.ts';
+import { createCourier, type Courier } from './courier.ts';
+import type { Decider } from './decide.ts';
+import type { Effects } from './effects/effect.ts';
+import { createRunningEffects } from './running-effects.ts';
+import type { ActorRecord, InboxMark, OutboxMessage, Store, TurnWrite, World } from './stores/store.ts';
+import type { ActorState, CellHost, Delivery, TurnAnswer, TurnEvent } from './turn.ts';
+
+export interface RuntimeOptions {
+  readonly environment: Environment;
+  readonly store: Store;
+  readonly deciders: Readonly<Record<ActorKind, Decider>>;
+  readonly effects: Effects;
+  readonly world: () => World;
+  /** Each durable turn, in commit order per shard. */
+  readonly published: (record: StreamRecord, position: number | null) => void;
+  readonly fenced: (reason: string) => void;
+}
+
+/** What remains of an actor that has ended. */
+export interface Tombstone {
+  readonly generation: number;
+  readonly endedAt: number;
+}
+
+export interface Runtime {
+  readonly cells: ReadonlyMap<Address, Cell>;
+  readonly tombstones: ReadonlyMap<Address, Tombstone>;
+  readonly committer: Committer;
+  readonly courier: Courier;
+  /** A new actor; resolves when its first turn is durable. @throws TroupeError CONFLICT-like when it exists */
+  begin(address: Address, input: unknown, cause: Cause, document: TurnWrite['document']): Promise<TurnAnswer>;
+  /** Resolves when the turn is durable. @throws TroupeError */
+  ask(address: Address, event: TurnEvent, cause: Cause, kind: 'command' | 'fact'): Promise<TurnAnswer>;
+  deliver(address: Address, delivery: Delivery): boolean;
+  /** Takes over a stored actor; effects and messages wait for `resume`. */
+  adopt(state: ActorState, inbox: readonly InboxMark[]): Cell;
+  bury(record: ActorRecord): void;
+  /** Starts the effects and messages of adopted actors. */
+  resume(
+    outboxes: Iterable<{
+      readonly from: Address;
+      readonly revision: number;
+      readonly messages: readonly OutboxMessage[];
+    }>,
+  ): void;
+  readonly turns: number;
+  readonly effectsInFlight: number;
+  readonly readOnly: string | null;
+  readonly fencedBy: string | null;
+  stop(): Promise<void>;
+}
+
+export function createRuntime(options: RuntimeOptions): Runtime {
+  const { environment, store, deciders } = options;
+  const cells = new Map<Address, Cell>();
+  const tombstones = new Map<Address, Tombstone>();
+  const committer = createCommitter(environment, store);
+  const courier = createCourier(
+    environment,
+    committer,
+    (address) => cells.get(address),
+    (address) => tombstones.has(address),
+  );
+  const running = createRunningEffects(environment, options.effects);
+  let turns = 0;
+  let readOnly: string | null = null;
+  let fencedBy: string | null = null;
+  let rewinding = false;
+
+  const host: CellHost = {
+    committed(view, turn, before, position) {
+      const cell = cells.get(view.address);
+      const { record } = turn.state;
+      turns += 1;
+      if (record.endedAt !== null) {
+        tombstones.set(record.address, { generation: record.generation, endedAt: record.endedAt });
+      }
+      if (cell) running.reconcile(cell);
+      if (record.endedAt !== null) cells.delete(record.address);
+      if (turn.write.stream) options.published(turn.write.stream, position);
+      if (
+        before?.record.value !== record.value &&
+        turn.write.journal.from.join() !== turn.write.journal.to.join()
+      ) {
+        const { tenant, id, kind } = parseAddress(record.address);
+        environment.log.info(
+          {
+            actor: record.address,
+            [`${kind}_id`]: id,
+            tenant_id: tenant,
+            request_id: turn.write.stream?.requestId ?? null,
+            from: turn.write.journal.from,
+            to: turn.write.journal.to,
+            event: turn.write.journal.event.type,
+          },
+          'actor changed state',
+        );
+      }
+      courier.carry(record.address, record.revision, turn.write.outbox, record.endedAt !== null);
+    },
+    fenced(reason) {
+      if (fencedBy !== null) return;
+      fencedBy = reason;
+      environment.log.error({ reason }, 'another control plane owns the store: this one stops acting');
+      running.stopAll();
+      for (const cell of cells.values())
+        cell.fence(new TroupeError('STALE_OWNER', 'Another control plane has taken over; ask it'));
+      options.fenced(reason);
+    },
+    rewound(address, storedRevision) {
+      environment.log.error({ address, storedRevision }, 'the store lost turns that were committed');
+      if (!rewinding) void rewind();
+    },
+    readOnly(reason) {
+      if (readOnly === reason) return;
+      readOnly = reason;
+      if (reason) environment.log.error({ reason }, 'the store takes no writes');
+      else environment.log.info({}, 'the store takes writes again');
+    },
+    quarantined(cell, reason, event) {
+      environment.log.error({ actor: cell.address, reason, event }, 'actor quarantined');
+    },
+  };
+
+  /** We are the sole owner, so memory is the newer truth: written forward, with what was lost said in the journal. */
+  const rewind = async (): Promise<void> => {
+    rewinding = true;
+    for (const cell of [...cells.values()]) {
+      const state = cell.committed;
+      if (!state || cell.busy) continue;
+      const stored = await store.read(cell.address);
+      if (stored && 'error' in stored) continue;
+      const storedRevision = stored?.record.revision ?? 0;
+      if (storedRevision >= state.record.revision || cell.committed !== state) continue;
+      const outcome = await store.writeForward(rewoundWrite(state, storedRevision, cell.address));
+      if (outcome.kind !== 'committed')
+        environment.log.error({ address: cell.address, outcome }, 'could not write forward');
+    }
+    rewinding = false;
+  };
+
+  const rewoundWrite = (state: ActorState, storedRevision: number, address: Address): TurnWrite => ({
+    record: state.record,
+    journal: {
+      revision: state.record.revision,
+      turnId: state.record.turnId,
+      at: environment.now(),
+      event: { type: 'store.rewound', storedRevision, revision: state.record.revision },
+      cause: {
+        kind: 'runtime',
+        reason: `The store had lost revisions ${storedRevision + 1} to ${state.record.revision}`,
+      },
+      from: state.paths,
+      to: state.paths,
+      patch: state.record.context,
+      started: [],
+      ended: [],
+      refused: null,
+      chartVersion: state.record.chartVersion,
+    },
+    stream: {
+      address,
+      revision: state.record.revision,
+      at: environment.now(),
+      event: 'store.rewound',
+      from: state.paths,
+      to: state.paths,
+      status: state.projection.status,
+      taskState: state.projection.taskState,
+      reason: state.projection.reason,
+      ended: false,
+      requestId: null,
+    },
+    outbox: courier.of(address),
+    inbox: null,
+    document: null,
+    index: { add: [], remove: [] },
+  });
+
+  const newCell = (address: Address, restored: Parameters<typeof createCell>[1]): Cell => {
+    const { kind } = parseAddress(address);
+    const cell = createCell(
+      { address, environment, decider: deciders[kind], committer, host, epoch: () => options.world().epoch },
+      restored,
+    );
+    cells.set(address, cell);
+    return cell;
+  };
+
+  const runtime: Runtime = {
+    cells,
+    tombstones,
+    committer,
+    courier,
+    begin(address, input, cause, document) {
+      if (fencedBy !== null)
+        return Promise.reject(new TroupeError('STALE_OWNER', 'Another control plane has taken over; ask it'));
+      if (cells.has(address))
+        return Promise.reject(new TroupeError('INTERNAL', `"${address}" exists already`));
+      const cell = newCell(address, null);
+      return new Promise((resolve, reject) => {
+        cell.begin({
+          input,
+          cause,
+          document,
+          settled: resolve,
+          failed: (error) => {
+            cells.delete(address);
+            reject(error);
+          },
+        });
+      });
+    },
+    ask(address, event, cause, kind) {
+      const cell = cells.get(address);
+      if (!cell)
+        return Promise.reject(new TroupeError('CONTAINER_NOT_FOUND', `"${address}" could not be found`));
+      return new Promise((resolve, reject) => {
+        cell.deliver({ event, cause, source: { kind }, settled: resolve, failed: reject });
+      });
+    },
+    deliver(address, delivery) {
+      const cell = cells.get(address);
+      cell?.deliver(delivery);
+      return cell !== undefined;
+    },
+    adopt: (state, inbox) => newCell(state.record.address, { state, inbox }),
+    bury(record) {
+      tombstones.set(record.address, { generation: record.generation, endedAt: record.endedAt ?? 0 });
+    },
+    resume(outboxes) {
+      for (const cell of cells.values()) if (cell.committed) running.reconcile(cell);
+      for (const { from, revision, messages } of outboxes)
+        courier.carry(from, revision, messages, tombstones.has(from));
+    },
+    get turns() {
+      return turns;
+    },
+    get effectsInFlight() {
+      return running.count;
+    },
+    get readOnly() {
+      return readOnly ?? committer.waiting();
+    },
+    get fencedBy() {
+      return fencedBy;
+    },
+    async stop() {
+      running.stopAll();
+      await committer.idle();
+    },
+  };
+  return runtime;
+}

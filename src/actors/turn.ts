@@ -1,0 +1,78 @@
+/** The vocabulary of a turn: what comes into a mailbox, what leaves after the commit. */
+import type { AnyMachineSnapshot } from 'xstate';
+import type { TroupeError } from '../errors/errors.ts';
+import type { Address } from '../model/address.ts';
+import type { Cause } from '../model/journal.ts';
+import type { Projection } from '../machines/chart.ts';
+import type { ActorRecord, OutboxMessage, TurnWrite } from './stores/store.ts';
+
+/** Where an event comes from decides how it is de-duplicated and whether it is tried again. */
+export type Source =
+  /** A user's or operator's; refused commits are told to the caller, never retried by us. */
+  | { readonly kind: 'command' }
+  | { readonly kind: 'fact' }
+  /** From another actor's outbox; handled once per (sender, sequence). */
+  | {
+      readonly kind: 'message';
+      readonly from: Address;
+      readonly message: OutboxMessage;
+      readonly last: boolean;
+    }
+  /** Of the actor's own operation; dropped when that has ended. */
+  | { readonly kind: 'result'; readonly invokeId: string; readonly opId: string };
+
+export interface TurnAnswer {
+  readonly answer: 'accepted' | 'queued' | 'refused';
+  readonly reason: string | null;
+  readonly revision: number;
+}
+
+export type TurnEvent = { readonly type: string; readonly [field: string]: unknown };
+
+export interface Delivery {
+  readonly event: TurnEvent;
+  readonly cause: Cause;
+  readonly source: Source;
+  /** Told once the turn is durable, or was not needed. */
+  readonly settled?: (answer: TurnAnswer) => void;
+  /** Told when it will never happen (commands), or not in this process (the actor is quarantined). */
+  readonly failed?: (error: TroupeError) => void;
+  /** Told when the actor has ended, durably, before it took this. */
+  readonly gone?: () => void;
+}
+
+/** An actor at one revision. */
+export interface ActorState {
+  readonly record: ActorRecord;
+  readonly snapshot: AnyMachineSnapshot;
+  readonly paths: readonly string[];
+  readonly projection: Projection;
+}
+
+export interface StagedTurn {
+  readonly write: TurnWrite;
+  readonly state: ActorState;
+  readonly delivery: Delivery | null;
+  readonly answer: TurnAnswer;
+  /** Deliveries that changed nothing but whose answer rests on this turn. */
+  readonly followers: { readonly delivery: Delivery; readonly answer: TurnAnswer }[];
+}
+
+/** What the cell asks of the runtime around it. */
+export interface CellHost {
+  /** A turn is durable: start and end effects, send messages, publish. `before` is null for the first. */
+  committed(cell: CellView, turn: StagedTurn, before: ActorState | null, position: number | null): void;
+  /** Another owner has taken over: the process must stop acting. */
+  fenced(reason: string): void;
+  /** The store holds an older revision than we committed: it lost its tail. */
+  rewound(address: Address, storedRevision: number): void;
+  /** The store takes no writes (or does again: null). */
+  readOnly(reason: string | null): void;
+  /** The supervisor's verdict on a turn that could not be decided. */
+  quarantined(cell: CellView, reason: string, event: string | null): void;
+}
+
+export interface CellView {
+  readonly address: Address;
+  readonly committed: ActorState | null;
+}
