@@ -16,6 +16,7 @@ import { createCourier, type Courier } from './courier.ts';
 import type { Decider } from './decide.ts';
 import type { Effects } from './effects/effect.ts';
 import { createRunningEffects } from './running-effects.ts';
+import { indexOf } from './stage.ts';
 import type { ActorRecord, InboxMark, OutboxMessage, Store, TurnWrite, World } from './stores/store.ts';
 import type { ActorState, CellHost, Delivery, TurnAnswer, TurnEvent } from './turn.ts';
 
@@ -28,6 +29,11 @@ export interface RuntimeOptions {
   /** Each durable turn, in commit order per shard. */
   readonly published: (record: StreamRecord, position: number | null) => void;
   readonly fenced: (reason: string) => void;
+  /** An actor has its first durable state, new or restored. */
+  readonly born: (cell: Cell) => void;
+  readonly died: (address: Address) => void;
+  /** The sealed spec of an actor, for a store that lost it. */
+  readonly documentOf: (address: Address) => TurnWrite['document'];
 }
 
 /** What remains of an actor that has ended. */
@@ -37,7 +43,8 @@ export interface Tombstone {
 }
 
 export interface Runtime {
-  readonly cells: ReadonlyMap<Address, Cell>;
+  cell(address: Address): Cell | undefined;
+  cellsOf(kind: ActorKind): ReadonlyMap<Address, Cell>;
   readonly tombstones: ReadonlyMap<Address, Tombstone>;
   readonly committer: Committer;
   readonly courier: Courier;
@@ -66,15 +73,17 @@ export interface Runtime {
 
 export function createRuntime(options: RuntimeOptions): Runtime {
   const { environment, store, deciders } = options;
-  const cells = new Map<Address, Cell>();
+  const byKind: Record<ActorKind, Map<Address, Cell>> = {
+    container: new Map(),
+    host: new Map(),
+    tenant: new Map(),
+  };
+  const mapOf = (address: Address): Map<Address, Cell> => byKind[parseAddress(address).kind];
+  const find = (address: Address): Cell | undefined => mapOf(address).get(address);
+  const allCells = (): readonly Cell[] => Object.values(byKind).flatMap((cells) => [...cells.values()]);
   const tombstones = new Map<Address, Tombstone>();
   const committer = createCommitter(environment, store);
-  const courier = createCourier(
-    environment,
-    committer,
-    (address) => cells.get(address),
-    (address) => tombstones.has(address),
-  );
+  const courier = createCourier(environment, committer, find, (address) => tombstones.has(address));
   const running = createRunningEffects(environment, options.effects);
   let turns = 0;
   let readOnly: string | null = null;
@@ -83,14 +92,18 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 
   const host: CellHost = {
     committed(view, turn, before, position) {
-      const cell = cells.get(view.address);
+      const cell = find(view.address);
       const { record } = turn.state;
       turns += 1;
       if (record.endedAt !== null) {
         tombstones.set(record.address, { generation: record.generation, endedAt: record.endedAt });
       }
+      if (cell && before === null) options.born(cell);
       if (cell) running.reconcile(cell);
-      if (record.endedAt !== null) cells.delete(record.address);
+      if (record.endedAt !== null) {
+        mapOf(record.address).delete(record.address);
+        options.died(record.address);
+      }
       if (turn.write.stream) options.published(turn.write.stream, position);
       if (
         before?.record.value !== record.value &&
@@ -117,7 +130,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       fencedBy = reason;
       environment.log.error({ reason }, 'another control plane owns the store: this one stops acting');
       running.stopAll();
-      for (const cell of cells.values())
+      for (const cell of allCells())
         cell.fence(new TroupeError('STALE_OWNER', 'Another control plane has taken over; ask it'));
       options.fenced(reason);
     },
@@ -139,7 +152,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   /** We are the sole owner, so memory is the newer truth: written forward, with what was lost said in the journal. */
   const rewind = async (): Promise<void> => {
     rewinding = true;
-    for (const cell of [...cells.values()]) {
+    for (const cell of allCells()) {
       const state = cell.committed;
       if (!state || cell.busy) continue;
       const stored = await store.read(cell.address);
@@ -187,8 +200,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     },
     outbox: courier.of(address),
     inbox: null,
-    document: null,
-    index: { add: [], remove: [] },
+    document: options.documentOf(address),
+    index: indexOf(state),
   });
 
   const newCell = (address: Address, restored: Parameters<typeof createCell>[1]): Cell => {
@@ -197,20 +210,20 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       { address, environment, decider: deciders[kind], committer, host, epoch: () => options.world().epoch },
       restored,
     );
-    cells.set(address, cell);
+    mapOf(address).set(address, cell);
     return cell;
   };
 
   const runtime: Runtime = {
-    cells,
+    cell: find,
+    cellsOf: (kind) => byKind[kind],
     tombstones,
     committer,
     courier,
     begin(address, input, cause, document) {
       if (fencedBy !== null)
         return Promise.reject(new TroupeError('STALE_OWNER', 'Another control plane has taken over; ask it'));
-      if (cells.has(address))
-        return Promise.reject(new TroupeError('INTERNAL', `"${address}" exists already`));
+      if (find(address)) return Promise.reject(new TroupeError('INTERNAL', `"${address}" exists already`));
       const cell = newCell(address, null);
       return new Promise((resolve, reject) => {
         cell.begin({
@@ -219,14 +232,14 @@ export function createRuntime(options: RuntimeOptions): Runtime {
           document,
           settled: resolve,
           failed: (error) => {
-            cells.delete(address);
+            mapOf(address).delete(address);
             reject(error);
           },
         });
       });
     },
     ask(address, event, cause, kind) {
-      const cell = cells.get(address);
+      const cell = find(address);
       if (!cell)
         return Promise.reject(new TroupeError('CONTAINER_NOT_FOUND', `"${address}" could not be found`));
       return new Promise((resolve, reject) => {
@@ -234,16 +247,20 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       });
     },
     deliver(address, delivery) {
-      const cell = cells.get(address);
+      const cell = find(address);
       cell?.deliver(delivery);
       return cell !== undefined;
     },
-    adopt: (state, inbox) => newCell(state.record.address, { state, inbox }),
+    adopt(state, inbox) {
+      const cell = newCell(state.record.address, { state, inbox });
+      options.born(cell);
+      return cell;
+    },
     bury(record) {
       tombstones.set(record.address, { generation: record.generation, endedAt: record.endedAt ?? 0 });
     },
     resume(outboxes) {
-      for (const cell of cells.values()) if (cell.committed) running.reconcile(cell);
+      for (const cell of allCells()) if (cell.committed) running.reconcile(cell);
       for (const { from, revision, messages } of outboxes)
         courier.carry(from, revision, messages, tombstones.has(from));
     },

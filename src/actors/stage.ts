@@ -163,6 +163,11 @@ function withoutObservation(key: string, value: unknown): unknown {
   );
 }
 
+/** Every set that an actor belongs to. */
+export function indexOf({ record }: ActorState): TurnWrite['index'] {
+  return indexChange(record.address, null, record.context, record.endedAt !== null);
+}
+
 /** Which host a container is placed on is an index beside the container, never a list in the host (DESIGN §9). */
 function indexChange(
   address: Address,

@@ -1,0 +1,140 @@
+/**
+ * The leak ledger: everything that has no owner, and every total that does not
+ * equal what it counts. Empty when all is well.
+ */
+import type { ContainerContext } from '../machines/container/context.ts';
+import type { HostContext } from '../machines/host/context.ts';
+import type { TenantContext } from '../machines/tenant/context.ts';
+import { parseAddress } from '../model/address.ts';
+import type { Amounts } from '../model/container.ts';
+import type { InventoryItem } from '../link/protocol.ts';
+import type { AuditEntry } from './index.ts';
+import type { Unreadable } from './boot.ts';
+import type { Cell } from './cell.ts';
+import type { Runtime } from './runtime.ts';
+
+const nothing: Amounts = { containers: 0, cpuMillis: 0, memoryMib: 0, diskGib: 0 };
+
+const plus = (one: Amounts, other: Amounts): Amounts => ({
+  containers: one.containers + other.containers,
+  cpuMillis: one.cpuMillis + other.cpuMillis,
+  memoryMib: one.memoryMib + other.memoryMib,
+  diskGib: one.diskGib + other.diskGib,
+});
+
+const equal = (one: Amounts, other: Amounts): boolean =>
+  one.containers === other.containers &&
+  one.cpuMillis === other.cpuMillis &&
+  one.memoryMib === other.memoryMib &&
+  one.diskGib === other.diskGib;
+
+export interface Sums {
+  /** By tenant: what its containers hold of the quota. */
+  readonly quota: ReadonlyMap<string, Amounts>;
+  /** By host: what containers there have claimed, and how many of each tenant. */
+  readonly claims: ReadonlyMap<
+    string,
+    { readonly totals: Amounts; readonly tenants: Readonly<Record<string, number>> }
+  >;
+}
+
+/** What the actors themselves say, as the truth behind all totals. */
+export function sumContainers(runtime: Runtime): Sums {
+  const quota = new Map<string, Amounts>();
+  const claims = new Map<string, { totals: Amounts; tenants: Record<string, number> }>();
+  for (const cell of runtime.cellsOf('container').values()) {
+    const context = cell.committed?.record.context as ContainerContext | undefined;
+    const tenant = parseAddress(cell.address).tenant;
+    if (!context || tenant === null) continue;
+    if (context.reservationHeld) quota.set(tenant, plus(quota.get(tenant) ?? nothing, context.amounts));
+    if (!context.claimHeld || context.hostId === null) continue;
+    const claim = claims.get(context.hostId) ?? { totals: nothing, tenants: {} };
+    claim.totals = plus(claim.totals, context.amounts);
+    claim.tenants[tenant] = (claim.tenants[tenant] ?? 0) + 1;
+    claims.set(context.hostId, claim);
+  }
+  return { quota, claims };
+}
+
+/** Actors whose totals can be compared now: nothing of theirs is on its way. */
+export function comparable(runtime: Runtime, kind: 'tenant' | 'host'): readonly Cell[] {
+  const unsettled = new Set<string>();
+  for (const { from, message } of runtime.courier.undelivered()) unsettled.add(from).add(message.to);
+  return [...runtime.cellsOf(kind).values()].filter(
+    (cell) => cell.depth === 0 && !unsettled.has(cell.address),
+  );
+}
+
+/** Messages on their way longer than this are told. */
+const undeliveredMs = 30_000;
+
+export function audit(
+  runtime: Runtime,
+  now: number,
+  unreadable: readonly Unreadable[],
+  inventories: ReadonlyMap<string, readonly InventoryItem[]>,
+): readonly AuditEntry[] {
+  const entries: AuditEntry[] = [];
+  const { quota, claims } = sumContainers(runtime);
+
+  for (const { address, reason } of unreadable)
+    entries.push({ problem: 'quarantined', address, hostId: null, detail: reason });
+  for (const kind of ['container', 'host', 'tenant'] as const) {
+    for (const { address, quarantined } of runtime.cellsOf(kind).values()) {
+      if (quarantined)
+        entries.push({ problem: 'quarantined', address, hostId: null, detail: quarantined.reason });
+    }
+  }
+  for (const cell of comparable(runtime, 'tenant')) {
+    const context = cell.committed?.record.context as TenantContext | undefined;
+    if (!context) continue;
+    const confirmed = quota.get(parseAddress(cell.address).id) ?? nothing;
+    const inFlight = Object.values(context.reservations).reduce(
+      (sum, { amounts }) => plus(sum, amounts),
+      nothing,
+    );
+    const expected = plus(confirmed, inFlight);
+    if (!equal(context.totals, expected)) {
+      entries.push({
+        problem: 'quota-differs',
+        address: cell.address,
+        hostId: null,
+        detail: `counted ${JSON.stringify(context.totals)}, its containers and reservations hold ${JSON.stringify(expected)}`,
+      });
+    }
+  }
+  for (const cell of comparable(runtime, 'host')) {
+    const context = cell.committed?.record.context as HostContext | undefined;
+    if (!context) continue;
+    const hostId = parseAddress(cell.address).id;
+    const expected = claims.get(hostId)?.totals ?? nothing;
+    if (!equal(context.totals, expected)) {
+      entries.push({
+        problem: 'claims-differ',
+        address: cell.address,
+        hostId,
+        detail: `counted ${JSON.stringify(context.totals)}, containers there have claimed ${JSON.stringify(expected)}`,
+      });
+    }
+  }
+  for (const { from, message, since } of runtime.courier.undelivered()) {
+    if (now - since < undeliveredMs) continue;
+    entries.push({
+      problem: 'undelivered-message',
+      address: from,
+      hostId: null,
+      detail: `"${message.event.type}" to "${message.to}" waits since ${new Date(since).toISOString()}`,
+    });
+  }
+  for (const [hostId, items] of inventories) {
+    for (const { observation, worldId } of items) {
+      entries.push({
+        problem: 'container-without-actor',
+        address: `container/${observation.tenant}/${observation.containerId}`,
+        hostId,
+        detail: `${observation.state} there as "${observation.engineId.slice(0, 12)}", generation ${observation.generation}, world ${worldId}`,
+      });
+    }
+  }
+  return entries;
+}

@@ -1,0 +1,147 @@
+/**
+ * From the store to living actors. Restoring starts nothing twice and touches
+ * no container: effects wait for their host's link, messages for their receiver.
+ *
+ * B1. What can't be read or placed on its chart is quarantined and shown; it
+ *     never stops the process.
+ * B2. A release that can't read a large share of the actors refuses to start,
+ *     rather than quarantine a cloud.
+ */
+import { TroupeError } from '../errors/errors.ts';
+import { parseAddress, type ActorKind, type Address, type Shard } from '../model/address.ts';
+import type { Environment } from '../model/environment.ts';
+import type { Envelope } from '../machines/chart.ts';
+import type { Decider } from './decide.ts';
+import type { Runtime } from './runtime.ts';
+import type { Specs } from './specs.ts';
+import type { ActorRecord, OutboxMessage, Store, StoredActor } from './stores/store.ts';
+import type { ActorState } from './turn.ts';
+
+/** More unreadable actors than both of these: refuse to start. */
+const unreadableShare = 0.01;
+const unreadableCount = 10;
+
+export interface Unreadable {
+  readonly address: string;
+  readonly reason: string;
+}
+
+export interface BootResult {
+  readonly actors: number;
+  readonly unreadable: readonly Unreadable[];
+  readonly outboxes: readonly {
+    readonly from: Address;
+    readonly revision: number;
+    readonly messages: readonly OutboxMessage[];
+  }[];
+  readonly positions: ReadonlyMap<Shard, number>;
+  /** Actors whose snapshot an older chart had written: they are asked to look at their state anew. */
+  readonly migrated: readonly Address[];
+}
+
+/** @throws TroupeError INVALID_CONFIG when too many actors are unreadable (B2), listing some */
+export async function boot(
+  environment: Environment,
+  store: Store,
+  runtime: Runtime,
+  specs: Specs,
+  deciders: Readonly<Record<ActorKind, Decider>>,
+): Promise<BootResult> {
+  const unreadable: Unreadable[] = [];
+  const outboxes: BootResult['outboxes'][number][] = [];
+  const migrated: Address[] = [];
+  let actors = 0;
+
+  const take = async (stored: StoredActor): Promise<void> => {
+    const { record, outbox, inbox } = stored;
+    if (outbox.length > 0)
+      outboxes.push({ from: record.address, revision: record.revision, messages: outbox });
+    if (record.endedAt !== null) return runtime.bury(record);
+    const decider = deciders[parseAddress(record.address).kind];
+    if (record.generation > 0) {
+      const document = await store.document(record.address, record.generation);
+      if (document === null) throw new Error(`Its spec of generation ${record.generation} is missing`);
+      specs.load(record.address, record.generation, document);
+    }
+    const state = restore(decider, record);
+    runtime.adopt(state, inbox);
+    if (state.record.chartVersion !== record.chartVersion) migrated.push(record.address);
+  };
+
+  let batch: Promise<void>[] = [];
+  for await (const stored of store.scan()) {
+    actors += 1;
+    if ('error' in stored) {
+      unreadable.push({ address: stored.address, reason: stored.error });
+      continue;
+    }
+    batch.push(
+      take(stored).catch((error: unknown) => {
+        unreadable.push({
+          address: stored.record.address,
+          reason: error instanceof Error ? error.message : String(error),
+        });
+      }),
+    );
+    if (batch.length >= 512) {
+      await Promise.all(batch);
+      batch = [];
+    }
+  }
+  await Promise.all(batch);
+
+  if (unreadable.length > Math.max(unreadableCount, actors * unreadableShare)) {
+    const some = unreadable.slice(0, 5).map(({ address, reason }) => `${address} (${reason})`);
+    throw new TroupeError(
+      'INVALID_CONFIG',
+      `${unreadable.length} of ${actors} actors can't be read by this release, so it won't start: ${some.join('; ')}`,
+    );
+  }
+  for (const each of unreadable)
+    environment.log.error({ actor: each.address, reason: each.reason }, 'actor quarantined at start');
+  const positions = new Map<Shard, number>();
+  for (const shard of await store.shards()) positions.set(shard, await store.position(shard));
+  return { actors, unreadable, outboxes, positions, migrated };
+}
+
+/** Throws when the snapshot names a state or an operation that the chart doesn't have. */
+export function restore(decider: Decider, record: ActorRecord): ActorState {
+  const envelope = migrate(decider, record);
+  const snapshot = decider.resolve(envelope.value, envelope.context);
+  const expected = [...decider.invokes(snapshot)].sort();
+  const stored = Object.keys(record.operations).sort();
+  if (envelope.chartVersion === record.chartVersion && expected.join() !== stored.join()) {
+    throw new Error(`Its state waits for [${expected.join(', ')}] but [${stored.join(', ')}] are stored`);
+  }
+  return {
+    record: {
+      ...record,
+      value: envelope.value,
+      context: envelope.context,
+      chartVersion: envelope.chartVersion,
+    },
+    snapshot,
+    paths: decider.paths(snapshot),
+    projection: decider.project(snapshot),
+  };
+}
+
+function migrate(decider: Decider, record: ActorRecord): Envelope {
+  const { chart } = decider;
+  let envelope: Envelope = {
+    value: record.value,
+    context: record.context,
+    chartVersion: record.chartVersion,
+  };
+  if (envelope.chartVersion > chart.version) {
+    throw new Error(
+      `It was written by chart version ${envelope.chartVersion}; this release has ${chart.version}`,
+    );
+  }
+  while (envelope.chartVersion < chart.version) {
+    const step = chart.migrations[envelope.chartVersion];
+    if (!step) throw new Error(`No migration leads from chart version ${envelope.chartVersion}`);
+    envelope = { ...step(envelope), chartVersion: envelope.chartVersion + 1 };
+  }
+  return envelope;
+}

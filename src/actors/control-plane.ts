@@ -1,0 +1,362 @@
+/**
+ * The composition of the control plane's actors: built by `main/` with
+ * everything it needs as arguments, started once, stopped once.
+ */
+import { TroupeError } from '../errors/errors.ts';
+import type { HostLinkEvents, HostLinks } from '../link/host-links.ts';
+import type { Chart } from '../machines/chart.ts';
+import type { ContainerContext } from '../machines/container/context.ts';
+import type { TenantContext } from '../machines/tenant/context.ts';
+import { hostAddress, parseAddress, tenantAddress, type ActorKind, type Address } from '../model/address.ts';
+import type { Amounts } from '../model/container.ts';
+import type { Environment } from '../model/environment.ts';
+import type { ContainerDeadlines, EffectResults } from '../model/events.ts';
+import type { Cause } from '../model/journal.ts';
+import { rankHosts } from '../scheduler/rank.ts';
+import { audit, comparable, sumContainers } from './audit.ts';
+import { boot, type Unreadable } from './boot.ts';
+import { amountsOf, createAdmission } from './create-container.ts';
+import type { Cell } from './cell.ts';
+import { createDecider, type Decider } from './decide.ts';
+import { deadlineEffect } from './effects/deadline.ts';
+import type { Effect } from './effects/effect.ts';
+import { hostOperations } from './effects/host-operations.ts';
+import { tellContainersEffect } from './effects/tell-containers.ts';
+import { createEnrolment } from './enrolment.ts';
+import { createHostDirectory } from './host-directory.ts';
+import { createHostReports } from './host-reports.ts';
+import type { Caller, ControlPlane, Readiness } from './index.ts';
+import { lifecycleOf } from './lifecycle.ts';
+import { createReadModel } from './read-model.ts';
+import { createRuntime, type Runtime } from './runtime.ts';
+import { createSpecs, type Sealer } from './specs.ts';
+import type { OwnerInfo, Store, World } from './stores/store.ts';
+import type { TurnAnswer, TurnEvent } from './turn.ts';
+import { createWatchHub } from './watch-hub.ts';
+
+export interface ControlPlaneConfig {
+  readonly deadlines: ContainerDeadlines;
+  /** Site's default quota; -1 = without limit. */
+  readonly limits: Amounts;
+  readonly reservationMs: number;
+  readonly sandbox: 'own' | 'engine';
+  readonly availabilityZone: string;
+  /** From a closed link to suspect; from suspect to lost; from connected to synced. Milliseconds. */
+  readonly suspectMs: number;
+  readonly lostMs: number;
+  readonly syncMs: number;
+  /** How long a caller waits for a durable answer before it is told that the outcome is not known yet. */
+  readonly answerMs: number;
+}
+
+export interface ControlPlaneOptions {
+  readonly environment: Environment;
+  readonly store: Store;
+  readonly charts: Readonly<Record<ActorKind, Chart>>;
+  readonly sealer: Sealer;
+  readonly owner: OwnerInfo;
+  readonly config: ControlPlaneConfig;
+  /** Builds the control plane's end of the host links. */
+  readonly links: (events: HostLinkEvents) => HostLinks;
+}
+
+export interface RunningControlPlane extends ControlPlane {
+  readonly links: HostLinks;
+  readonly world: World;
+  /** Resolves with the reason when a newer owner has taken over. */
+  readonly fenced: Promise<string>;
+  readonly runtime: Runtime;
+  stop(): Promise<void>;
+}
+
+/**
+ * Opens the store, restores all actors, and starts their effects.
+ * @throws TroupeError STORE_UNAVAILABLE, INVALID_CONFIG
+ */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<RunningControlPlane> {
+  const { environment, store, charts, config } = options;
+  let world = await store.open(options.owner, 0);
+  let tellFenced: (reason: string) => void = () => {};
+  const fenced = new Promise<string>((resolve) => (tellFenced = resolve));
+  const deciders: Readonly<Record<ActorKind, Decider>> = {
+    container: createDecider(charts.container),
+    host: createDecider(charts.host),
+    tenant: createDecider(charts.tenant),
+  };
+  const specs = createSpecs(options.sealer);
+  const enrolment = createEnrolment(environment, store);
+  const hosts = createHostDirectory(() => runtime);
+  const readModel = createReadModel(() => runtime, specs);
+  const hub = createWatchHub(store, readModel.snapshot);
+  let unreadable: readonly Unreadable[] = [];
+  let stopping = false;
+
+  const rank: Effect = ({ address, context, done }) => {
+    const spec = specs.get(address);
+    const { refusedBy } = context as ContainerContext;
+    const ranked: EffectResults['rankHosts'] = rankHosts(hosts.views(), {
+      amounts: amountsOf(spec),
+      image: spec.image,
+      runtime: spec.runtime,
+      availabilityZone: spec.availabilityZone,
+      requestedHost: spec.requestedHost,
+      exclude: new Set(refusedBy),
+    });
+    environment.defer(() => done(ranked));
+    return () => {};
+  };
+
+  const runtime: Runtime = createRuntime({
+    environment,
+    store,
+    deciders,
+    world: () => world,
+    published: (record, position) => hub.publish(record, position),
+    fenced: (reason) => tellFenced(reason),
+    born: (cell) => readModel.add(cell),
+    died: (address) => readModel.remove(address),
+    documentOf: (address) => specs.document(address),
+    effects: {
+      deadline: deadlineEffect(environment),
+      rankHosts: rank,
+      tellContainers: tellContainersEffect(() => runtime),
+      ...hostOperations({
+        links: () => links,
+        epoch: () => world.epoch,
+        spec: (address) => specs.get(address),
+      }),
+    },
+  });
+  const reports = createHostReports({
+    environment,
+    runtime: () => runtime,
+    enrolment,
+    hosts,
+    world: () => world,
+    raiseEpoch: async (epoch) => (world = await store.raiseEpoch(epoch)),
+    hostInput: (id, hostname) => ({
+      id,
+      hostname,
+      availabilityZone: config.availabilityZone,
+      suspectMs: config.suspectMs,
+      lostMs: config.lostMs,
+      syncMs: config.syncMs,
+    }),
+  });
+  const links: HostLinks = options.links(reports);
+
+  const restored = await boot(environment, store, runtime, specs, deciders);
+  unreadable = restored.unreadable;
+  hub.restore(restored.positions);
+  await recordCharts(store, charts);
+  const admission = createAdmission({ environment, runtime, specs, hosts, ...config });
+  runtime.resume(restored.outboxes);
+  const atStart = (reason: string): Cause => ({ kind: 'runtime', reason });
+  for (const address of restored.migrated) {
+    runtime.deliver(address, {
+      event: { type: 'actor.restored' },
+      cause: atStart('migrated'),
+      source: { kind: 'fact' },
+    });
+  }
+  recount(environment, runtime);
+  environment.log.info(
+    { actors: restored.actors, epoch: world.epoch, world_id: world.worldId },
+    'actors restored',
+  );
+
+  const causeOf = ({ requestId, userId, projectId }: Caller): Cause => ({
+    kind: 'request',
+    requestId,
+    userId,
+    projectId,
+  });
+
+  /** A caller waits only so long: then the outcome is told to be unknown, with the resource's id. */
+  const within = <T>(address: Address, answer: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const cancel = environment.schedule(config.answerMs, () =>
+        reject(
+          new TroupeError(
+            'COMMIT_UNKNOWN',
+            `It is not known yet whether the request on "${parseAddress(address).id}" was taken; look at it again`,
+            {
+              details: { id: parseAddress(address).id },
+            },
+          ),
+        ),
+      );
+      answer.then(resolve, reject).finally(cancel);
+    });
+
+  const command = (address: Address, event: TurnEvent, caller: Caller): Promise<TurnAnswer> => {
+    if (stopping)
+      return Promise.reject(new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again'));
+    return within(address, runtime.ask(address, event, causeOf(caller), 'command'));
+  };
+
+  const readiness = (): Readiness => {
+    const checks = [
+      { name: 'store', ok: runtime.readOnly === null, detail: runtime.readOnly ?? 'takes writes' },
+      { name: 'owner', ok: runtime.fencedBy === null, detail: runtime.fencedBy ?? `epoch ${world.epoch}` },
+      { name: 'actors', ok: true, detail: `${restored.actors} restored, ${unreadable.length} unreadable` },
+      { name: 'lifecycle', ok: !stopping, detail: stopping ? 'stopping' : 'running' },
+    ];
+    return { ready: checks.every(({ ok }) => ok), checks };
+  };
+
+  return {
+    links,
+    get world() {
+      return world;
+    },
+    fenced,
+    runtime,
+    async createContainer(request) {
+      if (stopping) throw new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again');
+      const address = await within(tenantAddress(request.caller.projectId), admission.create(request));
+      const view = readModel.view(runtime.cell(address)!);
+      if (!view)
+        throw new TroupeError(
+          'CONTAINER_NOT_FOUND',
+          `Container ${parseAddress(address).id} could not be found.`,
+        );
+      return view;
+    },
+    container: (tenant, idOrName) => readModel.container(tenant, idOrName),
+    containers: (query) => readModel.containers(query),
+    command: (address, event, caller) => command(address, event, caller),
+    commandHost: (hostId, event, caller) => {
+      if (!runtime.cell(hostAddress(hostId))) {
+        return Promise.reject(
+          new TroupeError('HOST_NOT_FOUND', `Compute host ${hostId} could not be found.`),
+        );
+      }
+      return command(hostAddress(hostId), event, caller);
+    },
+    async setLimits(tenant, limits, caller) {
+      const address = await admission.tenant(tenant, causeOf(caller));
+      return command(address, { type: 'tenant.limit', limits }, caller);
+    },
+    hosts: () => hosts.list(),
+    tenant(id) {
+      const address = tenantAddress(id);
+      const context = runtime.cell(address)?.committed?.record.context as TenantContext | undefined;
+      return {
+        address,
+        id,
+        limits: context?.limits ?? config.limits,
+        used: context?.totals ?? { containers: 0, cpuMillis: 0, memoryMib: 0, diskGib: 0 },
+        reserved: Object.keys(context?.reservations ?? {}).length,
+      };
+    },
+    lifecycle(address) {
+      const cell = runtime.cell(address);
+      const lifecycle = cell && lifecycleOf(cell, deciders[parseAddress(address).kind]);
+      if (!lifecycle) throw new TroupeError('NOT_FOUND', `"${address}" could not be found`);
+      return lifecycle;
+    },
+    history: (address, range) => store.journal(address, range),
+    async chart(kind, version) {
+      const wanted = version ?? charts[kind].version;
+      if (wanted === charts[kind].version)
+        return { kind, version: wanted, definition: charts[kind].machine.definition };
+      const stored = (await store.settings(chartKey(kind, wanted)))[chartKey(kind, wanted)];
+      if (stored === undefined)
+        throw new TroupeError('NOT_FOUND', `Version ${wanted} of the ${kind} chart was never run here`);
+      return { kind, version: wanted, definition: JSON.parse(stored) as unknown };
+    },
+    watch: (filter, from, handlers) => hub.subscribe(filter, from, handlers),
+    logs(address, logOptions, signal) {
+      const context = runtime.cell(address)?.committed?.record.context as ContainerContext | undefined;
+      if (!context)
+        return Promise.reject(new TroupeError('CONTAINER_NOT_FOUND', `"${address}" could not be found`));
+      if (context.hostId === null || !context.containerHeld) {
+        return Promise.reject(
+          new TroupeError('INVALID_STATE', 'It has no logs, since it was never created on a host'),
+        );
+      }
+      return links.openStream(
+        context.hostId,
+        parseAddress(address).id,
+        { kind: 'logs', ...logOptions },
+        signal,
+      );
+    },
+    createJoinToken: () => enrolment.createJoinToken(),
+    audit: async () => audit(runtime, environment.now(), unreadable, reports.strangers()),
+    readiness,
+    quarantined: () => [
+      ...unreadable.map(({ address, reason }) => ({ address, reason, event: null })),
+      ...(['container', 'host', 'tenant'] as const).flatMap((kind) =>
+        [...runtime.cellsOf(kind).values()].flatMap(({ address, quarantined }) =>
+          quarantined ? [{ address, ...quarantined }] : [],
+        ),
+      ),
+    ],
+    stats: () => ({
+      actors: {
+        container: runtime.cellsOf('container').size,
+        host: runtime.cellsOf('host').size,
+        tenant: runtime.cellsOf('tenant').size,
+      },
+      mailboxDepth: depth(runtime),
+      commits: runtime.committer.commits,
+      turns: runtime.turns,
+      effectsInFlight: runtime.effectsInFlight,
+      watchers: hub.watchers,
+    }),
+    async stop() {
+      stopping = true;
+      links.close();
+      await runtime.stop();
+      await store.close();
+    },
+  };
+}
+
+/** Between looks at actors whose messages were still on their way when totals were compared. */
+const recountMs = 1_000;
+
+/**
+ * Totals are a cache of the actors: a difference at start is an alarm, and
+ * corrected by an event (correctness.md, quota). Goes on until each was compared.
+ */
+function recount(environment: Environment, runtime: Runtime, seen = new Set<Address>()): void {
+  const { quota, claims } = sumContainers(runtime);
+  const nothing: Amounts = { containers: 0, cpuMillis: 0, memoryMib: 0, diskGib: 0 };
+  const cause: Cause = { kind: 'runtime', reason: 'recounted at start' };
+  const correct = (cell: Cell, event: TurnEvent): void => {
+    seen.add(cell.address);
+    cell.deliver({ event, cause, source: { kind: 'fact' } });
+  };
+  for (const cell of comparable(runtime, 'tenant')) {
+    if (seen.has(cell.address)) continue;
+    correct(cell, { type: 'tenant.recount', totals: quota.get(parseAddress(cell.address).id) ?? nothing });
+  }
+  for (const cell of comparable(runtime, 'host')) {
+    if (seen.has(cell.address)) continue;
+    const claim = claims.get(parseAddress(cell.address).id);
+    correct(cell, { type: 'host.recount', totals: claim?.totals ?? nothing, tenants: claim?.tenants ?? {} });
+  }
+  if (seen.size < runtime.cellsOf('tenant').size + runtime.cellsOf('host').size) {
+    environment.schedule(recountMs, () => recount(environment, runtime, seen));
+  }
+}
+
+const chartKey = (kind: ActorKind, version: number): string => `chart/${kind}/${version}`;
+
+/** Charts are kept by version, so that an old journal can be read on the chart that wrote it. */
+async function recordCharts(store: Store, charts: Readonly<Record<ActorKind, Chart>>): Promise<void> {
+  for (const { kind, version, machine } of Object.values(charts)) {
+    await store.putSetting(chartKey(kind, version), JSON.stringify(machine.definition));
+  }
+}
+
+function depth(runtime: Runtime): number {
+  let total = 0;
+  for (const kind of ['container', 'host', 'tenant'] as const) {
+    for (const cell of runtime.cellsOf(kind).values()) total += cell.depth;
+  }
+  return total;
+}

@@ -1,0 +1,156 @@
+/**
+ * Admission of a container: quota first (durable in the tenant), then the
+ * actor with its spec (durable in its own commit), then the answer. A crash in
+ * between leaves a reservation, which its deadline gives back.
+ */
+import { TroupeError } from '../errors/errors.ts';
+import { containerAddress, tenantAddress, type Address } from '../model/address.ts';
+import type { Amounts, ContainerSpec } from '../model/container.ts';
+import type { Environment } from '../model/environment.ts';
+import type { ContainerDeadlines, ContainerInput, TenantInput } from '../model/events.ts';
+import type { Cause } from '../model/journal.ts';
+import { rankHosts } from '../scheduler/rank.ts';
+import type { HostDirectory } from './host-directory.ts';
+import type { CreateRequest } from './index.ts';
+import type { Runtime } from './runtime.ts';
+import { idempotentId, specDigest, type Specs } from './specs.ts';
+
+export interface AdmissionOptions {
+  readonly environment: Environment;
+  readonly runtime: Runtime;
+  readonly specs: Specs;
+  readonly hosts: HostDirectory;
+  readonly deadlines: ContainerDeadlines;
+  readonly limits: Amounts;
+  readonly reservationMs: number;
+  readonly sandbox: 'own' | 'engine';
+}
+
+export interface Admission {
+  /** Resolves with the address once the reservation and the first snapshot are durable. @throws TroupeError as `ControlPlane.createContainer` */
+  create(request: CreateRequest): Promise<Address>;
+  /** The tenant's actor, made with the site's limits when it is met first. */
+  tenant(projectId: string, cause: Cause): Promise<Address>;
+}
+
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { environment, runtime, specs, hosts } = options;
+  const underway = new Map<Address, { readonly digest: string; readonly created: Promise<Address> }>();
+  const tenantsUnderway = new Map<Address, Promise<unknown>>();
+
+  const tenant = async (projectId: string, cause: Cause): Promise<Address> => {
+    const address = tenantAddress(projectId);
+    if (!runtime.cell(address)?.committed) {
+      let begun = tenantsUnderway.get(address);
+      if (!begun) {
+        const input: TenantInput = {
+          id: projectId,
+          limits: options.limits,
+          reservationMs: options.reservationMs,
+        };
+        begun = runtime.begin(address, input, cause, null).finally(() => tenantsUnderway.delete(address));
+        tenantsUnderway.set(address, begun);
+      }
+      await begun;
+    }
+    return address;
+  };
+
+  const admit = async (
+    request: CreateRequest,
+    id: string,
+    address: Address,
+    digest: string,
+  ): Promise<Address> => {
+    const { caller, spec, run } = request;
+    const cause: Cause = {
+      kind: 'request',
+      requestId: caller.requestId,
+      userId: caller.userId,
+      projectId: caller.projectId,
+    };
+    const views = hosts.views();
+    const { requestedHost } = spec;
+    if (
+      requestedHost !== null &&
+      !views.some((host) => host.id === requestedHost || host.hostname === requestedHost)
+    ) {
+      throw new TroupeError(
+        'REQUESTED_HOST_NOT_FOUND',
+        `Requested host ${requestedHost} could not be found.`,
+      );
+    }
+    const amounts = amountsOf(spec);
+    const owner = await tenant(caller.projectId, cause);
+    const reserved = await runtime.ask(
+      owner,
+      { type: 'tenant.reserve', containerId: id, generation: 1, amounts, at: environment.now() },
+      cause,
+      'command',
+    );
+    if (reserved.answer === 'refused')
+      throw new TroupeError('QUOTA_EXCEEDED', reserved.reason ?? 'Quota exceeded');
+    const { candidates } = rankHosts(views, {
+      amounts,
+      image: spec.image,
+      runtime: spec.runtime,
+      availabilityZone: spec.availabilityZone,
+      requestedHost,
+      exclude: new Set(),
+    });
+    const input: ContainerInput = {
+      id,
+      tenant: caller.projectId,
+      generation: 1,
+      run,
+      amounts,
+      restartPolicy: spec.restartPolicy ?? { name: 'no', maximumRetryCount: 0 },
+      autoRemove: spec.autoRemove,
+      imagePullPolicy: spec.imagePullPolicy,
+      sandbox: options.sandbox,
+      candidates,
+      deadlines: options.deadlines,
+    };
+    await runtime.begin(address, input, cause, { generation: 1, body: specs.put(address, 1, spec, digest) });
+    return address;
+  };
+
+  return {
+    tenant,
+    async create(request) {
+      const { caller, idempotencyKey } = request;
+      const id = idempotencyKey === null ? environment.id() : idempotentId(caller.projectId, idempotencyKey);
+      const address = containerAddress(caller.projectId, id);
+      const digest = specDigest(request.spec, request.run);
+      const conflict = (what: string): TroupeError =>
+        new TroupeError(
+          'IDEMPOTENCY_CONFLICT',
+          `The Idempotency-Key "${idempotencyKey}" ${what}; use a new one`,
+        );
+
+      const pending = underway.get(address);
+      if (pending) {
+        if (pending.digest !== digest) throw conflict('was used for another body');
+        return pending.created;
+      }
+      if (runtime.cell(address)?.committed) {
+        if (specs.digest(address) !== digest) throw conflict('was used for another body');
+        return address;
+      }
+      if (runtime.tombstones.has(address)) throw conflict('made a container that has been deleted');
+      const created = admit(request, id, address, digest).finally(() => underway.delete(address));
+      underway.set(address, { digest, created });
+      return created;
+    },
+  };
+}
+
+/** What a spec takes from quotas and hosts. */
+export function amountsOf(spec: ContainerSpec): Amounts {
+  return {
+    containers: 1,
+    cpuMillis: Math.round((spec.cpu ?? 0) * 1000),
+    memoryMib: spec.memoryMib ?? 0,
+    diskGib: spec.diskGib,
+  };
+}

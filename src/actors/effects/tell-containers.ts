@@ -1,0 +1,38 @@
+/**
+ * Tells the containers of a lost host. The host keeps no list of them; who is
+ * placed there is read from the actors. Told again after a crash, which a
+ * container that knows already ignores.
+ */
+import type { ContainerContext } from '../../machines/container/context.ts';
+import { parseAddress } from '../../model/address.ts';
+import type { Runtime } from '../runtime.ts';
+import type { Effect } from './effect.ts';
+
+export const tellContainersEffect =
+  (runtime: () => Runtime): Effect =>
+  ({ address, operation, done }) => {
+    const hostId = parseAddress(address).id;
+    let stopped = false;
+    const asked: Promise<unknown>[] = [];
+    for (const cell of runtime().cellsOf('container').values()) {
+      if (!cell.committed) continue;
+      if ((cell.committed.record.context as ContainerContext).hostId !== hostId) continue;
+      asked.push(
+        new Promise<void>((resolve) => {
+          cell.deliver({
+            event: { type: 'host.lost', hostId },
+            cause: { kind: 'actor', address, revision: operation.revision, requestId: null },
+            source: { kind: 'fact' },
+            settled: () => resolve(),
+            failed: () => resolve(),
+          });
+        }),
+      );
+    }
+    void Promise.all(asked).then(() => {
+      if (!stopped) done({ told: asked.length });
+    });
+    return () => {
+      stopped = true;
+    };
+  };

@@ -1,0 +1,196 @@
+/**
+ * What agents report, as turns of actors. A host may speak only of containers
+ * that are placed on it; an inventory is held against what the actors believe.
+ */
+import { TroupeError, toFailure } from '../errors/errors.ts';
+import type { ContainerContext } from '../machines/container/context.ts';
+import { containerAddress, hostAddress, type Address } from '../model/address.ts';
+import type { Environment } from '../model/environment.ts';
+import type { Observation } from '../model/container.ts';
+import type { HostInput } from '../model/events.ts';
+import type { Cause } from '../model/journal.ts';
+import type { HostLinkEvents } from '../link/host-links.ts';
+import type { InventoryItem, UpRecord } from '../link/protocol.ts';
+import type { Cell } from './cell.ts';
+import type { Enrolment } from './enrolment.ts';
+import type { HostDirectory } from './host-directory.ts';
+import type { Runtime } from './runtime.ts';
+import type { World } from './stores/store.ts';
+import type { Source, TurnEvent } from './turn.ts';
+
+export interface HostReportsOptions {
+  readonly environment: Environment;
+  readonly runtime: () => Runtime;
+  readonly enrolment: Enrolment;
+  readonly hosts: HostDirectory;
+  readonly world: () => World;
+  /** Takes an epoch above one that an agent has seen. */
+  readonly raiseEpoch: (epoch: number) => Promise<World>;
+  readonly hostInput: (hostId: string, hostname: string) => HostInput;
+}
+
+export interface HostReports extends HostLinkEvents {
+  /** Ours by label and world, but of no actor: by host, as of the last inventory. */
+  strangers(): ReadonlyMap<string, readonly InventoryItem[]>;
+}
+
+export function createHostReports(options: HostReportsOptions): HostReports {
+  const { environment, runtime, enrolment, hosts, world } = options;
+  const strangers = new Map<string, readonly InventoryItem[]>();
+
+  /** Resolves once the turn is durable or was not wanted; an agent's record is never refused for good. */
+  const tell = (address: Address, event: TurnEvent, cause: Cause, source: Source): Promise<void> =>
+    new Promise((resolve) => {
+      const delivered = runtime().deliver(address, {
+        event,
+        cause,
+        source,
+        settled: () => resolve(),
+        gone: resolve,
+        failed: () => resolve(),
+      });
+      if (!delivered) resolve();
+    });
+
+  const fact = (hostId: string, sequence: number, address: Address, event: TurnEvent): Promise<void> =>
+    tell(address, event, { kind: 'agent', hostId, sequence }, { kind: 'fact' });
+
+  const hostFact = async (hostId: string, event: TurnEvent): Promise<void> => {
+    await runtime().ask(hostAddress(hostId), event, { kind: 'agent', hostId, sequence: 0 }, 'fact');
+  };
+
+  /** The actor a host speaks of, if it is placed there. */
+  const placedOn = (hostId: string, tenant: string, containerId: string): Cell | null => {
+    const cell = runtime().cell(containerAddress(tenant, containerId));
+    const context = cell?.committed?.record.context as ContainerContext | undefined;
+    return cell && context?.hostId === hostId ? cell : null;
+  };
+
+  const result = async (hostId: string, record: Extract<UpRecord, { kind: 'result' }>): Promise<void> => {
+    const cell = placedOn(hostId, record.tenant, record.containerId);
+    const operations = Object.entries(cell?.committed?.record.operations ?? {});
+    const [invokeId, operation] = operations.find(([, { opId }]) => opId === record.opId) ?? [];
+    if (!cell || invokeId === undefined || !operation) return;
+    const { outcome, opId } = record;
+    await tell(
+      cell.address,
+      outcome.ok
+        ? { type: `xstate.done.actor.${invokeId}`, actorId: invokeId, output: outcome.output }
+        : { type: `xstate.error.actor.${invokeId}`, actorId: invokeId, error: outcome.failure },
+      { kind: 'operation', opId, src: operation.src, requestId: operation.requestId },
+      { kind: 'result', invokeId, opId },
+    );
+  };
+
+  const inventoryFact = (hostId: string, observation: Observation): TurnEvent | null => {
+    if (observation.state === 'running')
+      return { type: 'runtime.started', hostId, observation, opId: null, byAgent: false };
+    if (observation.state === 'exited' || observation.state === 'dead') {
+      return { type: 'runtime.exited', hostId, observation, opId: null, stoppedOutside: false };
+    }
+    return null;
+  };
+
+  return {
+    async enrol(joinToken, hostname) {
+      const { hostId, credential } = await enrolment.enrol(joinToken);
+      await runtime().begin(
+        hostAddress(hostId),
+        options.hostInput(hostId, hostname),
+        { kind: 'runtime', reason: `host "${hostname}" has joined` },
+        null,
+      );
+      return { hostId, credential };
+    },
+    async authenticate(hostId, credential) {
+      await enrolment.authenticate(hostId, credential);
+      if (!runtime().cell(hostAddress(hostId))) {
+        throw new TroupeError(
+          'LINK_REFUSED',
+          `Host "${hostId}" is not known to this world; join it again with a new token`,
+        );
+      }
+    },
+    world: async (agentEpoch) => (agentEpoch > world().epoch ? options.raiseEpoch(agentEpoch) : world()),
+    connected: (hostId, session, fingerprint) =>
+      hostFact(hostId, { type: 'link.connected', session, fingerprint }),
+    async inventory(hostId, _session, items, images) {
+      hosts.setImages(hostId, images);
+      const remove: { containerId: string; tenant: string; generation: number }[] = [];
+      const unknown: InventoryItem[] = [];
+      const facts: Promise<void>[] = [];
+      const seen = new Set<Address>();
+      for (const item of items) {
+        const { containerId, tenant, generation } = item.observation;
+        if (item.worldId !== world().worldId) continue;
+        const address = containerAddress(tenant, containerId);
+        const cell = runtime().cell(address);
+        const context = cell?.committed?.record.context as ContainerContext | undefined;
+        if (!cell || !context) {
+          if (runtime().tombstones.has(address)) remove.push({ containerId, tenant, generation });
+          else unknown.push(item);
+        } else if (
+          generation < context.generation ||
+          (context.hostId !== null && context.hostId !== hostId)
+        ) {
+          remove.push({ containerId, tenant, generation });
+        } else if (context.hostId === hostId) {
+          seen.add(address);
+          const event = inventoryFact(hostId, item.observation);
+          if (event) facts.push(fact(hostId, 0, address, event));
+        } else {
+          unknown.push(item);
+        }
+      }
+      for (const cell of runtime().cellsOf('container').values()) {
+        const context = cell.committed?.record.context as ContainerContext | undefined;
+        if (!context || context.hostId !== hostId || !context.containerHeld || seen.has(cell.address))
+          continue;
+        facts.push(
+          fact(hostId, 0, cell.address, {
+            type: 'runtime.gone',
+            hostId,
+            generation: context.generation,
+            opId: null,
+          }),
+        );
+      }
+      strangers.set(hostId, unknown);
+      await Promise.all(facts);
+      return { remove };
+    },
+    synced: (hostId, session) => hostFact(hostId, { type: 'link.synced', session }),
+    async record(hostId, sequence, record) {
+      if (record.kind === 'result') return result(hostId, record);
+      const said = record.fact;
+      if (said.type === 'host.fingerprinted') return fact(hostId, sequence, hostAddress(hostId), { ...said });
+      const { containerId, tenant } = said.type === 'runtime.gone' ? said : said.observation;
+      const cell = placedOn(hostId, tenant, containerId);
+      if (!cell) return;
+      await fact(hostId, sequence, cell.address, { ...said, hostId });
+    },
+    refused(hostId, opId, failure) {
+      for (const cell of runtime().cellsOf('container').values()) {
+        const found = Object.entries(cell.committed?.record.operations ?? {}).find(
+          ([, operation]) => operation.opId === opId,
+        );
+        if (!found) continue;
+        const [invokeId, { src, requestId }] = found;
+        environment.log.warn(
+          { actor: cell.address, host_id: hostId, opId, failure },
+          'agent refused an operation',
+        );
+        void tell(
+          cell.address,
+          { type: `xstate.error.actor.${invokeId}`, actorId: invokeId, error: toFailure(failure) },
+          { kind: 'operation', opId, src, requestId },
+          { kind: 'result', invokeId, opId },
+        );
+        return;
+      }
+    },
+    images: (hostId, images) => hosts.setImages(hostId, images),
+    closed: (hostId, session, reason) => hostFact(hostId, { type: 'link.closed', session, reason }),
+    strangers: () => strangers,
+  };
+}

@@ -1,0 +1,50 @@
+/** Where an actor is, what it waits for, and what would move it: read from its chart, tried out on a copy. */
+import type { Chart } from '../machines/chart.ts';
+import { parseAddress } from '../model/address.ts';
+import type { Failure } from '../model/failure.ts';
+import type { Cell } from './cell.ts';
+import type { Decider } from './decide.ts';
+import type { AllowedEvent, Lifecycle, WaitingFor } from './index.ts';
+
+export function lifecycleOf(cell: Cell, decider: Decider): Lifecycle | null {
+  const state = cell.committed;
+  if (!state) return null;
+  const { record, paths, projection } = state;
+  const { chart } = decider;
+  return {
+    address: cell.address,
+    kind: parseAddress(cell.address).kind,
+    chartVersion: record.chartVersion,
+    revision: record.revision,
+    statePaths: paths,
+    ...projection,
+    since: record.since,
+    waitingFor: Object.entries(record.operations).map(([invokeId, operation]): WaitingFor => {
+      const ms = operation.src === 'deadline' ? (operation.input as { ms: number }).ms : null;
+      return {
+        ...operation,
+        invokeId,
+        deadlineAt: ms === null ? null : operation.startedAt + ms,
+        description: chart.describe(invokeId, record.context),
+      };
+    }),
+    lastError: (record.context as { failure?: Failure | null }).failure ?? null,
+    allowedEvents: chart.commands.map((command) => allowed(cell, decider, command)),
+    quarantined: cell.quarantined,
+  };
+}
+
+function allowed(cell: Cell, decider: Decider, { sample, roles }: Chart['commands'][number]): AllowedEvent {
+  const decision = cell.quarantined ? null : cell.tryOut(sample);
+  if (!decision)
+    return { type: sample.type, answer: 'refused', reason: 'The actor is quarantined', to: [], roles };
+  const answer = decision.emitted.find((each) => each.type === 'answer');
+  return {
+    ...sample,
+    type: sample.type,
+    answer: answer?.answer ?? 'accepted',
+    reason: answer?.reason ?? null,
+    to: decider.paths(decision.snapshot),
+    roles,
+  };
+}
