@@ -31,12 +31,16 @@ export interface Committer {
 /** Milliseconds between attempts to settle an unknown outcome. */
 const retryMs = [50, 100, 200, 400, 800, 1_600];
 
+/** How long acknowledgements wait for turns to ride with. */
+const passengerMs = 50;
+
 export function createCommitter(environment: Environment, store: Store): Committer {
   let pending: CommitRequest[] = [];
   let acknowledgements: Acknowledgement[] = [];
   let inFlight = false;
   let scheduled = false;
   let commits = 0;
+  let passenger = false;
   let idleWaiters: (() => void)[] = [];
   const held = new Map<Shard, { requests: CommitRequest[]; attempt: number; reason: string }>();
 
@@ -56,6 +60,7 @@ export function createCommitter(environment: Environment, store: Store): Committ
       inFlight = false;
     }
     if (pending.length > 0) schedule();
+    else if (acknowledgements.length > 0) schedulePassenger();
     else if (held.size === 0) {
       for (const resolve of idleWaiters.splice(0)) resolve();
     }
@@ -110,6 +115,16 @@ export function createCommitter(environment: Environment, store: Store): Committ
     environment.defer(() => void flush());
   };
 
+  /** Acknowledgements ride with the next turns, and go alone only when none come. */
+  const schedulePassenger = (): void => {
+    if (passenger) return;
+    passenger = true;
+    environment.schedule(passengerMs, () => {
+      passenger = false;
+      if (acknowledgements.length > 0) schedule();
+    });
+  };
+
   return {
     enqueue(request) {
       pending.push(request);
@@ -117,7 +132,7 @@ export function createCommitter(environment: Environment, store: Store): Committ
     },
     acknowledge(acknowledgement) {
       acknowledgements.push(acknowledgement);
-      schedule();
+      schedulePassenger();
     },
     waiting: () => {
       for (const [shard, { reason }] of held) return `Shard ${shard} waits for the store: ${reason}`;

@@ -242,6 +242,7 @@ t.test('a message is handled once, and acknowledged when its turn is durable', a
   await environment.settle();
   t.match(runtime.cell(counter)?.committed?.record.context, { lit: 1 });
   const message = store.turns.get(one)!.at(-1)!.outbox[0]!;
+  await environment.advance(100);
   t.match(store.acknowledged, [{ from: one, to: counter, sequence: message.sequence }]);
   runtime.courier.carry(one, 3, [message], false);
   await environment.settle();
