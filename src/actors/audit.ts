@@ -5,6 +5,7 @@
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { HostContext } from '../machines/host/context.ts';
 import type { TenantContext } from '../machines/tenant/context.ts';
+import { equal, noAmounts, plus } from '../machines/amounts.ts';
 import { parseAddress } from '../model/address.ts';
 import type { Amounts } from '../model/container.ts';
 import type { InventoryItem } from '../link/protocol.ts';
@@ -12,21 +13,6 @@ import type { AuditEntry } from './index.ts';
 import type { Unreadable } from './boot.ts';
 import type { Cell } from './cell.ts';
 import type { Runtime } from './runtime.ts';
-
-const nothing: Amounts = { containers: 0, cpuMillis: 0, memoryMib: 0, diskGib: 0 };
-
-const plus = (one: Amounts, other: Amounts): Amounts => ({
-  containers: one.containers + other.containers,
-  cpuMillis: one.cpuMillis + other.cpuMillis,
-  memoryMib: one.memoryMib + other.memoryMib,
-  diskGib: one.diskGib + other.diskGib,
-});
-
-const equal = (one: Amounts, other: Amounts): boolean =>
-  one.containers === other.containers &&
-  one.cpuMillis === other.cpuMillis &&
-  one.memoryMib === other.memoryMib &&
-  one.diskGib === other.diskGib;
 
 export interface Sums {
   /** By tenant: what its containers hold of the quota. */
@@ -46,9 +32,9 @@ export function sumContainers(runtime: Runtime): Sums {
     const context = cell.committed?.record.context as ContainerContext | undefined;
     const tenant = parseAddress(cell.address).tenant;
     if (!context || tenant === null) continue;
-    if (context.reservationHeld) quota.set(tenant, plus(quota.get(tenant) ?? nothing, context.amounts));
+    if (context.reservationHeld) quota.set(tenant, plus(quota.get(tenant) ?? noAmounts, context.amounts));
     if (!context.claimHeld || context.hostId === null) continue;
-    const claim = claims.get(context.hostId) ?? { totals: nothing, tenants: {} };
+    const claim = claims.get(context.hostId) ?? { totals: noAmounts, tenants: {} };
     claim.totals = plus(claim.totals, context.amounts);
     claim.tenants[tenant] = (claim.tenants[tenant] ?? 0) + 1;
     claims.set(context.hostId, claim);
@@ -56,7 +42,7 @@ export function sumContainers(runtime: Runtime): Sums {
   return { quota, claims };
 }
 
-/** Actors whose totals can be compared now: nothing of theirs is on its way. */
+/** Actors whose totals can be compared now: noAmounts of theirs is on its way. */
 export function comparable(runtime: Runtime, kind: 'tenant' | 'host'): readonly Cell[] {
   const unsettled = new Set<string>();
   for (const { from, message } of runtime.courier.undelivered()) unsettled.add(from).add(message.to);
@@ -88,10 +74,10 @@ export function audit(
   for (const cell of comparable(runtime, 'tenant')) {
     const context = cell.committed?.record.context as TenantContext | undefined;
     if (!context) continue;
-    const confirmed = quota.get(parseAddress(cell.address).id) ?? nothing;
+    const confirmed = quota.get(parseAddress(cell.address).id) ?? noAmounts;
     const inFlight = Object.values(context.reservations).reduce(
       (sum, { amounts }) => plus(sum, amounts),
-      nothing,
+      noAmounts,
     );
     const expected = plus(confirmed, inFlight);
     if (!equal(context.totals, expected)) {
@@ -107,7 +93,7 @@ export function audit(
     const context = cell.committed?.record.context as HostContext | undefined;
     if (!context) continue;
     const hostId = parseAddress(cell.address).id;
-    const expected = claims.get(hostId)?.totals ?? nothing;
+    const expected = claims.get(hostId)?.totals ?? noAmounts;
     if (!equal(context.totals, expected)) {
       entries.push({
         problem: 'claims-differ',

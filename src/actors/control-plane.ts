@@ -4,6 +4,7 @@
  */
 import { TroupeError } from '../errors/errors.ts';
 import type { HostLinkEvents, HostLinks } from '../link/host-links.ts';
+import { noAmounts } from '../machines/amounts.ts';
 import type { Chart } from '../machines/chart.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { TenantContext } from '../machines/tenant/context.ts';
@@ -246,7 +247,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         address,
         id,
         limits: context?.limits ?? config.limits,
-        used: context?.totals ?? { containers: 0, cpuMillis: 0, memoryMib: 0, diskGib: 0 },
+        used: context?.totals ?? noAmounts,
         reserved: Object.keys(context?.reservations ?? {}).length,
       };
     },
@@ -324,7 +325,6 @@ const recountMs = 1_000;
  */
 function recount(environment: Environment, runtime: Runtime, seen = new Set<Address>()): void {
   const { quota, claims } = sumContainers(runtime);
-  const nothing: Amounts = { containers: 0, cpuMillis: 0, memoryMib: 0, diskGib: 0 };
   const cause: Cause = { kind: 'runtime', reason: 'recounted at start' };
   const correct = (cell: Cell, event: TurnEvent): void => {
     seen.add(cell.address);
@@ -332,12 +332,16 @@ function recount(environment: Environment, runtime: Runtime, seen = new Set<Addr
   };
   for (const cell of comparable(runtime, 'tenant')) {
     if (seen.has(cell.address)) continue;
-    correct(cell, { type: 'tenant.recount', totals: quota.get(parseAddress(cell.address).id) ?? nothing });
+    correct(cell, { type: 'tenant.recount', totals: quota.get(parseAddress(cell.address).id) ?? noAmounts });
   }
   for (const cell of comparable(runtime, 'host')) {
     if (seen.has(cell.address)) continue;
     const claim = claims.get(parseAddress(cell.address).id);
-    correct(cell, { type: 'host.recount', totals: claim?.totals ?? nothing, tenants: claim?.tenants ?? {} });
+    correct(cell, {
+      type: 'host.recount',
+      totals: claim?.totals ?? noAmounts,
+      tenants: claim?.tenants ?? {},
+    });
   }
   if (seen.size < runtime.cellsOf('tenant').size + runtime.cellsOf('host').size) {
     environment.schedule(recountMs, () => recount(environment, runtime, seen));

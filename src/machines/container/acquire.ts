@@ -1,0 +1,179 @@
+/** Acquiring and creating: what a container needs on its host before it can run. */
+import { retryBackoffMs } from '../retry-policy.ts';
+import { containerSetup, hostInput } from './setup.ts';
+
+/** While it comes into being, start and stop only change what it does once it is there. */
+const laterCommands = {
+  'container.start': {
+    actions: ['wantRunning', { type: 'queue', params: { reason: 'It starts once it is created' } }],
+  },
+  'container.stop': {
+    actions: [
+      'wantCreated',
+      { type: 'queue', params: { reason: 'It will not be started once it is created' } },
+    ],
+  },
+} as const;
+
+export const acquiring = containerSetup.createStateConfig({
+  description: 'Its image and its network are made ready on the host, side by side.',
+  tags: 'transient',
+  type: 'parallel',
+  meta: { status: 'Creating', taskState: 'container_creating' },
+  on: laterCommands,
+  onDone: '#container.creating',
+  states: {
+    image: {
+      initial: 'deciding',
+      states: {
+        deciding: {
+          tags: 'transient',
+          always: [{ guard: 'isImageReady', target: 'ready' }, { target: 'pulling' }],
+        },
+        pulling: {
+          tags: 'transient',
+          meta: { taskState: 'image_pulling' },
+          entry: 'beginStep',
+          invoke: {
+            id: 'image.deadline',
+            src: 'deadline',
+            input: ({ context }) => ({ ms: context.deadlines.imageMs }),
+            onDone: {
+              target: '#container.error',
+              actions: { type: 'sayOverdue', params: { step: 'pulling the image' } },
+            },
+            onError: '#container.error',
+          },
+          initial: 'attempting',
+          states: {
+            attempting: {
+              description: 'The host ensures the image.',
+              tags: 'transient',
+              invoke: {
+                id: 'pullImage',
+                src: 'pullImage',
+                input: ({ context }) => hostInput(context, context.deadlines.imageMs),
+                onDone: { target: '#container.acquiring.image.ready', actions: 'recordImage' },
+                onError: [
+                  { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+                  { target: '#container.error', actions: 'recordFailure' },
+                ],
+              },
+            },
+            waiting: {
+              description: 'The image could not be pulled; it will be tried again.',
+              tags: 'transient',
+              invoke: {
+                id: 'image.backoff',
+                src: 'deadline',
+                input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
+                onDone: 'attempting',
+                onError: '#container.error',
+              },
+            },
+          },
+        },
+        ready: { type: 'final', tags: 'transient' },
+      },
+    },
+    network: {
+      initial: 'deciding',
+      states: {
+        deciding: {
+          tags: 'transient',
+          always: [{ guard: 'isSandboxReady', target: 'ready' }, { target: 'making' }],
+        },
+        making: {
+          tags: 'transient',
+          invoke: {
+            id: 'sandbox.deadline',
+            src: 'deadline',
+            input: ({ context }) => ({ ms: context.deadlines.sandboxMs }),
+            onDone: {
+              target: '#container.error',
+              actions: { type: 'sayOverdue', params: { step: 'making its network' } },
+            },
+            onError: '#container.error',
+          },
+          initial: 'attempting',
+          states: {
+            attempting: {
+              description: 'The host makes its network namespace.',
+              tags: 'transient',
+              meta: { acquires: 'sandbox' },
+              invoke: {
+                id: 'ensureSandbox',
+                src: 'ensureSandbox',
+                input: ({ context }) => hostInput(context, context.deadlines.sandboxMs),
+                onDone: { target: '#container.acquiring.network.ready', actions: 'recordSandbox' },
+                onError: [
+                  { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+                  { target: '#container.error', actions: 'recordFailure' },
+                ],
+              },
+            },
+            waiting: {
+              description: 'Its network could not be made; it will be tried again.',
+              tags: 'transient',
+              invoke: {
+                id: 'sandbox.backoff',
+                src: 'deadline',
+                input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
+                onDone: 'attempting',
+                onError: '#container.error',
+              },
+            },
+          },
+        },
+        ready: { type: 'final', tags: 'transient' },
+      },
+    },
+  },
+});
+
+export const creating = containerSetup.createStateConfig({
+  description: 'The engine creates it.',
+  tags: 'transient',
+  meta: { status: 'Creating', taskState: 'container_creating' },
+  on: laterCommands,
+  entry: 'beginStep',
+  invoke: {
+    id: 'create.deadline',
+    src: 'deadline',
+    input: ({ context }) => ({ ms: context.deadlines.createMs }),
+    onDone: { target: '#container.error', actions: { type: 'sayOverdue', params: { step: 'creating it' } } },
+    onError: '#container.error',
+  },
+  initial: 'attempting',
+  states: {
+    attempting: {
+      tags: 'transient',
+      meta: { acquires: 'container' },
+      invoke: {
+        id: 'createContainer',
+        src: 'createContainer',
+        input: ({ context }) => hostInput(context, context.deadlines.createMs),
+        onDone: [
+          { guard: 'isRunningWanted', target: '#container.starting', actions: 'recordContainer' },
+          { target: '#container.created', actions: 'recordContainer' },
+        ],
+        onError: [
+          { guard: 'isImageMissing', target: '#container.acquiring', actions: 'forgetImage' },
+          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+          { target: '#container.error', actions: 'recordFailure' },
+        ],
+      },
+    },
+    waiting: {
+      description: 'It could not be created; it will be tried again.',
+      tags: 'transient',
+      invoke: {
+        id: 'create.backoff',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
+        onDone: 'attempting',
+        onError: '#container.error',
+      },
+    },
+  },
+});

@@ -1,0 +1,90 @@
+/** Placing: which host takes it. The scheduler ranks, the host actor decides. */
+import { containerSetup } from './setup.ts';
+
+export const placing = containerSetup.createStateConfig({
+  description: 'Looking for a host that takes it.',
+  tags: 'transient',
+  meta: { status: 'Creating', taskState: null },
+  invoke: {
+    id: 'placing.deadline',
+    src: 'deadline',
+    input: ({ context }) => ({ ms: context.deadlines.placingMs }),
+    onDone: {
+      target: '#container.error',
+      actions: { type: 'say', params: { reason: 'No host took it in time' } },
+    },
+    onError: '#container.error',
+  },
+  on: {
+    'container.start': {
+      actions: ['wantRunning', { type: 'queue', params: { reason: 'It starts once it is created' } }],
+    },
+    'container.stop': {
+      actions: [
+        'wantCreated',
+        { type: 'queue', params: { reason: 'It will not be started once it is created' } },
+      ],
+    },
+  },
+  initial: 'deciding',
+  states: {
+    deciding: {
+      tags: 'transient',
+      always: [{ guard: 'hasCandidate', target: 'claiming' }, { target: 'choosing' }],
+    },
+    choosing: {
+      description: 'The scheduler ranks the hosts.',
+      tags: 'transient',
+      invoke: {
+        id: 'rankHosts',
+        src: 'rankHosts',
+        input: ({ context }) => ({ containerId: context.id, tenant: context.tenant }),
+        onDone: { target: 'ranked', actions: 'recordRanking' },
+        onError: { target: '#container.error', actions: 'recordFailure' },
+      },
+    },
+    ranked: {
+      tags: 'transient',
+      always: [
+        { guard: 'hasCandidate', target: 'claiming' },
+        { target: '#container.error', actions: 'explainRefusals' },
+      ],
+    },
+    claiming: {
+      description: 'The best host is asked for room.',
+      tags: 'transient',
+      meta: { acquires: 'claim' },
+      entry: 'claimHost',
+      invoke: {
+        id: 'claim.deadline',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: context.deadlines.claimMs }),
+        onDone: {
+          target: 'refused',
+          actions: { type: 'recordRefusal', params: { reason: 'it did not answer in time' } },
+        },
+        onError: 'refused',
+      },
+      on: {
+        'claim.granted': { guard: 'isFromAskedHost', target: '#container.acquiring', actions: 'recordClaim' },
+        'claim.refused': {
+          guard: 'isFromAskedHost',
+          target: 'refused',
+          actions: { type: 'recordRefusal', params: ({ event }) => ({ reason: event.reason }) },
+        },
+        'message.undeliverable': {
+          guard: 'isClaimBounced',
+          target: 'refused',
+          actions: { type: 'recordRefusal', params: { reason: 'it is no longer known' } },
+        },
+      },
+    },
+    refused: {
+      tags: 'transient',
+      always: [
+        { guard: 'hasAnotherCandidate', target: 'claiming', actions: 'dropCandidate', reenter: true },
+        { target: '#container.error', actions: ['dropCandidate', 'explainRefusals'] },
+      ],
+    },
+  },
+});

@@ -1,0 +1,181 @@
+/** Removing: everything that was acquired is released, whatever was in flight. */
+import { retryBackoffMs } from '../retry-policy.ts';
+import { containerSetup, hostInput } from './setup.ts';
+
+/** How long one attempt may take once the engine is known to hang. */
+const stuckAttemptMs = 30_000;
+/** Between attempts then. */
+const stuckPauseMs = 15_000;
+
+export const removing = containerSetup.createStateConfig({
+  description: 'Everything it holds is released.',
+  tags: 'transient',
+  meta: { status: 'Deleting', taskState: 'container_deleting' },
+  entry: 'beginStep',
+  on: {
+    'container.delete': { actions: { type: 'queue', params: { reason: 'It is being deleted already' } } },
+    'container.start': { actions: { type: 'refuse', params: { reason: 'It is being deleted' } } },
+    'container.stop': { actions: { type: 'refuse', params: { reason: 'It is being deleted' } } },
+    'runtime.exited': { guard: 'isCurrentRun', actions: 'refreshObservation' },
+    'runtime.gone': { guard: 'isOurContainerGone', actions: 'forgetContainer' },
+    'host.lost': { guard: 'isFromOurHost', target: '#container.deleted' },
+  },
+  initial: 'deciding',
+  states: {
+    deciding: {
+      tags: 'transient',
+      always: [
+        { guard: 'isGraceful', target: 'stopping' },
+        { guard: 'isClaimHeld', target: 'container' },
+        { target: '#container.deleted' },
+      ],
+    },
+    stopping: {
+      description: 'It is stopped first, with its grace.',
+      tags: 'transient',
+      invoke: [
+        {
+          id: 'removeStop.deadline',
+          src: 'deadline',
+          input: ({ context }) => ({ ms: context.graceMs + context.deadlines.stopMs }),
+          onDone: 'container',
+          onError: 'container',
+        },
+        {
+          id: 'removeStop',
+          src: 'stopContainer',
+          input: ({ context }) => hostInput(context, context.graceMs + context.deadlines.stopMs),
+          onDone: 'container',
+          onError: 'container',
+        },
+      ],
+    },
+    container: {
+      tags: 'transient',
+      invoke: {
+        id: 'remove.deadline',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: context.deadlines.removeMs }),
+        onDone: 'stuck',
+        onError: 'stuck',
+      },
+      initial: 'attempting',
+      states: {
+        attempting: {
+          description: 'The engine removes it.',
+          tags: 'transient',
+          meta: { releases: 'container' },
+          invoke: {
+            id: 'removeContainer',
+            src: 'removeContainer',
+            input: ({ context }) => hostInput(context, context.deadlines.removeMs),
+            onDone: { target: '#container.removing.network', actions: 'forgetContainer' },
+            onError: { target: 'waiting', actions: 'recordFailure' },
+          },
+        },
+        waiting: {
+          description: 'It could not be removed; it will be tried again.',
+          tags: 'transient',
+          invoke: {
+            id: 'remove.backoff',
+            src: 'deadline',
+            input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
+            onDone: 'attempting',
+            onError: 'attempting',
+          },
+        },
+      },
+    },
+    network: {
+      tags: 'transient',
+      initial: 'deciding',
+      states: {
+        deciding: {
+          tags: 'transient',
+          always: [{ guard: 'isSandboxHeld', target: 'attempting' }, { target: '#container.deleted' }],
+        },
+        attempting: {
+          description: 'The host removes its network namespace.',
+          tags: 'transient',
+          meta: { releases: 'sandbox' },
+          invoke: [
+            {
+              id: 'removeSandbox.deadline',
+              src: 'deadline',
+              input: ({ context }) => ({ ms: context.deadlines.removeMs }),
+              onDone: {
+                target: 'waiting',
+                actions: { type: 'sayOverdue', params: { step: 'removing its network' } },
+              },
+              onError: 'waiting',
+            },
+            {
+              id: 'removeSandbox',
+              src: 'removeSandbox',
+              input: ({ context }) => hostInput(context, context.deadlines.removeMs),
+              onDone: { target: '#container.deleted', actions: 'forgetSandbox' },
+              onError: { target: 'waiting', actions: 'recordFailure' },
+            },
+          ],
+        },
+        waiting: {
+          description: 'Its network could not be removed; it will be tried again.',
+          tags: 'transient',
+          invoke: {
+            id: 'removeSandbox.backoff',
+            src: 'deadline',
+            input: ({ context }) => ({ ms: retryBackoffMs(Math.max(1, context.tries)) }),
+            onDone: 'attempting',
+            onError: 'attempting',
+          },
+        },
+      },
+    },
+    stuck: {
+      description: 'The engine does not answer. The quota is given back, the room on the host is not.',
+      tags: 'transient',
+      entry: ['giveBackReservation', 'explainStuck'],
+      initial: 'pausing',
+      states: {
+        pausing: {
+          tags: 'transient',
+          invoke: {
+            id: 'stuck.pause',
+            src: 'deadline',
+            input: { ms: stuckPauseMs },
+            onDone: 'attempting',
+            onError: 'attempting',
+          },
+        },
+        attempting: {
+          tags: 'transient',
+          meta: { releases: 'container' },
+          invoke: [
+            {
+              id: 'stuck.deadline',
+              src: 'deadline',
+              input: { ms: stuckAttemptMs },
+              onDone: 'pausing',
+              onError: 'pausing',
+            },
+            {
+              id: 'stuck.removeContainer',
+              src: 'removeContainer',
+              input: ({ context }) => hostInput(context, stuckAttemptMs),
+              onDone: { target: '#container.removing.network', actions: 'forgetContainer' },
+              onError: 'pausing',
+            },
+          ],
+        },
+      },
+    },
+  },
+});
+
+export const deleted = containerSetup.createStateConfig({
+  description: 'Nothing of it is left. Its history is kept for a while.',
+  type: 'final',
+  tags: 'settled',
+  meta: { status: 'Deleted', taskState: null, releases: 'claim' },
+  entry: ['giveBackClaim', 'giveBackReservation'],
+});

@@ -1,0 +1,279 @@
+/** From created to running and back: starts, exits, restarts, stops. */
+import { restartBackoffMs } from '../restart-policy.ts';
+import { retryBackoffMs } from '../retry-policy.ts';
+import { containerSetup, hostInput } from './setup.ts';
+
+const gone = { guard: 'isOurContainerGone', target: '#container.gone' } as const;
+const lost = { guard: 'isFromOurHost', target: '#container.lost' } as const;
+const startedOutside = {
+  guard: 'isCurrentRun',
+  target: '#container.running',
+  actions: ['recordObservation', 'recordRun', 'wantRunning'],
+} as const;
+
+export const created = containerSetup.createStateConfig({
+  description: 'It exists on its host and was never started.',
+  tags: 'settled',
+  meta: { status: 'Created', taskState: null },
+  on: {
+    'container.start': { target: '#container.starting', actions: 'wantRunning' },
+    'container.stop': { actions: { type: 'refuse', params: { reason: 'It was never started' } } },
+    'container.delete': { target: '#container.removing', actions: 'recordGrace' },
+    'runtime.started': startedOutside,
+    'runtime.gone': gone,
+    'host.lost': lost,
+  },
+});
+
+export const starting = containerSetup.createStateConfig({
+  description: 'The engine starts it.',
+  tags: 'transient',
+  meta: { status: 'Created', taskState: 'container_starting' },
+  entry: 'beginStep',
+  invoke: {
+    id: 'start.deadline',
+    src: 'deadline',
+    input: ({ context }) => ({ ms: context.deadlines.startMs }),
+    onDone: { target: '#container.error', actions: { type: 'sayOverdue', params: { step: 'starting it' } } },
+    onError: '#container.error',
+  },
+  on: {
+    'container.start': { actions: { type: 'queue', params: { reason: 'It is being started already' } } },
+    'container.stop': { target: '#container.stopping', actions: ['wantStopped', 'recordGrace'] },
+    'runtime.exited': {
+      guard: 'isCurrentRun',
+      target: '#container.exited',
+      actions: ['recordObservation', 'recordRun'],
+    },
+  },
+  initial: 'attempting',
+  states: {
+    attempting: {
+      tags: 'transient',
+      invoke: {
+        id: 'startContainer',
+        src: 'startContainer',
+        input: ({ context }) => hostInput(context, context.deadlines.startMs),
+        onDone: [
+          {
+            guard: 'hasExitedAlready',
+            target: '#container.exited',
+            actions: ['recordObservation', 'recordRun'],
+          },
+          { target: '#container.running', actions: ['recordObservation', 'recordRun'] },
+        ],
+        onError: [
+          { guard: 'isContainerGone', target: '#container.acquiring', actions: 'forgetContainer' },
+          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+          { target: '#container.error', actions: 'recordFailure' },
+        ],
+      },
+    },
+    waiting: {
+      description: 'It could not be started; it will be tried again.',
+      tags: 'transient',
+      invoke: {
+        id: 'start.backoff',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
+        onDone: 'attempting',
+        onError: '#container.error',
+      },
+    },
+  },
+});
+
+export const running = containerSetup.createStateConfig({
+  description: 'It runs. Exits, health and removal arrive as facts.',
+  tags: ['settled', 'active'],
+  meta: { status: 'Running', taskState: null },
+  on: {
+    'container.start': { actions: { type: 'refuse', params: { reason: 'It is running already' } } },
+    'container.stop': { target: '#container.stopping', actions: ['wantStopped', 'recordGrace'] },
+    'runtime.exited': [
+      {
+        guard: 'isStoppedCurrent',
+        target: '#container.stopped',
+        actions: [
+          'recordObservation',
+          'wantStopped',
+          { type: 'say', params: { reason: 'Stopped outside Troupe' } },
+        ],
+      },
+      { guard: 'isCurrentRun', target: '#container.exited', actions: 'recordObservation' },
+    ],
+    'runtime.started': [
+      {
+        guard: 'isNewRunByAgent',
+        target: '.assessing',
+        actions: ['recordObservation', 'recordRun', 'countAgentRestart'],
+      },
+      { guard: 'isChangedRun', target: '.assessing', actions: 'recordObservation' },
+    ],
+    'runtime.health': { guard: 'isCurrentRun', target: '.assessing', actions: 'recordObservation' },
+    'runtime.gone': gone,
+    'host.lost': lost,
+  },
+  initial: 'assessing',
+  states: {
+    assessing: {
+      tags: 'settled',
+      always: [
+        { guard: 'isHealthChecked', target: 'checking' },
+        { guard: 'isHealthy', target: 'healthy' },
+        { guard: 'isUnhealthy', target: 'unhealthy' },
+        { target: 'up' },
+      ],
+    },
+    up: { description: 'It runs; it has no health check.', tags: 'settled' },
+    checking: { description: 'It runs; its health check has not decided yet.', tags: 'settled' },
+    healthy: { description: 'It runs and is healthy.', tags: 'settled' },
+    unhealthy: { description: 'It runs and its health check fails.', tags: 'settled' },
+  },
+});
+
+/** It has ended by itself: policy decides, in the same turn. */
+export const exited = containerSetup.createStateConfig({
+  tags: 'transient',
+  always: [
+    { guard: 'isStopWanted', target: '#container.stopped' },
+    { guard: 'isRestartDue', target: '#container.backingOff', actions: 'countRestart' },
+    { guard: 'isAutoRemoved', target: '#container.removing' },
+    { target: '#container.stopped', actions: 'explainExit' },
+  ],
+});
+
+/** Somebody removed it at the engine: policy decides, in the same turn. */
+export const gone_ = containerSetup.createStateConfig({
+  tags: 'transient',
+  entry: 'forgetContainer',
+  always: [
+    { guard: 'isAutoRemoved', target: '#container.removing' },
+    {
+      guard: 'isRecreationDue',
+      target: '#container.backingOff',
+      actions: [
+        'countRestart',
+        { type: 'say', params: { reason: 'It was removed outside Troupe; it is made again' } },
+      ],
+    },
+    {
+      target: '#container.error',
+      actions: { type: 'say', params: { reason: 'It was removed outside Troupe' } },
+    },
+  ],
+});
+
+export const backingOff = containerSetup.createStateConfig({
+  description: 'It waits before it is started again.',
+  tags: 'transient',
+  meta: { status: 'Restarting', taskState: null },
+  invoke: {
+    id: 'restart.backoff',
+    src: 'deadline',
+    input: ({ context }) => ({ ms: restartBackoffMs(context.restarts) }),
+    onDone: '#container.resuming',
+    onError: '#container.resuming',
+  },
+  on: {
+    'container.start': { target: '#container.resuming', actions: 'wantRunning' },
+    'container.stop': [
+      {
+        guard: 'isContainerHeld',
+        target: '#container.stopped',
+        actions: [
+          'wantStopped',
+          { type: 'say', params: { reason: 'Stopped while it waited to be restarted' } },
+        ],
+      },
+      {
+        target: '#container.error',
+        actions: ['wantStopped', { type: 'say', params: { reason: 'It was removed outside Troupe' } }],
+      },
+    ],
+    'runtime.started': startedOutside,
+    'runtime.gone': { guard: 'isOurContainerGone', actions: 'forgetContainer' },
+    'host.lost': lost,
+  },
+});
+
+/** Back to running from wherever it got to: started, made again, or placed anew. */
+export const resuming = containerSetup.createStateConfig({
+  tags: 'transient',
+  entry: 'wantRunning',
+  always: [
+    { guard: 'isContainerHeld', target: '#container.starting' },
+    { guard: 'isClaimHeld', target: '#container.acquiring' },
+    { target: '#container.placing', actions: 'forgetPlacement' },
+  ],
+});
+
+export const stopping = containerSetup.createStateConfig({
+  description: 'The engine stops it, gently and then for good.',
+  tags: 'transient',
+  meta: { status: 'Running', taskState: 'container_stopping' },
+  entry: 'beginStep',
+  invoke: {
+    id: 'stop.deadline',
+    src: 'deadline',
+    input: ({ context }) => ({ ms: context.graceMs + context.deadlines.stopMs }),
+    onDone: { target: '#container.error', actions: { type: 'sayOverdue', params: { step: 'stopping it' } } },
+    onError: '#container.error',
+  },
+  on: {
+    'container.start': {
+      actions: ['wantRunning', { type: 'queue', params: { reason: 'It starts again once it has stopped' } }],
+    },
+    'container.stop': {
+      actions: ['wantStopped', { type: 'queue', params: { reason: 'It is being stopped already' } }],
+    },
+    'runtime.exited': { guard: 'isCurrentRun', actions: 'recordObservation' },
+    'runtime.gone': { guard: 'isOurContainerGone', target: '#container.gone' },
+  },
+  initial: 'attempting',
+  states: {
+    attempting: {
+      tags: 'transient',
+      invoke: {
+        id: 'stopContainer',
+        src: 'stopContainer',
+        input: ({ context }) => hostInput(context, context.graceMs + context.deadlines.stopMs),
+        onDone: [
+          { guard: 'isRunningWanted', target: '#container.starting', actions: 'recordObservation' },
+          { guard: 'isAutoRemoved', target: '#container.removing', actions: 'recordObservation' },
+          { target: '#container.stopped', actions: 'recordObservation' },
+        ],
+        onError: [
+          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+          { target: '#container.error', actions: 'recordFailure' },
+        ],
+      },
+    },
+    waiting: {
+      description: 'It could not be stopped; it will be tried again.',
+      tags: 'transient',
+      invoke: {
+        id: 'stop.backoff',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
+        onDone: 'attempting',
+        onError: '#container.error',
+      },
+    },
+  },
+});
+
+export const stopped = containerSetup.createStateConfig({
+  description: 'It has ended or was stopped.',
+  tags: 'settled',
+  meta: { status: 'Stopped', taskState: null },
+  on: {
+    'container.start': { target: '#container.starting', actions: 'wantRunning' },
+    'container.stop': { actions: { type: 'refuse', params: { reason: 'It is stopped already' } } },
+    'container.delete': { target: '#container.removing', actions: 'recordGrace' },
+    'runtime.started': startedOutside,
+    'runtime.exited': { guard: 'isCurrentRun', actions: 'refreshObservation' },
+    'runtime.gone': gone,
+    'host.lost': lost,
+  },
+});
