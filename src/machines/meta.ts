@@ -18,7 +18,7 @@ export function metaOf(machine: AnyStateMachine, paths: readonly string[]): Stat
       const meta = node.meta as StateMeta | undefined;
       merged = {
         ...merged,
-        ...(meta ?? {}),
+        ...meta,
         ...(node.description === undefined ? {} : { description: node.description }),
       };
     }

@@ -1,0 +1,255 @@
+import t from 'tap';
+import { containerChart } from '../../src/machines/container.machine.ts';
+import type { ContainerInput } from '../../src/model/events.ts';
+import { containerInput, exited, gone, granted, hostId, observation, started } from './container-samples.ts';
+import { walk } from './walk.ts';
+
+const begin = (changes: Partial<ContainerInput> = {}) =>
+  walk(containerChart, { ...containerInput, ...changes });
+const placed = (changes: Partial<ContainerInput> = {}) => begin(changes).send(granted);
+const running = (changes: Partial<ContainerInput> = {}) =>
+  placed(changes)
+    .done('createContainer', { observation: observation({ state: 'created', startedAt: null }) })
+    .done('startContainer', { observation: observation() });
+const messages = (walked: ReturnType<typeof walk>) =>
+  walked.emitted.flatMap((each) => (each.type === 'message' ? [`${each.event.type} to ${each.to}`] : []));
+const answer = (walked: ReturnType<typeof walk>) => walked.emitted.find((each) => each.type === 'answer');
+
+t.test('a start with nothing to acquire takes four turns', async (t) => {
+  const container = begin();
+  t.same(container.paths, ['placing.claiming']);
+  t.same(messages(container), ['tenant.confirm to tenant/p1', 'host.claim to host/h1']);
+  container.send(granted);
+  t.same(container.paths, ['creating.attempting'], "the image is there and the network is the engine's");
+  container.done('createContainer', { observation: observation({ state: 'created', startedAt: null }) });
+  t.same(container.paths, ['starting.attempting']);
+  container.done('startContainer', { observation: observation() });
+  t.same(container.paths, ['running.up']);
+  t.equal(container.status, 'Running');
+  t.equal(container.reason, null);
+  t.same(container.active, [], 'running waits for nothing: exits arrive as facts');
+});
+
+t.test('image and network are acquired side by side when they are not there', async (t) => {
+  const container = placed({ imagePullPolicy: 'always', sandbox: 'own' });
+  t.same(container.paths, ['acquiring.image.pulling.attempting', 'acquiring.network.making.attempting']);
+  container.done('ensureSandbox', { sandboxId: 's1' });
+  t.same(container.paths, ['acquiring.image.pulling.attempting', 'acquiring.network.ready']);
+  container.done('pullImage', { imageId: 'i1' });
+  t.same(container.paths, ['creating.attempting']);
+  t.match(container.context, { sandboxId: 's1' });
+});
+
+t.test('a refused claim goes to the next host, and after all of them it says why', async (t) => {
+  const container = begin();
+  container.send({ type: 'claim.refused', hostId, generation: 1, reason: '128 MiB memory asked, 20 free' });
+  t.same(messages(container), ['host.claim to host/h2']);
+  container.done('claim.deadline', { at: 0 });
+  t.same(container.paths, ['error']);
+  t.match(container.reason, /not enough hosts available.*128 MiB memory asked.*did not answer/);
+});
+
+t.test('a host that answers too late gets its room back, in whatever state', async (t) => {
+  const container = begin();
+  container.done('claim.deadline', { at: 0 });
+  container.send(granted);
+  t.same(messages(container), ['host.release to host/h1']);
+  t.same(container.paths, ['placing.claiming'], 'and the next host is still being asked');
+});
+
+t.test('no host: the refusals are told by filter', async (t) => {
+  const container = begin({ candidates: [] });
+  container.done('rankHosts', {
+    candidates: [],
+    refusals: [{ filter: 'memory', hosts: 3, reason: '4 GiB asked' }],
+  });
+  t.equal(container.status, 'Error');
+  t.match(container.reason, /memory \(3\): 4 GiB asked/);
+});
+
+t.test('an engine that is down is waited for, saying so', async (t) => {
+  const container = placed();
+  container.failed('createContainer', 'ENGINE_UNAVAILABLE', true);
+  t.same(container.paths, ['creating.waiting']);
+  t.equal(container.status, 'Creating');
+  t.match(container.reason, /ENGINE_UNAVAILABLE/);
+  container.done('create.backoff', { at: 0 });
+  t.same(container.paths, ['creating.attempting']);
+  container.failed('createContainer', 'ENGINE_UNAVAILABLE', true).done('create.deadline', { at: 0 });
+  t.match(container.reason, /Gave up creating it on host "one" in time: It failed with ENGINE_UNAVAILABLE/);
+});
+
+t.test('an image that was believed to be there is pulled after all', async (t) => {
+  const container = placed();
+  container.failed('createContainer', 'IMAGE_NOT_FOUND');
+  t.same(container.paths, ['acquiring.image.pulling.attempting', 'acquiring.network.ready']);
+  container.done('pullImage', { imageId: 'i1' }).failed('createContainer', 'IMAGE_NOT_FOUND');
+  t.same(container.paths.length, 2, 'whatever happened to it meanwhile');
+});
+
+t.test('an exit is answered by the restart policy', async (t) => {
+  t.test('no policy: stopped, with the reason', async (t) => {
+    const container = running().send(exited({ exitCode: 3 }));
+    t.equal(container.status, 'Stopped');
+    t.match(container.reason, /exited with 3/);
+  });
+  t.test('always: backs off, then starts', async (t) => {
+    const container = running({ restartPolicy: { name: 'always', maximumRetryCount: 0 } }).send(exited());
+    t.same(container.paths, ['backingOff']);
+    t.equal(container.status, 'Restarting');
+    container.done('restart.backoff', { at: 0 });
+    t.same(container.paths, ['starting.attempting']);
+    t.match(container.context, { restarts: 1, run: 1 });
+  });
+  t.test('on-failure gives up after its count', async (t) => {
+    const container = running({ restartPolicy: { name: 'on-failure', maximumRetryCount: 1 } }).send(exited());
+    container
+      .done('restart.backoff', { at: 0 })
+      .done('startContainer', { observation: observation({ startedAt: 3_000 }) });
+    container.send(exited({ startedAt: 3_000, finishedAt: 3_100 }));
+    t.equal(container.status, 'Stopped');
+    t.match(container.reason, /restarted 1 times/);
+  });
+  t.test('stopped by hand outside: no restart', async (t) => {
+    const container = running({ restartPolicy: { name: 'always', maximumRetryCount: 0 } }).send(
+      exited({}, true),
+    );
+    t.equal(container.status, 'Stopped');
+    t.match(container.reason, /outside Troupe/);
+  });
+  t.test('auto-remove: it goes', async (t) => {
+    t.same(running({ autoRemove: true }).send(exited({ exitCode: 0 })).paths, [
+      'removing.container.attempting',
+    ]);
+  });
+  t.test('out of memory is said', async (t) => {
+    t.match(running().send(exited({ oomKilled: true, exitCode: 137 })).reason, /ran out of memory/);
+  });
+});
+
+t.test('an exit of an earlier run, another generation or another host is ignored', async (t) => {
+  const container = running();
+  for (const fact of [exited({ startedAt: 500 }), exited({ generation: 0 }), { ...exited(), hostId: 'h9' }]) {
+    t.same(container.send(fact).paths, ['running.up']);
+  }
+});
+
+t.test('a process that ended before its start was answered has ended', async (t) => {
+  const container = placed().done('createContainer', {
+    observation: observation({ state: 'created', startedAt: null }),
+  });
+  container.done('startContainer', {
+    observation: observation({ state: 'exited', finishedAt: 1_001, exitCode: 0 }),
+  });
+  t.equal(container.status, 'Stopped');
+});
+
+t.test('stop is gentle, and a start meanwhile is queued', async (t) => {
+  const container = running().send({ type: 'container.stop', graceMs: 5_000 });
+  t.same(container.paths, ['stopping.attempting']);
+  t.match(
+    container.started.find(({ id }) => id === 'stopContainer'),
+    { input: { graceMs: 5_000 } },
+  );
+  container.send({ type: 'container.start' });
+  t.match(answer(container), { answer: 'queued' });
+  container.done('stopContainer', { observation: observation({ state: 'exited', exitCode: 0 }) });
+  t.same(container.paths, ['starting.attempting']);
+});
+
+t.test('delete of a running container is refused bare, and releases everything with stop', async (t) => {
+  const container = running();
+  container.send({ type: 'container.delete', mode: 'ifStopped', graceMs: 0 });
+  t.match(answer(container), { answer: 'refused', reason: /stop or force/ });
+  container.send({ type: 'container.delete', mode: 'stop', graceMs: 1_000 });
+  t.same(container.paths, ['removing.stopping']);
+  container.done('removeStop', { observation: null });
+  t.same(container.paths, ['removing.container.attempting']);
+  container.done('removeContainer');
+  t.same(container.paths, ['deleted']);
+  t.same(messages(container), ['host.release to host/h1', 'tenant.release to tenant/p1']);
+});
+
+t.test('delete during create removes whatever may have come into being', async (t) => {
+  const container = placed().send({ type: 'container.delete', mode: 'force', graceMs: 0 });
+  t.same(container.paths, ['removing.container.attempting']);
+  container.done('removeContainer');
+  t.same(messages(container), ['host.release to host/h1', 'tenant.release to tenant/p1']);
+});
+
+t.test('delete before any host is at once, and gives back the quota only', async (t) => {
+  const container = begin().send({ type: 'container.delete', mode: 'force', graceMs: 0 });
+  t.same(container.paths, ['deleted']);
+  t.same(messages(container), ['tenant.release to tenant/p1']);
+});
+
+t.test('a hung engine: the quota is given back, the room is not, and it goes on trying', async (t) => {
+  const container = running()
+    .send({ type: 'container.delete', mode: 'force', graceMs: 0 })
+    .done('remove.deadline', { at: 0 });
+  t.same(container.paths, ['removing.stuck.pausing']);
+  t.same(messages(container), ['tenant.release to tenant/p1']);
+  t.match(container.reason, /waiting for the engine on host "one"/);
+  container.done('stuck.pause', { at: 0 }).done('stuck.removeContainer');
+  t.same(container.paths, ['deleted']);
+  t.same(messages(container), ['host.release to host/h1'], 'the quota is not given back twice');
+});
+
+t.test('a lost host', async (t) => {
+  const lost = (changes: Partial<ContainerInput> = {}) =>
+    running(changes).send({ type: 'host.lost', hostId });
+  t.test('it is Unknown, and Running again when its host says so', async (t) => {
+    const container = lost();
+    t.equal(container.status, 'Unknown');
+    t.equal(container.send(started()).status, 'Running');
+    t.match(container.context, { run: 1 }, 'the same run');
+  });
+  t.test('it ended meanwhile: its policy decides', async (t) => {
+    t.equal(lost().send(exited()).status, 'Stopped');
+    t.equal(
+      lost({ restartPolicy: { name: 'always', maximumRetryCount: 0 } }).send(exited()).status,
+      'Restarting',
+    );
+  });
+  t.test('a stop is kept for its return', async (t) => {
+    const container = lost().send({ type: 'container.stop', graceMs: 1_000 });
+    t.match(answer(container), { answer: 'queued' });
+    t.same(container.send(started()).paths, ['stopping.attempting']);
+  });
+  t.test('it can be deleted at once', async (t) => {
+    const container = lost().send({ type: 'container.delete', mode: 'stop', graceMs: 0 });
+    t.same(messages(container), ['host.release to host/h1', 'tenant.release to tenant/p1']);
+  });
+  t.test("another host's loss is none of its business", async (t) => {
+    t.equal(running().send({ type: 'host.lost', hostId: 'h9' }).status, 'Running');
+  });
+});
+
+t.test('removed by hand: made again by policy, else an error with the reason', async (t) => {
+  t.match(running().send(gone).reason, /removed outside Troupe/);
+  const container = running({ restartPolicy: { name: 'always', maximumRetryCount: 0 } }).send(gone);
+  t.same(container.paths, ['backingOff']);
+  t.same(container.done('restart.backoff', { at: 0 }).paths, ['creating.attempting']);
+});
+
+t.test('started by hand: it runs', async (t) => {
+  const stopped = running().send(exited({ exitCode: 0 }));
+  t.equal(stopped.send(started({ startedAt: 9_000 })).status, 'Running');
+});
+
+t.test('health moves it between substates without leaving Running', async (t) => {
+  const container = running().send({
+    type: 'runtime.health',
+    hostId,
+    opId: null,
+    observation: observation({ health: 'unhealthy' }),
+  });
+  t.same(container.paths, ['running.unhealthy']);
+  t.equal(container.status, 'Running');
+});
+
+t.test('start from Error goes on from where it got to', async (t) => {
+  const container = placed().failed('createContainer', 'INVALID_SPEC');
+  t.equal(container.status, 'Error');
+  t.same(container.send({ type: 'container.start' }).paths, ['creating.attempting']);
+});
