@@ -35,6 +35,8 @@ export interface HostLinks {
     stream: OpenStreamParams['stream'],
     signal: AbortSignal,
   ): Promise<Readable>;
+  /** What is on a host now. @throws TroupeError HOST_UNREACHABLE, TIMED_OUT */
+  inventory(hostId: string): Promise<readonly InventoryItem[]>;
   /** A data socket whose first frame was `ticket`. Returns false when nobody waits for it. */
   acceptStream(ticket: string, source: Readable): boolean;
   /** Session by host of the links that are synced now. */

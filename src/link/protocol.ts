@@ -176,6 +176,8 @@ export interface HelloResult {
 export interface InventoryParams {
   readonly items: readonly InventoryItem[];
   readonly images: readonly string[];
+  /** False while the engine does not answer: then nothing is known, and the agent syncs anew when it does. */
+  readonly engineUp: boolean;
   readonly complete: boolean;
 }
 /** Containers that must not exist: an older generation, or of an actor that has ended. Removed before anything else. */
@@ -216,7 +218,7 @@ export interface OpenStreamParams {
 }
 
 /** Method → params and result. Notifications have result null. */
-export interface AgentMethods {
+export type AgentMethods = {
   enrol: { params: EnrolParams; result: EnrolResult };
   hello: { params: HelloParams; result: HelloResult };
   inventory: { params: InventoryParams; result: InventoryResult };
@@ -226,8 +228,8 @@ export interface AgentMethods {
   images: { params: ImagesParams; result: null };
   /** Notification. */
   heartbeat: { params: Record<string, never>; result: null };
-}
-export interface ControlMethods {
+};
+export type ControlMethods = {
   operate: {
     params: OperateParams;
     result: { readonly accepted: boolean; readonly failure: Failure | null };
@@ -236,11 +238,13 @@ export interface ControlMethods {
     params: OpenStreamParams;
     result: { readonly accepted: boolean; readonly failure: Failure | null };
   };
+  /** What is on the host now, for the leak ledger. */
+  takeInventory: { params: Record<string, never>; result: { readonly items: readonly InventoryItem[] } };
   /** Notification. */
   ack: { params: AckParams; result: null };
   /** Notification. */
   heartbeat: { params: Record<string, never>; result: null };
-}
+};
 
 /** Data of a JSON-RPC error of `enrol` and `hello`. */
 export interface LinkErrorData {

@@ -181,27 +181,30 @@ export interface Store {
   /** Drops expired tombstones and trims journals and streams by age. */
   trim(now: number): Promise<{ readonly actors: number; readonly records: number }>;
   durability(): Promise<DurabilityReport>;
-  /** Copies the world as it is, epoch included, into an empty store. @throws TroupeError INVALID_CONFIG when `target` is not empty */
-  exportTo(
-    target: StoreImport,
-    progress: (actors: number) => void,
-  ): Promise<{ readonly actors: number; readonly records: number }>;
+  /** The whole world, to be loaded elsewhere. @throws TroupeError STORE_UNAVAILABLE when an actor can't be read */
+  dump(): AsyncIterable<DumpItem>;
+  /** Fills this store, which nobody has opened. @throws TroupeError INVALID_CONFIG when it is not empty */
+  load(items: AsyncIterable<DumpItem>): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The receiving end of a copy. */
-export interface StoreImport {
-  begin(world: World): Promise<void>;
-  actor(
-    actor: StoredActor,
-    documents: Readonly<Record<number, string>>,
-    journal: readonly JournalRecord[],
-    indexes: readonly string[],
-  ): Promise<void>;
-  stream(shard: Shard, entries: readonly StreamEntry[], position: number): Promise<void>;
-  setting(key: string, value: string): Promise<void>;
-  finish(): Promise<void>;
-}
+/** A piece of a world on its way from one store to another. */
+export type DumpItem =
+  | { readonly kind: 'world'; readonly world: World }
+  | {
+      readonly kind: 'actor';
+      readonly actor: StoredActor;
+      readonly documents: readonly { readonly generation: number; readonly body: string }[];
+      readonly journal: readonly JournalRecord[];
+      readonly indexes: readonly string[];
+    }
+  | {
+      readonly kind: 'stream';
+      readonly shard: Shard;
+      readonly entries: readonly StreamEntry[];
+      readonly position: number;
+    }
+  | { readonly kind: 'setting'; readonly key: string; readonly value: string };
 
 /** Limits shared by both stores. */
 export interface Retention {

@@ -1,0 +1,139 @@
+/**
+ * From engine events to facts: each event makes us look at the container, and
+ * what we see, if it is news, is told in full. After a hole everything is
+ * looked at, so nothing that happened in it is missed.
+ */
+import type { EngineEvent, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import type { AgentFact } from '../link/protocol.ts';
+import type { Observation } from '../model/container.ts';
+import type { Environment } from '../model/environment.ts';
+import type { Lanes } from './lanes.ts';
+
+export interface FactsOptions {
+  readonly environment: Environment;
+  readonly driver: RuntimeDriver;
+  readonly lanes: Lanes;
+  readonly tell: (fact: AgentFact) => Promise<void>;
+  /** A container of ours has ended; whoever may restart it decides. */
+  readonly exited: (observation: Observation) => void;
+  readonly engineChanged: () => void;
+}
+
+export interface Facts {
+  /** Follows the engine until `signal` aborts. */
+  follow(signal: AbortSignal): Promise<void>;
+  /** Told or reported otherwise already, so that it is no news. */
+  note(observation: Observation): void;
+  /** Forgets what we know, so that everything is news again. */
+  reset(): void;
+}
+
+/** Not stoppable by SIGKILL means: someone asked it to end. @see signal(7) */
+const sigkill = 9;
+
+export function createFacts({
+  environment,
+  driver,
+  lanes,
+  tell,
+  exited,
+  engineChanged,
+}: FactsOptions): Facts {
+  const known = new Map<string, Observation>();
+  /** Containers that somebody else has sent a stop signal since their last start. */
+  const signalled = new Set<string>();
+
+  const look = async (observation: Observation, byAgent = false): Promise<void> => {
+    const { containerId } = observation;
+    const before = known.get(containerId);
+    known.set(containerId, observation);
+    const ours = lanes.running(containerId);
+    const opId = ours?.opId ?? null;
+    const isRunning = observation.state === 'running';
+    const hasEnded = observation.state === 'exited' || observation.state === 'dead';
+    if (isRunning && (before?.state !== 'running' || before.startedAt !== observation.startedAt)) {
+      signalled.delete(containerId);
+      // Our own start is answered by its result.
+      if (ours?.args.kind !== 'startContainer')
+        await tell({ type: 'runtime.started', observation, opId, byAgent });
+    } else if (
+      hasEnded &&
+      observation.startedAt !== null &&
+      !(sameEnd(before, observation) && before?.startedAt === observation.startedAt)
+    ) {
+      const stoppedOutside = opId === null && signalled.delete(containerId);
+      await tell({ type: 'runtime.exited', observation, opId, stoppedOutside });
+      if (opId === null && !stoppedOutside) exited(observation);
+      if (stoppedOutside) await stayStopped(containerId);
+    } else if (isRunning && before && before.health !== observation.health) {
+      await tell({ type: 'runtime.health', observation, opId });
+    }
+  };
+
+  /** Somebody stopped it by hand: the agent must not start it alone. */
+  const stayStopped = async (containerId: string): Promise<void> => {
+    const desired = lanes.lane(containerId)?.desired;
+    if (desired) await lanes.setDesired(containerId, { ...desired, running: false });
+  };
+
+  const miss = async (containerId: string): Promise<void> => {
+    const before = known.get(containerId);
+    const lane = lanes.lane(containerId);
+    known.delete(containerId);
+    signalled.delete(containerId);
+    const ours = lanes.running(containerId);
+    // Our own removal is answered by its result.
+    if (!before || ours?.args.kind === 'removeContainer') return;
+    await tell({
+      type: 'runtime.gone',
+      containerId,
+      tenant: lane?.tenant ?? before.tenant,
+      generation: before.generation,
+      opId: ours?.opId ?? null,
+    });
+  };
+
+  const takeAll = async (signal: AbortSignal): Promise<void> => {
+    const listed = await driver.list(signal);
+    const present = new Set(listed.map(({ observation }) => observation.containerId));
+    for (const { observation } of listed) await look(observation);
+    for (const containerId of known.keys()) if (!present.has(containerId)) await miss(containerId);
+  };
+
+  const take = async (event: EngineEvent, signal: AbortSignal): Promise<void> => {
+    if (event.kind === 'down') {
+      environment.log.warn({ reason: event.reason }, 'the container engine does not answer');
+      return engineChanged();
+    }
+    if (event.kind === 'gap') {
+      engineChanged();
+      return takeAll(signal);
+    }
+    if (event.action === 'kill' && event.signal !== sigkill && lanes.running(event.containerId) === null) {
+      signalled.add(event.containerId);
+      return;
+    }
+    if (event.action === 'destroy') return miss(event.containerId);
+    const observation = await driver.observe(event.containerId, signal);
+    if (observation) await look(observation);
+  };
+
+  return {
+    async follow(signal) {
+      for await (const event of driver.events(signal)) {
+        try {
+          await take(event, signal);
+        } catch (error) {
+          if (signal.aborted) return;
+          // The engine went away between the event and our look: its return begins with a gap.
+          environment.log.warn({ err: error }, 'an engine event could not be followed up');
+        }
+      }
+    },
+    note: (observation) => void known.set(observation.containerId, observation),
+    reset: () => known.clear(),
+  };
+}
+
+const sameEnd = (before: Observation | undefined, now: Observation): boolean =>
+  before?.state === now.state && before.finishedAt === now.finishedAt;

@@ -1,0 +1,63 @@
+/**
+ * What an agent keeps on disk: who it is, what it has been told to do, what it
+ * has to tell. Everything fits in memory; the disk is read once, at start.
+ */
+import type { DesiredState, HostEffectName, OperationOutcome, Slot, UpRecord } from '../link/protocol.ts';
+
+export interface Identity {
+  readonly hostId: string;
+  readonly credential: string;
+  /** The world it belongs to; commands of another are refused. */
+  readonly worldId: string;
+}
+
+/** The last operation of one slot of a container's lane. */
+export interface LaneEntry {
+  readonly opId: string;
+  readonly kind: HostEffectName;
+  readonly epoch: number;
+  readonly revision: number;
+  /** Null while it runs, or when the agent ended before it did. */
+  readonly outcome: OperationOutcome | null;
+}
+
+export interface Lane {
+  readonly containerId: string;
+  readonly tenant: string;
+  readonly generation: number;
+  readonly slots: Readonly<Partial<Record<Slot, LaneEntry>>>;
+  /** What it may keep up alone; null until a start has succeeded. */
+  readonly desired: DesiredState | null;
+}
+
+export interface OutboxEntry {
+  readonly sequence: number;
+  readonly record: UpRecord;
+}
+
+export interface AgentMemory {
+  readonly identity: Identity | null;
+  /** The highest epoch it has obeyed. */
+  readonly epoch: number;
+  /** Sequence of the last record it has told, acknowledged or not. */
+  readonly sequence: number;
+  readonly lanes: readonly Lane[];
+  readonly outbox: readonly OutboxEntry[];
+}
+
+export interface AgentChanges {
+  readonly identity?: Identity;
+  readonly epoch?: number;
+  readonly lane?: Lane;
+  readonly removeLane?: string;
+  readonly told?: OutboxEntry;
+  /** Everything up to this sequence is acknowledged. */
+  readonly acknowledged?: number;
+}
+
+export interface AgentState {
+  read(): Promise<AgentMemory>;
+  /** All of it or nothing, durable when it resolves, in the order of the calls. */
+  write(changes: AgentChanges): Promise<void>;
+  close(): Promise<void>;
+}
