@@ -67,6 +67,8 @@ export interface CreateRequest {
   readonly run: boolean;
   /** Same key and same body = same container; same key, other body = IDEMPOTENCY_CONFLICT. */
   readonly idempotencyKey: string | null;
+  /** The name was made up by us, so that it says nothing about whether two bodies are the same. */
+  readonly nameGenerated: boolean;
 }
 
 export interface CommandAnswer {

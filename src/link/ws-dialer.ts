@@ -61,5 +61,5 @@ export function createWsDialer({ url, ca, allowInsecure }: WsDialerOptions): Dia
 }
 
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\./.test(host);
+  return host === 'localhost' || host === '::1' || host === '[::1]' || host.startsWith('127.');
 }

@@ -1,0 +1,95 @@
+/** For load balancers and Prometheus: no token, no secret. */
+import type { FastifyInstance } from 'fastify';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ControlPlane } from '../../actors/index.ts';
+
+export function health(controlPlane: ControlPlane) {
+  return async (app: FastifyInstance): Promise<void> => {
+    const config = { public: true };
+    app.get('/healthz', { config }, (_, reply) => reply.type('text/plain').send('ok'));
+    app.get('/healthcheck', { config }, (_, reply) => reply.type('text/plain').send('OK'));
+    app.get('/readyz', { config }, (request, reply) => {
+      const { ready, checks } = controlPlane.readiness();
+      reply.code(ready ? 200 : 503);
+      if ('verbose' in (request.query as object)) return { ready, checks };
+      const failing = checks.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`);
+      return reply.type('text/plain').send(ready ? 'ok' : failing.join('\n'));
+    });
+  };
+}
+
+/** Every metric of the API process, declared once. Labels are bounded: never an id. */
+export function metrics(controlPlane: ControlPlane) {
+  const register = new Registry();
+  collectDefaultMetrics({ register });
+  const duration = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time from the first byte of a request to the last of its answer',
+    labelNames: ['route', 'method', 'code'],
+    registers: [register],
+  });
+  const actors = new Gauge({
+    name: 'troupe_actors',
+    help: 'Living actors',
+    labelNames: ['kind'],
+    registers: [register],
+  });
+  const mailbox = new Gauge({
+    name: 'troupe_mailbox_depth',
+    help: 'Events that wait for their turn',
+    registers: [register],
+  });
+  const effects = new Gauge({
+    name: 'troupe_effects_in_flight',
+    help: 'Operations that run',
+    registers: [register],
+  });
+  const watchers = new Gauge({
+    name: 'troupe_stream_clients',
+    help: 'Watching WebSockets',
+    registers: [register],
+  });
+  const hosts = new Gauge({
+    name: 'troupe_hosts',
+    help: 'Hosts by state of their link',
+    labelNames: ['state'],
+    registers: [register],
+  });
+  const quarantined = new Gauge({
+    name: 'troupe_actors_quarantined',
+    help: 'Actors that were given up',
+    registers: [register],
+  });
+  const turns = new Counter({ name: 'troupe_turns_total', help: 'Durable turns', registers: [register] });
+  const commits = new Counter({
+    name: 'troupe_commits_total',
+    help: 'Calls to the store',
+    registers: [register],
+  });
+
+  const collect = (): void => {
+    const stats = controlPlane.stats();
+    for (const [kind, count] of Object.entries(stats.actors)) actors.set({ kind }, count);
+    mailbox.set(stats.mailboxDepth);
+    effects.set(stats.effectsInFlight);
+    watchers.set(stats.watchers);
+    hosts.reset();
+    for (const { status } of controlPlane.hosts()) hosts.inc({ state: status });
+    quarantined.set(controlPlane.quarantined().length);
+    turns.reset();
+    turns.inc(stats.turns);
+    commits.reset();
+    commits.inc(stats.commits);
+  };
+
+  return async (app: FastifyInstance): Promise<void> => {
+    app.addHook('onResponse', async (request, reply) => {
+      const route = request.routeOptions.url ?? 'unknown';
+      duration.observe({ route, method: request.method, code: reply.statusCode }, reply.elapsedTime / 1000);
+    });
+    app.get('/metrics', { config: { public: true } }, async (_, reply) => {
+      collect();
+      return reply.type(register.contentType).send(await register.metrics());
+    });
+  };
+}

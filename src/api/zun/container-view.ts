@@ -1,0 +1,130 @@
+/** A container as Zun shows it: its keys in its order, then what Zun keeps to itself. */
+import type { ContainerView } from '../../actors/index.ts';
+
+export interface ViewOptions {
+  readonly admin: boolean;
+  /** Scheme and host of the request; null in lists, which carry no links. */
+  readonly baseUrl: string | null;
+}
+
+/** `YYYY-MM-DD HH:MM:SS.ffffff`, as Python prints a datetime. */
+const pythonTime = (epochMs: number): string =>
+  new Date(epochMs).toISOString().replace('T', ' ').replace('Z', '000');
+
+const isoTime = (epochMs: number | null): string | null =>
+  epochMs === null ? null : new Date(epochMs).toISOString();
+
+const units = [
+  ['days', 86_400],
+  ['hours', 3_600],
+  ['mins', 60],
+  ['seconds', 1],
+] as const;
+
+function ago(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const [unit, size] = units.find(([, each]) => seconds >= each) ?? ['seconds', 1];
+  return `${Math.floor(seconds / size)} ${unit}`;
+}
+
+/** Human text such as `Up 3 mins` or `Exited(0) 10 mins ago `, with Zun's trailing blank. */
+function statusDetail({ status, observation }: ContainerView, now: number): string | null {
+  if (!observation) return null;
+  const { state, startedAt, finishedAt, exitCode } = observation;
+  if (state === 'created') return 'Created';
+  if (status === 'Restarting') return 'Restarting';
+  if (state === 'running' && startedAt !== null) return `Up ${ago(now - startedAt)}`;
+  if (state === 'paused' && startedAt !== null) return `Up ${ago(now - startedAt)} (paused)`;
+  if (state === 'dead') return 'Dead';
+  return finishedAt === null
+    ? null
+    : `Exited(${exitCode ?? 0}) ${ago(now - finishedAt)} ago ${exitCode ? '(error)' : ''}`;
+}
+
+export function containerView(
+  view: ContainerView,
+  { admin, baseUrl }: ViewOptions,
+  now: number,
+): Record<string, unknown> {
+  const { spec, observation } = view;
+  const restartPolicy = spec.restartPolicy && {
+    Name: spec.restartPolicy.name,
+    MaximumRetryCount: String(spec.restartPolicy.maximumRetryCount),
+  };
+  const healthcheck = spec.healthcheck && {
+    test: spec.healthcheck.test,
+    interval: spec.healthcheck.intervalSeconds,
+    retries: spec.healthcheck.retries,
+    timeout: spec.healthcheck.timeoutSeconds,
+  };
+  return {
+    uuid: view.id,
+    ...(baseUrl === null
+      ? {}
+      : {
+          links: [
+            { href: `${baseUrl}/v1/containers/${view.id}`, rel: 'self' },
+            { href: `${baseUrl}/containers/${view.id}`, rel: 'bookmark' },
+          ],
+        }),
+    name: spec.name,
+    project_id: view.tenant,
+    user_id: spec.userId,
+    image: spec.image,
+    cpu: spec.cpu,
+    cpu_policy: 'shared',
+    memory: spec.memoryMib === null ? null : String(spec.memoryMib),
+    command: spec.command ?? observation?.command ?? [],
+    status: view.status,
+    status_reason: view.reason,
+    task_state: view.taskState,
+    environment: spec.environment,
+    workdir: spec.workdir,
+    auto_remove: spec.autoRemove,
+    ports: observation?.ports ?? [],
+    hostname: spec.hostname ?? observation?.hostname ?? null,
+    labels: spec.labels,
+    addresses: addresses(view),
+    ...(admin ? { image_pull_policy: spec.imagePullPolicy, host: view.hostname } : {}),
+    restart_policy: restartPolicy,
+    status_detail: statusDetail(view, now),
+    interactive: spec.interactive,
+    tty: spec.tty,
+    image_driver: spec.imageDriver,
+    security_groups: [],
+    ...(admin ? { runtime: spec.runtime } : {}),
+    disk: spec.diskGib,
+    auto_heal: spec.autoHeal,
+    ...(admin ? { privileged: false } : {}),
+    healthcheck,
+    registry_id: null,
+    entrypoint: spec.entrypoint ?? observation?.entrypoint ?? null,
+    created_at: pythonTime(view.createdAt),
+    updated_at: pythonTime(view.updatedAt),
+    // What Zun keeps to itself.
+    hints: spec.hints,
+    availability_zone: spec.availabilityZone,
+    exit_code: observation?.exitCode ?? null,
+    oom_killed: observation?.oomKilled ?? false,
+    health: observation?.health ?? 'none',
+    started_at: isoTime(observation?.startedAt ?? null),
+    finished_at: isoTime(observation?.finishedAt ?? null),
+    restarts: view.restarts,
+    lifecycle_state: view.statePaths,
+  };
+}
+
+/** By network, as Zun groups them; the engine's own bridge has no Neutron id and goes by its name. */
+function addresses({ observation }: ContainerView): Record<string, unknown> {
+  const found = observation?.state === 'running' ? observation.addresses : [];
+  if (found.length === 0) return {};
+  return {
+    bridge: found.map((addr) => ({
+      addr,
+      version: addr.includes(':') ? 6 : 4,
+      port: null,
+      subnet_id: null,
+      preserve_on_delete: false,
+    })),
+  };
+}

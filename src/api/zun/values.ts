@@ -1,0 +1,51 @@
+/** Values as Zun's clients spell them: Python's booleans and None, numbers in strings. */
+import { TroupeError } from '../../errors/errors.ts';
+
+const yes = new Set(['true', '1', 'on', 'yes']);
+const no = new Set(['false', '0', 'off', 'no']);
+
+/**
+ * A boolean of a query. Absent and Python's `None` are the default.
+ * @throws TroupeError INVALID_VALUE
+ */
+export function queryBoolean(name: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined || value === null || value === 'None' || value === '') return fallback;
+  if (typeof value === 'boolean') return value;
+  const text = String(value).toLowerCase();
+  if (yes.has(text)) return true;
+  if (no.has(text)) return false;
+  throw invalidQuery(name, value, 'It must be a boolean such as true or false');
+}
+
+/** @throws TroupeError INVALID_VALUE */
+export function queryInteger(name: string, value: unknown, fallback: number, minimum: number): number {
+  if (value === undefined || value === null || value === 'None' || value === '') return fallback;
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < minimum)
+    throw invalidQuery(name, value, `It must be an integer of at least ${minimum}`);
+  return number;
+}
+
+/** @throws TroupeError INVALID_INPUT for a key that the request does not have */
+export function onlyKnown(query: Readonly<Record<string, unknown>>, known: readonly string[]): void {
+  const unknown = Object.keys(query).filter((key) => !known.includes(key));
+  if (unknown.length > 0)
+    throw new TroupeError(
+      'INVALID_VALUE',
+      `Unknown parameters: ${unknown.join(', ')}. Known are: ${known.join(', ')}`,
+    );
+}
+
+export const invalidQuery = (name: string, value: unknown, rule: string): TroupeError =>
+  new TroupeError(
+    'INVALID_INPUT',
+    `Invalid input for query parameters '${name}'. Value: '${String(value)}'. ${rule}`,
+  );
+
+export const invalidField = (name: string, value: unknown, rule: string): TroupeError =>
+  new TroupeError('INVALID_INPUT', `Invalid input for field '${name}'. Value: '${shown(value)}'. ${rule}`);
+
+const shown = (value: unknown): string => {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+};

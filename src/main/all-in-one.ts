@@ -1,0 +1,56 @@
+/**
+ * Control plane and agent in one process, for a laptop or a single host. They
+ * speak the same protocol over a WebSocket on a unix socket: there is no
+ * second code path.
+ */
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { FastifyBaseLogger } from 'fastify';
+import type { Agent } from '../agent/agent.ts';
+import type { Store } from '../actors/stores/store.ts';
+import type { Config } from '../config/schema.ts';
+import { attachLinkAcceptor } from '../link/ws-acceptor.ts';
+import type { Environment } from '../model/environment.ts';
+import { runControlPlane, type ControlPlaneProcess } from './control-plane.ts';
+import { runAgent } from './host-agent.ts';
+import { paths } from './settings.ts';
+
+export interface AllInOne {
+  readonly process: ControlPlaneProcess;
+  readonly agent: Agent;
+  stop(): Promise<void>;
+}
+
+/** @throws TroupeError INVALID_CONFIG, STORE_UNAVAILABLE */
+export async function runAllInOne(
+  config: Config,
+  environment: Environment,
+  store: Store,
+  logger: FastifyBaseLogger,
+): Promise<AllInOne> {
+  const controlPlane = await runControlPlane(config, environment, store, logger);
+  const { linkSocket } = paths(config);
+  rmSync(linkSocket, { force: true });
+  const server = createServer((_, response) => response.writeHead(404).end());
+  attachLinkAcceptor(server, controlPlane.acceptLink);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(linkSocket, resolve);
+  });
+  chmodSync(linkSocket, 0o600);
+  const agent = await runAgent(config, environment, {
+    controlUrl: `ws+unix:${linkSocket}:`,
+    joinToken: await controlPlane.controlPlane.createJoinToken(),
+  });
+  return {
+    process: controlPlane,
+    agent,
+    async stop() {
+      await agent.stop();
+      await controlPlane.stop();
+      server.closeAllConnections();
+      server.close();
+      rmSync(linkSocket, { force: true });
+    },
+  };
+}

@@ -1,0 +1,102 @@
+/** The control plane's process: store, actors, links, API, in this order; stopped in the other. */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { FastifyBaseLogger } from 'fastify';
+import { startControlPlane, type RunningControlPlane } from '../actors/control-plane.ts';
+import type { Store } from '../actors/stores/store.ts';
+import { buildApp } from '../api/app.ts';
+import { createTickets } from '../api/stream/tickets.ts';
+import { createWatchEndpoint } from '../api/stream/watch.ts';
+import type { Config } from '../config/schema.ts';
+import { createHostLinks } from '../link/host-link-server.ts';
+import { createLinkAcceptor } from '../link/ws-acceptor.ts';
+import { charts } from '../machines/catalogue.ts';
+import type { Environment } from '../model/environment.ts';
+import { containerDefaults, controlPlaneConfig, linkTiming, paths } from './settings.ts';
+import { createSealer, loadSiteKey } from './site-key.ts';
+import { ensureAdminToken, fileAuthenticator } from './tokens.ts';
+
+export interface ControlPlaneProcess {
+  readonly controlPlane: RunningControlPlane;
+  /** Where the API listens, e.g. `http://127.0.0.1:9517`. */
+  readonly url: string;
+  /** Takes agents' upgrades off another server, e.g. one on a unix socket. */
+  readonly acceptLink: ReturnType<typeof createLinkAcceptor>;
+  stop(): Promise<void>;
+}
+
+/** Between drops of what is older than it must be kept. */
+const trimMs = 3_600_000;
+
+/** @throws TroupeError INVALID_CONFIG, STORE_UNAVAILABLE */
+export async function runControlPlane(
+  config: Config,
+  environment: Environment,
+  store: Store,
+  logger: FastifyBaseLogger,
+): Promise<ControlPlaneProcess> {
+  const files = paths(config);
+  ensureAdminToken(files.tokens, files.adminToken);
+  const tls =
+    config.api.certFile === ''
+      ? null
+      : { cert: readFileSync(config.api.certFile, 'utf8'), key: readFileSync(config.api.keyFile, 'utf8') };
+  const controlPlane = await startControlPlane({
+    environment,
+    store,
+    charts,
+    sealer: createSealer(loadSiteKey(files.siteKey)),
+    owner: { hostname: hostname(), pid: process.pid, startedAt: environment.now() },
+    config: controlPlaneConfig(config),
+    links: (events) => createHostLinks({ environment, events, timing: linkTiming(config) }),
+  });
+  const authenticator = fileAuthenticator(files.tokens);
+  const tickets = createTickets(environment);
+  const app = await buildApp({
+    controlPlane,
+    environment,
+    authenticator,
+    tickets,
+    logger,
+    defaults: containerDefaults(config),
+    ...(tls ? { https: tls } : {}),
+  });
+  const watch = createWatchEndpoint({
+    controlPlane,
+    environment,
+    authenticator,
+    tickets,
+    allowedOrigins: config.api.allowedOrigins,
+  });
+  const acceptLink = createLinkAcceptor({
+    links: controlPlane.links,
+    allowInsecure: config.link.allowInsecure,
+  });
+  app.server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy());
+    if (!watch.upgrade(request, socket, head) && !acceptLink(request, socket, head)) {
+      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    }
+  });
+  const url = await app.listen({ host: config.api.host, port: config.api.port });
+  let cancelTrim = (): void => {};
+  const trim = (): void => {
+    store
+      .trim(environment.now())
+      .catch((error: unknown) => environment.log.warn({ err: error }, 'old records could not be dropped'));
+    cancelTrim = environment.schedule(trimMs, trim);
+  };
+  cancelTrim = environment.schedule(trimMs, trim);
+  environment.log.info({ url, store: (await store.durability()).store }, 'control plane ready');
+  return {
+    controlPlane,
+    url,
+    acceptLink,
+    async stop() {
+      cancelTrim();
+      watch.close();
+      await app.close();
+      await controlPlane.stop();
+    },
+  };
+}

@@ -1,0 +1,66 @@
+/** The host agent's process: driver, state, link. */
+import { existsSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { createAgent, type Agent } from '../agent/agent.ts';
+import { openLmdbState } from '../agent/lmdb-state.ts';
+import type { Config } from '../config/schema.ts';
+import { createDockerDriver } from '../drivers/runtime/docker.ts';
+import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import { createWsDialer } from '../link/ws-dialer.ts';
+import { decideRestart, restartBackoffMs, wasStable } from '../machines/restart-policy.ts';
+import type { RestartPolicyName } from '../model/container.ts';
+import type { Environment } from '../model/environment.ts';
+import type { DecideRestart } from '../model/restart.ts';
+import { paths } from './settings.ts';
+
+/** The charts' own policy, as the agent is handed it. */
+export const agentRestartPolicy: DecideRestart = (policy, exit, restarts) => {
+  const counted = wasStable(exit) ? 0 : restarts;
+  const decision = decideRestart(
+    { name: policy.name as RestartPolicyName, maximumRetryCount: policy.maximumRetryCount },
+    exit.exitCode,
+    counted,
+  );
+  return { ...decision, backoffMs: restartBackoffMs(counted + 1) };
+};
+
+export interface AgentWiring {
+  readonly controlUrl: string;
+  readonly joinToken: string | null;
+  /** Replaces the driver, for tests that cut it. */
+  readonly wrapDriver?: (driver: RuntimeDriver) => RuntimeDriver;
+}
+
+/** @throws TroupeError INVALID_CONFIG */
+export async function runAgent(
+  config: Config,
+  environment: Environment,
+  wiring: AgentWiring,
+): Promise<Agent> {
+  const driver = createDockerDriver({ socketPath: config.engine.socket, hostname: hostname(), environment });
+  const agent = await createAgent({
+    environment,
+    driver: wiring.wrapDriver?.(driver) ?? driver,
+    dialer: createWsDialer({
+      url: wiring.controlUrl,
+      allowInsecure: config.link.allowInsecure,
+      ...(config.agent.caFile === '' ? {} : { ca: readFileSync(config.agent.caFile, 'utf8') }),
+    }),
+    state: await openLmdbState(paths(config).agent),
+    hostname: hostname(),
+    version: '0.1.0',
+    joinToken: wiring.joinToken,
+    decideRestart: agentRestartPolicy,
+    labels: config.agent.labels,
+    concurrency: config.agent.concurrency,
+  });
+  await agent.start();
+  return agent;
+}
+
+export function joinTokenOf(config: Config): string | null {
+  const { joinTokenFile } = config.agent;
+  return joinTokenFile !== '' && existsSync(joinTokenFile)
+    ? readFileSync(joinTokenFile, 'utf8').trim()
+    : null;
+}
