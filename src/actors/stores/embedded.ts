@@ -178,14 +178,24 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
       try {
         return await transact(() => {
           const owner = JSON.parse(db().meta.get('world')!) as World;
-          if (owner.epoch > world.epoch) return writes.map(() => refusal('stale', owner.epoch, 0, 'A newer owner has the store'));
+          if (owner.epoch > world.epoch)
+            return writes.map(() => refusal('stale', owner.epoch, 0, 'A newer owner has the store'));
           for (const { from, to, sequence } of acknowledged) removeAcknowledged(from, to, sequence);
           return writes.map(apply);
         });
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const { message: reason, commitError } = error as Error & { commitError?: Promise<unknown> };
+        // LMDB tells the cause by a second promise, which nobody else looks at.
+        commitError?.catch(() => {});
         // LMDB throws a transaction away whole, so nothing of it was written.
-        return writes.map(() => refusal('full', world.epoch, 0, `The embedded store can't write: ${reason}`));
+        return writes.map(() =>
+          refusal(
+            'full',
+            world.epoch,
+            0,
+            `The embedded store in "${directory}" can't write; is its disk full? ${reason}`,
+          ),
+        );
       }
     },
     async writeForward(write) {

@@ -1,0 +1,81 @@
+/**
+ * The Lua that makes a batch of one shard atomic. All keys begin with KEYS[1],
+ * which holds the shard's hash tag, so they share one Cluster slot.
+ *
+ * | key | what |
+ * | --- | --- |
+ * | `:epoch` `:position` | owner's epoch, commit sequence of the stream |
+ * | `:a:<address>` | hash: `revision`, `turn`, `position`, `body` |
+ * | `:j:<address>` `:stream` | streams with our own ids: revision, position |
+ * | `:o:<address>` | hash: `<sequence>` → outbox message |
+ * | `:i:<address>` | hash: sender → mark |
+ * | `:d:<address>` | hash: generation → document |
+ * | `:x:<name>` | set: members of an index |
+ * | `:members` `:ended` | all actors; those that have ended, by time |
+ */
+
+/** ARGV: epoch, journal bound, stream bound, acknowledgements as JSON, then one JSON text per turn. */
+export const commitScript = `
+local base = KEYS[1]
+local epoch = tonumber(ARGV[1])
+local journalMost, streamMost = ARGV[2], ARGV[3]
+local owner = tonumber(redis.call('GET', base .. ':epoch') or '0')
+local results = {}
+if owner > epoch then
+  for i = 5, #ARGV, 6 do results[#results + 1] = {'stale', owner, 0, 0} end
+  return results
+end
+if owner < epoch then redis.call('SET', base .. ':epoch', epoch) end
+for _, ack in ipairs(cjson.decode(ARGV[4])) do redis.call('HDEL', base .. ':o:' .. ack[1], ack[2]) end
+for i = 5, #ARGV, 6 do
+  local address, body, journal, stream = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local extra = cjson.decode(ARGV[i + 5])
+  local revision, turn = extra[1], ARGV[i + 4]
+  local forward = extra[9]
+  local key = base .. ':a:' .. address
+  local stored = redis.call('HMGET', key, 'revision', 'turn', 'position')
+  local storedRevision = tonumber(stored[1] or '0')
+  if storedRevision == revision and stored[2] == turn and not forward then
+    results[#results + 1] = {'committed', owner, storedRevision, tonumber(stored[3] or '0')}
+  elseif storedRevision ~= revision - 1 and not forward then
+    local cause = 'conflict'
+    if storedRevision < revision - 1 then cause = 'behind' end
+    results[#results + 1] = {cause, owner, storedRevision, 0}
+  else
+    local position = 0
+    if stream ~= '' then
+      position = redis.call('INCR', base .. ':position')
+      redis.call('XADD', base .. ':stream', 'MAXLEN', '~', streamMost, position .. '-0', 'r', stream)
+    end
+    redis.call('HSET', key, 'revision', revision, 'turn', turn, 'position', position, 'body', body)
+    if forward then redis.call('DEL', base .. ':j:' .. address) end
+    redis.call('XADD', base .. ':j:' .. address, 'MAXLEN', '~', journalMost, revision .. '-0', 'r', journal)
+    if storedRevision == 0 then redis.call('SADD', base .. ':members', address) end
+    for _, message in ipairs(extra[2]) do redis.call('HSET', base .. ':o:' .. address, message[1], message[2]) end
+    if extra[3] ~= '' then redis.call('HSET', base .. ':i:' .. address, extra[3], extra[4]) end
+    if extra[5] ~= 0 then redis.call('HSET', base .. ':d:' .. address, extra[5], extra[6]) end
+    for _, name in ipairs(extra[7]) do redis.call('SADD', base .. ':x:' .. name, address) end
+    for _, name in ipairs(extra[8]) do redis.call('SREM', base .. ':x:' .. name, address) end
+    if extra[10] then redis.call('ZADD', base .. ':ended', extra[10], address) end
+    results[#results + 1] = {'committed', epoch, revision, position}
+  end
+end
+return results
+`;
+
+/** KEYS[1]: the world's key. ARGV: a fresh world id, the least epoch. Gives world id and epoch of the new owner. */
+export const openScript = `
+local id = redis.call('HGET', KEYS[1], 'id')
+if not id then id = ARGV[1]; redis.call('HSET', KEYS[1], 'id', id) end
+local epoch = math.max(tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0'), tonumber(ARGV[2])) + 1
+redis.call('HSET', KEYS[1], 'epoch', epoch)
+return {id, epoch}
+`;
+
+/** KEYS[1]: a shard's base. ARGV: epoch. Shuts older owners out. Gives the epoch in force. */
+export const fenceScript = `
+local owner = tonumber(redis.call('GET', KEYS[1] .. ':epoch') or '0')
+local epoch = tonumber(ARGV[1])
+if owner < epoch then redis.call('SET', KEYS[1] .. ':epoch', epoch); owner = epoch end
+return owner
+`;

@@ -1,0 +1,185 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Cluster, Redis } from 'ioredis';
+import t from 'tap';
+import { createRedisStore, type RedisStoreOptions } from '../../../src/actors/stores/redis.ts';
+import { defaultRetention } from '../../../src/actors/stores/store.ts';
+import { containerAddress, shardOf } from '../../../src/model/address.ts';
+import { one, storeContract, turn } from '../../conformance/store.ts';
+import { freePort, startRedis, startRedisCluster } from '../../support/redis.ts';
+import { createTestEnvironment } from '../../support/test-environment.ts';
+
+const owner = { hostname: 'test', pid: process.pid, startedAt: 0 };
+const environment = createTestEnvironment();
+let prefixes = 0;
+
+const options = (changes: Partial<RedisStoreOptions>): RedisStoreOptions => ({
+  environment,
+  retention: defaultRetention,
+  url: '',
+  nodes: [],
+  username: null,
+  password: null,
+  ca: null,
+  prefix: `t${(prefixes += 1)}:`,
+  ...changes,
+});
+
+const server = await startRedis();
+const cluster = await startRedisCluster();
+t.teardown(() => Promise.all([server.stop(), cluster.stop()]));
+
+for (const [name, where] of [
+  ['redis', { url: server.url }],
+  ['redis cluster', { nodes: cluster.nodes }],
+] as const) {
+  storeContract(t, name, async () => {
+    const chosen = options(where);
+    const store = createRedisStore(chosen);
+    return {
+      store,
+      reopen: async () => createRedisStore(chosen),
+      async corrupt(address) {
+        const client =
+          'nodes' in where ? new Cluster(where.nodes.map((node) => `redis://${node}`)) : new Redis(where.url);
+        await client.hset(`${chosen.prefix}{${shardOf(address)}}:a:${address}`, 'body', '{"half a reco');
+        client.disconnect();
+      },
+      stop: () => store.close(),
+    };
+  });
+}
+
+t.test('a lost reply is an unknown outcome; asked again, it is committed once', async (t) => {
+  let swallow = false;
+  const sockets = new Set<Socket>();
+  const proxy = createServer((client) => {
+    const upstream = connect(server.port, '127.0.0.1');
+    sockets.add(client).add(upstream);
+    client.on('error', () => {});
+    upstream.on('error', () => {});
+    client.pipe(upstream);
+    upstream.on('data', (data) => {
+      if (!swallow) return client.write(data);
+      swallow = false;
+      client.destroy();
+      upstream.destroy();
+    });
+    client.on('close', () => upstream.destroy());
+    upstream.on('close', () => client.destroy());
+  });
+  const port = await freePort();
+  await new Promise<void>((resolve) => proxy.listen(port, '127.0.0.1', resolve));
+  const store = createRedisStore(options({ url: `redis://127.0.0.1:${port}` }));
+  t.teardown(async () => {
+    await store.close();
+    for (const socket of sockets) socket.destroy();
+    proxy.close();
+  });
+  const { epoch } = await store.open(owner, 0);
+  await store.commit([turn(one, 1, epoch)], []);
+  const write = turn(one, 2, epoch);
+  swallow = true;
+  t.match((await store.commit([write], []))[0], { kind: 'unknown' });
+  let again = (await store.commit([write], []))[0];
+  while (again?.kind === 'unknown') {
+    // The client reconnects between attempts, as it does between the committer's.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    again = (await store.commit([write], []))[0];
+  }
+  t.match(again, { kind: 'committed', position: 2 });
+  t.equal((await store.journal(one, { after: 0, limit: 10 })).length, 2);
+});
+
+t.test('Redis out of memory is a refusal, and nothing is written', async (t) => {
+  const small = await startRedis(['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction']);
+  const store = createRedisStore(options({ url: small.url }));
+  t.teardown(async () => {
+    await store.close();
+    await small.stop();
+  });
+  const { epoch } = await store.open(owner, 0);
+  await store.commit([turn(one, 1, epoch)], []);
+  const client = new Redis(small.url);
+  // The query buffer counts too: large values first, then small ones until not even these fit.
+  for (const bytes of [100_000, 1_000, 10]) {
+    for (let index = 0, full = false; !full; index += 1) {
+      full = (await client.set(`filler${bytes}-${index}`, 'x'.repeat(bytes)).catch(() => 'full')) === 'full';
+    }
+  }
+  const [refused, other] = await store.commit(
+    [turn(one, 2, epoch), turn(containerAddress('p1', 'other'), 1, epoch)],
+    [],
+  );
+  t.match(refused, { kind: 'refused', cause: 'full' });
+  t.match(other, { kind: 'refused', cause: 'full' });
+  t.match(await store.read(one), { record: { revision: 1 } });
+  await client.flushall().catch(() => {});
+  client.disconnect();
+});
+
+t.test('a password and TLS are asked for and given', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'troupe-tls-'));
+  const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-keyout',
+      key,
+      '-out',
+      cert,
+      '-days',
+      '1',
+      '-subj',
+      '/CN=localhost',
+      '-addext',
+      'subjectAltName=IP:127.0.0.1',
+    ],
+    { stdio: 'ignore' },
+  );
+  const tlsPort = await freePort();
+  const secured = await startRedis(
+    [
+      '--tls-port',
+      String(tlsPort),
+      '--tls-cert-file',
+      cert,
+      '--tls-key-file',
+      key,
+      '--tls-auth-clients',
+      'no',
+    ],
+    'secret',
+  );
+  t.teardown(async () => {
+    await secured.stop();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  const ca = readFileSync(cert, 'utf8');
+  const right = createRedisStore(options({ url: `rediss://127.0.0.1:${tlsPort}`, ca, password: 'secret' }));
+  const { epoch } = await right.open(owner, 0);
+  t.match((await right.commit([turn(one, 1, epoch)], []))[0], { kind: 'committed' });
+  await right.close();
+  const wrong = createRedisStore(options({ url: `rediss://127.0.0.1:${tlsPort}`, ca, password: 'wrong' }));
+  await t.rejects(wrong.open(owner, 0), { code: 'STORE_UNAVAILABLE' });
+  await wrong.close();
+});
+
+t.test('a Redis that may lose turns says so', async (t) => {
+  const lax = await startRedis(['--appendfsync', 'everysec']);
+  const store = createRedisStore(options({ url: lax.url }));
+  t.teardown(async () => {
+    await store.close();
+    await lax.stop();
+  });
+  await store.open(owner, 0);
+  t.match(await store.durability(), { durable: false, explanation: /appendfsync always/ });
+});
