@@ -88,7 +88,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
 
   /** One transaction: all of it or nothing, and on disk when it resolves. */
   const transact = async <T>(work: () => T): Promise<T> => {
-    const result = await root!.transaction(work);
+    const result = root!.transactionSync(work);
     await root!.flushed;
     return result;
   };
@@ -184,9 +184,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
           return writes.map(apply);
         });
       } catch (error) {
-        const { message: reason, commitError } = error as Error & { commitError?: Promise<unknown> };
-        // LMDB tells the cause by a second promise, which nobody else looks at.
-        commitError?.catch(() => {});
+        const reason = (error as Error).message;
         // LMDB throws a transaction away whole, so nothing of it was written.
         return writes.map(() =>
           refusal(
