@@ -1,0 +1,78 @@
+/**
+ * A container's spec as the body of Docker's create.
+ *
+ * Never set: privileged, host namespaces, capabilities, devices, host paths
+ * (DESIGN rule 12). `no-new-privileges` is not set either: images whose `su`,
+ * `sudo` or `ping` is setuid work under Zun and would break.
+ */
+import type Docker from 'dockerode';
+import { containerLabels } from './docker-labels.ts';
+import type { CreateOptions, OperationIdentity } from './runtime-driver.ts';
+
+/** What of a container's output is kept on the host. */
+export interface LogRetention {
+  readonly maxSizeMib: number;
+  readonly maxFiles: number;
+}
+
+const mib = 1024 * 1024;
+const nanosecondsPerSecond = 1e9;
+
+/** The name a container goes by at the engine; what keeps two of one id from coming into being. */
+export function engineName(containerId: string): string {
+  return `troupe-${containerId}`;
+}
+
+/** @throws TroupeError INVALID_SPEC */
+export function toCreateBody(
+  identity: OperationIdentity,
+  { spec, sandboxId, run }: CreateOptions,
+  logs: LogRetention,
+): Docker.ContainerCreateOptions {
+  return {
+    Image: spec.image,
+    ...(spec.command && { Cmd: [...spec.command] }),
+    ...(spec.entrypoint && { Entrypoint: [...spec.entrypoint] }),
+    ...(spec.workdir !== null && { WorkingDir: spec.workdir }),
+    // A container that joins a namespace has the hostname of its sandbox; Docker refuses one of its own.
+    ...(spec.hostname !== null && sandboxId === null && { Hostname: spec.hostname }),
+    Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
+    Labels: containerLabels(identity, run, spec.labels),
+    Tty: spec.tty,
+    OpenStdin: spec.interactive,
+    ...(spec.healthcheck && {
+      Healthcheck: {
+        Test: ['CMD-SHELL', spec.healthcheck.test],
+        Interval: spec.healthcheck.intervalSeconds * nanosecondsPerSecond,
+        Timeout: spec.healthcheck.timeoutSeconds * nanosecondsPerSecond,
+        Retries: spec.healthcheck.retries,
+      },
+    }),
+    HostConfig: {
+      ...limits(spec),
+      ...(spec.runtime !== null && { Runtime: spec.runtime }),
+      NetworkMode: sandboxId === null ? 'bridge' : `container:${sandboxId}`,
+      // Whether it runs again is the chart's decision alone.
+      RestartPolicy: { Name: 'no' },
+      LogConfig: {
+        Type: 'json-file',
+        Config: { 'max-size': `${logs.maxSizeMib}m`, 'max-file': String(logs.maxFiles) },
+      },
+    },
+  };
+}
+
+function limits(spec: CreateOptions['spec']): Docker.HostConfig {
+  const memory = spec.memoryMib === null ? null : spec.memoryMib * mib;
+  return {
+    // A limit, and beside it the weight by which a busy host shares its processors (1024 = one).
+    ...(spec.cpu !== null && {
+      NanoCpus: Math.round(spec.cpu * 1e9),
+      CpuShares: Math.max(2, Math.round(spec.cpu * 1024)),
+    }),
+    // Memory and swap together: no swap beyond what was asked.
+    ...(memory !== null && { Memory: memory, MemorySwap: memory }),
+    ...(spec.pidsLimit > 0 && { PidsLimit: spec.pidsLimit }),
+    ...(spec.diskGib > 0 && { StorageOpt: { size: `${spec.diskGib}G` } }),
+  };
+}
