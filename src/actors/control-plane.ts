@@ -309,8 +309,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     }),
     async stop() {
       stopping = true;
-      links.close();
+      // First the actors: a link that we close ourselves says nothing about its host.
       await runtime.stop();
+      links.close();
       await store.close();
     },
   };

@@ -121,7 +121,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const { caller, idempotencyKey } = request;
       const id = idempotencyKey === null ? environment.id() : idempotentId(caller.projectId, idempotencyKey);
       const address = containerAddress(caller.projectId, id);
-      const digest = specDigest(request.nameGenerated ? { ...request.spec, name: '' } : request.spec, request.run);
+      const digest = specDigest(
+        request.nameGenerated ? { ...request.spec, name: '' } : request.spec,
+        request.run,
+      );
       const conflict = (what: string): TroupeError =>
         new TroupeError(
           'IDEMPOTENCY_CONFLICT',

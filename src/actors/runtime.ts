@@ -279,6 +279,9 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     async stop() {
       running.stopAll();
       await committer.idle();
+      for (const cell of allCells())
+        cell.fence(new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again'));
+      running.stopAll();
     },
   };
   return runtime;

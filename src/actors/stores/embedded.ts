@@ -273,6 +273,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
       explanation:
         'Every committed turn is flushed to disk before anyone hears of it; nothing is lost by a crash or a power cut',
     }),
+    check: () => store.durability(),
     async *dump() {
       yield { kind: 'world', world };
       for (const { key, value } of db().actors.getRange({})) {

@@ -343,6 +343,10 @@ export function createRedisStore(options: RedisStoreOptions): Store {
         explanation: 'Every committed turn is in the append-only file on disk before anyone hears of it',
       };
     },
+    async check() {
+      await ask(ready(client));
+      return store.durability();
+    },
     async *dump() {
       await ask(ready(client));
       const [id, epoch] = await ask(client.hmget(worldKey, 'id', 'epoch'));

@@ -181,6 +181,8 @@ export interface Store {
   /** Drops expired tombstones and trims journals and streams by age. */
   trim(now: number): Promise<{ readonly actors: number; readonly records: number }>;
   durability(): Promise<DurabilityReport>;
+  /** The same for a store that nobody has opened, which it stays. @throws TroupeError STORE_UNAVAILABLE */
+  check(): Promise<DurabilityReport>;
   /** The whole world, to be loaded elsewhere. @throws TroupeError STORE_UNAVAILABLE when an actor can't be read */
   dump(): AsyncIterable<DumpItem>;
   /** Fills this store, which nobody has opened. @throws TroupeError INVALID_CONFIG when it is not empty */
