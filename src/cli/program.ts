@@ -42,7 +42,11 @@ export async function runProgram(argv: readonly string[], options: ProgramOption
         .default('table'),
     )
     .option('--config <file>', 'configuration file')
-    .option('--set <section.key=value...>', 'one setting, before all others')
+    .addOption(
+      new Option('--set <section.key=value>', 'one setting, before all others; may be given again').argParser(
+        (pair: string, before: string[] = []) => [...before, pair],
+      ),
+    )
     .option('--url <url>', 'where the API is (TROUPE_URL)')
     .exitOverride()
     .configureOutput({

@@ -136,7 +136,6 @@ export const running = containerSetup.createStateConfig({
 export const exited = containerSetup.createStateConfig({
   tags: 'transient',
   always: [
-    { guard: 'isStopWanted', target: '#container.stopped' },
     { guard: 'isRestartDue', target: '#container.backingOff', actions: 'countRestart' },
     { guard: 'isAutoRemoved', target: '#container.removing' },
     { target: '#container.stopped', actions: 'explainExit' },

@@ -110,7 +110,6 @@ export const containerSetup = setup({
     isClaimHeld: ({ context }) => context.claimHeld,
     isContainerHeld: ({ context }) => context.containerHeld,
     isRunningWanted: ({ context }) => context.wanted === 'running',
-    isStopWanted: ({ context }) => context.wanted === 'stopped',
     isRetryable: ({ event }) => failureOf(event).retryable,
     isImageMissing: ({ context, event }) =>
       failureOf(event).code === 'IMAGE_NOT_FOUND' &&
