@@ -22,7 +22,7 @@ const inspections = 8;
 
 export function dockerContainers(engine: DockerEngine, logs: LogRetention): Containers {
   return {
-    createContainer: (identity, options, signal) =>
+    createContainer: async (identity, options, signal) =>
       createOrAdopt(engine, identity, options.spec.image, toCreateBody(identity, options, logs), signal),
 
     async startContainer(identity, _options, signal) {

@@ -58,6 +58,9 @@ export interface DockerEngine {
 const newestApi = '1.52';
 const oldestApi = '1.41';
 
+/** How many kept connections may turn out to be closed before we believe that the engine is. */
+const dialAttempts = 3;
+
 /** dockerode would turn other codes into errors of its own. */
 const everyStatus = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [index + 100, true]));
 
@@ -69,9 +72,8 @@ export function createDockerEngine(socketPath: string): DockerEngine {
   const docker = new Docker(connection);
   let known: EngineVersion | null = null;
 
-  const dial = (path: string, request: EngineRequest): Promise<IncomingMessage> =>
+  const dialOnce = (path: string, request: EngineRequest): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
-      if (request.signal.aborted) return reject(abandoned(request.signal));
       docker.modem.dial(
         {
           path: `${path}?`,
@@ -83,11 +85,21 @@ export function createDockerEngine(socketPath: string): DockerEngine {
           abortSignal: request.signal,
         },
         (error: unknown, response: unknown) =>
-          error
-            ? reject(connectionError(error, socketPath, request.signal))
-            : resolve(destroyOnAbort(response as IncomingMessage, request.signal)),
+          error ? reject(error) : resolve(destroyOnAbort(response as IncomingMessage, request.signal)),
       );
     });
+
+  const dial = async (path: string, request: EngineRequest): Promise<IncomingMessage> => {
+    for (let attempt = 1; ; attempt++) {
+      if (request.signal.aborted) throw abandoned(request.signal);
+      try {
+        return await dialOnce(path, request);
+      } catch (error) {
+        if (!isStaleConnection(error) || attempt === dialAttempts)
+          throw connectionError(error, socketPath, request.signal);
+      }
+    }
+  };
 
   const send = async <T>(path: string, request: EngineRequest): Promise<EngineReply<T>> => {
     const response = await dial(path, request);
@@ -181,6 +193,11 @@ function compareApi(one: string, other: string): number {
   const [major = 0, minor = 0] = one.split('.').map(Number);
   const [otherMajor = 0, otherMinor = 0] = other.split('.').map(Number);
   return major - otherMajor || minor - otherMinor;
+}
+
+/** A kept connection that the engine had closed (it was restarted): nothing of the request was read. */
+function isStaleConnection(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EPIPE';
 }
 
 /** Node's requests let go of the signal once the head of the answer has come. */

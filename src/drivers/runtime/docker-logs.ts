@@ -38,7 +38,7 @@ export async function openLogs(
   });
   if (!reply.ok) {
     if (reply.status === 404 || reply.status === 409) throw gone(containerId);
-    throw refusal('The container could not be read', reply.status, reply.message);
+    throw refusal('The output of the container could not be read', reply.status, reply.message);
   }
   // With a terminal there is one stream, without frames.
   return info.Config.Tty ? reply.body : withoutFrames(reply.body);

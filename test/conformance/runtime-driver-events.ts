@@ -1,0 +1,116 @@
+/** The event stream. */
+import type { Test } from 'tap';
+import type { EngineEvent } from '../../src/drivers/runtime/runtime-driver.ts';
+import { type DriverUnderTest, onStage, type Stage } from './runtime-driver-stage.ts';
+
+const first = { run: 1 };
+
+export async function runtimeDriverEvents(t: Test, under: DriverUnderTest): Promise<void> {
+  await t.test('begins with a gap, then tells a life in order', async (t) => {
+    const stage = onStage(under);
+    const { driver, spec, byHand, operation, signal } = stage;
+    const told = listen(stage);
+    t.same(await told.next(), { kind: 'gap' });
+    const made = await driver.createContainer(operation(), { spec: spec(), sandboxId: null, run: 1 }, signal);
+    await driver.startContainer(operation(), first, signal);
+    await byHand.kill(made.engineId, 'SIGKILL');
+    const actions = [];
+    do actions.push(await told.nextOfMine());
+    while (actions.at(-1)?.action !== 'die');
+    await driver.removeContainer(operation(), signal);
+    do actions.push(await told.nextOfMine());
+    while (actions.at(-1)?.action !== 'destroy');
+    t.same(
+      actions.map(({ action }) => action),
+      ['create', 'start', 'kill', 'die', 'destroy'],
+    );
+    for (const event of actions)
+      t.match(event, { engineId: made.engineId, signal: event.action === 'kill' ? 9 : null });
+    await told.end();
+  });
+
+  await t.test('tells the signals of a stop', async (t) => {
+    const stage = onStage(under);
+    const { driver, spec, operation, signal } = stage;
+    const command = ['sh', '-c', 'trap "" TERM; while :; do sleep 0.05; done'];
+    await driver.createContainer(operation(), { spec: spec({ command }), sandboxId: null, run: 1 }, signal);
+    await driver.startContainer(operation(), first, signal);
+    const told = listen(stage);
+    t.same(await told.next(), { kind: 'gap' });
+    await driver.stopContainer(operation(), { graceMs: 1_000 }, signal);
+    const signals = [];
+    for (;;) {
+      const event = await told.nextOfMine();
+      if (event.action === 'kill') signals.push(event.signal);
+      if (event.action === 'die') break;
+    }
+    t.same(signals, [15, 9]);
+    await told.end();
+  });
+
+  await t.test('tells health as it changes', async (t) => {
+    const stage = onStage(under);
+    const { driver, spec, id, operation, signal } = stage;
+    const asked = spec({
+      command: ['sh', '-c', 'touch /tmp/well; exec sleep 300'],
+      healthcheck: { test: 'test -e /tmp/well', intervalSeconds: 1, timeoutSeconds: 5, retries: 1 },
+    });
+    const told = listen(stage);
+    t.same(await told.next(), { kind: 'gap' });
+    await driver.createContainer(operation(), { spec: asked, sandboxId: null, run: 1 }, signal);
+    t.match(await driver.startContainer(operation(), first, signal), { health: 'starting' });
+    while ((await told.nextOfMine()).action !== 'health');
+    t.match(await driver.observe(id, signal), { health: 'healthy' });
+    await told.end();
+  });
+
+  await t.test('many readers at once, and one that stops reading', async (t) => {
+    const stage = onStage(under);
+    const { driver, spec, operation, signal } = stage;
+    const readers = [listen(stage), listen(stage)];
+    for (const reader of readers) t.same(await reader.next(), { kind: 'gap' });
+    await readers[0]?.end();
+    await driver.createContainer(operation(), { spec: spec(), sandboxId: null, run: 1 }, signal);
+    t.match(await readers[1]?.nextOfMine(), { action: 'create' });
+    await readers[1]?.end();
+  });
+
+  await t.test('ends when its signal aborts, also before it began', async (t) => {
+    const { driver } = onStage(under);
+    const ended = new AbortController();
+    const events = driver.events(ended.signal)[Symbol.asyncIterator]();
+    t.same(await events.next(), { done: false, value: { kind: 'gap' } });
+    // Events of other tests may still be on their way.
+    const drained = (async () => {
+      while (!(await events.next()).done);
+    })();
+    ended.abort();
+    await drained;
+    t.match(await driver.events(AbortSignal.abort())[Symbol.asyncIterator]().next(), { done: true });
+  });
+}
+
+type ContainerEvent = Extract<EngineEvent, { kind: 'container' }>;
+
+function listen({ driver, id, signal }: Stage) {
+  const ended = new AbortController();
+  const events = driver.events(AbortSignal.any([signal, ended.signal]))[Symbol.asyncIterator]();
+  const next = async (): Promise<EngineEvent> => {
+    const result = await events.next();
+    if (result.done) throw new Error('The events ended');
+    return result.value;
+  };
+  return {
+    next,
+    async nextOfMine(): Promise<ContainerEvent> {
+      for (;;) {
+        const event = await next();
+        if (event.kind === 'container' && event.containerId === id) return event;
+      }
+    },
+    async end(): Promise<void> {
+      ended.abort();
+      await events.return?.();
+    },
+  };
+}
