@@ -7,22 +7,9 @@ import type { Config } from '../config/schema.ts';
 import { createDockerDriver } from '../drivers/runtime/docker.ts';
 import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import { createWsDialer } from '../link/ws-dialer.ts';
-import { decideRestart, restartBackoffMs, wasStable } from '../machines/restart-policy.ts';
-import type { RestartPolicyName } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
-import type { DecideRestart } from '../model/restart.ts';
+import { agentRestartPolicy } from './restart-policy.ts';
 import { paths } from './settings.ts';
-
-/** The charts' own policy, as the agent is handed it. */
-export const agentRestartPolicy: DecideRestart = (policy, exit, restarts) => {
-  const counted = wasStable(exit) ? 0 : restarts;
-  const decision = decideRestart(
-    { name: policy.name as RestartPolicyName, maximumRetryCount: policy.maximumRetryCount },
-    exit.exitCode,
-    counted,
-  );
-  return { ...decision, backoffMs: restartBackoffMs(counted + 1) };
-};
 
 export interface AgentWiring {
   readonly controlUrl: string;

@@ -1,0 +1,74 @@
+/**
+ * What must hold once faults have ended.
+ *
+ * I1. Nothing accepted is lost: every container that was accepted lives, or a
+ *     delete of it was accepted.
+ * I2. Never two live instances of one container (watched at each start).
+ * I3. All settles: no actor is in a transient state, engines and actors agree,
+ *     the ledger is empty, memory equals store.
+ */
+import type { ContainerContext } from '../../src/machines/container/context.ts';
+import { parseAddress } from '../../src/model/address.ts';
+import type { SimulatedWorld } from './world.ts';
+
+export async function checkInvariants(world: SimulatedWorld): Promise<readonly string[]> {
+  const { kernel, disk, engines, accepted, controlPlane } = world;
+  const wrong = [...world.violations];
+  if (!controlPlane) return [...wrong, 'I3: the control plane is not up'];
+  const { runtime } = controlPlane;
+
+  for (const { address, deleted } of accepted.values()) {
+    const ended = runtime.tombstones.has(address);
+    if (!ended && !runtime.cell(address)) wrong.push(`I1: ${address} was accepted and is nowhere`);
+    if (ended && !deleted) wrong.push(`I1: ${address} has ended, and nobody was told that it would`);
+    if (deleted && !ended) wrong.push(`I1: ${address} is still there, though its delete was accepted`);
+  }
+
+  for (const kind of ['container', 'host', 'tenant'] as const) {
+    for (const cell of runtime.cellsOf(kind).values()) {
+      const state = cell.committed;
+      if (cell.quarantined) wrong.push(`I3: ${cell.address} is quarantined: ${cell.quarantined.reason}`);
+      if (!state) continue;
+      if (state.snapshot.hasTag('transient' as never))
+        wrong.push(
+          `I3: ${cell.address} does not settle: ${state.paths.join()} (${state.projection.reason ?? ''})`,
+        );
+      if (JSON.stringify(state.record) !== disk.record(cell.address))
+        wrong.push(`I3: ${cell.address}: memory is not what is stored`);
+    }
+  }
+
+  for (const engine of engines) {
+    const host = controlPlane.hosts().find(({ hostname }) => hostname === engine.host);
+    if (!host?.online) wrong.push(`I3: ${engine.host} is not online`);
+    for (const [containerId, container] of engine.containers) {
+      const cell = [...runtime.cellsOf('container').values()].find(
+        ({ address }) => parseAddress(address).id === containerId,
+      );
+      const context = cell?.committed?.record.context as ContainerContext | undefined;
+      if (!cell || !context) wrong.push(`I3: ${containerId} is on ${engine.host} and of no actor`);
+      else if (context.hostId !== host?.id)
+        wrong.push(`I3: ${cell.address} is on ${engine.host}, its actor is placed elsewhere`);
+      else if ((container.state === 'running') !== (cell.committed!.projection.status === 'Running')) {
+        wrong.push(
+          `I3: ${cell.address} is ${container.state} on its host and ${cell.committed!.projection.status} to us (${cell.committed!.paths.join()})`,
+        );
+      }
+    }
+  }
+  for (const cell of runtime.cellsOf('container').values()) {
+    const state = cell.committed;
+    const { hostname, containerHeld, id } = state!.record.context as ContainerContext;
+    const there = engines.find(({ host }) => host === hostname)?.containers.has(id) ?? false;
+    if (state!.projection.status === 'Running' && !there)
+      wrong.push(`I3: ${cell.address} is Running and not on ${hostname}`);
+    if (containerHeld && !there)
+      wrong.push(`I3: ${cell.address} believes to be on ${hostname} (${state!.paths.join()})`);
+  }
+  let entries: readonly { problem: string; address: string | null; detail: string }[] = [];
+  void controlPlane.audit().then((found) => (entries = found));
+  await kernel.run(kernel.now + 10);
+  for (const { problem, address, detail } of entries)
+    wrong.push(`I3: audit: ${problem} ${address}: ${detail}`);
+  return wrong;
+}

@@ -1,0 +1,402 @@
+/** A whole cluster under one seed: control plane, hosts, a workload, faults, and the peace after them. */
+import { createAgent, type Agent } from '../../src/agent/agent.ts';
+import type { AgentChanges, AgentMemory, AgentState, Lane, OutboxEntry } from '../../src/agent/state.ts';
+import { startControlPlane, type RunningControlPlane } from '../../src/actors/control-plane.ts';
+import type { ContainerView } from '../../src/actors/index.ts';
+import { toFailure } from '../../src/errors/errors.ts';
+import { createHostLinks } from '../../src/link/host-link-server.ts';
+import { charts } from '../../src/machines/catalogue.ts';
+import { agentRestartPolicy } from '../../src/main/restart-policy.ts';
+import type { ContainerSpec } from '../../src/model/container.ts';
+import { containerAddress, type Address } from '../../src/model/address.ts';
+import { createDisk, type Disk } from './store.ts';
+import { createEngine, type EngineContainer, type SimulatedEngine } from './engine.ts';
+import type { Kernel, SimulatedProcess } from './kernel.ts';
+import { createNetwork, type Network } from './network.ts';
+
+export interface WorldOptions {
+  readonly hosts: number;
+  /** Milliseconds of workload and faults. */
+  readonly duration: number;
+  readonly creates: number;
+  readonly faults: boolean;
+}
+
+export interface Accepted {
+  readonly address: Address;
+  readonly spec: ContainerSpec;
+  /** A delete of it was accepted. */
+  deleted: boolean;
+}
+
+export interface SimulatedWorld {
+  readonly kernel: Kernel;
+  readonly disk: Disk;
+  readonly engines: readonly SimulatedEngine[];
+  readonly accepted: Map<Address, Accepted>;
+  readonly violations: string[];
+  /** Null while it is down. */
+  controlPlane: RunningControlPlane | null;
+  crashControlPlane(): void;
+  crashAgent(host: number): void;
+  /** Runs workload and faults, then peace, until all that can settle has. */
+  live(): Promise<void>;
+  /** Creates one container and gives its address once it is accepted. */
+  create(request: {
+    tenant: string;
+    run: boolean;
+    restart?: ContainerSpec['restartPolicy'];
+    key?: string;
+  }): Promise<Address | null>;
+  command(address: Address, event: Parameters<RunningControlPlane['command']>[1]): Promise<string>;
+  /** Brings up everything and waits until all hosts are online. */
+  boot(): Promise<void>;
+  peace(): Promise<void>;
+}
+
+const tenants = ['p1', 'p2', 'p3'];
+const sealer = { seal: (text: string) => `sealed ${text}`, open: (text: string) => text.slice(7) };
+
+/** Shorter than in production, so that a seed is short; the order of their sizes is the same. */
+const config = {
+  deadlines: {
+    placingMs: 20_000, claimMs: 4_000, imageMs: 60_000, sandboxMs: 20_000, createMs: 30_000, startMs: 30_000, stopMs: 20_000,
+    removeMs: 30_000, retryMs: 500,
+  }, // prettier-ignore
+  limits: { containers: 12, cpuMillis: -1, memoryMib: -1, diskGib: -1 },
+  reservationMs: 20_000,
+  sandbox: 'engine' as const,
+  availabilityZone: 'nova',
+  suspectMs: 0,
+  lostMs: 8_000,
+  syncMs: 20_000,
+  answerMs: 5_000,
+};
+
+function memoryState(): { open(process: SimulatedProcess, kernel: Kernel): AgentState } {
+  let identity: AgentMemory['identity'] = null;
+  let epoch = 0;
+  let sequence = 0;
+  const lanes = new Map<string, Lane>();
+  const outbox = new Map<number, OutboxEntry>();
+  const apply = (changes: AgentChanges): void => {
+    if (changes.identity) identity = changes.identity;
+    if (changes.epoch !== undefined) epoch = changes.epoch;
+    if (changes.lane) lanes.set(changes.lane.containerId, changes.lane);
+    if (changes.removeLane !== undefined) lanes.delete(changes.removeLane);
+    if (changes.told) {
+      outbox.set(changes.told.sequence, changes.told);
+      sequence = changes.told.sequence;
+    }
+    if (changes.acknowledged !== undefined)
+      for (const each of outbox.keys()) if (each <= changes.acknowledged) outbox.delete(each);
+  };
+  return {
+    open: (process, kernel) => {
+      // Writes reach the disk in the order of their calls.
+      let last = 0;
+      return {
+        read: () =>
+          Promise.resolve({
+            identity,
+            epoch,
+            sequence,
+            lanes: [...lanes.values()],
+            outbox: [...outbox.values()],
+          }),
+        write(changes) {
+          const sent = JSON.parse(JSON.stringify(changes)) as AgentChanges;
+          last = Math.max(last, kernel.now + kernel.between(0.05, 1));
+          return process.guard(
+            new Promise((resolve) => {
+              kernel.at(last - kernel.now, () => {
+                if (!process.alive) return;
+                apply(sent);
+                resolve();
+              });
+            }),
+          );
+        },
+        close: () => Promise.resolve(),
+      };
+    },
+  };
+}
+
+export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWorld {
+  const disk = createDisk(kernel);
+  const network: Network = createNetwork(kernel);
+  const engines = Array.from({ length: options.hosts }, (_, index) =>
+    createEngine(kernel, `host${index + 1}`),
+  );
+  const states = engines.map(() => memoryState());
+  const agents: ({ process: SimulatedProcess; agent: Agent | null } | null)[] = engines.map(() => null);
+  const joinTokens: (string | null)[] = engines.map(() => null);
+  const accepted = new Map<Address, Accepted>();
+  const violations: string[] = [];
+  let control: SimulatedProcess | null = null;
+  let incarnation = 0;
+  let requests = 0;
+
+  const violate = (what: string): void => {
+    kernel.trace(`VIOLATION ${what}`);
+    violations.push(what);
+  };
+
+  for (const engine of engines) {
+    engine.onStart = (started: EngineContainer) => {
+      const { containerId, generation } = started.identity;
+      const alive = engines.flatMap((each) => {
+        const container = each.containers.get(containerId);
+        return container?.state === 'running' ? [each.host] : [];
+      });
+      if (alive.length > 1)
+        violate(`I2: ${containerId} generation ${generation} lives on ${alive.join(' and ')}`);
+    };
+  }
+
+  const startControl = async (): Promise<void> => {
+    incarnation += 1;
+    const process = kernel.process(`control${incarnation}`);
+    control = process;
+    try {
+      const started = await startControlPlane({
+        environment: process.environment,
+        store: disk.store(process),
+        charts,
+        sealer,
+        owner: { hostname: 'simulated', pid: incarnation, startedAt: 0 },
+        config,
+        links: (events) =>
+          createHostLinks({
+            environment: process.environment,
+            events,
+            timing: { heartbeatMs: 500, leaseMs: 5_000, operationsInFlight: 64 },
+          }),
+      });
+      if (!process.alive) return;
+      world.controlPlane = started;
+      network.listen(started.links, process);
+      kernel.trace(`control plane ${incarnation} is up, epoch ${started.world.epoch}`);
+    } catch (error) {
+      if (process.alive) violate(`The control plane could not start: ${toFailure(error).message}`);
+    }
+  };
+
+  const startAgent = async (index: number): Promise<void> => {
+    const engine = engines[index]!;
+    const process = kernel.process(`agent${index + 1}`);
+    agents[index] = { process, agent: null };
+    const agent = await createAgent({
+      environment: process.environment,
+      driver: engine.driver(process),
+      dialer: network.dialer(process, engine.host),
+      state: states[index]!.open(process, kernel),
+      hostname: engine.host,
+      version: 'simulated',
+      joinToken: joinTokens[index]!,
+      decideRestart: agentRestartPolicy,
+      labels: {},
+    });
+    if (!process.alive) return;
+    agents[index] = { process, agent };
+    await agent.start();
+  };
+
+  const world: SimulatedWorld = {
+    kernel,
+    disk,
+    engines,
+    accepted,
+    violations,
+    controlPlane: null,
+    crashControlPlane() {
+      if (!control?.alive) return;
+      kernel.trace('control plane crashes');
+      control.kill();
+      network.died(control);
+      world.controlPlane = null;
+      kernel.at(kernel.between(100, 12_000), () => void startControl());
+    },
+    crashAgent(index) {
+      const running = agents[index];
+      if (!running?.process.alive) return;
+      kernel.trace(`agent ${index + 1} crashes`);
+      running.process.kill();
+      network.died(running.process);
+      kernel.at(kernel.between(100, 12_000), () => void startAgent(index));
+    },
+    async boot() {
+      await Promise.all([startControl(), kernel.run(kernel.now + 100)]);
+      for (const index of engines.keys()) {
+        void world.controlPlane!.createJoinToken().then((token) => (joinTokens[index] = token));
+        await kernel.run(kernel.now + 10);
+        void startAgent(index);
+      }
+      await kernel.run(
+        kernel.now + 3_000,
+        () => world.controlPlane!.hosts().filter(({ online }) => online).length === engines.length,
+      );
+    },
+    async create({ tenant, run, restart = null, key }) {
+      const plane = world.controlPlane;
+      if (!plane) return null;
+      requests += 1;
+      const spec: ContainerSpec = {
+        name: `c${requests}`, userId: 'u', image: kernel.chance(0.8) ? 'busybox:latest' : `image${requests}:latest`, imageDriver: 'docker',
+        imagePullPolicy: 'ifnotpresent', command: null, entrypoint: null, workdir: null, environment: { SECRET: 'x' }, labels: {}, hints: {},
+        cpu: 0.5, memoryMib: 128, diskGib: 0, pidsLimit: 100, interactive: false, tty: false, hostname: null, runtime: null,
+        restartPolicy: restart, autoRemove: false, autoHeal: false, healthcheck: null, availabilityZone: null, requestedHost: null,
+      }; // prettier-ignore
+      try {
+        const caller = { userId: 'u', projectId: tenant, requestId: `req-${requests}` };
+        const view: ContainerView = await plane.createContainer({
+          caller,
+          spec,
+          run,
+          idempotencyKey: key ?? null,
+          nameGenerated: true,
+        });
+        kernel.trace(`accepted ${view.address}`);
+        if (!accepted.has(view.address))
+          accepted.set(view.address, { address: view.address, spec, deleted: false });
+        return view.address;
+      } catch (error) {
+        kernel.trace(`create refused: ${toFailure(error).message}`);
+        return null;
+      }
+    },
+    async command(address, event) {
+      const plane = world.controlPlane;
+      if (!plane) return 'down';
+      requests += 1;
+      try {
+        const { answer } = await plane.command(address, event, {
+          userId: 'u',
+          projectId: 'p',
+          requestId: `req-${requests}`,
+        });
+        kernel.trace(`${event.type} ${address} ${answer}`);
+        if (event.type === 'container.delete' && answer !== 'refused') accepted.get(address)!.deleted = true;
+        return answer;
+      } catch (error) {
+        kernel.trace(`${event.type} ${address} failed: ${toFailure(error).message}`);
+        return 'failed';
+      }
+    },
+    async live() {
+      await world.boot();
+      const until = kernel.now + options.duration;
+      scheduleWorkload(world, options, until);
+      if (options.faults) scheduleFaults(world, network, agents.length, until);
+      await kernel.run(until);
+      await world.peace();
+    },
+    async peace() {
+      Object.assign(disk.faults, { lostReply: 0, unwrittenUnknown: 0, full: 0, slow: 0 });
+      for (const engine of engines) {
+        engine.setDown(false);
+        Object.assign(engine.faults, { startFails: 0, unavailable: 0, slow: 0 });
+      }
+      // Longer than every deadline, and than the longest back-off after it.
+      await kernel.run(kernel.now + 150_000);
+    },
+  };
+  return world;
+}
+
+function scheduleWorkload(world: SimulatedWorld, { creates, duration }: WorldOptions, until: number): void {
+  const { kernel } = world;
+  const policies = [
+    null,
+    { name: 'always', maximumRetryCount: 0 },
+    { name: 'on-failure', maximumRetryCount: 3 },
+  ] as const;
+  const keys = ['k1', 'k2'];
+  for (let count = 0; count < creates; count += 1) {
+    kernel.at(kernel.between(0, duration * 0.8), () => {
+      void world.create({
+        tenant: kernel.pick(tenants),
+        run: kernel.chance(0.8),
+        restart: kernel.pick(policies),
+        ...(kernel.chance(0.1) ? { key: kernel.pick(keys) } : {}),
+      });
+    });
+  }
+  const act = (): void => {
+    if (kernel.now >= until) return;
+    const known = [...world.accepted.values()].filter(({ deleted }) => !deleted);
+    if (known.length > 0) {
+      const { address } = kernel.pick(known);
+      const command = kernel.pick([
+        { type: 'container.stop', graceMs: 1_000 },
+        { type: 'container.start' },
+        { type: 'container.start' },
+        { type: 'container.delete', mode: 'stop', graceMs: 500 },
+        { type: 'container.delete', mode: 'force', graceMs: 0 },
+        { type: 'container.delete', mode: 'ifStopped', graceMs: 0 },
+      ] as const);
+      void world.command(address, command);
+    }
+    kernel.at(kernel.between(50, duration / creates), act);
+  };
+  kernel.at(1_000, act);
+}
+
+function scheduleFaults(world: SimulatedWorld, network: Network, hosts: number, until: number): void {
+  const { kernel, disk, engines } = world;
+  disk.faults.slow = kernel.pick([0, 0.02, 0.1]);
+  disk.faults.lostReply = kernel.pick([0, 0.02, 0.05]);
+  disk.faults.unwrittenUnknown = kernel.pick([0, 0.02, 0.05]);
+  disk.faults.full = kernel.pick([0, 0, 0.03]);
+  for (const engine of engines) {
+    engine.faults.unavailable = kernel.pick([0, 0.05]);
+    engine.faults.startFails = kernel.pick([0, 0.1]);
+    engine.faults.slow = kernel.pick([0, 0.05]);
+  }
+  const running = (): { engine: SimulatedEngine; id: string } | null => {
+    const engine = kernel.pick(engines);
+    const ids = [...engine.containers.keys()];
+    return ids.length === 0 ? null : { engine, id: kernel.pick(ids) };
+  };
+  const faults: readonly (() => void)[] = [
+    () => world.crashControlPlane(),
+    () => world.crashAgent(Math.floor(kernel.random() * hosts)),
+    () => network.cut(kernel.pick(engines).host),
+    () => network.silence(kernel.pick(engines).host, kernel.pick(['up', 'down'] as const)),
+    () => {
+      const found = running();
+      found?.engine.exit(found.id, kernel.pick([0, 1, 137]));
+    },
+    () => {
+      const found = running();
+      found?.engine.stopByHand(found.id);
+    },
+    () => {
+      const found = running();
+      found?.engine.removeByHand(found.id);
+    },
+    () => {
+      const engine = kernel.pick(engines);
+      engine.setDown(true);
+      kernel.at(kernel.between(500, 15_000), () => engine.setDown(false));
+    },
+    () => {
+      const index = Math.floor(kernel.random() * hosts);
+      kernel.trace(`${engines[index]!.host} loses power`);
+      engines[index]!.powerLoss();
+      world.crashAgent(index);
+    },
+    // A fail-over under a living owner: memory is the newer truth.
+    () =>
+      world.controlPlane && disk.loseTail(kernel.pick(disk.shards()), 1 + Math.floor(kernel.random() * 3)),
+  ];
+  const strike = (): void => {
+    if (kernel.now >= until) return;
+    kernel.pick(faults)();
+    kernel.at(kernel.between(200, 4_000), strike);
+  };
+  kernel.at(kernel.between(500, 3_000), strike);
+}
+
+export const addressOf = containerAddress;
