@@ -7,8 +7,8 @@
  * R3. A process that learns of a newer owner stops deciding at once, for good.
  */
 import { TroupeError } from '../errors/errors.ts';
-import { parseAddress, type ActorKind, type Address } from '../model/address.ts';
-import type { Environment } from '../model/environment.ts';
+import { parseAddress, shardOf, type ActorKind, type Address, type Shard } from '../model/address.ts';
+import type { Cancel, Environment } from '../model/environment.ts';
 import type { Cause, StreamRecord } from '../model/journal.ts';
 import { createCell, type Cell } from './cell.ts';
 import { createCommitter, type Committer } from './committer.ts';
@@ -19,6 +19,10 @@ import { createRunningEffects } from './running-effects.ts';
 import { indexOf } from './stage.ts';
 import type { ActorRecord, InboxMark, OutboxMessage, Store, TurnWrite, World } from './stores/store.ts';
 import type { ActorState, CellHost, Delivery, TurnAnswer, TurnEvent } from './turn.ts';
+
+/** Between looks at whether the store still has what we committed, and shards per look. */
+const verifyMs = 10_000;
+const verifiedAtOnce = 100;
 
 export interface RuntimeOptions {
   readonly environment: Environment;
@@ -89,6 +93,9 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   let readOnly: string | null = null;
   let fencedBy: string | null = null;
   let rewinding = false;
+  /** The last position of each shard that we committed at. */
+  const positions = new Map<Shard, number>();
+  let cancelVerify: Cancel = () => {};
 
   const host: CellHost = {
     committed(view, turn, before, position) {
@@ -105,6 +112,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
         options.died(record.address);
       }
       if (turn.write.stream) options.published(turn.write.stream, position);
+      if (position !== null) observePosition(shardOf(record.address), position);
       if (
         before?.record.value !== record.value &&
         turn.write.journal.from.join() !== turn.write.journal.to.join()
@@ -136,7 +144,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     },
     rewound(address, storedRevision) {
       environment.log.error({ address, storedRevision }, 'the store lost turns that were committed');
-      if (!rewinding) void rewind();
+      startRewind();
     },
     readOnly(reason) {
       if (readOnly === reason) return;
@@ -151,7 +159,6 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 
   /** We are the sole owner, so memory is the newer truth: written forward, with what was lost said in the journal. */
   const rewind = async (): Promise<void> => {
-    rewinding = true;
     for (const cell of allCells()) {
       const state = cell.committed;
       if (!state || cell.busy) continue;
@@ -163,8 +170,49 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       if (outcome.kind !== 'committed')
         environment.log.error({ address: cell.address, outcome }, 'could not write forward');
     }
-    rewinding = false;
   };
+
+  const startRewind = (): void => {
+    if (rewinding) return;
+    rewinding = true;
+    rewind()
+      .catch((error: unknown) =>
+        environment.log.error({ err: error }, 'could not write forward what the store lost'),
+      )
+      .finally(() => (rewinding = false));
+  };
+
+  /** Positions of a shard only rise, unless the store lost its tail. */
+  const observePosition = (shard: Shard, position: number): void => {
+    const last = positions.get(shard) ?? 0;
+    positions.set(shard, position);
+    if (position > last) return;
+    environment.log.error({ shard, position, last }, 'the store lost turns that were committed');
+    startRewind();
+  };
+
+  /** A store may lose its tail while nobody writes: shards are looked at in turn. */
+  const verify = async (): Promise<void> => {
+    for (const [shard, last] of [...positions].slice(0, verifiedAtOnce)) {
+      const stored = await store.position(shard);
+      // Something was committed meanwhile, which looked at it too.
+      if (positions.get(shard) !== last) continue;
+      positions.delete(shard);
+      positions.set(shard, Math.min(stored, last));
+      if (stored >= last) continue;
+      environment.log.error({ shard, position: stored, last }, 'the store lost turns that were committed');
+      startRewind();
+    }
+  };
+
+  const verifyLater = (): void => {
+    cancelVerify = environment.schedule(verifyMs, () => {
+      verify()
+        .catch((error: unknown) => environment.log.warn({ err: error }, 'the store could not be looked at'))
+        .finally(() => fencedBy === null && verifyLater());
+    });
+  };
+  verifyLater();
 
   const rewoundWrite = (state: ActorState, storedRevision: number, address: Address): TurnWrite => ({
     record: state.record,
@@ -277,6 +325,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       return fencedBy;
     },
     async stop() {
+      cancelVerify();
       running.stopAll();
       await committer.idle();
       for (const cell of allCells())

@@ -87,7 +87,15 @@ export function createWatchHub(
       if (position === null) return;
       const shard = shardOf(record.address as Address);
       const entry = { position, record };
+      const rewound = position <= (current.get(shard) ?? 0);
       current.set(shard, position);
+      if (rewound) {
+        // The store lost its tail: positions are used again, so what was remembered by them is void.
+        rings.delete(shard);
+        for (const subscription of subscriptions)
+          if (shardsOf(subscription.filter).includes(shard)) snapshot(subscription);
+        return;
+      }
       let ring = rings.get(shard);
       if (!ring) rings.set(shard, (ring = []));
       ring.push(entry);

@@ -83,6 +83,14 @@ export function storeContract(t: Test, name: string, make: () => Promise<StoreUn
     t.equal(await store.position(shardOf(one)), 1);
   });
 
+  t.test(`${name}: a whole batch is found written, its earlier turns too (S1)`, async (t) => {
+    const { store, epoch } = await fresh(t);
+    const batch = [turn(one, 1, epoch), turn(one, 2, epoch), turn(one, 3, epoch)];
+    const first = await store.commit(batch, []);
+    t.same(await store.commit(batch, []), first);
+    t.equal((await store.journal(one, { after: 0, limit: 10 })).length, 3);
+  });
+
   t.test(`${name}: another turn at the same revision is a conflict, one that skips is behind`, async (t) => {
     const { store, epoch } = await fresh(t);
     await commitOne(store, turn(one, 1, epoch));

@@ -27,7 +27,7 @@ interface ShardState {
   readonly indexes: Map<string, Set<Address>>;
   readonly stream: StreamEntry[];
   /** Everything since the beginning, so that a tail can be taken away. */
-  readonly log: { write: TurnWrite; forward: boolean }[];
+  readonly log: { write: TurnWrite; forward: boolean; position: number | null }[];
 }
 
 export interface StoreFaults {
@@ -92,7 +92,7 @@ export function createDisk(kernel: Kernel): Disk {
     for (const name of index.remove) state.indexes.get(name)?.delete(address);
     for (const name of index.add) within(state.indexes, name, () => new Set()).add(address);
     if (stream) state.stream.push({ position: state.position, record: stream });
-    state.log.push({ write, forward });
+    state.log.push({ write, forward, position: stream ? state.position : null });
     return stream ? state.position : null;
   };
 
@@ -107,6 +107,8 @@ export function createDisk(kernel: Kernel): Disk {
     if (known?.revision === revision && known.turnId === turnId)
       return { kind: 'committed', position: write.stream ? stored!.position : null };
     const storedRevision = known?.revision ?? 0;
+    const past = state.log.find(({ write: each }) => each.record.turnId === turnId);
+    if (past) return { kind: 'committed', position: past.position };
     if (storedRevision !== revision - 1)
       return refusal(
         storedRevision < revision - 1 ? 'behind' : 'conflict',

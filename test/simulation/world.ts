@@ -27,6 +27,8 @@ export interface Accepted {
   readonly spec: ContainerSpec;
   /** A delete of it was accepted. */
   deleted: boolean;
+  /** A delete was asked for and its outcome was never told, or told to be unknown. */
+  uncertain: boolean;
 }
 
 export interface SimulatedWorld {
@@ -259,7 +261,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
         });
         kernel.trace(`accepted ${view.address}`);
         if (!accepted.has(view.address))
-          accepted.set(view.address, { address: view.address, spec, deleted: false });
+          accepted.set(view.address, { address: view.address, spec, deleted: false, uncertain: false });
         return view.address;
       } catch (error) {
         kernel.trace(`create refused: ${toFailure(error).message}`);
@@ -270,6 +272,9 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       const plane = world.controlPlane;
       if (!plane) return 'down';
       requests += 1;
+      const known = accepted.get(address)!;
+      const before = known.uncertain;
+      if (event.type === 'container.delete') known.uncertain = true;
       try {
         const { answer } = await plane.command(address, event, {
           userId: 'u',
@@ -277,9 +282,12 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
           requestId: `req-${requests}`,
         });
         kernel.trace(`${event.type} ${address} ${answer}`);
-        if (event.type === 'container.delete' && answer !== 'refused') accepted.get(address)!.deleted = true;
+        known.uncertain = before;
+        if (event.type === 'container.delete' && answer !== 'refused') known.deleted = true;
         return answer;
       } catch (error) {
+        // Everything but this says that nothing was changed, and must be true.
+        if (toFailure(error).code !== 'COMMIT_UNKNOWN') known.uncertain = before;
         kernel.trace(`${event.type} ${address} failed: ${toFailure(error).message}`);
         return 'failed';
       }

@@ -112,15 +112,24 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
     if (stored?.revision === revision && stored.turnId === record.turnId) {
       return {
         kind: 'committed',
-        position: stream ? Number(db().meta.get(['position', address]) ?? 0) : null,
+        position: stream ? Number(db().meta.get(['position', address, number(revision)]) ?? 0) : null,
       };
     }
-    if ((stored?.revision ?? 0) !== revision - 1) {
+    const storedRevision = stored?.revision ?? 0;
+    if (storedRevision !== revision - 1) {
+      // An earlier turn of a batch whose outcome was in doubt: it is in the journal.
+      const past = db().journal.get([address, number(revision)]);
+      if (past !== undefined && (JSON.parse(past) as JournalRecord).turnId === record.turnId) {
+        return {
+          kind: 'committed',
+          position: stream ? Number(db().meta.get(['position', address, number(revision)]) ?? 0) : null,
+        };
+      }
       return refusal(
-        (stored?.revision ?? 0) < revision - 1 ? 'behind' : 'conflict',
+        storedRevision < revision - 1 ? 'behind' : 'conflict',
         world.epoch,
-        stored?.revision ?? 0,
-        `It holds revision ${stored?.revision ?? 0}`,
+        storedRevision,
+        `It holds revision ${storedRevision}`,
       );
     }
     return { kind: 'committed', position: put(write) };
@@ -134,7 +143,10 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
     actors.putSync(address, JSON.stringify(record));
     db().journal.putSync([address, number(record.revision)], JSON.stringify(journal));
     const trimmed = record.revision - retention.journalRecords;
-    if (trimmed > 0) db().journal.removeSync([address, number(trimmed)]);
+    if (trimmed > 0) {
+      db().journal.removeSync([address, number(trimmed)]);
+      meta.removeSync(['position', address, number(trimmed)]);
+    }
     for (const message of outbox) {
       db().outbox.putSync([address, message.to, number(message.sequence)], JSON.stringify(message));
     }
@@ -145,7 +157,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
     if (!stream) return null;
     const position = Number(positions.get(shard) ?? 0) + 1;
     positions.putSync(shard, String(position));
-    meta.putSync(['position', address], String(position));
+    meta.putSync(['position', address, number(record.revision)], String(position));
     db().stream.putSync([shard, number(position)], JSON.stringify(stream));
     const oldest = position - retention.streamRecords;
     if (oldest > 0) db().stream.removeSync([shard, number(oldest)]);
@@ -341,7 +353,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
     } else if (item.kind === 'stream') {
       for (const { position, record } of item.entries) {
         db().stream.putSync([item.shard, number(position)], JSON.stringify(record));
-        db().meta.putSync(['position', record.address], String(position));
+        db().meta.putSync(['position', record.address, number(record.revision)], String(position));
       }
       db().positions.putSync(item.shard, String(item.position));
     } else {
@@ -374,7 +386,8 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
         if (table === db().journal) records += 1;
       }
     }
-    db().meta.removeSync(['position', address]);
+    for (const key of db().meta.getKeys({ start: ['position', address], end: ['position', address, behind] }))
+      db().meta.removeSync(key);
     db().actors.removeSync(address);
     return records;
   };

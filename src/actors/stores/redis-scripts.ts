@@ -6,7 +6,8 @@
  * | --- | --- |
  * | `:epoch` `:position` | owner's epoch, commit sequence of the stream |
  * | `:a:<address>` | hash: `revision`, `turn`, `position`, `body` |
- * | `:j:<address>` `:stream` | streams with our own ids: revision, position |
+ * | `:j:<address>` | stream by revision: `r` record, `t` turn, `p` position |
+ * | `:stream` | stream by position |
  * | `:o:<address>` | hash: `<sequence>` → outbox message |
  * | `:i:<address>` | hash: sender → mark |
  * | `:d:<address>` | hash: generation → document |
@@ -38,9 +39,12 @@ for i = 5, #ARGV, 6 do
   if storedRevision == revision and stored[2] == turn and not forward then
     results[#results + 1] = {'committed', owner, storedRevision, tonumber(stored[3] or '0')}
   elseif storedRevision ~= revision - 1 and not forward then
-    local cause = 'conflict'
+    local cause, position = 'conflict', 0
     if storedRevision < revision - 1 then cause = 'behind' end
-    results[#results + 1] = {cause, owner, storedRevision, 0}
+    -- An earlier turn of a batch whose reply was lost: it is in the journal.
+    local past = redis.call('XRANGE', base .. ':j:' .. address, revision .. '-0', revision .. '-0')
+    if past[1] and past[1][2][4] == turn then cause, position = 'committed', tonumber(past[1][2][6]) end
+    results[#results + 1] = {cause, owner, storedRevision, position}
   else
     local position = 0
     if stream ~= '' then
@@ -49,7 +53,7 @@ for i = 5, #ARGV, 6 do
     end
     redis.call('HSET', key, 'revision', revision, 'turn', turn, 'position', position, 'body', body)
     if forward then redis.call('DEL', base .. ':j:' .. address) end
-    redis.call('XADD', base .. ':j:' .. address, 'MAXLEN', '~', journalMost, revision .. '-0', 'r', journal)
+    redis.call('XADD', base .. ':j:' .. address, 'MAXLEN', '~', journalMost, revision .. '-0', 'r', journal, 't', turn, 'p', position)
     if storedRevision == 0 then redis.call('SADD', base .. ':members', address) end
     for _, message in ipairs(extra[2]) do redis.call('HSET', base .. ':o:' .. address, message[1], message[2]) end
     if extra[3] ~= '' then redis.call('HSET', base .. ':i:' .. address, extra[3], extra[4]) end

@@ -431,7 +431,16 @@ export function createRedisStore(options: RedisStoreOptions): Store {
       for (const { generation, body } of item.documents)
         pipeline.hset(key(address, 'd'), String(generation), body);
       for (const each of item.journal)
-        pipeline.xadd(key(address, 'j'), `${each.revision}-0`, 'r', JSON.stringify(each));
+        pipeline.xadd(
+          key(address, 'j'),
+          `${each.revision}-0`,
+          'r',
+          JSON.stringify(each),
+          't',
+          each.turnId,
+          'p',
+          0,
+        );
       for (const name of item.indexes) pipeline.sadd(`${base(shard)}:x:${name}`, address);
       await run(pipeline);
     }
