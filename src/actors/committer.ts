@@ -41,6 +41,8 @@ export function createCommitter(environment: Environment, store: Store): Committ
   let scheduled = false;
   let commits = 0;
   let passenger = false;
+  /** Sent, and the outcome was not told. */
+  const doubtful = new Set<CommitRequest>();
   let idleWaiters: (() => void)[] = [];
   const held = new Map<Shard, { requests: CommitRequest[]; attempt: number; reason: string }>();
 
@@ -75,20 +77,28 @@ export function createCommitter(environment: Environment, store: Store): Committ
     );
     commits += 1;
     const unknown = new Map<Shard, { requests: CommitRequest[]; reason: string }>();
+    const isUnknown = (request: CommitRequest, outcome: Outcome): boolean =>
+      // What was in doubt once may be written: that the store takes nothing now does not say that it took nothing then.
+      outcome.kind === 'unknown' ||
+      (outcome.kind === 'refused' && outcome.cause === 'full' && doubtful.has(request));
     batch.forEach((request, index) => {
       const outcome = outcomes[index] ?? { kind: 'unknown' as const, reason: 'The store gave no outcome' };
       const shard = shardOf(request.write.record.address);
       const uncertain = unknown.get(shard);
       // Once one turn of a shard is in doubt, its later ones are asked again behind it (C1).
       if (uncertain) uncertain.requests.push(request);
-      else if (outcome.kind === 'unknown')
-        unknown.set(shard, { requests: [request], reason: outcome.reason });
-      else request.settled(outcome);
+      else if (isUnknown(request, outcome))
+        unknown.set(shard, { requests: [request], reason: 'reason' in outcome ? outcome.reason : '' });
+      else {
+        doubtful.delete(request);
+        request.settled(outcome as Exclude<Outcome, { kind: 'unknown' }>);
+      }
     });
     for (const [shard, { requests, reason }] of unknown) hold(shard, requests, reason);
   };
 
   const hold = (shard: Shard, requests: CommitRequest[], reason: string): void => {
+    for (const request of requests) doubtful.add(request);
     const waiting = held.get(shard);
     const attempt = waiting ? waiting.attempt + 1 : 0;
     held.set(shard, { requests: [...requests, ...(waiting?.requests ?? [])], attempt, reason });

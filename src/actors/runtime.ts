@@ -93,6 +93,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   let readOnly: string | null = null;
   let fencedBy: string | null = null;
   let rewinding = false;
+  /** Actors that have ended of late, should the store forget their end. */
+  const recentlyEnded = new Map<Address, ActorState>();
   /** The last position of each shard that we committed at. */
   const positions = new Map<Shard, number>();
   let cancelVerify: Cancel = () => {};
@@ -104,6 +106,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       turns += 1;
       if (record.endedAt !== null) {
         tombstones.set(record.address, { generation: record.generation, endedAt: record.endedAt });
+        recentlyEnded.set(record.address, turn.state);
+        environment.schedule(verifyMs * 3, () => recentlyEnded.delete(record.address));
       }
       if (cell && before === null) options.born(cell);
       if (cell) running.reconcile(cell);
@@ -159,17 +163,20 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 
   /** We are the sole owner, so memory is the newer truth: written forward, with what was lost said in the journal. */
   const rewind = async (): Promise<void> => {
+    for (const [address, state] of recentlyEnded) await writeForward(address, state, () => true);
     for (const cell of allCells()) {
       const state = cell.committed;
-      if (!state || cell.busy) continue;
-      const stored = await store.read(cell.address);
-      if (stored && 'error' in stored) continue;
-      const storedRevision = stored?.record.revision ?? 0;
-      if (storedRevision >= state.record.revision || cell.committed !== state) continue;
-      const outcome = await store.writeForward(rewoundWrite(state, storedRevision, cell.address));
-      if (outcome.kind !== 'committed')
-        environment.log.error({ address: cell.address, outcome }, 'could not write forward');
+      if (state && !cell.busy) await writeForward(cell.address, state, () => cell.committed === state);
     }
+  };
+
+  const writeForward = async (address: Address, state: ActorState, isStill: () => boolean): Promise<void> => {
+    const stored = await store.read(address);
+    if (stored && 'error' in stored) return;
+    const storedRevision = stored?.record.revision ?? 0;
+    if (storedRevision >= state.record.revision || !isStill()) return;
+    const outcome = await store.writeForward(rewoundWrite(state, storedRevision, address));
+    if (outcome.kind !== 'committed') environment.log.error({ address, outcome }, 'could not write forward');
   };
 
   const startRewind = (): void => {
@@ -243,7 +250,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       status: state.projection.status,
       taskState: state.projection.taskState,
       reason: state.projection.reason,
-      ended: false,
+      ended: state.record.endedAt !== null,
       requestId: null,
     },
     outbox: courier.of(address),

@@ -76,6 +76,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   let welcome: HelloResult | null = null;
   let leaseUntil = Number.NEGATIVE_INFINITY;
   let leaseCheck: Cancel = () => {};
+  let cancelPause: Cancel = () => {};
   let fingerprint: Fingerprint | null = null;
   /** The control plane was told nothing of our containers, since the engine did not answer. */
   let inventoryOwed = false;
@@ -155,7 +156,12 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   };
 
   const tellImages = async (): Promise<void> => {
-    peer?.notify('images', { images: await driver.images(stopping.signal) });
+    try {
+      peer?.notify('images', { images: await driver.images(stopping.signal) });
+    } catch (error) {
+      // The next sync tells them anyway.
+      environment.log.warn({ err: error }, 'the images on this host could not be listed');
+    }
   };
 
   const takeInventory = async (): Promise<readonly InventoryItem[]> =>
@@ -316,8 +322,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         const { failures, reason } = session.context;
         const ms = dialBackoffMs(failures, environment.random());
         environment.log.info({ reason, ms }, 'dialling again after a pause');
-        const cancel = environment.schedule(ms, () => resolve(null));
-        stopping.signal.addEventListener('abort', cancel, { once: true });
+        cancelPause = environment.schedule(ms, () => resolve(null));
       }),
   };
 
@@ -408,6 +413,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       send({ type: 'agent.stop' });
       stopping.abort();
       leaseCheck();
+      cancelPause();
       const open = connection;
       hangUp();
       open?.close(1001, 'The agent is stopping');
