@@ -351,6 +351,9 @@ function scheduleWorkload(world: SimulatedWorld, { creates, duration }: WorldOpt
   kernel.at(1_000, act);
 }
 
+/** Within this a living owner notices that its store lost something, and writes it again. */
+const noticedMs = 15_000;
+
 function scheduleFaults(world: SimulatedWorld, network: Network, hosts: number, until: number): void {
   const { kernel, disk, engines } = world;
   disk.faults.slow = kernel.pick([0, 0.02, 0.1]);
@@ -362,13 +365,14 @@ function scheduleFaults(world: SimulatedWorld, network: Network, hosts: number, 
     engine.faults.startFails = kernel.pick([0, 0.1]);
     engine.faults.slow = kernel.pick([0, 0.05]);
   }
+  let lossAt = Number.NEGATIVE_INFINITY;
   const running = (): { engine: SimulatedEngine; id: string } | null => {
     const engine = kernel.pick(engines);
     const ids = [...engine.containers.keys()];
     return ids.length === 0 ? null : { engine, id: kernel.pick(ids) };
   };
   const faults: readonly (() => void)[] = [
-    () => world.crashControlPlane(),
+    () => kernel.now - lossAt > noticedMs && world.crashControlPlane(),
     () => world.crashAgent(Math.floor(kernel.random() * hosts)),
     () => network.cut(kernel.pick(engines).host),
     () => network.silence(kernel.pick(engines).host, kernel.pick(['up', 'down'] as const)),
@@ -395,9 +399,12 @@ function scheduleFaults(world: SimulatedWorld, network: Network, hosts: number, 
       engines[index]!.powerLoss();
       world.crashAgent(index);
     },
-    // A fail-over under a living owner: memory is the newer truth.
-    () =>
-      world.controlPlane && disk.loseTail(kernel.pick(disk.shards()), 1 + Math.floor(kernel.random() * 3)),
+    // A fail-over under a living owner: memory is the newer truth. Losing both at once loses what nobody else knows.
+    () => {
+      if (!world.controlPlane) return;
+      lossAt = kernel.now;
+      disk.loseTail(kernel.pick(disk.shards()), 1 + Math.floor(kernel.random() * 3));
+    },
   ];
   const strike = (): void => {
     if (kernel.now >= until) return;
