@@ -7,6 +7,9 @@ import type { DriverUnderTest } from '../conformance/runtime-driver-stage.ts';
 import { dockerSocket, ensureDocker, newWorldId, removeWorld, testSpec } from '../support/docker.ts';
 import { createTestEnvironment } from '../support/test-environment.ts';
 
+const warnings: Error[] = [];
+process.on('warning', (warning) => warnings.push(warning));
+
 const environment = createEnvironment(createTestEnvironment().log);
 
 async function dockerUnderTest(): Promise<DriverUnderTest> {
@@ -60,3 +63,5 @@ async function dockerUnderTest(): Promise<DriverUnderTest> {
 }
 
 await runtimeDriverContract(t, 'docker', dockerUnderTest);
+
+t.test('Node had nothing to warn of', async (t) => t.same(warnings, []));

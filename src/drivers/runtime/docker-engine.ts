@@ -7,6 +7,7 @@
  * of an answer (docker-modem 5.0 listens for the answer's `end` only) and hide
  * the engine's sentence behind a prefix.
  */
+import { setMaxListeners } from 'node:events';
 import { Agent, type IncomingMessage } from 'node:http';
 import { json, text } from 'node:stream/consumers';
 import { inspect } from 'node:util';
@@ -91,6 +92,8 @@ export function createDockerEngine(socketPath: string): DockerEngine {
     });
 
   const dial = async (path: string, request: EngineRequest): Promise<IncomingMessage> => {
+    // One signal may end any number of waits; Node warns of a leak from the eleventh on.
+    setMaxListeners(0, request.signal);
     for (let attempt = 1; ; attempt++) {
       if (request.signal.aborted) throw abandoned(request.signal);
       try {
