@@ -151,7 +151,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   hub.restore(restored.positions);
   await recordCharts(store, charts);
   const admission = createAdmission({ environment, runtime, specs, hosts, ...config });
-  runtime.resume(restored.outboxes);
+  runtime.resume(restored.positions, restored.outboxes);
   const atStart = (reason: string): Cause => ({ kind: 'runtime', reason });
   for (const address of restored.migrated) {
     runtime.deliver(address, {

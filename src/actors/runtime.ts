@@ -60,8 +60,9 @@ export interface Runtime {
   /** Takes over a stored actor; effects and messages wait for `resume`. */
   adopt(state: ActorState, inbox: readonly InboxMark[]): Cell;
   bury(record: ActorRecord): void;
-  /** Starts the effects and messages of adopted actors. */
+  /** Starts the effects and messages of adopted actors. `shards`: their positions as stored. */
   resume(
+    shards: ReadonlyMap<Shard, number>,
     outboxes: Iterable<{
       readonly from: Address;
       readonly revision: number;
@@ -314,7 +315,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     bury(record) {
       tombstones.set(record.address, { generation: record.generation, endedAt: record.endedAt ?? 0 });
     },
-    resume(outboxes) {
+    resume(shards, outboxes) {
+      for (const [shard, position] of shards) positions.set(shard, position);
       for (const cell of allCells()) if (cell.committed) running.reconcile(cell);
       for (const { from, revision, messages } of outboxes)
         courier.carry(from, revision, messages, tombstones.has(from));

@@ -116,6 +116,13 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     tell,
     exited: (observation) => restarts.exited(observation),
     engineChanged: () => void refreshFingerprint(),
+    unexpected: (containerId) => {
+      environment.log.warn(
+        { container_id: containerId },
+        'a container has come into being that nothing asks for now',
+      );
+      connection?.close(4003, 'A container nobody asked for: syncing anew');
+    },
   });
 
   const look = async (): Promise<Fingerprint> => {

@@ -17,6 +17,8 @@ export interface FactsOptions {
   /** A container of ours has ended; whoever may restart it decides. */
   readonly exited: (observation: Observation) => void;
   readonly engineChanged: () => void;
+  /** A container of ours has come into being though nothing asked for it now, such as by a call of an agent that died. */
+  readonly unexpected: (containerId: string) => void;
 }
 
 export interface Facts {
@@ -30,18 +32,15 @@ export interface Facts {
 
 /** Not stoppable by SIGKILL means: someone asked it to end. @see signal(7) */
 const sigkill = 9;
+/** Before a look that failed is tried again. */
+const lookAgainMs = 1_000;
 
-export function createFacts({
-  environment,
-  driver,
-  lanes,
-  tell,
-  exited,
-  engineChanged,
-}: FactsOptions): Facts {
+export function createFacts(options: FactsOptions): Facts {
+  const { environment, driver, lanes, tell, exited, engineChanged, unexpected } = options;
   const known = new Map<string, Observation>();
   /** Containers that somebody else has sent a stop signal since their last start. */
   const signalled = new Set<string>();
+  let owed = false;
 
   const look = async (observation: Observation, byAgent = false): Promise<void> => {
     const { containerId } = observation;
@@ -83,12 +82,14 @@ export function createFacts({
     signalled.delete(containerId);
     const ours = lanes.running(containerId);
     // Our own removal is answered by its result.
-    if (!before || ours?.args.kind === 'removeContainer') return;
+    if (ours?.args.kind === 'removeContainer' || lane?.slots.runtime?.kind === 'removeContainer') return;
+    const was = before ?? lane;
+    if (!was) return;
     await tell({
       type: 'runtime.gone',
       containerId,
-      tenant: lane?.tenant ?? before.tenant,
-      generation: before.generation,
+      tenant: was.tenant,
+      generation: was.generation,
       opId: ours?.opId ?? null,
     });
   };
@@ -114,8 +115,24 @@ export function createFacts({
       return;
     }
     if (event.action === 'destroy') return miss(event.containerId);
+    if (event.action === 'create') {
+      const last = lanes.lane(event.containerId)?.slots.runtime;
+      if (!last || (last.kind === 'removeContainer' && last.outcome !== null))
+        return unexpected(event.containerId);
+    }
     const observation = await driver.observe(event.containerId, signal);
     if (observation) await look(observation);
+  };
+
+  /** What we failed to look at is looked at again, with everything else, until that works. */
+  const lookAgain = (signal: AbortSignal): void => {
+    if (owed) return;
+    owed = true;
+    environment.schedule(lookAgainMs, () => {
+      owed = false;
+      if (signal.aborted) return;
+      takeAll(signal).catch(() => lookAgain(signal));
+    });
   };
 
   return {
@@ -125,8 +142,8 @@ export function createFacts({
           await take(event, signal);
         } catch (error) {
           if (signal.aborted) return;
-          // The engine went away between the event and our look: its return begins with a gap.
           environment.log.warn({ err: error }, 'an engine event could not be followed up');
+          lookAgain(signal);
         }
       }
     },
