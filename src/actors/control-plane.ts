@@ -7,6 +7,7 @@ import type { HostLinkEvents, HostLinks } from '../link/host-links.ts';
 import { noAmounts } from '../machines/amounts.ts';
 import type { Chart } from '../machines/chart.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
+import type { HostContext } from '../machines/host/context.ts';
 import type { TenantContext } from '../machines/tenant/context.ts';
 import { hostAddress, parseAddress, tenantAddress, type ActorKind, type Address } from '../model/address.ts';
 import type { Amounts } from '../model/container.ts';
@@ -157,6 +158,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     runtime.deliver(address, {
       event: { type: 'actor.restored' },
       cause: atStart('migrated'),
+      source: { kind: 'fact' },
+    });
+  }
+  // No link outlives the process that held it: each host is suspect until it is heard again.
+  for (const cell of runtime.cellsOf('host').values()) {
+    const { session } = cell.committed!.record.context as HostContext;
+    if (session === null) continue;
+    cell.deliver({
+      event: { type: 'link.closed', session, reason: 'the control plane was restarted' },
+      cause: atStart('restarted'),
       source: { kind: 'fact' },
     });
   }

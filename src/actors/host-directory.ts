@@ -25,6 +25,7 @@ export function createHostDirectory(runtime: () => Runtime): HostDirectory {
       id: parseAddress(cell.address).id,
       hostname: context.hostname,
       online: state.paths.includes('link.online'),
+      expected: state.paths.includes('link.suspect') || state.paths.includes('link.syncing'),
       open: state.paths.includes('admission.open'),
       engineUp: fingerprint?.engineUp ?? false,
       availabilityZone: context.availabilityZone,

@@ -83,15 +83,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     const identity = typeof token === 'string' ? await authenticator.authenticate(token) : null;
     if (!identity) {
       reply.header('www-authenticate', authenticator.challenge);
-      await reply
-        .code(401)
-        .send({
-          error: {
-            code: 401,
-            title: 'Unauthorized',
-            message: 'The request you have made requires authentication.',
-          },
-        });
+      await reply.code(401).send({
+        error: {
+          code: 401,
+          title: 'Unauthorized',
+          message: 'The request you have made requires authentication.',
+        },
+      });
       return;
     }
     request.identity = identity;

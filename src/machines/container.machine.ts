@@ -42,6 +42,7 @@ export const containerMachine = containerSetup.createMachine({
     candidates: input.candidates,
     refusedBy: [],
     refusals: [],
+    mayChange: false,
     hostId: null,
     hostname: null,
     reservationHeld: true,

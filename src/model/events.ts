@@ -226,7 +226,12 @@ export type Emitted =
 
 /** Results of effects, by the name of the invoked source. Errors arrive as {@link Failure}. */
 export interface EffectResults {
-  rankHosts: { readonly candidates: readonly Candidate[]; readonly refusals: readonly Refusal[] };
+  rankHosts: {
+    readonly candidates: readonly Candidate[];
+    readonly refusals: readonly Refusal[];
+    /** A host is only away for the moment: it is worth asking again. */
+    readonly mayChange: boolean;
+  };
   pullImage: { readonly imageId: string };
   ensureSandbox: { readonly sandboxId: string };
   removeSandbox: null;

@@ -22,6 +22,8 @@ export interface HostView {
   readonly id: string;
   readonly hostname: string;
   readonly online: boolean;
+  /** Not heard for the moment, and not given up either. */
+  readonly expected: boolean;
   readonly open: boolean;
   readonly engineUp: boolean;
   readonly availabilityZone: string;

@@ -107,7 +107,11 @@ const imageBonus = 0.1;
 export function rankHosts(
   hosts: readonly HostView[],
   demand: Demand,
-): { readonly candidates: readonly Candidate[]; readonly refusals: readonly Refusal[] } {
+): {
+  readonly candidates: readonly Candidate[];
+  readonly refusals: readonly Refusal[];
+  readonly mayChange: boolean;
+} {
   const refused = new Map<Filter, HostView[]>();
   const fitting = hosts.filter((host) => {
     const filter = filters.find((each) => !each.fits(host, demand));
@@ -133,6 +137,9 @@ export function rankHosts(
       .slice(0, candidatesMost)
       .map(({ host: { id, hostname }, imagePresent }) => ({ hostId: id, hostname, imagePresent })),
     refusals,
+    mayChange: [...refused].some(
+      ([{ name }, of]) => name === 'engine' || (name === 'link' && of.some(({ expected }) => expected)),
+    ),
   };
 }
 

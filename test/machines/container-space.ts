@@ -80,8 +80,9 @@ function results(invokeId: string, src: string, snapshot: AnyMachineSnapshot): r
   const outputs: Record<string, readonly unknown[]> = {
     deadline: [{ at: 0 }],
     rankHosts: [
-      { candidates: containerInput.candidates, refusals: [] },
-      { candidates: [], refusals: [{ filter: 'memory', hosts: 1, reason: 'none free' }] },
+      { candidates: containerInput.candidates, refusals: [], mayChange: false },
+      { candidates: [], refusals: [{ filter: 'memory', hosts: 1, reason: 'none free' }], mayChange: false },
+      { candidates: [], refusals: [{ filter: 'link', hosts: 1, reason: 'away' }], mayChange: true },
     ],
     pullImage: [{ imageId: 'i' }],
     ensureSandbox: [{ sandboxId: 's' }],
@@ -112,7 +113,7 @@ export const containerSubject: ProofSubject = {
   project: (context) => {
     const c = context as ContainerContext;
     return [
-      c.restartPolicy.name, c.autoRemove, c.sandbox, c.imagePullPolicy, c.wanted, c.candidates.length, c.hostId !== null,
+      c.restartPolicy.name, c.autoRemove, c.sandbox, c.imagePullPolicy, c.wanted, c.candidates.length, c.mayChange, c.hostId !== null,
       c.reservationHeld, c.claimHeld, c.sandboxId !== null, c.containerHeld, c.imagePresent, Math.min(c.restarts, 1),
       c.observation && [c.observation.state, c.observation.health, c.observation.startedAt !== null, c.observation.exitCode],
     ]; // prettier-ignore

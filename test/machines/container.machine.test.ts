@@ -45,6 +45,8 @@ t.test('a refused claim goes to the next host, and after all of them it says why
   container.send({ type: 'claim.refused', hostId, generation: 1, reason: '128 MiB memory asked, 20 free' });
   t.same(messages(container), ['host.claim to host/h2']);
   container.done('claim.deadline', { at: 0 });
+  t.same(container.paths, ['placing.choosing'], 'others may have come meanwhile');
+  container.done('rankHosts', { candidates: [], refusals: [], mayChange: false });
   t.same(container.paths, ['error']);
   t.match(container.reason, /not enough hosts available.*128 MiB memory asked.*did not answer/);
 });
@@ -65,6 +67,23 @@ t.test('no host: the refusals are told by filter', async (t) => {
   });
   t.equal(container.status, 'Error');
   t.match(container.reason, /memory \(3\): 4 GiB asked/);
+});
+
+t.test('a host that is away for the moment is waited for, and asked again', async (t) => {
+  const container = begin({ candidates: [] });
+  const away = {
+    candidates: [],
+    refusals: [{ filter: 'link', hosts: 1, reason: '"one" not connected' }],
+    mayChange: true,
+  };
+  container.done('rankHosts', away);
+  t.same(container.paths, ['placing.waiting']);
+  t.equal(container.status, 'Creating');
+  t.match(container.reason, /"one" not connected/);
+  container
+    .done('placing.backoff', { at: 0 })
+    .done('rankHosts', { candidates: containerInput.candidates, refusals: [], mayChange: false });
+  t.same(container.paths, ['placing.claiming']);
 });
 
 t.test('an engine that is down is waited for, saying so', async (t) => {

@@ -21,6 +21,8 @@ export interface ContainerContext {
   /** Hosts that refused the claim or did not answer it. */
   readonly refusedBy: readonly string[];
   readonly refusals: readonly Refusal[];
+  /** No host takes it now, and one may soon. */
+  readonly mayChange: boolean;
   readonly hostId: string | null;
   readonly hostname: string | null;
 

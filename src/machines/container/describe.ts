@@ -6,6 +6,7 @@ const onHost = ({ hostname, hostId }: ContainerContext): string => `on host "${h
 const descriptions: Readonly<Record<string, (context: ContainerContext) => string>> = {
   'placing.deadline': () => 'the time to find a host to run out',
   rankHosts: () => 'the scheduler to rank the hosts',
+  'placing.backoff': () => 'a host that is away to come back',
   'claim.deadline': ({ candidates }) => `host "${candidates[0]?.hostname ?? ''}" to grant or refuse room`,
   'image.deadline': () => 'the time to pull the image to run out',
   pullImage: (context) => `the container engine ${onHost(context)} to have the image`,

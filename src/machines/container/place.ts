@@ -1,6 +1,9 @@
 /** Placing: which host takes it. The scheduler ranks, the host actor decides. */
 import { containerSetup } from './setup.ts';
 
+/** Between looks for a host while one is away. */
+const awayPauseMs = 1_000;
+
 export const placing = containerSetup.createStateConfig({
   description: 'Looking for a host that takes it.',
   tags: 'transient',
@@ -47,8 +50,21 @@ export const placing = containerSetup.createStateConfig({
       tags: 'transient',
       always: [
         { guard: 'hasCandidate', target: 'claiming' },
+        { guard: 'isWorthWaiting', target: 'waiting', actions: 'explainRefusals' },
         { target: '#container.error', actions: 'explainRefusals' },
       ],
+    },
+    waiting: {
+      description: 'No host takes it now; one that is only away for the moment is waited for.',
+      tags: 'transient',
+      exit: 'forgetRefusals',
+      invoke: {
+        id: 'placing.backoff',
+        src: 'deadline',
+        input: { ms: awayPauseMs },
+        onDone: 'choosing',
+        onError: 'choosing',
+      },
     },
     claiming: {
       description: 'The best host is asked for room.',
@@ -83,7 +99,7 @@ export const placing = containerSetup.createStateConfig({
       tags: 'transient',
       always: [
         { guard: 'hasAnotherCandidate', target: 'claiming', actions: 'dropCandidate', reenter: true },
-        { target: '#container.error', actions: ['dropCandidate', 'explainRefusals'] },
+        { target: 'choosing', actions: 'dropCandidate' },
       ],
     },
   },

@@ -95,6 +95,7 @@ export const containerSetup = setup({
   },
   guards: {
     hasCandidate: ({ context }) => context.candidates.length > 0,
+    isWorthWaiting: ({ context }) => context.mayChange,
     hasAnotherCandidate: ({ context }) => context.candidates.length > 1,
     isFromAskedHost: ({ context, event }) =>
       'hostId' in event && event.hostId === context.candidates[0]?.hostId,
@@ -202,7 +203,12 @@ export const containerSetup = setup({
       sandboxId: ({ event }) =>
         (event as unknown as { output: EffectResults['ensureSandbox'] }).output.sandboxId,
     }),
-    recordRanking: assign(({ event }) => (event as unknown as { output: EffectResults['rankHosts'] }).output),
+    recordRanking: assign(({ context, event }) => {
+      const { candidates, refusals, mayChange } = (event as unknown as { output: EffectResults['rankHosts'] })
+        .output;
+      return { candidates, mayChange, refusals: [...context.refusals, ...refusals] };
+    }),
+    forgetRefusals: assign({ refusedBy: [], refusals: [] }),
     recordRefusal: assign({
       refusals: ({ context }, params: { readonly reason: string }) => [
         ...context.refusals,
