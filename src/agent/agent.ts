@@ -303,6 +303,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       startBeating(answer.heartbeatMs);
       // What was told before must arrive before an inventory that already shows its effect.
       outbox.connect(({ sequence, record }) => peer?.notify('up', { sequence, record }));
+      // What happens from here on is told behind the inventory, which may be older.
+      outbox.pause();
       const { engineUp } = fingerprint;
       inventoryOwed = !engineUp;
       const items = engineUp ? await takeInventory() : [];
@@ -323,6 +325,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         }
         if (complete) break;
       }
+      outbox.resume();
     },
     pause: () =>
       new Promise((resolve) => {

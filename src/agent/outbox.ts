@@ -13,6 +13,9 @@ export interface Outbox {
   tell(record: UpRecord, changes?: Omit<AgentChanges, 'told'>): Promise<void>;
   /** Everything unacknowledged goes out now, and each new record as it comes. */
   connect(send: (entry: OutboxEntry) => void): void;
+  /** Holds back what is told from now on, until `resume`: behind an inventory that may not show it. */
+  pause(): void;
+  resume(): void;
   disconnect(): void;
   acknowledge(sequence: number): void;
   /** Sequence below which nothing is left to tell. */
@@ -28,6 +31,9 @@ export function createOutbox(
   let entries = [...memory.outbox];
   let acknowledged = (entries[0]?.sequence ?? sequence + 1) - 1;
   let send: ((entry: OutboxEntry) => void) | null = null;
+  let paused = false;
+  /** Told and on disk, and not sent over this connection. */
+  let unsent: OutboxEntry[] = [];
 
   return {
     async tell(record, changes = {}) {
@@ -36,13 +42,23 @@ export function createOutbox(
       entries.push(entry);
       if (entries.length > recordsMost) entries = entries.slice(-recordsMost);
       await state.write({ ...changes, told: entry });
-      send?.(entry);
+      if (paused) unsent.push(entry);
+      else send?.(entry);
     },
     connect(sender) {
       send = sender;
       for (const entry of entries) sender(entry);
     },
+    pause() {
+      paused = true;
+    },
+    resume() {
+      paused = false;
+      for (const entry of unsent.splice(0)) send?.(entry);
+    },
     disconnect() {
+      paused = false;
+      unsent = [];
       send = null;
     },
     acknowledge(upTo) {
