@@ -273,9 +273,11 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       await state.write({ identity });
     },
     async sync() {
+      // A sync that was overtaken by a newer connection must not speak on that one.
+      const mine = peer!;
       const { hostId, credential, worldId } = identity!;
       fingerprint = await look();
-      const answer = await peer!.call(
+      const answer = await mine.call(
         'hello',
         {
           protocol: protocolVersion,
@@ -311,7 +313,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       const images = engineUp ? await driver.images(stopping.signal) : [];
       for (let at = 0; ; at += inventoryPage) {
         const complete = at + inventoryPage >= items.length;
-        const { remove } = await peer!.call(
+        const { remove } = await mine.call(
           'inventory',
           { items: items.slice(at, at + inventoryPage), images, engineUp, complete },
           inventoryMs,
