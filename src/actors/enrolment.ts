@@ -1,6 +1,10 @@
 /**
  * Who may be a host: one-time join tokens and per-host credentials. Only
  * hashes are stored.
+ *
+ * A token stands for one host, decided when it is made. Until that host has
+ * said hello, enrolling again gives it a new credential, since the answer with
+ * the first may have been lost; from its hello on the token is used up.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../errors/errors.ts';
@@ -9,46 +13,53 @@ import type { Store } from './stores/store.ts';
 
 const tokenKey = (token: string): string => `join/${digest(token)}`;
 const credentialKey = (hostId: string): string => `credential/${hostId}`;
+const joinedKey = (hostId: string): string => `joined/${hostId}`;
+
+interface JoinRecord {
+  /** Epoch ms. */
+  readonly born: number;
+  readonly hostId: string;
+}
+
 /** A join token nobody used is void after a day. */
 const tokenMs = 24 * 3600 * 1000;
 
 export interface Enrolment {
   createJoinToken(): Promise<string>;
-  /** Uses the token up. @throws TroupeError LINK_REFUSED */
+  /** @throws TroupeError LINK_REFUSED */
   enrol(joinToken: string): Promise<{ readonly hostId: string; readonly credential: string }>;
   /** @throws TroupeError LINK_REFUSED */
   authenticate(hostId: string, credential: string): Promise<void>;
 }
 
 export function createEnrolment(environment: Environment, store: Store): Enrolment {
-  // Tokens being used right now, so that two agents with one token can't both get in.
-  const using = new Set<string>();
   const secret = (): string => `${environment.id()}${environment.id()}`.replaceAll('-', '');
   return {
     async createJoinToken() {
       const token = `troupe-join-${secret()}`;
-      await store.putSetting(tokenKey(token), String(environment.now()));
+      await store.putSetting(
+        tokenKey(token),
+        JSON.stringify({ born: environment.now(), hostId: environment.id() } satisfies JoinRecord),
+      );
       return token;
     },
     async enrol(joinToken) {
       const key = tokenKey(joinToken);
-      const refused = new TroupeError(
-        'LINK_REFUSED',
-        'The join token is unknown, used or expired; make a new one with "troupe join-token"',
-      );
-      if (using.has(key)) throw refused;
-      using.add(key);
-      try {
-        const born = (await store.settings(key))[key];
-        if (born === undefined || environment.now() - Number(born) > tokenMs) throw refused;
-        const hostId = environment.id();
-        const credential = secret();
-        await store.putSetting(key, null);
-        await store.putSetting(credentialKey(hostId), digest(credential));
-        return { hostId, credential };
-      } finally {
-        using.delete(key);
+      const found = (await store.settings(key))[key];
+      const record = found === undefined ? null : (JSON.parse(found) as JoinRecord);
+      if (!record || environment.now() - record.born > tokenMs) {
+        throw new TroupeError(
+          'LINK_REFUSED',
+          'The join token is unknown, used or expired; make a new one with "troupe join-token"',
+          {
+            details: { fatal: true },
+          },
+        );
       }
+      const credential = secret();
+      await store.putSetting(joinedKey(record.hostId), key);
+      await store.putSetting(credentialKey(record.hostId), digest(credential));
+      return { hostId: record.hostId, credential };
     },
     async authenticate(hostId, credential) {
       const key = credentialKey(hostId);
@@ -58,8 +69,15 @@ export function createEnrolment(environment: Environment, store: Store): Enrolme
         throw new TroupeError(
           'LINK_REFUSED',
           `Host "${hostId}" is not known here, or its credential is wrong; join it again with a new token`,
+          {
+            details: { fatal: true },
+          },
         );
       }
+      const joined = (await store.settings(joinedKey(hostId)))[joinedKey(hostId)];
+      if (joined === undefined) return;
+      await store.putSetting(joined, null);
+      await store.putSetting(joinedKey(hostId), null);
     },
   };
 }

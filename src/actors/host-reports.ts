@@ -94,6 +94,7 @@ export function createHostReports(options: HostReportsOptions): HostReports {
   return {
     async enrol(joinToken, hostname) {
       const { hostId, credential } = await enrolment.enrol(joinToken);
+      if (runtime().cell(hostAddress(hostId))?.committed) return { hostId, credential };
       await runtime().begin(
         hostAddress(hostId),
         options.hostInput(hostId, hostname),

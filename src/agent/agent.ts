@@ -327,7 +327,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         }
         if (complete) break;
       }
-      outbox.resume();
+      if (mine === peer) outbox.resume();
     },
     pause: () =>
       new Promise((resolve) => {

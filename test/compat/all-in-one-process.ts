@@ -1,0 +1,15 @@
+/** A whole Troupe in a process of its own, silent, for clients to talk to. */
+import pino from 'pino';
+import { loadConfig } from '../../src/config/load.ts';
+import { runAllInOne } from '../../src/main/all-in-one.ts';
+import { createEnvironment } from '../../src/main/environment.ts';
+import { storeOf } from '../../src/main/stores.ts';
+
+const flags = Object.fromEntries(
+  process.argv.slice(2).map((pair) => pair.split(/=(.*)/s).slice(0, 2) as [string, string]),
+);
+const { config } = loadConfig({ flags, environment: {}, file: null, usualFiles: [] });
+const log = pino({ level: 'silent' });
+const environment = createEnvironment(log);
+await runAllInOne(config, environment, storeOf(config, environment), log);
+process.send?.({ ready: true });
