@@ -146,7 +146,7 @@ function host(start: Start, joinToken: string, number: number): Promise<void> {
           acknowledged: 0,
           fingerprint,
         });
-        await call('inventory', { items: [], images: ["busybox:latest"], engineUp: true, complete: true });
+        await call('inventory', { items: [], images: ['busybox:latest'], engineUp: true, complete: true });
         setInterval(() => send({ method: 'heartbeat', params: {} }), Number(welcome['heartbeatMs']));
         resolve();
       })().catch(reject);

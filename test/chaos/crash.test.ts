@@ -30,7 +30,7 @@ const ready = async (child: ChildProcess): Promise<void> => {
 };
 
 async function life(t: Test, point: Point | null): Promise<{ commits: number }> {
-  t.setTimeout(120_000);
+  if (point) t.setTimeout(120_000);
   const site: TestSite = await createSite([
     'store.kind=redis', `store.redisUrl=${redis.url}`, `store.redisPrefix=chaos${point ? `${point.victim}${point.when}${point.number}` : ''}:`,
     'host.lostMs=6000', 'link.leaseMs=3000',

@@ -163,6 +163,20 @@ t.test('a process that ended before its start was answered has ended', async (t)
   t.equal(container.status, 'Stopped');
 });
 
+t.test('an exit of the last run, told late, does not end the next one', async (t) => {
+  const container = running().send({ type: 'container.stop', graceMs: 0 }).send({ type: 'container.start' });
+  container.done('stopContainer', {
+    observation: observation({ state: 'exited', finishedAt: 2_000, exitCode: 137 }),
+  });
+  t.same(container.paths, ['starting.attempting']);
+  t.same(container.send(exited({ exitCode: 137 })).paths, ['starting.attempting']);
+  t.same(
+    container.send(exited({ startedAt: 3_000, finishedAt: 3_001 })).paths,
+    ['stopped'],
+    'but one of its own does',
+  );
+});
+
 t.test('stop is gentle, and a start meanwhile is queued', async (t) => {
   const container = running().send({ type: 'container.stop', graceMs: 5_000 });
   t.same(container.paths, ['stopping.attempting']);

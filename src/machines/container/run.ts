@@ -40,8 +40,9 @@ export const starting = containerSetup.createStateConfig({
   on: {
     'container.start': { actions: { type: 'queue', params: { reason: 'It is being started already' } } },
     'container.stop': { target: '#container.stopping', actions: ['wantStopped', 'recordGrace'] },
+    // An exit of the run before this one is no news.
     'runtime.exited': {
-      guard: 'isCurrentRun',
+      guard: 'isChangedRun',
       target: '#container.exited',
       actions: ['recordObservation', 'recordRun'],
     },
