@@ -11,9 +11,11 @@ export async function openLmdbState(directory: string): Promise<AgentState> {
   await chmod(directory, 0o700);
   const path = `${directory}/agent`;
   const db = open<string, string>({ path, encoding: 'string' });
-  const range = (prefix: string): readonly { key: string; value: string }[] => [
-    ...db.getRange({ start: prefix, end: `${prefix}${behind}` }).map(({ key, value }) => ({ key, value })),
-  ];
+  const range = (prefix: string): readonly { key: string; value: string }[] =>
+    Array.from(db.getRange({ start: prefix, end: `${prefix}${behind}` }), ({ key, value }) => ({
+      key,
+      value,
+    }));
   return {
     async read(): Promise<AgentMemory> {
       const identity = db.get('identity');

@@ -148,9 +148,7 @@ export function containerCommands(
           'POST',
           '/v1/containers?run=true',
           createBody(image, command, options),
-          {
-            ...(options['idempotencyKey'] ? { 'idempotency-key': String(options['idempotencyKey']) } : {}),
-          },
+          options['idempotencyKey'] ? { 'idempotency-key': String(options['idempotencyKey']) } : {},
         );
         terminal.say(`${view.name} (${view.uuid})`);
         const there = await follow(view.uuid, ['Running', 'Stopped', 'Error']);
