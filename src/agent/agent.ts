@@ -15,7 +15,7 @@ import {
   type InventoryItem,
   type OpenStreamParams,
 } from '../link/protocol.ts';
-import { checkFromControl } from '../link/schemas.ts';
+import { checksOfControlPlane } from '../link/schemas.ts';
 import type { Connection, Dialer } from '../link/transport.ts';
 import type { Cancel, Environment } from '../model/environment.ts';
 import type { Fingerprint } from '../model/host.ts';
@@ -247,7 +247,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       connection = await options.dialer.dial(stopping.signal);
       connectedAt = environment.monotonic();
       const mine = connection;
-      peer = createPeer<ControlMethods, AgentMethods>(environment, mine, handlers, checkFromControl);
+      peer = createPeer<ControlMethods, AgentMethods>(environment, mine, handlers, checksOfControlPlane);
       mine.onClose((_, reason) => {
         if (connection !== mine) return;
         hangUp();

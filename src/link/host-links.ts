@@ -15,19 +15,22 @@ import type {
 } from './protocol.ts';
 
 export interface HostLinks {
-  /** Takes over a connection that an agent has dialled. */
-  accept(connection: Connection, remote: string): void;
+  /**
+   * Takes over a connection that an agent has dialled.
+   * @param welcomed told once the agent has proved who it is
+   */
+  accept(connection: Connection, remote: string, welcomed?: () => void): void;
   /**
    * Sends an operation as soon as its host is synced, and again after each
    * reconnect, until `forget`. At most `operationsInFlight` per host are out;
-   * the rest wait in order.
+   * the rest wait in order. Stops and removals wait for none.
    */
   operate(hostId: string, params: OperateParams): void;
   /** The operation has ended or is no longer wanted: stop sending it. */
   forget(hostId: string, opId: string): void;
   /**
    * Bytes of a container's log over a data socket.
-   * @throws TroupeError HOST_UNREACHABLE, CONTAINER_GONE, TIMED_OUT
+   * @throws TroupeError HOST_UNREACHABLE, CONTAINER_GONE, TIMED_OUT, or what the host's engine answered
    */
   openStream(
     hostId: string,

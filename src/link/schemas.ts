@@ -1,49 +1,14 @@
-/** The wire's shapes, checked at both ends before anything is believed. */
+/**
+ * The wire's messages: who may send each, whether it is answered, and its
+ * shape. Checked at both ends before anything is believed.
+ *
+ * Fields nobody knows are let through, so that an end can be newer than the other.
+ */
 import { Type, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { ParamsCheck } from './json-rpc.ts';
-
-const id = Type.String({ minLength: 1, maxLength: 128 });
-const text = Type.String({ maxLength: 65_536 });
-const count = Type.Integer({ minimum: 0 });
-const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()]);
-const strings = Type.Array(text, { maxItems: 10_000 });
-
-const fingerprint = Type.Object({
-  hostname: id,
-  engine: text,
-  engineVersion: text,
-  engineApiVersion: text,
-  cpus: Type.Number({ minimum: 0 }),
-  memoryMib: count,
-  diskGib: count,
-  architecture: text,
-  os: text,
-  kernelVersion: text,
-  runtimes: strings,
-  labels: Type.Record(Type.String(), Type.String()),
-  engineUp: Type.Boolean(),
-  engineProblem: nullable(text),
-});
-
-const observation = Type.Object({
-  containerId: id,
-  tenant: id,
-  generation: count,
-  engineId: text,
-  state: Type.Enum(['created', 'running', 'paused', 'restarting', 'exited', 'dead', 'removing']),
-  startedAt: nullable(Type.Number()),
-  finishedAt: nullable(Type.Number()),
-  exitCode: nullable(Type.Integer()),
-  oomKilled: Type.Boolean(),
-  error: nullable(text),
-  health: Type.Enum(['none', 'starting', 'healthy', 'unhealthy']),
-  hostname: nullable(text),
-  addresses: strings,
-  command: strings,
-  entrypoint: nullable(strings),
-  ports: Type.Array(Type.Integer(), { maxItems: 65_536 }),
-});
+import type { WireChecks } from './json-rpc.ts';
+import type { AgentMethods, ControlMethods } from './protocol.ts';
+import { containerSpec, count, fingerprint, id, nullable, observation, text } from './shapes.ts';
 
 const failure = Type.Object({ code: id, message: text, retryable: Type.Boolean() });
 
@@ -86,91 +51,159 @@ const record = Type.Union([
   Type.Object({ kind: Type.Literal('fact'), fact, at: Type.Number() }),
 ]);
 
+const operationArguments = Type.Union([
+  Type.Object({
+    kind: Type.Literal('pullImage'),
+    image: text,
+    policy: Type.Enum(['always', 'ifnotpresent', 'never']),
+  }),
+  Type.Object({ kind: Type.Literal('ensureSandbox'), hostname: nullable(text) }),
+  Type.Object({ kind: Type.Literal('removeSandbox') }),
+  Type.Object({
+    kind: Type.Literal('createContainer'),
+    spec: containerSpec,
+    sandboxId: nullable(text),
+    run: count,
+  }),
+  Type.Object({ kind: Type.Literal('startContainer'), run: count }),
+  Type.Object({ kind: Type.Literal('stopContainer'), graceMs: Type.Number({ minimum: 0 }) }),
+  Type.Object({ kind: Type.Literal('removeContainer') }),
+]);
+
+const inventoryItems = Type.Array(
+  Type.Object({ observation, worldId: text, lastOpId: nullable(id), lastRevision: count, epoch: count }),
+);
 const nothing = Type.Object({});
+const verdict = Type.Object({ accepted: Type.Boolean(), failure: nullable(failure) });
 
-/** What an agent may send; the control plane takes nothing else. */
-const fromAgent: Record<string, TSchema> = {
-  enrol: Type.Object({ protocol: count, joinToken: text, hostname: id }),
-  hello: Type.Object({
-    protocol: count,
-    agentVersion: text,
-    hostId: id,
-    credential: text,
-    worldId: nullable(id),
-    epoch: count,
-    bootId: id,
-    acknowledged: count,
-    fingerprint,
-  }),
-  inventory: Type.Object({
-    items: Type.Array(
-      Type.Object({ observation, worldId: text, lastOpId: nullable(id), lastRevision: count, epoch: count }),
-    ),
-    images: strings,
-    engineUp: Type.Boolean(),
-    complete: Type.Boolean(),
-  }),
-  up: Type.Object({ sequence: count, record }),
-  images: Type.Object({ images: strings }),
-  heartbeat: nothing,
+type Sender = 'agent' | 'control';
+
+interface Message {
+  /** The allowed senders; from anybody else it ends the connection. */
+  readonly from: readonly Sender[];
+  readonly params: TSchema;
+  /** The answer's shape; null for a notification, which has none. */
+  readonly result: TSchema | null;
+}
+
+const messages: Readonly<Record<keyof AgentMethods | keyof ControlMethods, Message>> = {
+  enrol: {
+    from: ['agent'],
+    params: Type.Object({ protocol: count, joinToken: text, hostname: id }),
+    result: Type.Object({ hostId: id, credential: text, worldId: id }),
+  },
+  hello: {
+    from: ['agent'],
+    params: Type.Object({
+      protocol: count,
+      agentVersion: text,
+      hostId: id,
+      credential: text,
+      worldId: nullable(id),
+      epoch: count,
+      bootId: id,
+      acknowledged: count,
+      fingerprint,
+    }),
+    result: Type.Object({
+      worldId: id,
+      epoch: count,
+      session: id,
+      heartbeatMs: Type.Number({ exclusiveMinimum: 0 }),
+      leaseMs: Type.Number({ exclusiveMinimum: 0 }),
+    }),
+  },
+  inventory: {
+    from: ['agent'],
+    params: Type.Object({
+      items: inventoryItems,
+      images: Type.Array(text),
+      engineUp: Type.Boolean(),
+      complete: Type.Boolean(),
+    }),
+    result: Type.Object({
+      remove: Type.Array(Type.Object({ containerId: id, tenant: id, generation: count })),
+    }),
+  },
+  up: { from: ['agent'], params: Type.Object({ sequence: count, record }), result: null },
+  images: { from: ['agent'], params: Type.Object({ images: Type.Array(text) }), result: null },
+  heartbeat: { from: ['agent', 'control'], params: nothing, result: null },
+  operate: {
+    from: ['control'],
+    params: Type.Object({
+      opId: id,
+      containerId: id,
+      tenant: id,
+      generation: count,
+      epoch: count,
+      revision: count,
+      deadlineMs: Type.Number({ minimum: 0 }),
+      args: operationArguments,
+      desired: Type.Object({
+        running: Type.Boolean(),
+        run: count,
+        restarts: count,
+        restartPolicy: Type.Object({ name: text, maximumRetryCount: count }),
+      }),
+    }),
+    result: verdict,
+  },
+  openStream: {
+    from: ['control'],
+    params: Type.Object({
+      ticket: id,
+      containerId: id,
+      stream: Type.Object({
+        kind: Type.Literal('logs'),
+        stdout: Type.Boolean(),
+        stderr: Type.Boolean(),
+        timestamps: Type.Boolean(),
+        tail: Type.Union([count, Type.Literal('all')]),
+        sinceSeconds: Type.Number({ minimum: 0 }),
+        follow: Type.Boolean(),
+      }),
+    }),
+    result: verdict,
+  },
+  takeInventory: { from: ['control'], params: nothing, result: Type.Object({ items: inventoryItems }) },
+  ack: { from: ['control'], params: Type.Object({ sequence: count }), result: null },
 };
 
-/** What the control plane may send; an agent takes nothing else. */
-const fromControl: Record<string, TSchema> = {
-  operate: Type.Object({
-    opId: id,
-    containerId: id,
-    tenant: id,
-    generation: count,
-    epoch: count,
-    revision: count,
-    deadlineMs: Type.Number({ minimum: 0 }),
-    args: Type.Object({
-      kind: Type.Enum([
-        'pullImage',
-        'ensureSandbox',
-        'removeSandbox',
-        'createContainer',
-        'startContainer',
-        'stopContainer',
-        'removeContainer',
-      ]),
-    }),
-    desired: Type.Object({
-      running: Type.Boolean(),
-      run: count,
-      restarts: count,
-      restartPolicy: Type.Object({ name: text, maximumRetryCount: count }),
-    }),
-  }),
-  openStream: Type.Object({
-    ticket: id,
-    containerId: id,
-    stream: Type.Object({
-      kind: Type.Literal('logs'),
-      stdout: Type.Boolean(),
-      stderr: Type.Boolean(),
-      timestamps: Type.Boolean(),
-      tail: Type.Union([count, Type.Literal('all')]),
-      sinceSeconds: Type.Number({ minimum: 0 }),
-      follow: Type.Boolean(),
-    }),
-  }),
-  takeInventory: nothing,
-  ack: Type.Object({ sequence: count }),
-  heartbeat: nothing,
-};
+type Check = (value: unknown) => void;
 
-const checker = (schemas: Record<string, TSchema>): ParamsCheck => {
-  const compiled = new Map(Object.entries(schemas).map(([method, schema]) => [method, Compile(schema)]));
-  return (method, params) => {
-    const schema = compiled.get(method);
-    if (!schema) throw new Error(`"${method}" is not of this protocol`);
-    if (schema.Check(params)) return;
-    const [first] = schema.Errors(params);
+const checkOf = (method: string, schema: TSchema): Check => {
+  const compiled = Compile(schema);
+  return (value) => {
+    if (compiled.Check(value)) return;
+    const [first] = compiled.Errors(value);
     throw new Error(`"${method}"${first?.instancePath ?? ''} ${first?.message ?? 'is not as it must be'}`);
   };
 };
 
-export const checkFromAgent: ParamsCheck = checker(fromAgent);
-export const checkFromControl: ParamsCheck = checker(fromControl);
+const compiled: ReadonlyMap<
+  string,
+  Omit<Message, 'params' | 'result'> & { params: Check; result: Check | null }
+> = new Map(
+  Object.entries(messages).map(([method, { from, params, result }]) => [
+    method,
+    { from, params: checkOf(method, params), result: result && checkOf(method, result) },
+  ]),
+);
+
+const checksAgainst = (sender: Sender): WireChecks => ({
+  params(method, params, isRequest) {
+    const message = compiled.get(method);
+    if (!message?.from.includes(sender)) throw new Error(`"${method}" is not for this end`);
+    if (isRequest !== (message.result !== null))
+      throw new Error(`"${method}" ${isRequest ? 'takes no id' : 'needs an id'}`);
+    message.params(params);
+  },
+  result(method, result) {
+    compiled.get(method)?.result?.(result);
+  },
+});
+
+/** What the control plane believes of an agent. */
+export const checksOfAgents: WireChecks = checksAgainst('agent');
+/** What an agent believes of the control plane. */
+export const checksOfControlPlane: WireChecks = checksAgainst('control');

@@ -4,10 +4,16 @@ import type { Connection } from './transport.ts';
 
 /** Bytes waiting for a peer that does not read; beyond this it is given up. */
 const bufferedMost = 64 * 1024 * 1024;
+/** Bytes of a close reason. @see RFC 6455, 5.5.1 (125 with the code) */
+const reasonBytes = 123;
+
+/** How long a closed socket waits for the other end to agree before it is destroyed, ms. */
+export const closeTimeout = 2_000;
 
 export function webSocketConnection(socket: WebSocket): Connection {
   const closeListeners: ((code: number, reason: string) => void)[] = [];
   let ended = false;
+  // Told at once: who closes does not wait for the other end, which may be gone.
   const end = (code: number, reason: string): void => {
     if (ended) return;
     ended = true;
@@ -18,11 +24,12 @@ export function webSocketConnection(socket: WebSocket): Connection {
     socket.terminate();
     end(1006, error.message);
   });
-  return {
+  const connection: Connection = {
     send(frame) {
       if (ended || socket.readyState !== socket.OPEN) return;
       if (socket.bufferedAmount > bufferedMost) {
         socket.terminate();
+        end(1008, 'The other end does not read');
         return;
       }
       socket.send(frame);
@@ -32,12 +39,27 @@ export function webSocketConnection(socket: WebSocket): Connection {
     },
     close(code, reason) {
       if (ended) return;
-      socket.close(code, reason.slice(0, 120));
-      // A peer that is gone never answers the close: we don't wait for it.
-      socket.terminate();
+      socket.close(code, cut(reason));
       end(code, reason);
     },
-    onFrame: (listener) => void socket.on('message', (data) => listener((data as Buffer).toString('utf8'))),
+    onFrame(listener) {
+      socket.on('message', (data, isBinary) => {
+        if (ended) return;
+        if (isBinary) connection.close(1003, 'Control frames are text');
+        else listener((data as Buffer).toString('utf8'));
+      });
+    },
     onClose: (listener) => void closeListeners.push(listener),
   };
+  return connection;
+}
+
+/** As much of it as a close frame carries, without half a character. */
+export function cut(reason: string): string {
+  const bytes = Buffer.from(reason);
+  if (bytes.length <= reasonBytes) return reason;
+  return bytes
+    .subarray(0, reasonBytes)
+    .toString('utf8')
+    .replace(/\uFFFD+$/, '');
 }

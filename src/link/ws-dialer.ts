@@ -1,10 +1,11 @@
 /** Dials the control plane: `wss://…`, `ws://…` on loopback, or `ws+unix:<socket>:`. */
+import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { createWebSocketStream, WebSocket, type ClientOptions } from 'ws';
 import { TroupeError } from '../errors/errors.ts';
 import { maxFrameBytes } from './protocol.ts';
 import type { Dialer } from './transport.ts';
-import { webSocketConnection } from './ws-connection.ts';
+import { closeTimeout, webSocketConnection } from './ws-connection.ts';
 
 export interface WsDialerOptions {
   /** Base URL without path, e.g. `wss://control:9518`, `ws+unix:/run/troupe/link.sock:`. */
@@ -16,6 +17,8 @@ export interface WsDialerOptions {
 }
 
 const handshakeTimeout = 10_000;
+/** Of an answer that refuses the upgrade, for people. */
+const refusalBytes = 1_000;
 
 /** @throws TroupeError INVALID_CONFIG when the URL would speak in clear beyond this machine */
 export function createWsDialer({ url, ca, allowInsecure }: WsDialerOptions): Dialer {
@@ -25,41 +28,69 @@ export function createWsDialer({ url, ca, allowInsecure }: WsDialerOptions): Dia
       `agent.controlUrl "${url}" would send credentials in clear to another machine; use wss://, or set link.allowInsecure`,
     );
   }
-  const options: ClientOptions = {
+  const options: ClientOptions & { closeTimeout: number } = {
     perMessageDeflate: false,
     maxPayload: maxFrameBytes,
     handshakeTimeout,
+    closeTimeout,
     ...(ca === undefined ? {} : { ca }),
   };
+  const unreachable = (why: string, cause?: unknown): TroupeError =>
+    new TroupeError('HOST_UNREACHABLE', `The control plane at "${url}" can't be reached: ${why}`, { cause });
+
   const connect = (path: string, signal: AbortSignal): Promise<WebSocket> =>
     new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(unreachable('the agent is stopping'));
       const socket = new WebSocket(`${url}${path}`, options);
       const abort = (): void => socket.terminate();
       signal.addEventListener('abort', abort, { once: true });
+      const settle = (): void => signal.removeEventListener('abort', abort);
       socket.once('open', () => {
-        signal.removeEventListener('abort', abort);
+        settle();
         resolve(socket);
       });
-      socket.once('error', (error) =>
-        reject(
-          new TroupeError(
-            'HOST_UNREACHABLE',
-            `The control plane at "${url}" can't be reached: ${error.message}`,
-            { cause: error },
-          ),
-        ),
-      );
+      socket.once('unexpected-response', (request, response) => {
+        void refusalOf(response).then((words) => {
+          settle();
+          reject(unreachable(words));
+          request.destroy();
+        });
+      });
+      // Stays for what fails between the opening and the first listener of who opened it.
+      socket.on('error', (error) => {
+        settle();
+        reject(unreachable(error.message, error));
+      });
     });
   return {
     dial: async (signal) => webSocketConnection(await connect('/link', signal)),
     async stream(ticket, source, signal) {
       const socket = await connect('/link/data', signal);
+      const bytes = createWebSocketStream(socket);
       socket.send(ticket);
-      await pipeline(source, createWebSocketStream(socket), { signal });
+      // Nothing is expected to come back, but its close must be noticed.
+      bytes.resume();
+      await pipeline(source, bytes, { signal });
     },
   };
 }
 
+async function refusalOf(response: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const part of response as AsyncIterable<Buffer>) {
+      parts.push(part);
+      length += part.length;
+      if (length >= refusalBytes) break;
+    }
+  } catch {
+    // What came before the cut is said.
+  }
+  const words = Buffer.concat(parts).toString('utf8').slice(0, refusalBytes).trim();
+  return words === '' ? `it answered ${response.statusCode}` : words;
+}
+
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || host.startsWith('127.');
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -69,6 +69,7 @@ export async function runControlPlane(
     allowedOrigins: config.api.allowedOrigins,
   });
   const acceptLink = createLinkAcceptor({
+    environment,
     links: controlPlane.links,
     allowInsecure: config.link.allowInsecure,
   });

@@ -1,0 +1,86 @@
+/** Shapes of the vocabulary as the wire carries it. Lengths are bounded by the frame. */
+import { Type, type TSchema } from 'typebox';
+
+export const id = Type.String({ minLength: 1, maxLength: 255 });
+export const text = Type.String();
+export const count = Type.Integer({ minimum: 0 });
+export const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()]);
+
+const texts = Type.Array(text);
+const textByName = Type.Record(Type.String(), Type.String());
+
+export const fingerprint = Type.Object({
+  hostname: id,
+  engine: text,
+  engineVersion: text,
+  engineApiVersion: text,
+  cpus: Type.Number({ minimum: 0 }),
+  memoryMib: count,
+  diskGib: count,
+  architecture: text,
+  os: text,
+  kernelVersion: text,
+  runtimes: texts,
+  labels: textByName,
+  engineUp: Type.Boolean(),
+  engineProblem: nullable(text),
+});
+
+export const observation = Type.Object({
+  containerId: id,
+  tenant: id,
+  generation: count,
+  engineId: text,
+  state: Type.Enum(['created', 'running', 'paused', 'restarting', 'exited', 'dead', 'removing']),
+  startedAt: nullable(Type.Number()),
+  finishedAt: nullable(Type.Number()),
+  exitCode: nullable(Type.Integer()),
+  oomKilled: Type.Boolean(),
+  error: nullable(text),
+  health: Type.Enum(['none', 'starting', 'healthy', 'unhealthy']),
+  hostname: nullable(text),
+  addresses: texts,
+  command: texts,
+  entrypoint: nullable(texts),
+  ports: Type.Array(Type.Integer()),
+});
+
+export const containerSpec = Type.Object({
+  name: text,
+  userId: text,
+  image: text,
+  imageDriver: Type.Enum(['docker', 'glance']),
+  imagePullPolicy: Type.Enum(['always', 'ifnotpresent', 'never']),
+  command: nullable(texts),
+  entrypoint: nullable(texts),
+  workdir: nullable(text),
+  environment: textByName,
+  labels: textByName,
+  hints: textByName,
+  cpu: nullable(Type.Number()),
+  memoryMib: nullable(Type.Number()),
+  diskGib: Type.Number(),
+  pidsLimit: Type.Number(),
+  interactive: Type.Boolean(),
+  tty: Type.Boolean(),
+  hostname: nullable(text),
+  runtime: nullable(text),
+  restartPolicy: nullable(
+    Type.Object({
+      name: Type.Enum(['no', 'always', 'on-failure', 'unless-stopped']),
+      maximumRetryCount: count,
+    }),
+  ),
+  autoRemove: Type.Boolean(),
+  autoHeal: Type.Boolean(),
+  healthcheck: nullable(
+    Type.Object({
+      test: text,
+      intervalSeconds: Type.Number(),
+      timeoutSeconds: Type.Number(),
+      retries: Type.Number(),
+    }),
+  ),
+  availabilityZone: nullable(text),
+  requestedHost: nullable(text),
+});

@@ -1,0 +1,52 @@
+/** One-use tickets by which a data socket finds who waits for its bytes. */
+import type { Readable } from 'node:stream';
+import { TroupeError } from '../errors/errors.ts';
+import type { Environment } from '../model/environment.ts';
+
+export interface StreamTickets {
+  /**
+   * Asks for a stream by a new ticket, and waits for its data socket.
+   * @param ask tells the agent the ticket; what it throws is thrown
+   * @throws TroupeError TIMED_OUT
+   */
+  open(ask: (ticket: string) => Promise<void>, signal: AbortSignal): Promise<Readable>;
+  /** False when nobody waits for this ticket (any more). */
+  use(ticket: string, source: Readable): boolean;
+}
+
+export function createStreamTickets(environment: Environment, waitMs: number): StreamTickets {
+  const waiting = new Map<string, (source: Readable) => void>();
+  return {
+    open(ask, signal) {
+      const ticket = environment.id();
+      return new Promise((resolve, reject) => {
+        const end = (): void => {
+          cancel();
+          signal.removeEventListener('abort', leave);
+          waiting.delete(ticket);
+        };
+        const fail = (error: unknown): void => {
+          end();
+          reject(error as Error);
+        };
+        const leave = (): void => fail(new TroupeError('TIMED_OUT', 'The caller has gone'));
+        const cancel = environment.schedule(waitMs, () =>
+          fail(new TroupeError('TIMED_OUT', 'The host did not open the stream in time')),
+        );
+        if (signal.aborted) return leave();
+        signal.addEventListener('abort', leave, { once: true });
+        waiting.set(ticket, (source) => {
+          end();
+          resolve(source);
+        });
+        ask(ticket).catch(fail);
+      });
+    },
+    use(ticket, source) {
+      const take = waiting.get(ticket);
+      if (!take) return false;
+      take(source);
+      return true;
+    },
+  };
+}
