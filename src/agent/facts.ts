@@ -2,12 +2,19 @@
  * From engine events to facts: each event makes us look at the container, and
  * what we see, if it is news, is told in full. After a hole everything is
  * looked at, so nothing that happened in it is missed.
+ *
+ * F1. Containers don't wait for each other: one that the engine can't inspect
+ *     delays the facts of no other.
+ * F2. What we see is news only if it is not older than what we know.
+ * F3. The result of our own start is told before what followed it.
+ * F4. What an inventory will tell anyway is not told before the first one.
  */
 import type { EngineEvent, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import type { AgentFact } from '../link/protocol.ts';
 import type { Observation } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Lanes } from './lanes.ts';
+import { createStopSignals } from './stop-signals.ts';
 
 export interface FactsOptions {
   readonly environment: Environment;
@@ -19,6 +26,8 @@ export interface FactsOptions {
   readonly engineChanged: () => void;
   /** A container of ours has come into being though nothing asked for it now, such as by a call of an agent that died. */
   readonly unexpected: (containerId: string) => void;
+  /** Whether an inventory has been, or is being, taken since this agent began. */
+  readonly inventoried: () => boolean;
 }
 
 export interface Facts {
@@ -26,46 +35,55 @@ export interface Facts {
   follow(signal: AbortSignal): Promise<void>;
   /** Told or reported otherwise already, so that it is no news. */
   note(observation: Observation): void;
-  /** Forgets what we know, so that everything is news again. */
-  reset(): void;
+  /** Removed by us: its absence is no news. */
+  forget(containerId: string): void;
 }
 
-/** Not stoppable by SIGKILL means: someone asked it to end. @see signal(7) */
-const sigkill = 9;
 /** Before a look that failed is tried again. */
 const lookAgainMs = 1_000;
+
+type ContainerEvent = Extract<EngineEvent, { kind: 'container' }>;
 
 export function createFacts(options: FactsOptions): Facts {
   const { environment, driver, lanes, tell, exited, engineChanged, unexpected } = options;
   const known = new Map<string, Observation>();
-  /** Containers that somebody else has sent a stop signal since their last start. */
-  const signalled = new Set<string>();
-  let owed = false;
+  const stopSignals = createStopSignals(environment);
+  /** What is to be done about each container, one behind the other. */
+  const steps = new Map<string, { done: Promise<void>; isWaitingLook: boolean }>();
+  /** When we last learned of a container otherwise than by listing, counted. */
+  const learned = new Map<string, number>();
+  let tick = 0;
+  let isLookAgainDue = false;
 
-  const look = async (observation: Observation, byAgent = false): Promise<void> => {
+  const learn = (containerId: string): void => {
+    tick += 1;
+    learned.set(containerId, tick);
+  };
+
+  const take = async (observation: Observation, silently: boolean): Promise<void> => {
     const { containerId } = observation;
     const before = known.get(containerId);
+    if (before && isOlder(observation, before)) return;
     known.set(containerId, observation);
-    const ours = lanes.running(containerId);
+    if (silently) return;
+    const ours = lanes.current(containerId);
     const opId = ours?.opId ?? null;
-    const isRunning = observation.state === 'running';
-    const hasEnded = observation.state === 'exited' || observation.state === 'dead';
-    if (isRunning && (before?.state !== 'running' || before.startedAt !== observation.startedAt)) {
-      signalled.delete(containerId);
-      // Our own start is answered by its result.
-      if (ours?.args.kind !== 'startContainer')
-        await tell({ type: 'runtime.started', observation, opId, byAgent });
-    } else if (
-      hasEnded &&
-      observation.startedAt !== null &&
-      !(sameEnd(before, observation) && before?.startedAt === observation.startedAt)
-    ) {
-      const stoppedOutside = opId === null && signalled.delete(containerId);
-      await tell({ type: 'runtime.exited', observation, opId, stoppedOutside });
-      if (opId === null && !stoppedOutside) exited(observation);
+    const isSameRun = before?.startedAt === observation.startedAt;
+    if (observation.state === 'running') {
+      if (!isSameRun || before.state !== 'running') {
+        // Our own start is answered by its result.
+        if (ours?.kind !== 'startContainer')
+          await tell({ type: 'runtime.started', observation, opId, byAgent: false });
+      } else if (before.health !== observation.health) {
+        await tell({ type: 'runtime.health', observation, opId });
+      }
+    } else if (hasEnded(observation) && observation.startedAt !== null) {
+      if (isSameRun && hasEnded(before)) return;
+      const stoppedOutside = opId === null && stopSignals.endedBySignal(observation);
+      const told = tell({ type: 'runtime.exited', observation, opId, stoppedOutside });
       if (stoppedOutside) await stayStopped(containerId);
-    } else if (isRunning && before && before.health !== observation.health) {
-      await tell({ type: 'runtime.health', observation, opId });
+      else if (opId === null) exited(observation);
+      await told;
     }
   };
 
@@ -79,10 +97,10 @@ export function createFacts(options: FactsOptions): Facts {
     const before = known.get(containerId);
     const lane = lanes.lane(containerId);
     known.delete(containerId);
-    signalled.delete(containerId);
-    const ours = lanes.running(containerId);
+    stopSignals.forget(containerId);
+    const ours = lanes.current(containerId);
     // Our own removal is answered by its result.
-    if (ours?.args.kind === 'removeContainer' || lane?.slots.runtime?.kind === 'removeContainer') return;
+    if (ours?.kind === 'removeContainer' || lane?.slots.runtime?.kind === 'removeContainer') return;
     const was = before ?? lane;
     if (!was) return;
     await tell({
@@ -95,41 +113,77 @@ export function createFacts(options: FactsOptions): Facts {
   };
 
   const takeAll = async (signal: AbortSignal): Promise<void> => {
+    const since = tick;
+    const isFirst = !options.inventoried();
     const listed = await driver.list(signal);
+    // A listing that an inventory overtook may know more than that.
+    const silently = isFirst && !options.inventoried();
+    const isNewer = (containerId: string): boolean => (learned.get(containerId) ?? 0) > since;
     const present = new Set(listed.map(({ observation }) => observation.containerId));
-    for (const { observation } of listed) await look(observation);
-    for (const containerId of known.keys()) if (!present.has(containerId)) await miss(containerId);
+    for (const { observation } of listed) {
+      if (!isNewer(observation.containerId)) await take(observation, silently);
+    }
+    const missing = Array.from(known.keys()).filter((each) => !present.has(each) && !isNewer(each));
+    for (const containerId of missing) await miss(containerId);
+    for (const [containerId, at] of learned) if (at <= since) learned.delete(containerId);
   };
 
-  const take = async (event: EngineEvent, signal: AbortSignal): Promise<void> => {
-    if (event.kind === 'down') {
-      environment.log.warn({ reason: event.reason }, 'the container engine does not answer');
-      return engineChanged();
-    }
-    if (event.kind === 'gap') {
-      engineChanged();
-      return takeAll(signal);
-    }
-    if (event.action === 'kill' && event.signal !== sigkill && lanes.running(event.containerId) === null) {
-      signalled.add(event.containerId);
+  const look = async (containerId: string, signal: AbortSignal): Promise<void> => {
+    await lanes.settled(containerId);
+    const observation = await driver.observe(containerId, signal);
+    if (!observation) return;
+    learn(containerId);
+    await take(observation, false);
+  };
+
+  /** Queues a step of a container behind its others; a failed one is owed. */
+  const follow = (containerId: string, signal: AbortSignal, kind: 'look' | 'miss'): void => {
+    const before = steps.get(containerId);
+    // One look that has not begun sees what this event is about.
+    if (kind === 'look' && before?.isWaitingLook) return;
+    const entry = { done: Promise.resolve(), isWaitingLook: kind === 'look' };
+    entry.done = (before?.done ?? Promise.resolve())
+      .then(() => {
+        entry.isWaitingLook = false;
+        return kind === 'look' ? look(containerId, signal) : miss(containerId);
+      })
+      .catch((error: unknown) => {
+        if (signal.aborted) return;
+        environment.log.warn(
+          { container_id: containerId, err: error },
+          'an engine event could not be followed up',
+        );
+        lookAgain(signal);
+      })
+      .then(() => {
+        if (steps.get(containerId) === entry) steps.delete(containerId);
+      });
+    steps.set(containerId, entry);
+  };
+
+  const takeEvent = (event: ContainerEvent, signal: AbortSignal): void => {
+    const { containerId, action } = event;
+    if (action === 'kill') {
+      const ours = lanes.current(containerId)?.kind;
+      const isOurs = ours === 'stopContainer' || ours === 'removeContainer';
+      if (!isOurs) stopSignals.seen(containerId, event.signal, known.get(containerId));
       return;
     }
-    if (event.action === 'destroy') return miss(event.containerId);
-    if (event.action === 'create') {
-      const last = lanes.lane(event.containerId)?.slots.runtime;
-      if (!last || (last.kind === 'removeContainer' && last.outcome !== null))
-        return unexpected(event.containerId);
+    learn(containerId);
+    if (action === 'destroy') return follow(containerId, signal, 'miss');
+    if (action === 'create') {
+      const last = lanes.lane(containerId)?.slots.runtime;
+      if (!last || (last.kind === 'removeContainer' && last.outcome !== null)) return unexpected(containerId);
     }
-    const observation = await driver.observe(event.containerId, signal);
-    if (observation) await look(observation);
+    follow(containerId, signal, 'look');
   };
 
   /** What we failed to look at is looked at again, with everything else, until that works. */
   const lookAgain = (signal: AbortSignal): void => {
-    if (owed) return;
-    owed = true;
+    if (isLookAgainDue) return;
+    isLookAgainDue = true;
     environment.schedule(lookAgainMs, () => {
-      owed = false;
+      isLookAgainDue = false;
       if (signal.aborted) return;
       takeAll(signal).catch(() => lookAgain(signal));
     });
@@ -138,19 +192,42 @@ export function createFacts(options: FactsOptions): Facts {
   return {
     async follow(signal) {
       for await (const event of driver.events(signal)) {
-        try {
-          await take(event, signal);
-        } catch (error) {
-          if (signal.aborted) return;
-          environment.log.warn({ err: error }, 'an engine event could not be followed up');
-          lookAgain(signal);
+        if (event.kind === 'container') {
+          takeEvent(event, signal);
+        } else if (event.kind === 'down') {
+          environment.log.warn({ reason: event.reason }, 'the container engine does not answer');
+          engineChanged();
+        } else {
+          engineChanged();
+          await takeAll(signal).catch((error: unknown) => {
+            if (signal.aborted) return;
+            environment.log.warn({ err: error }, 'the containers could not be listed');
+            lookAgain(signal);
+          });
         }
       }
     },
-    note: (observation) => void known.set(observation.containerId, observation),
-    reset: () => known.clear(),
+    note(observation) {
+      learn(observation.containerId);
+      const before = known.get(observation.containerId);
+      if (!before || !isOlder(observation, before)) known.set(observation.containerId, observation);
+    },
+    forget(containerId) {
+      learn(containerId);
+      known.delete(containerId);
+      stopSignals.forget(containerId);
+    },
   };
 }
 
-const sameEnd = (before: Observation | undefined, now: Observation): boolean =>
-  before?.state === now.state && before.finishedAt === now.finishedAt;
+const hasEnded = ({ state }: Observation): boolean => state === 'exited' || state === 'dead';
+
+/** Of an earlier incarnation or run, or of the same run before its end. */
+function isOlder(observation: Observation, known: Observation): boolean {
+  if (observation.generation !== known.generation) return observation.generation < known.generation;
+  if (observation.engineId !== known.engineId) return false;
+  const started = observation.startedAt ?? 0;
+  const knownStart = known.startedAt ?? 0;
+  if (started !== knownStart) return started < knownStart;
+  return hasEnded(known) && !hasEnded(observation);
+}

@@ -6,20 +6,24 @@
  * N2. An operation is on disk before it runs, and its outcome is on disk,
  *     together with the record that tells it, before it is told.
  * N3. A deadline that passes is told as ENGINE_HUNG. The engine's call may
- *     still end: until then the slot takes removals only, and runs them after it.
+ *     still end: until then the lane takes stops of nothing and starts of
+ *     nothing, only removals, and runs them after it.
+ * N4. A lane is forgotten when its container is gone and that is known.
  */
-import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { OperationIdentity, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import { TroupeError, toFailure } from '../errors/errors.ts';
 import {
   slotOf,
   type DesiredState,
   type OperateParams,
   type OperationOutcome,
-  type Slot,
+  type UpRecord,
 } from '../link/protocol.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Failure } from '../model/failure.ts';
+import { perform } from './operations.ts';
 import type { Outbox } from './outbox.ts';
+import { createSlots, type CurrentTask } from './slots.ts';
 import type { AgentState, Lane, LaneEntry } from './state.ts';
 
 export interface LanesOptions {
@@ -30,21 +34,34 @@ export interface LanesOptions {
   readonly worldId: () => string;
   /** Engine calls at once, over all containers. */
   readonly concurrency: number;
-  /** An operation that may have changed what is on the host has ended. */
+  /** An operation has ended; told before its result is. */
   readonly ended: (params: OperateParams, outcome: OperationOutcome) => void;
+}
+
+export interface Verdict {
+  readonly accepted: boolean;
+  readonly failure: Failure | null;
 }
 
 export interface Lanes {
   /** Takes an operation or says why not. Resolves once it is on disk. */
-  operate(params: OperateParams): Promise<{ readonly accepted: boolean; readonly failure: Failure | null }>;
-  /** Ours that runs now and may have caused what the engine reports. */
-  running(containerId: string): OperateParams | null;
+  operate(params: OperateParams): Promise<Verdict>;
+  /** What we do now to the container's runtime, and may have caused what the engine reports. */
+  current(containerId: string): CurrentTask | null;
+  /** Resolves when no start of ours is under way, so that its result is told before what followed. */
+  settled(containerId: string): Promise<void>;
   lane(containerId: string): Lane | null;
-  all(): Iterable<Lane>;
+  all(): readonly Lane[];
   /** Keeps what the agent did alone. */
   setDesired(containerId: string, desired: DesiredState): Promise<void>;
-  /** Removes a container that must not be, in its lane, after what runs there. */
+  /** Starts a container on the agent's own account, in its lane. Resolves when `start` has ended or may not begin. */
+  startAlone(containerId: string, start: (signal: AbortSignal) => Promise<void>): Promise<void>;
+  /** Removes a container that must not be, in its lane, after what runs there. @throws TroupeError of the driver, ENGINE_HUNG */
   purge(containerId: string, tenant: string, generation: number, epoch: number): Promise<void>;
+  /** The control plane has these records: what is gone by them is forgotten. */
+  acknowledged(records: readonly UpRecord[]): void;
+  /** Forgets those of `before` that nothing works on, nothing waits for, and the engine does not have. */
+  sweep(before: readonly Lane[], present: ReadonlySet<string>): void;
   identity(
     containerId: string,
     tenant: string,
@@ -52,49 +69,31 @@ export interface Lanes {
     opId: string,
     epoch: number,
   ): OperationIdentity;
+  /** Abandons all waits; containers and lanes stay as they are. */
+  stop(): void;
 }
 
-interface SlotWork {
-  /** Ends when all that was given to the slot has. */
-  tail: Promise<void>;
-  current: OperateParams | null;
-  hung: boolean;
-}
+/** For what the agent does on its own account. */
+const aloneMs = 120_000;
+const purgeMs = 30_000;
+
+const accepted: Verdict = { accepted: true, failure: null };
+const refused = (error: unknown): Verdict => ({ accepted: false, failure: toFailure(error) });
 
 export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lanes {
   const { environment, driver, state, outbox } = options;
   const lanes = new Map<string, Lane>(stored.map((lane) => [lane.containerId, lane]));
-  const work = new Map<string, Map<Slot, SlotWork>>();
-  const waiting: (() => void)[] = [];
-  /** Given to a slot and not ended. */
-  const queued = new Set<string>();
-  let busy = 0;
+  const slots = createSlots(environment, options.concurrency);
+  /** Taken and not ended. */
+  const underway = new Set<string>();
+  let stopped = false;
 
-  const slotWork = (containerId: string, slot: Slot): SlotWork => {
-    let slots = work.get(containerId);
-    if (!slots) work.set(containerId, (slots = new Map()));
-    let one = slots.get(slot);
-    if (!one) slots.set(slot, (one = { tail: Promise.resolve(), current: null, hung: false }));
-    return one;
-  };
-
-  const place = async <T>(task: () => Promise<T>): Promise<T> => {
-    if (busy >= options.concurrency) await new Promise<void>((resolve) => waiting.push(resolve));
-    busy += 1;
-    try {
-      return await task();
-    } finally {
-      busy -= 1;
-      waiting.shift()?.();
-    }
-  };
-
-  const withEntry = (params: OperateParams, entry: LaneEntry, desired: DesiredState | null): Lane => {
+  const put = (params: OperateParams, entry: LaneEntry, desired: DesiredState | null): Lane => {
     const before = lanes.get(params.containerId);
     const lane: Lane = {
       containerId: params.containerId,
       tenant: params.tenant,
-      generation: params.generation,
+      generation: Math.max(before?.generation ?? 0, params.generation),
       slots: { ...before?.slots, [slotOf[params.args.kind]]: entry },
       desired: desired ?? before?.desired ?? null,
     };
@@ -102,135 +101,130 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
     return lane;
   };
 
-  const identityOf = ({ containerId, tenant, generation, opId, epoch }: OperateParams): OperationIdentity =>
-    lanesApi.identity(containerId, tenant, generation, opId, epoch);
-
-  const perform = (params: OperateParams, signal: AbortSignal): Promise<unknown> => {
-    const { args } = params;
-    const identity = identityOf(params);
-    switch (args.kind) {
-      case 'pullImage':
-        return driver.pullImage(identity, args.image, args.policy, signal);
-      case 'ensureSandbox':
-        return driver.ensureSandbox(identity, args.hostname, signal);
-      case 'removeSandbox':
-        return driver.removeSandbox(identity, signal).then(() => null);
-      case 'createContainer':
-        return driver.createContainer(identity, args, signal).then((observation) => ({ observation }));
-      case 'startContainer':
-        return driver.startContainer(identity, args, signal).then((observation) => ({ observation }));
-      case 'stopContainer':
-        return driver.stopContainer(identity, args, signal).then((observation) => ({ observation }));
-      case 'removeContainer':
-        return driver.removeContainer(identity, signal).then(() => null);
-    }
-  };
-
   const tell = async (params: OperateParams, outcome: OperationOutcome): Promise<void> => {
     const { opId, containerId, tenant, epoch, revision, args } = params;
-    const entry: LaneEntry = { opId, kind: args.kind, epoch, revision, outcome };
-    const removed = args.kind === 'removeContainer' && outcome.ok;
-    const current = lanes.get(containerId)?.slots[slotOf[args.kind]];
+    const isLast = lanes.get(containerId)?.slots[slotOf[args.kind]]?.opId === opId;
     // A newer operation of the slot has been taken meanwhile: this one's result is told, not kept.
-    const isLast = current === undefined || current.opId === opId;
-    const lane = isLast ? withEntry(params, entry, desiredAfter(params, outcome)) : lanes.get(containerId);
-    await outbox.tell(
-      { kind: 'result', opId, containerId, tenant, outcome, at: environment.now() },
-      isLast && lane ? { lane: removed ? { ...lane, desired: null } : lane } : {},
-    );
-    options.ended(params, outcome);
+    const changes = isLast
+      ? {
+          lane: put(
+            params,
+            { opId, kind: args.kind, epoch, revision, outcome },
+            desiredAfter(params, outcome),
+          ),
+        }
+      : {};
+    await outbox.tell({ kind: 'result', opId, containerId, tenant, outcome, at: environment.now() }, changes);
   };
 
-  /** Starts the operation in its slot, behind what runs there. */
   const run = (params: OperateParams): void => {
-    const slot = slotWork(params.containerId, slotOf[params.args.kind]);
-    const abort = new AbortController();
+    const { opId, containerId, args, deadlineMs } = params;
     let told = false;
     const finish = async (outcome: OperationOutcome): Promise<void> => {
-      if (told) return;
+      if (told || stopped) return;
       told = true;
+      options.ended(params, outcome);
       await tell(params, outcome);
     };
-    const cancel = environment.schedule(params.deadlineMs, () => {
-      slot.hung = true;
-      const what = `The container engine did not finish "${params.args.kind}" within ${params.deadlineMs} ms; it may still be running`;
-      void finish({ ok: false, failure: toFailure(new TroupeError('ENGINE_HUNG', what)) });
+    const work = slots.add({
+      containerId,
+      slot: slotOf[args.kind],
+      kind: args.kind,
+      opId,
+      deadlineMs,
+      async perform(signal) {
+        const { tenant, generation, epoch } = params;
+        const identity = api.identity(containerId, tenant, generation, opId, epoch);
+        try {
+          await finish({ ok: true, output: await perform(driver, identity, args, signal) });
+        } catch (error) {
+          await finish({ ok: false, failure: toFailure(error) });
+        }
+      },
+      overdue(begun) {
+        const failure = begun
+          ? hung(`did not finish "${args.kind}" within ${deadlineMs} ms; it may still be running`)
+          : new TroupeError(
+              'TIMED_OUT',
+              `"${args.kind}" was not begun within ${deadlineMs} ms: the host was busy with other work`,
+            );
+        void finish({ ok: false, failure: toFailure(failure) });
+      },
     });
-    slot.tail = slot.tail.then(async () => {
-      slot.current = params;
-      let outcome: OperationOutcome;
-      try {
-        outcome = { ok: true, output: await place(() => perform(params, abort.signal)) };
-      } catch (error) {
-        outcome = { ok: false, failure: toFailure(error) };
-      }
-      cancel();
-      slot.hung = false;
-      await finish(outcome);
-      queued.delete(params.opId);
-      slot.current = null;
+    void work.then(() => underway.delete(opId));
+  };
+
+  const isOlder = ({ epoch, revision }: OperateParams, last: LaneEntry): boolean =>
+    epoch < last.epoch || (epoch === last.epoch && revision < last.revision);
+
+  const forget = (containerId: string): void => {
+    lanes.delete(containerId);
+    state.write({ removeLane: containerId }).catch((error: unknown) => {
+      environment.log.warn(
+        { container_id: containerId, err: error },
+        'a lane could not be forgotten on disk',
+      );
     });
   };
 
-  const lanesApi: Lanes = {
-    async operate(params) {
-      const kind = params.args.kind;
-      const slotName = slotOf[kind];
-      const slot = slotWork(params.containerId, slotName);
-      const last = lanes.get(params.containerId)?.slots[slotName];
-      if (last?.opId === params.opId) {
-        if (last.outcome) {
-          const { opId, containerId, tenant } = params;
-          await outbox.tell({
-            kind: 'result',
-            opId,
-            containerId,
-            tenant,
-            outcome: last.outcome,
-            at: environment.now(),
-          });
-        } else if (!queued.has(params.opId)) {
-          // The agent had ended before it did: an ensure may run again.
-          queued.add(params.opId);
-          run(params);
-        }
-        return { accepted: true, failure: null };
-      }
-      if (
-        last &&
-        (params.epoch < last.epoch || (params.epoch === last.epoch && params.revision < last.revision))
-      ) {
-        return {
-          accepted: false,
-          failure: toFailure(new TroupeError('STALE_COMMAND', `A newer "${last.kind}" has been taken`)),
-        };
-      }
-      if (slot.hung && kind !== 'removeContainer' && kind !== 'removeSandbox') {
-        return {
-          accepted: false,
-          failure: toFailure(
-            new TroupeError(
-              'ENGINE_HUNG',
-              'The container engine has not finished the last operation on this container',
-            ),
-          ),
-        };
-      }
-      queued.add(params.opId);
-      const lane = withEntry(
-        params,
-        { opId: params.opId, kind, epoch: params.epoch, revision: params.revision, outcome: null },
-        null,
-      );
-      await state.write({ lane });
+  const repeat = async (params: OperateParams, { outcome }: LaneEntry): Promise<Verdict> => {
+    const { opId, containerId, tenant } = params;
+    if (underway.has(opId) || outbox.holdsResult(opId)) return accepted;
+    if (outcome) {
+      await outbox.tell({ kind: 'result', opId, containerId, tenant, outcome, at: environment.now() });
+    } else {
+      // The agent had ended before it did: an ensure may run again.
+      underway.add(opId);
       run(params);
-      return { accepted: true, failure: null };
+    }
+    return accepted;
+  };
+
+  const api: Lanes = {
+    async operate(params) {
+      const { opId, containerId, args, epoch, revision } = params;
+      const isRemoval = args.kind === 'removeContainer' || args.kind === 'removeSandbox';
+      const before = lanes.get(containerId);
+      const last = before?.slots[slotOf[args.kind]];
+      if (last?.opId === opId) return repeat(params, last);
+      if (last && isOlder(params, last))
+        return refused(new TroupeError('STALE_COMMAND', `A newer "${last.kind}" has been taken`));
+      if (slots.isHung(containerId) && !isRemoval)
+        return refused(hung('has not finished the last operation on this container'));
+      const entry: LaneEntry = { opId, kind: args.kind, epoch, revision, outcome: null };
+      // From now on it is not to run, whether or not ending it works.
+      const ends = args.kind === 'stopContainer' || args.kind === 'removeContainer';
+      const lane = put(params, entry, ends ? { ...params.desired, running: false } : null);
+      underway.add(opId);
+      try {
+        await state.write({ lane });
+      } catch (error) {
+        // Not taken: it may be sent again. Nothing newer can have come in between unnoticed: only ours is undone.
+        underway.delete(opId);
+        if (lanes.get(containerId) === lane) {
+          if (before) lanes.set(containerId, before);
+          else lanes.delete(containerId);
+        }
+        return refused(
+          new TroupeError(
+            'DISK_FULL',
+            `The host agent could not keep the operation: ${toFailure(error).message}`,
+            {
+              cause: error,
+              retryable: true,
+            },
+          ),
+        );
+      }
+      // Nobody waits for the image any more.
+      if (args.kind === 'removeContainer') slots.abort(containerId, 'image');
+      run(params);
+      return accepted;
     },
-    running(containerId) {
-      return work.get(containerId)?.get('runtime')?.current ?? null;
-    },
+    current: slots.current,
+    settled: slots.settled,
     lane: (containerId) => lanes.get(containerId) ?? null,
-    all: () => lanes.values(),
+    all: () => [...lanes.values()],
     async setDesired(containerId, desired) {
       const lane = lanes.get(containerId);
       if (!lane) return;
@@ -238,19 +232,65 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
       lanes.set(containerId, next);
       await state.write({ lane: next });
     },
-    async purge(containerId, tenant, generation, epoch) {
-      const slot = slotWork(containerId, 'runtime');
-      const identity = lanesApi.identity(containerId, tenant, generation, environment.id(), epoch);
-      const done = slot.tail.then(async () => {
-        const { signal } = new AbortController();
-        await place(() => driver.removeContainer(identity, signal));
-        await place(() => driver.removeSandbox(identity, signal));
+    async startAlone(containerId, start) {
+      if (slots.isHung(containerId)) throw hung('has not finished the last operation on this container');
+      let failure: unknown = null;
+      await slots.add({
+        containerId,
+        slot: 'runtime',
+        kind: 'startContainer',
+        opId: null,
+        deadlineMs: aloneMs,
+        perform: (signal) => start(signal).catch((error: unknown) => void (failure = error)),
+        overdue: () => {},
       });
-      slot.tail = done.catch(() => {});
-      await done;
-      lanes.delete(containerId);
-      work.delete(containerId);
-      await state.write({ removeLane: containerId });
+      if (failure !== null) throw failure;
+    },
+    purge(containerId, tenant, generation, epoch) {
+      const identity = api.identity(containerId, tenant, generation, environment.id(), epoch);
+      return new Promise((resolve, reject) => {
+        void slots.add({
+          containerId,
+          slot: 'runtime',
+          kind: 'removeContainer',
+          opId: null,
+          deadlineMs: purgeMs,
+          async perform(signal) {
+            try {
+              await driver.removeContainer(identity, signal);
+              await driver.removeSandbox(identity, signal);
+              const lane = lanes.get(containerId);
+              if (lane && lane.generation <= generation) forget(containerId);
+              resolve();
+            } catch (error) {
+              reject(error as Error);
+            }
+          },
+          overdue: () => reject(hung(`did not remove container "${containerId}" within ${purgeMs} ms`)),
+        });
+      });
+    },
+    acknowledged(records) {
+      for (const record of records) {
+        const lane = record.kind === 'result' ? lanes.get(record.containerId) : undefined;
+        if (!lane || !slots.isIdle(lane.containerId)) continue;
+        const { runtime, network, image } = lane.slots;
+        const isGone = (entry: LaneEntry | undefined, kind: LaneEntry['kind']): boolean =>
+          !entry || (entry.kind === kind && entry.outcome?.ok === true && !outbox.holdsResult(entry.opId));
+        if (!(runtime || network) || image?.outcome === null) continue;
+        if (isGone(runtime, 'removeContainer') && isGone(network, 'removeSandbox')) forget(lane.containerId);
+      }
+    },
+    sweep(before, present) {
+      for (const lane of before) {
+        const { containerId, desired } = lane;
+        const entries = Object.values(lane.slots);
+        if (lanes.get(containerId) !== lane || present.has(containerId) || !slots.isIdle(containerId))
+          continue;
+        if (desired?.running || entries.some(({ opId, outcome }) => !outcome || outbox.holdsResult(opId)))
+          continue;
+        forget(containerId);
+      }
     },
     identity: (containerId, tenant, generation, opId, epoch) => ({
       opId,
@@ -260,9 +300,15 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
       generation,
       epoch,
     }),
+    stop() {
+      stopped = true;
+      slots.abortAll();
+    },
   };
-  return lanesApi;
+  return api;
 }
+
+const hung = (what: string): TroupeError => new TroupeError('ENGINE_HUNG', `The container engine ${what}`);
 
 /** What the agent may keep up alone after this: a start that worked, until a stop or a removal. Null = as before. */
 function desiredAfter({ args, desired }: OperateParams, outcome: OperationOutcome): DesiredState | null {

@@ -1,12 +1,13 @@
 /**
  * Restarts by the agent alone: only while the control plane's lease is gone,
  * by the same pure policy, on the last desired state it was told. Each run has
- * a number and is told as a fact.
+ * a number and is told as a fact, before another operation of its container.
  */
 import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
-import type { AgentFact } from '../link/protocol.ts';
+import { toFailure } from '../errors/errors.ts';
+import type { AgentFact, DesiredState } from '../link/protocol.ts';
 import type { Observation } from '../model/container.ts';
-import type { Environment } from '../model/environment.ts';
+import type { Cancel, Environment } from '../model/environment.ts';
 import type { DecideRestart } from '../model/restart.ts';
 import type { Lanes } from './lanes.ts';
 
@@ -25,51 +26,74 @@ export interface RestartsOptions {
 export interface Restarts {
   exited(observation: Observation): void;
   /** The lease has just gone: what ended while it held and was not restarted is ours now. */
-  takeOver(): Promise<void>;
+  takeOver(signal: AbortSignal): Promise<void>;
+  stop(): void;
 }
+
+/** Before a start that the engine could not do now is tried again. */
+const firstRetryMs = 500;
+const longestRetryMs = 60_000;
 
 export function createRestarts(options: RestartsOptions): Restarts {
   const { environment, driver, lanes, decide } = options;
-  const scheduled = new Set<string>();
+  const scheduled = new Map<string, Cancel>();
 
-  const restart = async (observation: Observation): Promise<void> => {
-    const { containerId, tenant, generation } = observation;
-    scheduled.delete(containerId);
-    const desired = lanes.lane(containerId)?.desired;
-    if (!desired?.running || options.isLeased()) return;
-    const run = desired.run + 1;
-    const { signal } = new AbortController();
+  /** @param desired what it is to be after this restart */
+  const start = async (exit: Observation, desired: DesiredState, signal: AbortSignal): Promise<void> => {
+    const { containerId, tenant, generation } = exit;
+    // What was true when it was decided need not be true any more.
+    if (!lanes.lane(containerId)?.desired?.running || options.isLeased()) return;
     const identity = lanes.identity(containerId, tenant, generation, environment.id(), options.epoch());
-    const started = await driver.startContainer(identity, { run }, signal);
-    options.note(started);
-    await lanes.setDesired(containerId, { ...desired, run, restarts: desired.restarts + 1 });
-    await options.tell({ type: 'runtime.started', observation: started, opId: null, byAgent: true });
+    // On disk first: no two runs get the same number.
+    await lanes.setDesired(containerId, desired);
+    const observation = await driver.startContainer(identity, { run: desired.run }, signal);
+    options.note(observation);
+    await options.tell({ type: 'runtime.started', observation, opId: null, byAgent: true });
   };
 
-  const consider = (observation: Observation): void => {
-    const { containerId } = observation;
+  const schedule = (exit: Observation, desired: DesiredState, backoffMs: number): void => {
+    const { containerId } = exit;
+    const cancel = environment.schedule(backoffMs, () => {
+      scheduled.delete(containerId);
+      lanes
+        .startAlone(containerId, (signal) => start(exit, desired, signal))
+        .catch((error: unknown) => {
+          const { retryable, message } = toFailure(error);
+          environment.log.error(
+            { container_id: containerId, reason: message, retryable },
+            'could not restart a container alone',
+          );
+          if (retryable)
+            schedule(exit, desired, Math.min(Math.max(backoffMs, firstRetryMs) * 2, longestRetryMs));
+        });
+    });
+    scheduled.set(containerId, cancel);
+  };
+
+  const consider = (exit: Observation): void => {
+    const { containerId } = exit;
     const desired = lanes.lane(containerId)?.desired;
     if (!desired?.running || options.isLeased() || scheduled.has(containerId)) return;
-    const decision = decide(desired.restartPolicy, observation, desired.restarts);
-    if (!decision.restart) return;
-    scheduled.add(containerId);
-    environment.schedule(decision.backoffMs, () => {
-      restart(observation).catch((error: unknown) => {
-        environment.log.error(
-          { container_id: containerId, err: error },
-          'could not restart a container alone',
-        );
-      });
-    });
+    const { restart, restarts, backoffMs, reason } = decide(desired.restartPolicy, exit, desired.restarts);
+    if (!restart) return;
+    environment.log.info(
+      { container_id: containerId, reason, ms: backoffMs },
+      'restarting a container alone',
+    );
+    schedule(exit, { ...desired, run: desired.run + 1, restarts }, backoffMs);
   };
 
   return {
     exited: consider,
-    async takeOver() {
-      const { signal } = new AbortController();
+    async takeOver(signal) {
       for (const { observation } of await driver.list(signal)) {
+        if (observation.startedAt === null) continue;
         if (observation.state === 'exited' || observation.state === 'dead') consider(observation);
       }
+    },
+    stop() {
+      for (const cancel of scheduled.values()) cancel();
+      scheduled.clear();
     },
   };
 }

@@ -61,3 +61,16 @@ export interface AgentState {
   write(changes: AgentChanges): Promise<void>;
   close(): Promise<void>;
 }
+
+/** The same, until it is closed: what an agent that has ended would still write has never happened. */
+export function untilClosed(state: AgentState): AgentState {
+  let isOpen = true;
+  return {
+    read: () => state.read(),
+    write: (changes) => (isOpen ? state.write(changes) : new Promise<void>(() => {})),
+    async close() {
+      isOpen = false;
+      await state.close();
+    },
+  };
+}

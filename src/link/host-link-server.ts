@@ -6,7 +6,8 @@
  * H3. A record is acknowledged only once the actors have made it durable, in
  *     the order of their sequence (record-intake.ts).
  * H4. Before its hello a connection may only enrol, and not for long.
- * H5. Three heartbeats without a word from the agent end its session.
+ * H5. A session that does not sync in time is ended.
+ * H6. Three heartbeats without a word from the agent end its session.
  */
 import { TroupeError, fromFailure } from '../errors/errors.ts';
 import type { Cancel, Environment } from '../model/environment.ts';
@@ -36,6 +37,7 @@ export interface HostLinkServerOptions {
 /** For an agent to take an operation (not to carry it out), to say hello, and to open a stream. */
 const acceptMs = 10_000;
 const handshakeMs = 10_000;
+const defaultSyncMs = 15_000;
 const streamMs = 15_000;
 /** Inventory items of one host; more is no inventory. */
 const inventoryMost = 100_000;
@@ -48,6 +50,7 @@ interface Session {
   synced: boolean;
   lastHeard: number;
   inventory: InventoryItem[];
+  cancelSync: Cancel;
   cancelSilence: Cancel;
   cancelBeat: Cancel;
 }
@@ -83,6 +86,7 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
   const isCurrent = (session: Session): boolean => sessions.get(session.hostId) === session;
 
   const end = (session: Session, reason: string): void => {
+    session.cancelSync();
     session.cancelSilence();
     session.cancelBeat();
     if (!isCurrent(session)) return;
@@ -108,6 +112,9 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
       synced: false,
       lastHeard: environment.monotonic(),
       inventory: [],
+      cancelSync: environment.schedule(timing.syncMs ?? defaultSyncMs, () =>
+        peer.close(4005, 'The inventory did not come in time'),
+      ),
       cancelSilence: () => {},
       cancelBeat: () => {},
     };
@@ -145,6 +152,7 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
     if (!isCurrent(session)) throw gone();
     await events.synced(session.hostId, session.id);
     if (!isCurrent(session)) throw gone();
+    session.cancelSync();
     session.synced = true;
     environment.log.info({ host_id: session.hostId, session: session.id }, 'host synced');
     // Behind the answer, which names what the agent must remove first.

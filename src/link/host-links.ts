@@ -82,6 +82,12 @@ export interface LinkTiming {
   readonly leaseMs: number;
   /** Default 64. */
   readonly operationsInFlight: number;
+  /**
+   * From hello to the end of the inventory; then the session is ended and the
+   * agent dials again. Shorter than the host chart's `syncMs`, so that a host
+   * is never given up by its chart while its link goes on. Default 15,000.
+   */
+  readonly syncMs?: number;
 }
 
 export const defaultLinkTiming: LinkTiming = { heartbeatMs: 500, leaseMs: 5_000, operationsInFlight: 64 };

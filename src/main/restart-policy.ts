@@ -10,5 +10,5 @@ export const agentRestartPolicy: DecideRestart = (policy, exit, restarts) => {
     exit.exitCode,
     counted,
   );
-  return { ...decision, backoffMs: restartBackoffMs(counted + 1) };
+  return { ...decision, restarts: counted + 1, backoffMs: restartBackoffMs(counted + 1) };
 };

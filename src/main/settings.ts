@@ -33,10 +33,11 @@ export const containerDefaults = ({ site }: Config) => ({
   memoryMib: site.memoryMib > 0 ? site.memoryMib : null,
 });
 
-export const linkTiming = ({ link }: Config) => ({
+export const linkTiming = ({ link, host }: Config) => ({
   heartbeatMs: link.heartbeatMs,
   leaseMs: link.leaseMs,
   operationsInFlight: 64,
+  syncMs: Math.floor(host.syncMs * 0.8),
 });
 
 /** Files under the state directory. */

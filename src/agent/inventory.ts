@@ -1,0 +1,111 @@
+/** Everything on this host that is ours, for the control plane to hold against what it believes. */
+import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import type { AgentMethods, InventoryItem } from '../link/protocol.ts';
+import { maxFrameBytes } from '../link/protocol.ts';
+import type { Peer } from '../link/json-rpc.ts';
+import type { Environment } from '../model/environment.ts';
+import type { Lanes } from './lanes.ts';
+import type { Lane, LaneEntry } from './state.ts';
+import { within } from './time-limit.ts';
+
+export interface InventoryOptions {
+  readonly environment: Environment;
+  readonly driver: RuntimeDriver;
+  readonly lanes: Lanes;
+  readonly epoch: () => number;
+}
+
+export interface Inventory {
+  /** @throws TroupeError ENGINE_UNAVAILABLE */
+  take(signal: AbortSignal): Promise<readonly InventoryItem[]>;
+  /** Images on this host, as many as anyone needs to know. @throws TroupeError ENGINE_UNAVAILABLE */
+  images(signal: AbortSignal): Promise<readonly string[]>;
+  /** Tells all of it over `peer`, and removes what must not be before it resolves. @param engineUp false tells that nothing is known */
+  send(peer: Peer<AgentMethods>, engineUp: boolean, signal: AbortSignal): Promise<void>;
+}
+
+const engineMs = 15_000;
+const answerMs = 60_000;
+/** Of one frame of items; the rest is for names and images. */
+const pageBytes = maxFrameBytes / 8;
+const imagesMost = 10_000;
+
+export function createInventory({ environment, driver, lanes, epoch }: InventoryOptions): Inventory {
+  const take = async (signal: AbortSignal): Promise<readonly InventoryItem[]> => {
+    const before = lanes.all();
+    const listed = await within(environment, engineMs, driver.list(signal));
+    lanes.sweep(before, new Set(listed.map(({ observation }) => observation.containerId)));
+    return listed.map(({ observation, opId, worldId, epoch: madeIn }) => {
+      const last = newest(lanes.lane(observation.containerId));
+      return {
+        observation,
+        worldId,
+        lastOpId: last?.opId ?? opId,
+        lastRevision: last?.revision ?? 0,
+        epoch: madeIn,
+      };
+    });
+  };
+
+  const images = async (signal: AbortSignal): Promise<readonly string[]> =>
+    (await within(environment, engineMs, driver.images(signal))).slice(0, imagesMost);
+
+  const purge = async (containerId: string, tenant: string, generation: number): Promise<void> => {
+    environment.log.warn({ container_id: containerId, generation }, 'removing a container that must not be');
+    try {
+      await lanes.purge(containerId, tenant, generation, epoch());
+    } catch (error) {
+      // The next inventory names it again; until then its lane keeps everything else behind the removal.
+      environment.log.error(
+        { container_id: containerId, err: error },
+        'a container that must not be is still there',
+      );
+    }
+  };
+
+  return {
+    take,
+    images,
+    async send(peer, engineUp, signal) {
+      const pages = pagesOf(engineUp ? await take(signal) : []);
+      const here = engineUp ? await images(signal) : [];
+      for (const [index, items] of pages.entries()) {
+        const complete = index === pages.length - 1;
+        const { remove } = await peer.call(
+          'inventory',
+          { items, images: complete ? here : [], engineUp, complete },
+          answerMs,
+        );
+        await Promise.all(
+          remove.map(({ containerId, tenant, generation }) => purge(containerId, tenant, generation)),
+        );
+      }
+    },
+  };
+}
+
+/** At least one, the last of which is complete. */
+function pagesOf(items: readonly InventoryItem[]): InventoryItem[][] {
+  const pages: InventoryItem[][] = [[]];
+  let size = 0;
+  for (const item of items) {
+    const length = JSON.stringify(item).length;
+    if (size + length > pageBytes && size > 0) {
+      pages.push([]);
+      size = 0;
+    }
+    pages.at(-1)!.push(item);
+    size += length;
+  }
+  return pages;
+}
+
+/** The last operation taken for the container. */
+function newest(lane: Lane | null): LaneEntry | null {
+  let last: LaneEntry | null = null;
+  for (const entry of Object.values(lane?.slots ?? {})) {
+    if (!last || entry.epoch > last.epoch || (entry.epoch === last.epoch && entry.revision > last.revision))
+      last = entry;
+  }
+  return last;
+}
