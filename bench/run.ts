@@ -83,7 +83,7 @@ async function planeWith(store: Store, hosts: number): Promise<Plane> {
       }),
   });
   const server = createServer();
-  attachLinkAcceptor(server, createLinkAcceptor({ links: plane.links, allowInsecure: false }));
+  attachLinkAcceptor(server, createLinkAcceptor({ environment, links: plane.links, allowInsecure: false }));
   const port = await freePort();
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const agents = fork(join(import.meta.dirname, 'simulated-hosts.js'));

@@ -1,7 +1,11 @@
 /** Everything on this host that is ours, for the control plane to hold against what it believes. */
 import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
-import type { AgentMethods, InventoryItem } from '../link/protocol.ts';
-import { maxFrameBytes } from '../link/protocol.ts';
+import {
+  maxFrameBytes,
+  type AgentMethods,
+  type InventoryItem,
+  type InventoryResult,
+} from '../link/protocol.ts';
 import type { Peer } from '../link/json-rpc.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Lanes } from './lanes.ts';
@@ -29,8 +33,16 @@ const answerMs = 60_000;
 /** Of one frame of items; the rest is for names and images. */
 const pageBytes = maxFrameBytes / 8;
 const imagesMost = 10_000;
+/** Before a removal that failed is tried again. */
+const firstRetryMs = 1_000;
+const longestRetryMs = 60_000;
+
+type Removal = InventoryResult['remove'][number];
 
 export function createInventory({ environment, driver, lanes, epoch }: InventoryOptions): Inventory {
+  /** By container and generation. */
+  const purging = new Set<string>();
+
   const take = async (signal: AbortSignal): Promise<readonly InventoryItem[]> => {
     const before = lanes.all();
     const listed = await within(environment, engineMs, driver.list(signal));
@@ -50,17 +62,30 @@ export function createInventory({ environment, driver, lanes, epoch }: Inventory
   const images = async (signal: AbortSignal): Promise<readonly string[]> =>
     (await within(environment, engineMs, driver.images(signal))).slice(0, imagesMost);
 
-  const purge = async (containerId: string, tenant: string, generation: number): Promise<void> => {
+  /** Resolves after the first attempt; one that failed goes on behind it, and so does what waits in its lane. */
+  const purge = async (verdict: Removal, signal: AbortSignal): Promise<void> => {
+    const { containerId, tenant, generation } = verdict;
+    const key = `${containerId}/${generation}`;
+    if (purging.has(key)) return;
+    purging.add(key);
     environment.log.warn({ container_id: containerId, generation }, 'removing a container that must not be');
-    try {
-      await lanes.purge(containerId, tenant, generation, epoch());
-    } catch (error) {
-      // The next inventory names it again; until then its lane keeps everything else behind the removal.
-      environment.log.error(
-        { container_id: containerId, err: error },
-        'a container that must not be is still there',
-      );
-    }
+    const before = lanes.lane(containerId);
+    const attempt = async (retryMs: number): Promise<void> => {
+      // A newer order for this container overrules the verdict.
+      if (lanes.lane(containerId) !== before) return void purging.delete(key);
+      try {
+        await lanes.purge(containerId, tenant, generation, epoch());
+        purging.delete(key);
+      } catch (error) {
+        if (signal.aborted) return;
+        environment.log.error(
+          { container_id: containerId, generation, err: error },
+          'a container that must not be is still there; its removal is tried again',
+        );
+        environment.schedule(retryMs, () => void attempt(Math.min(retryMs * 2, longestRetryMs)));
+      }
+    };
+    await attempt(firstRetryMs);
   };
 
   return {
@@ -76,9 +101,7 @@ export function createInventory({ environment, driver, lanes, epoch }: Inventory
           { items, images: complete ? here : [], engineUp, complete },
           answerMs,
         );
-        await Promise.all(
-          remove.map(({ containerId, tenant, generation }) => purge(containerId, tenant, generation)),
-        );
+        await Promise.all(remove.map((verdict) => purge(verdict, signal)));
       }
     },
   };
