@@ -86,6 +86,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       worldId: () => identity?.worldId ?? '',
       concurrency: options.concurrency ?? 16,
       ended: (params, outcome) => operationEnded(params, outcome),
+      purged: (containerId) => facts.forget(containerId),
     },
     memory.lanes,
   );

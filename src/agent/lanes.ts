@@ -36,6 +36,8 @@ export interface LanesOptions {
   readonly concurrency: number;
   /** An operation has ended; told before its result is. */
   readonly ended: (params: OperateParams, outcome: OperationOutcome) => void;
+  /** A container that must not be is gone. */
+  readonly purged: (containerId: string) => void;
 }
 
 export interface Verdict {
@@ -258,6 +260,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
           async perform(signal) {
             try {
               await driver.removeContainer(identity, signal);
+              options.purged(containerId);
               await driver.removeSandbox(identity, signal);
               const lane = lanes.get(containerId);
               if (lane && lane.generation <= generation) forget(containerId);

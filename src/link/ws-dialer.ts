@@ -68,9 +68,13 @@ export function createWsDialer({ url, ca, allowInsecure }: WsDialerOptions): Dia
       const socket = await connect('/link/data', signal);
       const bytes = createWebSocketStream(socket);
       socket.send(ticket);
-      // Nothing is expected to come back, but its close must be noticed.
+      // Nothing is expected to come back but the other end's leaving, which a quiet source would never notice.
       bytes.resume();
-      await pipeline(source, bytes, { signal });
+      const left = new AbortController();
+      socket.once('close', () => {
+        if (!bytes.writableFinished) left.abort();
+      });
+      await pipeline(source, bytes, { signal: AbortSignal.any([signal, left.signal]) });
     },
   };
 }

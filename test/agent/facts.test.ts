@@ -1,0 +1,197 @@
+import t from 'tap';
+import { args, createLinkScene, toldNames } from '../support/link-scene.ts';
+
+t.test('an exit is told in full, once', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  await scene.run('c1');
+  scene.driver.exit('c1', 3);
+  scene.driver.tell({ kind: 'container', containerId: 'c1', engineId: 'e', action: 'die', signal: null });
+  scene.driver.tell({ kind: 'gap' });
+  await scene.environment.settle();
+  t.match(scene.events.facts, [
+    {
+      type: 'runtime.exited',
+      opId: null,
+      stoppedOutside: false,
+      observation: { state: 'exited', exitCode: 3 },
+    },
+  ]);
+  t.equal(scene.events.facts.length, 1);
+});
+
+t.test('a stop by hand is told as such, and ends restarts by the agent', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  await scene.run('c1', { name: 'always', maximumRetryCount: 0 });
+  scene.driver.stopByHand('c1');
+  await scene.environment.settle();
+  t.match(scene.events.facts, [{ type: 'runtime.exited', stoppedOutside: true }]);
+  scene.wire.links = null;
+  scene.wire.cut();
+  await scene.environment.advance(60_000);
+  t.equal(scene.driver.containers.get('c1')?.observation.state, 'exited');
+});
+
+t.test('a stop by hand that ends in SIGKILL after its grace is still a stop', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  await scene.run('c1');
+  scene.driver.signalByHand('c1', 15);
+  await scene.environment.advance(90_000);
+  scene.driver.signalByHand('c1', 9);
+  scene.driver.exit('c1', 137);
+  await scene.environment.settle();
+  t.match(scene.events.facts, [{ stoppedOutside: true }]);
+});
+
+t.test('SIGKILL alone, and a signal that was survived, are no stop', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  await scene.run('c1');
+  await scene.run('c2');
+  scene.driver.signalByHand('c1', 9);
+  scene.driver.exit('c1', 137);
+  scene.driver.signalByHand('c2', 1);
+  await scene.environment.advance(61_000);
+  scene.driver.exit('c2', 1);
+  await scene.environment.settle();
+  t.match(scene.events.facts, [{ stoppedOutside: false }, { stoppedOutside: false }]);
+});
+
+t.test('our own stop is no stop outside, however late its signal is heard of', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  await scene.run('c1');
+  scene.driver.quietly(() => {});
+  scene.operate({ args: args.stopContainer });
+  await scene.environment.settle();
+  scene.driver.signalByHand('c1', 15);
+  scene.operate({ args: args.startContainer });
+  await scene.environment.settle();
+  scene.driver.exit('c1', 1);
+  await scene.environment.settle();
+  t.match(scene.events.facts.at(-1), { type: 'runtime.exited', stoppedOutside: false });
+});
+
+t.test('the end of our own stop names the operation, or is told by its result alone', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  await scene.run('c1');
+  const { opId } = scene.operate({ args: args.stopContainer });
+  await scene.environment.settle();
+  for (const fact of scene.events.facts)
+    t.match(fact, { type: 'runtime.exited', opId, stoppedOutside: false });
+  t.ok(toldNames(scene.events).includes(`result ${opId}`));
+});
+
+t.test('the result of a start is told before the exit of its run, however quick that is', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  scene.operate({ args: args.createContainer });
+  await scene.environment.settle();
+  const { startContainer } = scene.driver;
+  scene.driver.startContainer = async (identity, options, signal) => {
+    const started = await startContainer(identity, options, signal);
+    scene.driver.exit('c1', 0);
+    // The engine answers when its events are long out.
+    for (let turns = 0; turns < 50; turns += 1) await Promise.resolve();
+    return started;
+  };
+  scene.operate({ args: args.startContainer });
+  await scene.environment.settle();
+  t.same(toldNames(scene.events).slice(1), ['result op-2', 'runtime.exited c1']);
+});
+
+t.test('what happened in a hole of the event stream is found by listing', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  for (const containerId of ['c1', 'c2', 'c3']) await scene.run(containerId);
+  scene.driver.quietly(() => {
+    scene.driver.exit('c1', 1);
+    scene.driver.removeByHand('c2');
+  });
+  scene.driver.tell({ kind: 'gap' });
+  await scene.environment.settle();
+  t.same(toldNames(scene.events).slice(6), ['runtime.exited c1', 'runtime.gone c2']);
+});
+
+t.test('an older listing does not undo what an event has shown meanwhile', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  await scene.run('c1');
+  await scene.run('c2');
+  const listed = scene.driver.list;
+  let answer: () => void = () => {};
+  scene.driver.list = async (signal) => {
+    const found = await listed(signal);
+    await new Promise<void>((resolve) => (answer = resolve));
+    return found;
+  };
+  // A look that fails has everything listed again, beside the events.
+  const { observe } = scene.driver;
+  scene.driver.observe = () => Promise.reject(new Error('broken pipe'));
+  scene.driver.tell({ kind: 'container', containerId: 'c1', engineId: 'e', action: 'health', signal: null });
+  await scene.environment.advance(1_000);
+  scene.driver.observe = observe;
+  scene.driver.exit('c1', 1);
+  scene.driver.removeByHand('c2');
+  await scene.environment.settle();
+  answer();
+  await scene.environment.settle();
+  t.same(toldNames(scene.events).slice(4).sort(), ['runtime.exited c1', 'runtime.gone c2']);
+});
+
+t.test('a container the engine can not inspect delays nobody’s facts', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  await scene.run('c1');
+  await scene.run('c2');
+  const release = scene.driver.hold('observe', 'c1');
+  scene.driver.exit('c1', 1);
+  scene.driver.exit('c2', 2);
+  await scene.environment.settle();
+  t.same(toldNames(scene.events).slice(4), ['runtime.exited c2']);
+  release();
+  await scene.environment.settle();
+  t.same(toldNames(scene.events).slice(5), ['runtime.exited c1']);
+});
+
+t.test('a container that was removed by hand is told gone, ours are not', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  await scene.run('c1');
+  await scene.run('c2');
+  scene.driver.removeByHand('c1');
+  scene.operate({ containerId: 'c2', args: args.removeContainer });
+  await scene.environment.settle();
+  t.same(scene.events.facts, [
+    { type: 'runtime.gone', containerId: 'c1', tenant: 'p1', generation: 1, opId: null },
+  ]);
+});
+
+t.test('a new agent tells what is here by its inventory, not once more by facts', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  for (let count = 1; count <= 20; count += 1) await scene.run(`c${count}`);
+  await scene.endAgent();
+  await scene.restartAgent();
+  t.equal(scene.events.inventories.at(-1)?.items.length, 20);
+  t.same(scene.events.facts, []);
+  scene.driver.exit('c7', 1);
+  await scene.environment.settle();
+  t.same(toldNames(scene.events).slice(40), ['runtime.exited c7']);
+});
+
+t.test('a container of ours that nothing asks for leads to a new inventory', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  const { observation, identity } = await scene.run('c1').then(() => scene.driver.containers.get('c1')!);
+  scene.driver.containers.set('c9', {
+    identity: { ...identity, containerId: 'c9' },
+    observation: { ...observation, containerId: 'c9' },
+  });
+  scene.driver.tell({ kind: 'container', containerId: 'c9', engineId: 'e', action: 'create', signal: null });
+  await scene.environment.advance(1_000);
+  t.same(scene.events.inventories.at(-1)?.items.map((item) => item.observation.containerId), ['c1', 'c9']); // prettier-ignore
+});

@@ -1,0 +1,253 @@
+/** A container engine in memory that does what a test tells it to: hang, fail, go away, be meddled with. */
+import { Readable } from 'node:stream';
+import type {
+  EngineEvent,
+  ListedContainer,
+  OperationIdentity,
+  RuntimeDriver,
+} from '../../src/drivers/runtime/runtime-driver.ts';
+import { TroupeError } from '../../src/errors/errors.ts';
+import type { Observation } from '../../src/model/container.ts';
+import type { Fingerprint } from '../../src/model/host.ts';
+
+type Method =
+  | 'pullImage'
+  | 'ensureSandbox'
+  | 'removeSandbox'
+  | 'createContainer'
+  | 'startContainer'
+  | 'stopContainer'
+  | 'removeContainer'
+  | 'observe'
+  | 'list'
+  | 'fingerprint';
+
+export interface FakeDriver extends RuntimeDriver {
+  /** Calls in the order they began, such as `startContainer c1`. */
+  readonly calls: string[];
+  readonly containers: Map<string, { identity: OperationIdentity; observation: Observation }>;
+  readonly imageNames: Set<string>;
+  /** The next calls of `method` wait until what this returns is called. */
+  hold(method: Method, containerId?: string): () => void;
+  /** The next call of `method` fails so. */
+  failNext(method: Method, error: TroupeError): void;
+  up: boolean;
+  logSource: () => Readable;
+  /** What happens at the engine without us. */
+  exit(containerId: string, exitCode: number): void;
+  stopByHand(containerId: string): void;
+  signalByHand(containerId: string, signal: number): void;
+  startByHand(containerId: string): void;
+  removeByHand(containerId: string): void;
+  /** Changes it without an event, as during a hole in the stream. */
+  quietly(change: () => void): void;
+  tell(event: EngineEvent): void;
+}
+
+export function createFakeDriver(now: () => number): FakeDriver {
+  const listeners = new Set<(event: EngineEvent) => void>();
+  const held = new Map<string, { wait: Promise<void> }>();
+  const failures = new Map<Method, TroupeError[]>();
+  let isQuiet = false;
+  let lastMoment = 0;
+  /** No two happen at once. */
+  const moment = (): number => (lastMoment = Math.max(lastMoment + 1, now()));
+
+  const tell = (event: EngineEvent): void => {
+    if (!isQuiet) for (const listener of listeners) listener(event);
+  };
+  const act = (
+    containerId: string,
+    action: Extract<EngineEvent, { kind: 'container' }>['action'],
+    signal: number | null = null,
+  ): void => tell({ kind: 'container', containerId, engineId: `engine-${containerId}`, action, signal });
+
+  const change = (containerId: string, changes: Partial<Observation>): Observation => {
+    const found = driver.containers.get(containerId);
+    if (!found) throw new TroupeError('CONTAINER_GONE', `There is no container "${containerId}"`);
+    found.observation = { ...found.observation, ...changes };
+    return found.observation;
+  };
+  const start = (containerId: string): Observation => {
+    const observation = change(containerId, {
+      state: 'running',
+      startedAt: moment(),
+      finishedAt: null,
+      exitCode: null,
+    });
+    act(containerId, 'start');
+    return observation;
+  };
+  const end = (containerId: string, exitCode: number): Observation => {
+    const observation = change(containerId, { state: 'exited', exitCode, finishedAt: moment() });
+    act(containerId, 'die');
+    return observation;
+  };
+
+  const enter = async (method: Method, subject: string, signal?: AbortSignal): Promise<void> => {
+    driver.calls.push(`${method} ${subject}`.trim());
+    const waits = [held.get(method), held.get(`${method} ${subject}`)].flatMap((each) => each?.wait ?? []);
+    if (waits.length > 0) {
+      const aborted = new Promise<never>((_, reject) =>
+        signal?.addEventListener('abort', () => reject(new TroupeError('TIMED_OUT', 'Given up waiting')), {
+          once: true,
+        }),
+      );
+      await Promise.race([Promise.all(waits), aborted]);
+    }
+    const failure = failures.get(method)?.shift();
+    if (failure) throw failure;
+    if (!driver.up) throw new TroupeError('ENGINE_UNAVAILABLE', 'The container engine does not answer');
+  };
+
+  const driver: FakeDriver = {
+    name: 'fake',
+    calls: [],
+    containers: new Map(),
+    imageNames: new Set(),
+    up: true,
+    logSource: () => Readable.from([]),
+    hold(method, containerId) {
+      const key = containerId === undefined ? method : `${method} ${containerId}`;
+      let release: () => void = () => {};
+      held.set(key, { wait: new Promise<void>((resolve) => (release = resolve)) });
+      return () => {
+        held.delete(key);
+        release();
+      };
+    },
+    failNext(method, error) {
+      failures.set(method, [...(failures.get(method) ?? []), error]);
+    },
+    exit: (containerId, exitCode) => void end(containerId, exitCode),
+    stopByHand(containerId) {
+      act(containerId, 'kill', 15);
+      end(containerId, 143);
+      act(containerId, 'stop');
+    },
+    signalByHand: (containerId, signal) => act(containerId, 'kill', signal),
+    startByHand: (containerId) => void start(containerId),
+    removeByHand(containerId) {
+      driver.containers.delete(containerId);
+      act(containerId, 'destroy');
+    },
+    quietly(changes) {
+      isQuiet = true;
+      changes();
+      isQuiet = false;
+    },
+    tell,
+    async fingerprint(): Promise<Fingerprint> {
+      await enter('fingerprint', '');
+      return {
+        hostname: 'host1',
+        engine: 'fake',
+        engineVersion: '1',
+        engineApiVersion: '1',
+        cpus: 4,
+        memoryMib: 1024,
+        diskGib: 10,
+        architecture: 'x86_64',
+        os: 'linux',
+        kernelVersion: '6',
+        runtimes: ['runc'],
+        labels: {},
+        engineUp: true,
+        engineProblem: null,
+      };
+    },
+    images: () => Promise.resolve([...driver.imageNames]),
+    async pullImage({ containerId }, image, _, signal) {
+      await enter('pullImage', containerId, signal);
+      driver.imageNames.add(image);
+      return { imageId: `sha256:${image}` };
+    },
+    async ensureSandbox({ containerId }, _, signal) {
+      await enter('ensureSandbox', containerId, signal);
+      return { sandboxId: `sandbox-${containerId}` };
+    },
+    removeSandbox: ({ containerId }, signal) => enter('removeSandbox', containerId, signal),
+    async createContainer(identity, _, signal) {
+      const { containerId, tenant, generation } = identity;
+      await enter('createContainer', containerId, signal);
+      const found = driver.containers.get(containerId);
+      if (found) return found.observation;
+      const observation: Observation = {
+        containerId,
+        tenant,
+        generation,
+        engineId: `engine-${containerId}`,
+        state: 'created',
+        startedAt: null,
+        finishedAt: null,
+        exitCode: null,
+        oomKilled: false,
+        error: null,
+        health: 'none',
+        hostname: null,
+        addresses: [],
+        command: ['sleep'],
+        entrypoint: null,
+        ports: [],
+      };
+      driver.containers.set(containerId, { identity, observation });
+      act(containerId, 'create');
+      return observation;
+    },
+    async startContainer({ containerId }, _, signal) {
+      await enter('startContainer', containerId, signal);
+      const found = driver.containers.get(containerId)?.observation;
+      return found?.state === 'running' ? found : start(containerId);
+    },
+    async stopContainer({ containerId }, _, signal) {
+      await enter('stopContainer', containerId, signal);
+      const found = driver.containers.get(containerId)?.observation;
+      if (found?.state !== 'running') return found ?? null;
+      act(containerId, 'kill', 15);
+      return end(containerId, 143);
+    },
+    async removeContainer({ containerId, generation }, signal) {
+      await enter('removeContainer', containerId, signal);
+      const found = driver.containers.get(containerId);
+      if (!found || found.observation.generation > generation) return;
+      driver.containers.delete(containerId);
+      act(containerId, 'destroy');
+    },
+    async observe(containerId, signal) {
+      await enter('observe', containerId, signal);
+      return driver.containers.get(containerId)?.observation ?? null;
+    },
+    async list(signal): Promise<readonly ListedContainer[]> {
+      await enter('list', '', signal);
+      return [...driver.containers.values()].map(({ identity, observation }) => ({
+        observation,
+        opId: identity.opId,
+        worldId: identity.worldId,
+        epoch: identity.epoch,
+      }));
+    },
+    async *events(signal) {
+      const queue: EngineEvent[] = [{ kind: 'gap' }];
+      let wake: () => void = () => {};
+      const listener = (event: EngineEvent): void => {
+        queue.push(event);
+        wake();
+      };
+      listeners.add(listener);
+      signal.addEventListener('abort', () => wake(), { once: true });
+      while (!signal.aborted) {
+        const event = queue.shift();
+        if (event) yield event;
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+      listeners.delete(listener);
+    },
+    async logs(containerId) {
+      if (!driver.containers.has(containerId))
+        throw new TroupeError('CONTAINER_GONE', `There is no container "${containerId}"`);
+      return driver.logSource();
+    },
+    close: () => Promise.resolve(),
+  };
+  return driver;
+}
