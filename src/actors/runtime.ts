@@ -199,8 +199,9 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     startRewind();
   };
 
-  /** A store may lose its tail while nobody writes: shards are looked at in turn. */
+  /** A store may lose its tail, or find another owner, while nobody writes: shards are looked at in turn. */
   const verify = async (): Promise<void> => {
+    if (!(await store.isOwner())) return host.fenced('A newer owner has opened the store');
     for (const [shard, last] of [...positions].slice(0, verifiedAtOnce)) {
       const stored = await store.position(shard);
       // Something was committed meanwhile, which looked at it too.

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { open } from 'lmdb';
+import { open, type RootDatabase } from 'lmdb';
 import t from 'tap';
 import { createEmbeddedStore } from '../../../src/actors/stores/embedded.ts';
 import { defaultRetention } from '../../../src/actors/stores/store.ts';
@@ -15,6 +15,19 @@ const environment = createTestEnvironment();
 const at = (directory: string) =>
   createEmbeddedStore({ directory, environment, retention: defaultRetention, mapSize: 64 * 1024 * 1024 });
 
+/** The same files, behind the store's back. */
+async function behind<T>(directory: string, work: (root: RootDatabase) => Promise<T>): Promise<T> {
+  const root = open({ path: join(directory, 'world'), maxDbs: 16 });
+  try {
+    return await work(root);
+  } finally {
+    await root.flushed;
+    await root.close();
+  }
+}
+
+const tableOf = { record: 'actors', outbox: 'outbox', document: 'documents' } as const;
+
 storeContract(t, 'embedded', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'troupe-store-'));
   const store = at(directory);
@@ -22,14 +35,15 @@ storeContract(t, 'embedded', async () => {
     store,
     // The same process may not hold it twice, so the claim is given up as a dead process would.
     reopen: async () => {
-      rmSync(join(directory, 'owner'), { force: true });
+      await behind(directory, (root) => root.openDB({ name: 'meta', encoding: 'string' }).remove('owner'));
       return at(directory);
     },
-    async corrupt(address) {
-      const db = open<string, string>({ path: join(directory, 'world'), encoding: 'string', maxDbs: 16 });
-      await db.openDB<string, string>({ name: 'actors', encoding: 'string' }).put(address, '{"half a reco');
-      await db.flushed;
-    },
+    tamper: (address, part, change) =>
+      behind(directory, async (root) => {
+        const table = root.openDB<Buffer, string | string[]>({ name: tableOf[part], encoding: 'binary' });
+        const [key] = part === 'record' ? [address] : table.getKeys({ start: [address] });
+        await table.put(key!, change(table.get(key!)!));
+      }),
     async stop() {
       await store.close();
       rmSync(directory, { recursive: true, force: true });

@@ -32,6 +32,8 @@ const server = await startRedis();
 const cluster = await startRedisCluster();
 t.teardown(() => Promise.all([server.stop(), cluster.stop()]));
 
+const hashOf = { record: 'a', outbox: 'o', document: 'd' } as const;
+
 for (const [name, where] of [
   ['redis', { url: server.url }],
   ['redis cluster', { nodes: cluster.nodes }],
@@ -42,10 +44,12 @@ for (const [name, where] of [
     return {
       store,
       reopen: async () => createRedisStore(chosen),
-      async corrupt(address) {
+      async tamper(address, part, change) {
         const client =
           'nodes' in where ? new Cluster(where.nodes.map((node) => `redis://${node}`)) : new Redis(where.url);
-        await client.hset(`${chosen.prefix}{${shardOf(address)}}:a:${address}`, 'body', '{"half a reco');
+        const key = `${chosen.prefix}{${shardOf(address)}}:${hashOf[part]}:${address}`;
+        const field = part === 'record' ? 'body' : (await client.hkeys(key))[0]!;
+        await client.hset(key, field, change((await client.hgetBuffer(key, field))!));
         client.disconnect();
       },
       stop: () => store.close(),
