@@ -344,7 +344,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
 
   /** Marks of senders that have ended long ago. */
   const forgetMarks = (address: Address, before: number): void => {
-    for (const { key, value } of db().inbox.getRange(under(address)).asArray) {
+    for (const { key, value } of Array.from(db().inbox.getRange(under(address)))) {
       if (!value.includes('"last":true')) continue;
       const mark = JSON.parse(unsealText(value)) as InboxMark & { at: number };
       if (mark.last && mark.at <= before) db().inbox.removeSync(key);
@@ -356,7 +356,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
     const { journal, outbox, inbox, documents, actors } = db();
     let records = 0;
     for (const table of [journal, outbox, inbox, documents]) {
-      for (const key of table.getKeys(under(address)).asArray) {
+      for (const key of Array.from(table.getKeys(under(address)))) {
         table.removeSync(key);
         if (table === journal) records += 1;
       }
