@@ -1,7 +1,7 @@
 /** Connections to Redis, single or Cluster, with our scripts on them. */
 import { Cluster, Redis, type ChainableCommander } from 'ioredis';
 import { TroupeError } from '../../errors/errors.ts';
-import type { Environment } from '../../model/environment.ts';
+import type { Cancel, Environment } from '../../model/environment.ts';
 import { commitScript, fenceScript, introduceScript, openScript, settingScript } from './redis-scripts.ts';
 
 export interface RedisConnectionOptions {
@@ -16,6 +16,9 @@ export interface RedisConnectionOptions {
   /** A command without an answer in this time has an unknown outcome. Default 2,000. */
   readonly commandTimeoutMs?: number;
 }
+
+/** For the first connection. */
+const readyMs = 10_000;
 
 export type CommitReply = [cause: string, epoch: number, revision: number, position: number];
 
@@ -63,15 +66,30 @@ export function connect(options: RedisConnectionOptions): RedisConnection {
   return client as RedisConnection;
 }
 
-/** Connects, unless it is connected or connecting already. */
-export async function ready(client: Redis | Cluster): Promise<void> {
-  if (client.status === 'wait' || client.status === 'end' || client.status === 'close')
-    await client.connect();
+/** Connects, unless it is connected or connecting already. Rejects with what Redis said, not with that it hung up. */
+export async function ready(client: Redis | Cluster, environment: Environment): Promise<void> {
   if (client.status === 'ready') return;
-  await new Promise<void>((resolve, reject) => {
-    client.once('ready', resolve);
-    client.once('end', () => reject(new Error('the connection has ended')));
-  });
+  let said: Error | null = null;
+  const hear = (error: Error & { readonly lastNodeError?: Error }): void => {
+    said = error.lastNodeError ?? error;
+  };
+  client.on('error', hear);
+  let cancel: Cancel = () => {};
+  try {
+    await new Promise<void>((resolve, reject) => {
+      // A Cluster that knows no node that can be reached looks for one for ever.
+      cancel = environment.schedule(readyMs, () => reject(new Error('no node that serves could be found')));
+      client.once('ready', resolve);
+      client.once('end', () => reject(new Error('the connection has ended')));
+      if (client.status === 'wait' || client.status === 'end' || client.status === 'close')
+        client.connect().then(resolve, reject);
+    });
+  } catch (error) {
+    throw said ?? error;
+  } finally {
+    cancel();
+    client.off('error', hear);
+  }
 }
 
 /** Every reader's error is the same to its caller: the store can't be asked now. */

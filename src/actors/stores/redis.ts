@@ -155,11 +155,11 @@ export function createRedisStore(options: RedisStoreOptions): Store {
 
   const store: Store = {
     async open(_owner, minimumEpoch) {
-      await ask(ready(client));
+      await ask(ready(client, environment));
       return own(minimumEpoch);
     },
     async isEmpty() {
-      await ask(ready(client));
+      await ask(ready(client, environment));
       return (await ask(client.exists(keys.world, keys.shards, keys.settings))) === 0;
     },
     isOwner: async () => Number((await ask(client.hget(keys.world, 'epoch'))) ?? 0) <= world.epoch,
@@ -312,12 +312,12 @@ export function createRedisStore(options: RedisStoreOptions): Store {
       };
     },
     async check() {
-      await ask(ready(client));
+      await ask(ready(client, environment));
       return store.durability();
     },
     dump: () => dumpRedis(store, client, keys),
     async load(items) {
-      await ask(ready(client));
+      await ask(ready(client, environment));
       await loadRedis(items, client, keys, environment.now());
     },
     close: async () => void client.disconnect(),
