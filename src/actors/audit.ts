@@ -6,7 +6,7 @@ import type { ContainerContext } from '../machines/container/context.ts';
 import type { HostContext } from '../machines/host/context.ts';
 import type { TenantContext } from '../machines/tenant/context.ts';
 import { equal, noAmounts, plus } from '../machines/amounts.ts';
-import { parseAddress } from '../model/address.ts';
+import { addressParts, parseAddress, type Address } from '../model/address.ts';
 import type { Amounts } from '../model/container.ts';
 import type { InventoryItem } from '../link/protocol.ts';
 import type { AuditEntry } from './index.ts';
@@ -51,6 +51,15 @@ export function comparable(runtime: Runtime, kind: 'tenant' | 'host'): readonly 
   );
 }
 
+/** What can't be read can't be counted: its tenant's total and the hosts' are taken as they are. */
+export function isCountable(address: Address, unreadable: readonly Unreadable[]): boolean {
+  const { kind, id } = parseAddress(address);
+  return !unreadable.some((each) => {
+    const parts = addressParts(each.address);
+    return parts?.kind === 'container' && (kind === 'host' || parts.tenant === id);
+  });
+}
+
 /** Messages on their way longer than this are told. */
 const undeliveredMs = 30_000;
 
@@ -80,7 +89,7 @@ export function audit(
       noAmounts,
     );
     const expected = plus(confirmed, inFlight);
-    if (!equal(context.totals, expected)) {
+    if (isCountable(cell.address, unreadable) && !equal(context.totals, expected)) {
       entries.push({
         problem: 'quota-differs',
         address: cell.address,
@@ -94,7 +103,7 @@ export function audit(
     if (!context) continue;
     const hostId = parseAddress(cell.address).id;
     const expected = claims.get(hostId)?.totals ?? noAmounts;
-    if (!equal(context.totals, expected)) {
+    if (isCountable(cell.address, unreadable) && !equal(context.totals, expected)) {
       entries.push({
         problem: 'claims-differ',
         address: cell.address,

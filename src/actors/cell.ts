@@ -183,8 +183,10 @@ export function createCell(
     } catch (error) {
       return fault(delivery, error);
     }
-    // A message is marked as handled even when it changed nothing, so that it can't act when it comes again.
+    // A message is marked as handled even when it changed nothing, so that it can't act when it comes again;
+    // the first turn on a newer chart is written even when it changed nothing else.
     if (
+      state.record.chartVersion === decider.chart.version &&
       !decision.changed &&
       decision.emitted.every(({ type }) => type === 'answer') &&
       source.kind !== 'message'

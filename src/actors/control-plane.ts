@@ -9,13 +9,20 @@ import type { Chart } from '../machines/chart.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { HostContext } from '../machines/host/context.ts';
 import type { TenantContext } from '../machines/tenant/context.ts';
-import { hostAddress, parseAddress, tenantAddress, type ActorKind, type Address } from '../model/address.ts';
+import {
+  addressParts,
+  hostAddress,
+  parseAddress,
+  tenantAddress,
+  type ActorKind,
+  type Address,
+} from '../model/address.ts';
 import type { Amounts } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerDeadlines, EffectResults } from '../model/events.ts';
 import type { Cause } from '../model/journal.ts';
 import { rankHosts } from '../scheduler/rank.ts';
-import { audit, comparable, sumContainers } from './audit.ts';
+import { audit, comparable, isCountable, sumContainers } from './audit.ts';
 import { boot, type Unreadable } from './boot.ts';
 import { amountsOf, createAdmission } from './create-container.ts';
 import type { Cell } from './cell.ts';
@@ -29,7 +36,7 @@ import { createHostDirectory } from './host-directory.ts';
 import { createHostReports } from './host-reports.ts';
 import type { Caller, ControlPlane, Readiness } from './index.ts';
 import { lifecycleOf } from './lifecycle.ts';
-import { createReadModel } from './read-model.ts';
+import { canonicalUuid, createReadModel } from './read-model.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import { createSpecs, type Sealer } from './specs.ts';
 import type { OwnerInfo, Store, World } from './stores/store.ts';
@@ -171,7 +178,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       source: { kind: 'fact' },
     });
   }
-  recount(environment, runtime);
+  recount(environment, runtime, unreadable);
   environment.log.info(
     { actors: restored.actors, epoch: world.epoch, world_id: world.worldId },
     'actors restored',
@@ -207,6 +214,18 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     return within(address, runtime.ask(address, event, causeOf(caller), 'command'));
   };
 
+  /** What can't be read is there all the same: nobody is told that it is gone. */
+  const turnAwayFromUnreadable = (kind: ActorKind, tenant: string | null, id: string | null): void => {
+    for (const { address, reason } of unreadable) {
+      const each = addressParts(address);
+      if (each?.kind !== kind || each.id !== id || (tenant !== null && each.tenant !== tenant)) continue;
+      throw new TroupeError(
+        'QUARANTINED',
+        `"${address}" is quarantined: ${reason}; an operator must look at it`,
+      );
+    }
+  };
+
   const readiness = (): Readiness => {
     const checks = [
       { name: 'store', ok: runtime.readOnly === null, detail: runtime.readOnly ?? 'takes writes' },
@@ -226,6 +245,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     runtime,
     async createContainer(request) {
       if (stopping) throw new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again');
+      turnAwayFromUnreadable('tenant', null, request.caller.projectId);
       const address = await within(tenantAddress(request.caller.projectId), admission.create(request));
       const view = readModel.view(runtime.cell(address)!);
       if (!view)
@@ -235,7 +255,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         );
       return view;
     },
-    container: (tenant, idOrName) => readModel.container(tenant, idOrName),
+    container(tenant, idOrName) {
+      turnAwayFromUnreadable('container', tenant, canonicalUuid(idOrName));
+      return readModel.container(tenant, idOrName);
+    },
     containers: (query) => readModel.containers(query),
     command: (address, event, caller) => command(address, event, caller),
     commandHost: (hostId, event, caller) => {
@@ -335,12 +358,17 @@ const recountMs = 1_000;
  * Totals are a cache of the actors: a difference at start is an alarm, and
  * corrected by an event (correctness.md, quota). Goes on until each was compared.
  */
-function recount(environment: Environment, runtime: Runtime, seen = new Set<Address>()): void {
+function recount(
+  environment: Environment,
+  runtime: Runtime,
+  unreadable: readonly Unreadable[],
+  seen = new Set<Address>(),
+): void {
   const { quota, claims } = sumContainers(runtime);
   const cause: Cause = { kind: 'runtime', reason: 'recounted at start' };
   const correct = (cell: Cell, event: TurnEvent): void => {
     seen.add(cell.address);
-    cell.deliver({ event, cause, source: { kind: 'fact' } });
+    if (isCountable(cell.address, unreadable)) cell.deliver({ event, cause, source: { kind: 'fact' } });
   };
   for (const cell of comparable(runtime, 'tenant')) {
     if (seen.has(cell.address)) continue;
@@ -356,7 +384,7 @@ function recount(environment: Environment, runtime: Runtime, seen = new Set<Addr
     });
   }
   if (seen.size < runtime.cellsOf('tenant').size + runtime.cellsOf('host').size) {
-    environment.schedule(recountMs, () => recount(environment, runtime, seen));
+    environment.schedule(recountMs, () => recount(environment, runtime, unreadable, seen));
   }
 }
 

@@ -45,6 +45,8 @@ export interface Decider {
   resolve(value: unknown, context: unknown): AnyMachineSnapshot;
   /** Invoke ids that a snapshot's active states have. */
   invokes(snapshot: AnyMachineSnapshot): ReadonlySet<string>;
+  /** The same with what each would be given now: for actors that a newer chart takes over. */
+  pending(snapshot: AnyMachineSnapshot): readonly Invoke[];
   /** Active atomic states, e.g. `acquiring.image.pulling`, sorted. */
   paths(snapshot: AnyMachineSnapshot): readonly string[];
   project(snapshot: AnyMachineSnapshot): Projection;
@@ -96,6 +98,21 @@ export function createDecider(chart: Chart): Decider {
     resolve: (value, context) =>
       chart.machine.resolveState({ value: value as never, context: context as never }),
     invokes: invokesOf,
+    pending: (snapshot) =>
+      snapshot._nodes.flatMap(({ invoke }) =>
+        invoke.map(({ id, src, input }) => ({
+          id,
+          src: String(src),
+          input:
+            typeof input === 'function'
+              ? (input as (given: object) => unknown)({
+                  context: snapshot.context as unknown,
+                  event: { type: 'actor.restored' },
+                  self: inert,
+                })
+              : (input ?? null),
+        })),
+      ),
     paths: pathsOf,
     project: (snapshot) => chart.project(pathsOf(snapshot), snapshot.context),
   };

@@ -44,11 +44,17 @@ export function stage(environment: Environment, decider: Decider, input: StageIn
   const operations: Record<string, Operation> = {};
   const attempts: Record<string, number> = settled ? {} : { ...before?.record.attempts };
   const started: JournalRecord['started'][number][] = [];
+  // The first turn on a newer chart: what that waits for and the older did not is started, too.
+  const pending =
+    before && before.record.chartVersion !== decider.chart.version ? decider.pending(snapshot) : null;
   if (!ended) {
     for (const [id, operation] of Object.entries(before?.record.operations ?? {})) {
-      if (decision.active.has(id)) operations[id] = operation;
+      const isOther = pending?.some((each) => each.id === id && each.src !== operation.src) ?? false;
+      if (decision.active.has(id) && !isOther) operations[id] = operation;
     }
-    for (const { id, src, input: effectInput } of decision.started) {
+    const begun = new Set(decision.started.map(({ id }) => id));
+    const missing = (pending ?? []).filter(({ id }) => !begun.has(id) && !operations[id]);
+    for (const { id, src, input: effectInput } of [...decision.started, ...missing]) {
       const attempt = (attempts[id] ?? 0) + 1;
       attempts[id] = attempt;
       const opId = environment.id();
@@ -99,7 +105,7 @@ export function stage(environment: Environment, decider: Decider, input: StageIn
     cause,
     from: before?.paths ?? [],
     to: paths,
-    patch: mergePatch(before?.record.context ?? {}, snapshot.context),
+    patch: pending ? snapshot.context : mergePatch(before?.record.context ?? {}, snapshot.context),
     started,
     ended: endedOperations,
     refused,

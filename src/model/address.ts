@@ -34,6 +34,15 @@ export function parseAddress(address: string): ParsedAddress {
   throw new RangeError(`Not an actor address: "${address}"`);
 }
 
+/** The same for what may be no address: null then. */
+export function addressParts(text: string): ParsedAddress | null {
+  try {
+    return parseAddress(text);
+  } catch {
+    return null;
+  }
+}
+
 export function shardOf(address: Address): Shard {
   const { tenant } = parseAddress(address);
   return tenant === null ? 'hosts' : `t:${tenant}`;
