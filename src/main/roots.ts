@@ -10,6 +10,7 @@ import { openLmdbState } from '../agent/lmdb-state.ts';
 import { createDockerDriver } from '../drivers/runtime/docker.ts';
 import { TroupeError } from '../errors/errors.ts';
 import { runAllInOne } from './all-in-one.ts';
+import { copyStore } from './copy-store.ts';
 import { runControlPlane } from './control-plane.ts';
 import { createEnvironment } from './environment.ts';
 import { joinTokenOf, runAgent } from './host-agent.ts';
@@ -179,16 +180,7 @@ export const roots: Roots = {
     await state.write({ identity: { ...identity, worldId }, epoch: 0 });
     await state.close();
   },
-  async copyStore(from, to) {
-    const environment = createEnvironment(loggerOf(from));
-    const source = storeOf(from, environment);
-    const target = storeOf(to, environment);
-    // Opening takes the ownership: nobody else writes while we copy.
-    await source.open({ hostname: 'store copy', pid: process.pid, startedAt: environment.now() }, 0);
-    await target.load(source.dump());
-    await target.close();
-    await source.close();
-  },
+  copyStore: (from, to) => copyStore(from, to, createEnvironment(loggerOf(from))),
   async doctor(config) {
     const environment = createEnvironment(loggerOf(config));
     const findings: DoctorFinding[] = [];
