@@ -10,7 +10,7 @@ import { TroupeError } from '../errors/errors.ts';
 import { parseAddress, shardOf, type ActorKind, type Address, type Shard } from '../model/address.ts';
 import type { Cancel, Environment } from '../model/environment.ts';
 import type { Cause, StreamRecord } from '../model/journal.ts';
-import { createCell, type Cell } from './cell.ts';
+import { createCell, type Cell, type CellOptions } from './cell.ts';
 import { createCommitter, type Committer } from './committer.ts';
 import { createCourier, type Courier } from './courier.ts';
 import type { Decider } from './decide.ts';
@@ -261,12 +261,21 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     index: indexOf(state),
   });
 
-  const newCell = (address: Address, restored: Parameters<typeof createCell>[1]): Cell => {
-    const { kind } = parseAddress(address);
-    const cell = createCell(
-      { address, environment, decider: deciders[kind], committer, host, epoch: () => options.world().epoch },
-      restored,
-    );
+  const optionsOf = (decider: Decider): CellOptions => ({
+    environment,
+    decider,
+    committer,
+    host,
+    epoch: () => options.world().epoch,
+  });
+  const cellOptions: Readonly<Record<ActorKind, CellOptions>> = {
+    container: optionsOf(deciders.container),
+    host: optionsOf(deciders.host),
+    tenant: optionsOf(deciders.tenant),
+  };
+
+  const newCell = (address: Address, restored: Parameters<typeof createCell>[2]): Cell => {
+    const cell = createCell(address, cellOptions[parseAddress(address).kind], restored);
     mapOf(address).set(address, cell);
     return cell;
   };

@@ -35,7 +35,7 @@ export function stage(environment: Environment, decider: Decider, input: StageIn
   const now = environment.now();
   const snapshot = decision.snapshot;
   const ended = snapshot.status === 'done';
-  const paths = before && before.snapshot.value === snapshot.value ? before.paths : decider.paths(snapshot);
+  const paths = decider.paths(snapshot);
   const projection = decider.project(snapshot);
   const requestId = requestOf(cause, before);
   const revision = (before?.record.revision ?? 0) + 1;
