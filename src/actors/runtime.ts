@@ -7,7 +7,7 @@
  * R3. A process that learns of a newer owner stops deciding at once, for good.
  */
 import { TroupeError } from '../errors/errors.ts';
-import { parseAddress, shardOf, type ActorKind, type Address, type Shard } from '../model/address.ts';
+import { kindOf, parseAddress, shardOf, type ActorKind, type Address, type Shard } from '../model/address.ts';
 import type { Cancel, Environment } from '../model/environment.ts';
 import type { Cause, StreamRecord } from '../model/journal.ts';
 import { createCell, type Cell, type CellOptions } from './cell.ts';
@@ -83,7 +83,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     host: new Map(),
     tenant: new Map(),
   };
-  const mapOf = (address: Address): Map<Address, Cell> => byKind[parseAddress(address).kind];
+  const mapOf = (address: Address): Map<Address, Cell> => byKind[kindOf(address)];
   const find = (address: Address): Cell | undefined => mapOf(address).get(address);
   const allCells = (): readonly Cell[] => Object.values(byKind).flatMap((cells) => [...cells.values()]);
   const tombstones = new Map<Address, Tombstone>();
@@ -275,7 +275,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   };
 
   const newCell = (address: Address, restored: Parameters<typeof createCell>[2]): Cell => {
-    const cell = createCell(address, cellOptions[parseAddress(address).kind], restored);
+    const cell = createCell(address, cellOptions[kindOf(address)], restored);
     mapOf(address).set(address, cell);
     return cell;
   };

@@ -2,7 +2,7 @@
  * From a decision to one atomic write: snapshot, journal, outbox, operations.
  * Pure but for ids and time, which it is given.
  */
-import { parseAddress, type Address } from '../model/address.ts';
+import { kindOf, type Address } from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Cause, JournalRecord, Operation } from '../model/journal.ts';
 import type { Decider, Decision } from './decide.ts';
@@ -175,7 +175,7 @@ function indexChange(
   context: unknown,
   ended: boolean,
 ): TurnWrite['index'] {
-  if (parseAddress(address).kind !== 'container') return { add: [], remove: [] };
+  if (kindOf(address) !== 'container') return { add: [], remove: [] };
   const was = before ? hostIndex(before.record.context) : null;
   const is = ended ? null : hostIndex(context);
   if (was === is) return { add: [], remove: [] };

@@ -34,7 +34,20 @@ export function parseAddress(address: string): ParsedAddress {
   throw new RangeError(`Not an actor address: "${address}"`);
 }
 
+const containerPrefix = 'container/';
+const tenantPrefix = 'tenant/';
+
+/** Asked several times in each turn, so that it takes nothing apart. */
+export const kindOf = (address: Address): ActorKind =>
+  address.startsWith(containerPrefix) ? 'container' : address.startsWith(tenantPrefix) ? 'tenant' : 'host';
+
 export function shardOf(address: Address): Shard {
-  const { tenant } = parseAddress(address);
-  return tenant === null ? 'hosts' : `t:${tenant}`;
+  switch (kindOf(address)) {
+    case 'container':
+      return `t:${address.slice(containerPrefix.length, address.indexOf('/', containerPrefix.length))}`;
+    case 'tenant':
+      return `t:${address.slice(tenantPrefix.length)}`;
+    case 'host':
+      return 'hosts';
+  }
 }
