@@ -18,7 +18,7 @@ import type { Effects } from './effects/effect.ts';
 import { createRunningEffects } from './running-effects.ts';
 import { indexOf } from './stage.ts';
 import type { ActorRecord, InboxMark, OutboxMessage, Store, TurnWrite, World } from './stores/store.ts';
-import type { ActorState, CellHost, Delivery, TurnAnswer, TurnEvent } from './turn.ts';
+import type { ActorState, CellHost, Delivery, StagedTurn, TurnAnswer, TurnEvent } from './turn.ts';
 
 /** Between looks at whether the store still has what we committed, and shards per look. */
 const verifyMs = 10_000;
@@ -100,6 +100,24 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const positions = new Map<Shard, number>();
   let cancelVerify: Cancel = () => {};
 
+  /** Each step is in the journal; the log tells by itself only what people would see too. */
+  const logChange = ({ state, write: { journal, stream } }: StagedTurn, before: ActorState | null): void => {
+    const { kind, tenant, id } = parseAddress(state.record.address);
+    const level = before?.projection.status === state.projection.status ? 'debug' : 'info';
+    environment.log[level](
+      {
+        actor: state.record.address,
+        [`${kind}_id`]: id,
+        tenant_id: tenant,
+        request_id: stream?.requestId ?? null,
+        from: journal.from,
+        to: journal.to,
+        event: journal.event.type,
+      },
+      'actor changed state',
+    );
+  };
+
   const host: CellHost = {
     committed(view, turn, before, position) {
       const cell = find(view.address);
@@ -118,24 +136,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       }
       if (turn.write.stream) options.published(turn.write.stream, position);
       if (position !== null) observePosition(shardOf(record.address), position);
-      if (
-        before?.record.value !== record.value &&
-        turn.write.journal.from.join() !== turn.write.journal.to.join()
-      ) {
-        const { tenant, id, kind } = parseAddress(record.address);
-        environment.log.info(
-          {
-            actor: record.address,
-            [`${kind}_id`]: id,
-            tenant_id: tenant,
-            request_id: turn.write.stream?.requestId ?? null,
-            from: turn.write.journal.from,
-            to: turn.write.journal.to,
-            event: turn.write.journal.event.type,
-          },
-          'actor changed state',
-        );
-      }
+      if (before?.paths !== turn.state.paths) logChange(turn, before);
       courier.carry(record.address, record.revision, turn.write.outbox, record.endedAt !== null);
     },
     fenced(reason) {

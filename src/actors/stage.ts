@@ -44,9 +44,10 @@ export function stage(environment: Environment, decider: Decider, input: StageIn
   const operations: Record<string, Operation> = {};
   const attempts: Record<string, number> = settled ? {} : { ...before?.record.attempts };
   const started: JournalRecord['started'][number][] = [];
+  const held = before?.record.operations ?? {};
   if (!ended) {
-    for (const [id, operation] of Object.entries(before?.record.operations ?? {})) {
-      if (decision.active.has(id)) operations[id] = operation;
+    for (const id of Object.keys(held)) {
+      if (decision.active.has(id)) operations[id] = held[id]!;
     }
     for (const { id, src, input: effectInput } of decision.started) {
       const attempt = (attempts[id] ?? 0) + 1;
@@ -56,9 +57,7 @@ export function stage(environment: Environment, decider: Decider, input: StageIn
       started.push({ id, opId, src });
     }
   }
-  const endedOperations = Object.entries(before?.record.operations ?? {})
-    .filter(([id, { opId }]) => operations[id]?.opId !== opId)
-    .map(([id]) => id);
+  const endedOperations = Object.keys(held).filter((id) => operations[id]?.opId !== held[id]!.opId);
 
   // A sequence never falls, not even when the store lost its tail: each epoch begins above all before it.
   let sequence = Math.max(before?.record.sequence ?? 0, input.epoch * sequencesPerEpoch);
@@ -147,7 +146,7 @@ function requestOf(cause: Cause, before: ActorState | null): string | null {
 /** Observations are in the context's patch already; a journal need not say them twice. */
 function forJournal(event: TurnEvent): JournalRecord['event'] {
   const summary: Record<string, unknown> & { type: string } = { type: event.type };
-  for (const [key, value] of Object.entries(event)) summary[key] = withoutObservation(key, value);
+  for (const key of Object.keys(event)) summary[key] = withoutObservation(key, event[key]);
   return summary;
 }
 
@@ -158,9 +157,10 @@ function withoutObservation(key: string, value: unknown): unknown {
     return { state, startedAt, finishedAt, exitCode, oomKilled };
   }
   if (key !== 'output') return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, inner]) => [name, withoutObservation(name, inner)]),
-  );
+  const inner = value as Record<string, unknown>;
+  const summary: Record<string, unknown> = {};
+  for (const name of Object.keys(inner)) summary[name] = withoutObservation(name, inner[name]);
+  return summary;
 }
 
 /** Every set that an actor belongs to. */
