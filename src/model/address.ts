@@ -34,20 +34,12 @@ export function parseAddress(address: string): ParsedAddress {
   throw new RangeError(`Not an actor address: "${address}"`);
 }
 
-const containerPrefix = 'container/';
-const tenantPrefix = 'tenant/';
-
 /** Asked several times in each turn, so that it takes nothing apart. */
-export const kindOf = (address: Address): ActorKind =>
-  address.startsWith(containerPrefix) ? 'container' : address.startsWith(tenantPrefix) ? 'tenant' : 'host';
+export const kindOf = (address: Address): ActorKind => address.slice(0, address.indexOf('/')) as ActorKind;
 
 export function shardOf(address: Address): Shard {
-  switch (kindOf(address)) {
-    case 'container':
-      return `t:${address.slice(containerPrefix.length, address.indexOf('/', containerPrefix.length))}`;
-    case 'tenant':
-      return `t:${address.slice(tenantPrefix.length)}`;
-    case 'host':
-      return 'hosts';
-  }
+  if (address.startsWith('host/')) return 'hosts';
+  const start = address.indexOf('/') + 1;
+  const end = address.indexOf('/', start);
+  return `t:${end < 0 ? address.slice(start) : address.slice(start, end)}`;
 }
