@@ -12,6 +12,7 @@ import type { TenantContext } from '../machines/tenant/context.ts';
 import {
   addressParts,
   hostAddress,
+  kindOf,
   parseAddress,
   tenantAddress,
   type ActorKind,
@@ -120,9 +121,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     store,
     deciders,
     world: () => world,
-    published: (record, position) => hub.publish(record, position),
+    published(record, position) {
+      const address = record.address as Address;
+      if (kindOf(address) === 'host') hosts.changed(address);
+      hub.publish(record, position);
+    },
     fenced: (reason) => tellFenced(reason),
-    born: (cell) => readModel.add(cell),
+    born(cell) {
+      readModel.add(cell);
+      if (kindOf(cell.address) === 'host') hosts.changed(cell.address);
+    },
     died: (address) => readModel.remove(address),
     documentOf: (address) => specs.document(address),
     effects: {
