@@ -123,7 +123,7 @@ function createProgram(
       defaults: options.defaultState === null ? {} : { 'state.directory': options.defaultState },
     }));
 
-  const client = (): Client => {
+  const connect = (): Client => {
     const elsewhere = given().url ?? environment['TROUPE_URL'];
     const token = tokenGiven(options);
     const tls = authorityGiven(options, given().caFile);
@@ -146,6 +146,9 @@ function createProgram(
       schedule,
     });
   };
+
+  let connected: Client | null = null;
+  const client = (): Client => (connected ??= connect());
 
   const context: CommandContext = {
     client,
@@ -170,15 +173,15 @@ function createProgram(
   siteCommands(program, context);
   hostCommands(program, context);
   chartCommand(program, context);
-  program.commandsGroup('Shell:');
-  // Adds "complete": troupe complete bash|zsh|fish|powershell prints the script to source.
-  const completion = tab(program);
   everyCommand(program, (command) => {
-    command.exitOverride().configureOutput(program.configureOutput());
-    if (command === program || command.name() === 'complete') return;
+    if (command === program) return;
     command.showHelpAfterError(`See "${pathOf(command)} --help".`);
     for (const option of everywhere(program)) command.addOption(option.helpGroup('Everywhere:'));
   });
+  program.commandsGroup('Shell:');
+  // Adds "complete": troupe complete bash|zsh|fish|powershell prints the script to source.
+  const completion = tab(program);
+  everyCommand(program, (command) => command.exitOverride().configureOutput(program.configureOutput()));
   return { program, completion, client };
 }
 
