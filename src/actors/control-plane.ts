@@ -7,6 +7,7 @@ import type { HostLinkEvents, HostLinks } from '../link/host-links.ts';
 import { noAmounts } from '../machines/amounts.ts';
 import type { Chart } from '../machines/chart.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
+import { definitionOf } from '../machines/definition.ts';
 import type { HostContext } from '../machines/host/context.ts';
 import type { TenantContext } from '../machines/tenant/context.ts';
 import {
@@ -303,7 +304,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     async chart(kind, version) {
       const wanted = version ?? charts[kind].version;
       if (wanted === charts[kind].version)
-        return { kind, version: wanted, definition: charts[kind].machine.definition };
+        return { kind, version: wanted, definition: definitionOf(charts[kind].machine) };
       const stored = (await store.settings(chartKey(kind, wanted)))[chartKey(kind, wanted)];
       if (stored === undefined)
         throw new TroupeError('NOT_FOUND', `Version ${wanted} of the ${kind} chart was never run here`);
@@ -401,7 +402,7 @@ const chartKey = (kind: ActorKind, version: number): string => `chart/${kind}/${
 /** Charts are kept by version, so that an old journal can be read on the chart that wrote it. */
 async function recordCharts(store: Store, charts: Readonly<Record<ActorKind, Chart>>): Promise<void> {
   for (const { kind, version, machine } of Object.values(charts)) {
-    await store.putSetting(chartKey(kind, version), JSON.stringify(machine.definition));
+    await store.putSetting(chartKey(kind, version), JSON.stringify(definitionOf(machine)));
   }
 }
 

@@ -1,38 +1,52 @@
-/** A world from the store of one configuration into that of another. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+/** A world from one store into another, together with the key that opens what is sealed in it. */
+import { existsSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { notEmpty } from '../actors/stores/copy-errors.ts';
 import type { Store } from '../actors/stores/store.ts';
+import type { LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { TroupeError } from '../errors/errors.ts';
-import type { Environment } from '../model/environment.ts';
+import { createEnvironment } from './environment.ts';
+import { loggerOf } from './logger.ts';
+import { writePrivateFile } from './private-file.ts';
+import { claimProcess, type ProcessClaim } from './process-file.ts';
 import { paths } from './settings.ts';
+import { checkControlPlaneFiles, prepareState } from './site-files.ts';
 import { storeOf } from './stores.ts';
 
 /**
- * Takes the source over, so that nobody writes while it is copied: an embedded
- * store must be held by no process; a control plane over Redis is fenced, as by
- * any newer owner, and stops. The site's key comes along, since specs can't be
- * read without it. Tokens and the agent's state are not of the world and stay.
+ * Takes the source over, so that nobody writes while it is copied: a Troupe
+ * that is up on either state directory, or holds an embedded store, is in the
+ * way; a control plane elsewhere over the same Redis is fenced, as by any newer
+ * owner, and stops. Tokens and the agent's state are not of the world and stay.
  *
- * @throws TroupeError INVALID_CONFIG when the source is held or holds nothing, the target is not empty or has another
- *   key; STORE_UNAVAILABLE when an actor can't be read; STALE_OWNER when somebody took the source meanwhile
+ * @throws TroupeError INVALID_CONFIG when the source holds no world, the target holds anything or another site's key, or a
+ *   Troupe is up; STORE_UNAVAILABLE when an actor can't be read; STALE_OWNER when somebody took the source meanwhile
  */
-export async function copyStore(from: Config, to: Config, environment: Environment): Promise<void> {
-  const source = storeOf(from, environment);
-  const target = storeOf(to, environment);
+export async function copyStore(from: LoadedConfig, to: LoadedConfig): Promise<void> {
+  const claims: ProcessClaim[] = [];
+  const environment = createEnvironment(loggerOf(from.config));
+  const source = storeOf(from.config, environment);
+  const target = storeOf(to.config, environment);
   try {
+    for (const side of [from, to]) {
+      prepareState(side);
+      checkControlPlaneFiles(side);
+    }
+    for (const path of new Set([paths(from.config).process, paths(to.config).process]))
+      claims.push(claimProcess(path, 'troupe store copy'));
     if (await source.isEmpty())
-      throw new TroupeError('INVALID_CONFIG', `There is no world to copy in ${nameOf(from)}`);
-    if (!(await target.isEmpty())) throw notEmpty(capital(nameOf(to)), 'an empty one');
-    const key = keyFor(paths(from).siteKey, paths(to).siteKey);
-    await source.open({ hostname: 'store copy', pid: process.pid, startedAt: environment.now() }, 0);
+      throw new TroupeError('INVALID_CONFIG', `There is no world to copy in the ${nameOf(from.config)}`);
+    if (!(await target.isEmpty())) throw notEmpty(`The ${nameOf(to.config)}`, 'an empty one');
+    const key = siteKeyFor(from, to);
+    await source.open({ hostname: hostname(), pid: process.pid, startedAt: environment.now() }, 0);
     await readWhole(source);
-    if (key !== null) writeKey(paths(to).siteKey, key);
+    if (key !== null) writePrivateFile(paths(to.config).siteKey, key);
     await target.load(source.dump());
   } finally {
-    await source.close();
     await target.close();
+    await source.close();
+    for (const claim of claims) claim.release();
   }
 }
 
@@ -41,30 +55,24 @@ async function readWhole(source: Store): Promise<void> {
   for await (const item of source.dump()) void item;
 }
 
-/** What the target's file must hold; null when it does already. */
-function keyFor(source: string, target: string): string | null {
-  if (!existsSync(source))
+/** The key that the target still needs; null when it has it. */
+function siteKeyFor(from: LoadedConfig, to: LoadedConfig): string | null {
+  const [ours, theirs] = [paths(from.config).siteKey, paths(to.config).siteKey];
+  if (!existsSync(ours))
     throw new TroupeError(
       'INVALID_CONFIG',
-      `There is no site key in "${source}", without which the world can't be read; give the state.directory it belongs to`,
+      `There is no site key in "${ours}", without which the world can't be read; copy with the state.directory it belongs to`,
     );
-  const key = readFileSync(source, 'utf8');
-  if (!existsSync(target)) return key;
-  if (readFileSync(target, 'utf8').trim() === key.trim()) return null;
+  const key = readFileSync(ours, 'utf8');
+  if (!existsSync(theirs)) return key;
+  if (readFileSync(theirs, 'utf8').trim() === key.trim()) return null;
   throw new TroupeError(
     'INVALID_CONFIG',
-    `"${target}" holds another site key than "${source}", so the world could not be read there; use a state.directory without one`,
+    `"${theirs}" is another site's key than "${ours}", and would not open what the copy holds; give the target a state.directory of its own`,
   );
-}
-
-function writeKey(path: string, key: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  writeFileSync(path, key, { mode: 0o600, flag: 'wx' });
 }
 
 const nameOf = (config: Config): string =>
   config.store.kind === 'embedded'
-    ? `the embedded store in "${paths(config).store}"`
-    : `the Redis store under "${config.store.redisPrefix}"`;
-
-const capital = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}`;
+    ? `embedded store in "${paths(config).store}"`
+    : `Redis store under "${config.store.redisPrefix}"`;
