@@ -116,8 +116,8 @@ async function serve(
     async stop() {
       cancelTrim();
       watch.close();
-      await app.close();
-      await controlPlane.stop();
+      // The API's server ends when its last connection does, and agents' links are among them: both at once.
+      await Promise.all([app.close(), controlPlane.stop()]);
     },
   };
 }
