@@ -46,10 +46,7 @@ export async function runtimeDriverExec(t: Test, under: DriverUnderTest): Promis
       truncated: false,
     });
     const { processes } = await driver.top.top(id, '-ef', signal);
-    t.same(
-      processes.map((row) => row.at(-1)),
-      ['sleep 300'],
-    );
+    t.notOk(processes.some((row) => row.at(-1)?.includes('4321')));
     t.match(await driver.observe(id, signal), { state: 'running' });
     t.match(await run(stage, 'echo fine', { timeLimitMs: 30_000 }), { output: 'fine\n' });
   });

@@ -29,6 +29,13 @@ export const dockerDialect: EngineDialect = {
   unmountable: /\0/,
   status: (status) => status,
   inspection: (info) => info,
+  info: (info) => info,
+  assertCan: () => Promise.resolve(),
+  runsHealthChecks: true,
+  importQuery(reference) {
+    const [repo = '', tag = ''] = reference.split(':');
+    return { repo, tag };
+  },
   updates: {
     areKept: true,
     request: (engineId, change) => ({

@@ -152,6 +152,8 @@ export interface ListedSandbox {
 /** Beside what each driver does it may have powers, found with `'exec' in driver`. */
 export interface RuntimeDriver extends Partial<RuntimePowers> {
   readonly name: string;
+  /** The engine runs `spec.healthcheck` and tells health; if not, that is for the agent to do, by `exec`. */
+  readonly runsHealthChecks: boolean;
   /** @throws EngineUnavailable */
   fingerprint(signal: AbortSignal): Promise<Fingerprint>;
   /** References (`repo:tag`) of the images on this host. */
