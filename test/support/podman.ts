@@ -1,6 +1,6 @@
 /** A Podman for one test: its own folder, storage, network and socket; nothing is left behind. */
 import { execFile } from 'node:child_process';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,6 +13,10 @@ export interface TestPodman {
   readonly folder: string;
   readonly socketPath: string;
   readonly docker: Docker;
+  /** Kills the service; containers live on. */
+  kill(): Promise<void>;
+  /** Starts the service again. */
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -25,6 +29,11 @@ export async function startPodman(): Promise<TestPodman> {
     folder,
     socketPath,
     docker: new Docker({ socketPath }),
+    async kill() {
+      const pid = Number(await readFile(join(folder, 'podman.pid'), 'utf8'));
+      process.kill(pid, 'SIGKILL');
+    },
+    start: () => run('ensure_podman "$1"', folder),
     stop: () => run('stop_podman "$1"', folder),
   };
 }

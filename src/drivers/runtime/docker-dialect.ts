@@ -25,7 +25,6 @@ export const dockerDialect: EngineDialect = {
     actions,
     isHeadLate: false,
   },
-  // eslint-disable-next-line no-control-regex
   unmountable: /\0/,
   status: (status) => status,
   inspection: (info) => info,

@@ -89,6 +89,7 @@ const states: Readonly<Record<string, string>> = {
   initialized: 'created',
   stopping: 'running',
   stopped: 'exited',
+  unknown: 'dead',
 };
 
 function readInspection(info: Docker.ContainerInspectInfo): Docker.ContainerInspectInfo {
