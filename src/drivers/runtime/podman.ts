@@ -1,6 +1,11 @@
 /**
  * The runtime driver for Podman (4.3 and newer), by the Docker-compatible API of
  * `podman system service` on a unix socket: Docker's driver in Podman's dialect.
+ *
+ * Its containers.conf should have `exit_command_delay` at some seconds: a
+ * process waits that long behind each command run in a container, five minutes
+ * by default. Events that Podman keeps in a file (`events_logger = "file"`) it
+ * looks for four times a second, so they come 130 ms late on average.
  */
 import type { Environment } from '../../model/environment.ts';
 import { createDriver } from './docker.ts';

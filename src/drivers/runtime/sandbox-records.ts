@@ -48,7 +48,9 @@ export function createSandboxRecords(folder: string): SandboxRecords {
       await writeFile(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
       await rename(`${path}.new`, path);
     },
-    remove: (sandboxId) => rm(pathOf(sandboxId), { force: true }),
+    async remove(sandboxId) {
+      for (const path of [`${pathOf(sandboxId)}.new`, pathOf(sandboxId)]) await rm(path, { force: true });
+    },
     async all() {
       const names = await readdir(folder).catch((error: unknown) => {
         if (isAbsent(error)) return [];
