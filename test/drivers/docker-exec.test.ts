@@ -1,6 +1,7 @@
 /** Commands that can't be ended, or whose engine goes away. */
 import t, { type Test } from 'tap';
 import { createDockerDriver } from '../../src/drivers/runtime/docker.ts';
+import { containerLabels } from '../../src/drivers/runtime/docker-labels.ts';
 import { createEnvironment } from '../../src/main/environment.ts';
 import { answer, startScriptedEngine } from '../support/scripted-engine.ts';
 import { createTestEnvironment } from '../support/test-environment.ts';
@@ -9,15 +10,7 @@ const environment = createEnvironment(createTestEnvironment().log);
 const operation = { opId: 'op-1', worldId: 'w1', containerId: 'c1', tenant: 'p1', generation: 1, epoch: 1 };
 const containerId = 'c'.repeat(64);
 const execId = 'e'.repeat(64);
-const labels = {
-  'troupe.container-id': 'c1',
-  'troupe.run': '1',
-  'troupe.world': 'w1',
-  'troupe.tenant': 'p1',
-  'troupe.generation': '1',
-  'troupe.op': 'op-1',
-  'troupe.epoch': '1',
-};
+const labels = containerLabels(operation, 1, null, {});
 
 /** An engine with one running container, in which a command runs for ever as this process. */
 async function withCommand(t: Test, pid: number) {

@@ -1,6 +1,7 @@
 /** What the Podman driver makes of answers that a Podman can't be made to give, or not at the right moment. */
 import type { ServerResponse } from 'node:http';
 import t, { type Test } from 'tap';
+import { containerLabels } from '../../src/drivers/runtime/docker-labels.ts';
 import { createPodmanDriver } from '../../src/drivers/runtime/podman.ts';
 import { createEnvironment } from '../../src/main/environment.ts';
 import { creation } from '../conformance/runtime-driver-stage.ts';
@@ -10,15 +11,7 @@ import { createTestEnvironment } from '../support/test-environment.ts';
 
 const environment = createEnvironment(createTestEnvironment().log);
 const operation = { opId: 'op-1', worldId: 'w1', containerId: 'c1', tenant: 'p1', generation: 1, epoch: 1 };
-const labels = {
-  'troupe.container-id': 'c1',
-  'troupe.run': '1',
-  'troupe.world': 'w1',
-  'troupe.tenant': 'p1',
-  'troupe.generation': '1',
-  'troupe.op': 'op-1',
-  'troupe.epoch': '1',
-};
+const labels = containerLabels(operation, 1, null, {});
 const id = 'e'.repeat(64);
 
 const inspection = (state: object): Answer =>
