@@ -181,6 +181,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
       };
       return {
         name: 'simulated',
+        runsHealthChecks: true,
         fingerprint: () =>
           call('fingerprint', () => ({
             hostname: host, engine: 'simulated', engineVersion: '1', engineApiVersion: '1', cpus: 8, memoryMib: 8_192, diskGib: 100,
@@ -192,9 +193,10 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
             images.add(image);
             return { imageId: image };
           }),
-        ensureSandbox: (identity) =>
-          call('ensureSandbox', () => ({ sandboxId: `sandbox-${identity.containerId}` })),
+        ensureSandbox: (_identity, { sandboxId }) =>
+          call('ensureSandbox', () => ({ sandboxId, engineId: null, netnsPath: `/run/netns/${sandboxId}` })),
         removeSandbox: () => call('removeSandbox', () => undefined),
+        listSandboxes: () => call('listSandboxes', () => []),
         createContainer: (identity) =>
           call('createContainer', () => {
             const existing = containers.get(identity.containerId);
@@ -229,6 +231,14 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
             end(container, 0);
             return observe(container);
           }),
+        killContainer: (identity) =>
+          call('killContainer', () => {
+            const container = containers.get(identity.containerId);
+            if (!container) return null;
+            if (container.state === 'running') tell(identity.containerId, 'kill', 9);
+            end(container, 137);
+            return observe(container);
+          }),
         removeContainer: (identity) => call('removeContainer', () => remove(identity.containerId)),
         observe: (containerId) =>
           call('observe', () => {
@@ -242,6 +252,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
               opId: container.identity.opId,
               worldId: container.identity.worldId,
               epoch: container.identity.epoch,
+              sandboxId: null,
             })),
           ),
         async *events(signal) {

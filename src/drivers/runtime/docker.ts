@@ -4,36 +4,76 @@
  * name and labels (`docker-labels.ts`).
  */
 import type { Environment } from '../../model/environment.ts';
+import { dockerArchives } from './docker-archives.ts';
+import { dockerCommit } from './docker-commit.ts';
 import { dockerContainers } from './docker-containers.ts';
 import type { LogRetention } from './docker-create.ts';
-import { createDockerEngine } from './docker-engine.ts';
-import { dockerEvents } from './docker-events.ts';
+import { dockerDialect } from './docker-dialect.ts';
+import { createDockerEngine, type DockerEngine } from './docker-engine.ts';
+import { dockerEvents, type EventSource } from './docker-events.ts';
+import { dockerExec } from './docker-exec.ts';
 import { dockerFingerprint } from './docker-fingerprint.ts';
+import { dockerImageTools } from './docker-image-tools.ts';
 import { dockerImages } from './docker-images.ts';
 import { openLogs } from './docker-logs.ts';
+import { dockerPause } from './docker-pause.ts';
 import { dockerSandboxes } from './docker-sandboxes.ts';
+import { dockerStats } from './docker-stats.ts';
+import { dockerAttach } from './docker-terminal.ts';
+import { dockerTop } from './docker-top.ts';
+import { dockerUpdate } from './docker-update.ts';
+import type { EngineDialect } from './engine-dialect.ts';
 import type { RuntimeDriver } from './runtime-driver.ts';
+import type { RuntimePowers } from './runtime-powers.ts';
+import type { SandboxKeeper } from './sandbox-keeper.ts';
 
 export interface DockerDriverOptions {
   readonly socketPath: string;
   /** The name this host goes by. */
   readonly hostname: string;
-  readonly environment: Pick<Environment, 'schedule' | 'random'>;
+  readonly environment: Pick<Environment, 'schedule' | 'random' | 'monotonic'>;
   /** What is kept of each container's output. @defaultValue 3 files of 10 MiB */
   readonly logging?: LogRetention;
 }
 
 const defaultLogging: LogRetention = { maxSizeMib: 10, maxFiles: 3 };
 
-export function createDockerDriver(options: DockerDriverOptions): RuntimeDriver {
-  const engine = createDockerEngine(options.socketPath);
+export function createDockerDriver(options: DockerDriverOptions): RuntimeDriver & RuntimePowers {
+  return createDriver(options, dockerDialect, dockerSandboxes);
+}
+
+/**
+ * A driver for an engine that speaks Docker's API in some dialect.
+ *
+ * @param tellMore what else tells events
+ */
+export function createDriver(
+  { socketPath, hostname, environment, logging = defaultLogging }: DockerDriverOptions,
+  dialect: EngineDialect,
+  keepSandboxes: (engine: DockerEngine) => SandboxKeeper,
+  tellMore: EventSource = () => undefined,
+): RuntimeDriver & RuntimePowers {
+  const engine = createDockerEngine(socketPath, dialect);
+  const sandboxes = keepSandboxes(engine);
   return {
-    name: 'docker',
-    fingerprint: (signal) => dockerFingerprint(engine, options.hostname, signal),
+    name: dialect.name,
+    runsHealthChecks: dialect.runsHealthChecks,
+    fingerprint: (signal) => dockerFingerprint(engine, hostname, signal),
     ...dockerImages(engine),
-    ...dockerSandboxes(engine),
-    ...dockerContainers(engine, options.logging ?? defaultLogging),
-    events: (signal) => dockerEvents(engine, options.environment, signal),
+    ensureSandbox: sandboxes.ensure,
+    removeSandbox: sandboxes.remove,
+    listSandboxes: sandboxes.list,
+    ...dockerContainers(engine, sandboxes, logging),
+    pause: dockerPause(engine),
+    update: dockerUpdate(engine),
+    exec: dockerExec(engine, environment),
+    attach: dockerAttach(engine),
+    top: dockerTop(engine),
+    stats: dockerStats(engine),
+    archive: dockerArchives(engine),
+    commit: dockerCommit(engine),
+    imageTools: dockerImageTools(engine),
+    events: (signal) => dockerEvents(engine, environment, tellMore, signal),
     logs: (containerId, logOptions, signal) => openLogs(engine, containerId, logOptions, signal),
     close: async () => engine.close(),
   };
