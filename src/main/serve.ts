@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import closeWithGrace from 'close-with-grace';
 import type { RunningControlPlane } from '../actors/control-plane.ts';
 import type { Parts } from '../cli/roots.ts';
-import { badSetting, type LoadedConfig } from '../config/load.ts';
+import { badSetting, shownSettings, type LoadedConfig } from '../config/load.ts';
 import { TroupeError, type ErrorCode } from '../errors/errors.ts';
 import { runAllInOne } from './all-in-one.ts';
 import { runControlPlane } from './control-plane.ts';
@@ -16,8 +16,8 @@ import { paths } from './settings.ts';
 import { checkAgentFiles, checkControlPlaneFiles, checkListening, prepareState } from './site-files.ts';
 import { storeOf } from './stores.ts';
 
-/** Longer than any order of the agent takes that isn't a user's own grace. */
-export const stopMs = 30_000;
+/** As long as "troupe down" waits before it kills. */
+const stopMs = 30_000;
 /** This machine's own agent is waited for, so that the first container finds a host. */
 const hostOnlineMs = 20_000;
 
@@ -37,11 +37,11 @@ export async function serve(loaded: LoadedConfig, parts: Parts): Promise<void> {
     const environment = createEnvironment(logger);
     const store = storeOf(config, environment);
     if (parts === 'control-plane') {
-      const running = await runControlPlane(config, environment, store, logger);
+      const running = await runControlPlane(config, environment, store, logger).catch(locate(loaded));
       tellStarter({ troupe: 'ready' });
       return await untilOver(() => running.stop(), release, 'STALE_OWNER', running.controlPlane.fenced);
     }
-    const running = await runAllInOne(config, environment, store, logger);
+    const running = await runAllInOne(config, environment, store, logger).catch(locate(loaded));
     const { controlPlane } = running.process;
     const over = untilOver(() => running.stop(), release, 'STALE_OWNER', controlPlane.fenced);
     // It may be over before it is waited for.
@@ -83,6 +83,23 @@ export async function serveAgent(loaded: LoadedConfig, joinToken: string | null)
     claim.release();
   }
 }
+
+/** Says beside what the store answered where it was looked for. */
+const locate =
+  (loaded: LoadedConfig) =>
+  (error: unknown): never => {
+    const isStore = error instanceof TroupeError && error.code === 'STORE_UNAVAILABLE';
+    if (!isStore || loaded.config.store.kind !== 'redis') throw error;
+    const setting = loaded.config.store.redisNodes.length > 0 ? 'store.redisNodes' : 'store.redisUrl';
+    const { value, source } = shownSettings(loaded).find((each) => each.setting === setting)!;
+    throw new TroupeError(
+      'STORE_UNAVAILABLE',
+      `${error.message} It was looked for at ${String(value)}: "${setting}" (from ${source})`,
+      {
+        cause: error,
+      },
+    );
+  };
 
 /** Stops in order at a signal; or when it is `over` by itself, which is an error with `code`. */
 function untilOver(
