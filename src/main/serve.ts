@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import closeWithGrace from 'close-with-grace';
 import type { RunningControlPlane } from '../actors/control-plane.ts';
+import type { Agent } from '../agent/agent.ts';
 import type { Parts } from '../cli/roots.ts';
 import { badSetting, shownSettings, type LoadedConfig } from '../config/load.ts';
 import { TroupeError, type ErrorCode } from '../errors/errors.ts';
@@ -46,7 +47,7 @@ export async function serve(loaded: LoadedConfig, parts: Parts): Promise<void> {
     const over = untilOver(() => running.stop(), release, 'STALE_OWNER', controlPlane.fenced);
     // It may be over before it is waited for.
     over.catch(() => {});
-    const problem = await hostProblem(controlPlane);
+    const problem = await hostProblem(controlPlane, running.agent);
     if (problem !== null) tellStarter({ troupe: 'said', text: problem });
     tellStarter({ troupe: 'ready' });
     return await over;
@@ -124,7 +125,7 @@ function untilOver(
 }
 
 /** Waits for the host of this machine; in words why it can't take containers yet, null when it can. */
-async function hostProblem(controlPlane: RunningControlPlane): Promise<string | null> {
+async function hostProblem(controlPlane: RunningControlPlane, agent: Agent): Promise<string | null> {
   const own = () => controlPlane.hosts().find((host) => host.hostname === hostname());
   let isOnline = (): void => {};
   const online = new Promise<void>((resolve) => (isOnline = resolve));
@@ -140,5 +141,6 @@ async function hostProblem(controlPlane: RunningControlPlane): Promise<string | 
   watching.close();
   const host = own();
   if (host?.status === 'online') return host.reason;
-  return `this host is not online yet${host?.reason ? `: ${host.reason}` : ''}; see "troupe hosts"`;
+  const reason = agent.status().reason ?? host?.reason;
+  return `this host is not online yet${reason ? `: ${reason}` : ''}; see "troupe hosts"`;
 }
