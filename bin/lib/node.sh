@@ -42,7 +42,7 @@ ensure_modules() {
       return 1
     fi
     echo "Installing the modules of package-lock.json"
-    if ! npm ci --no-audit --no-fund --loglevel=error >/dev/null; then
+    if ! npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null; then
       echo "troupe: \"npm ci\" failed; is there a way to the npm registry from here?" >&2
       return 1
     fi
