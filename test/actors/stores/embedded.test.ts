@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open } from 'lmdb';
@@ -8,6 +8,7 @@ import { createEmbeddedStore } from '../../../src/actors/stores/embedded.ts';
 import { defaultRetention } from '../../../src/actors/stores/store.ts';
 import { containerAddress } from '../../../src/model/address.ts';
 import { one, storeContract, turn } from '../../conformance/store.ts';
+import { makeZombie } from '../../support/zombie.ts';
 import { createTestEnvironment } from '../../support/test-environment.ts';
 
 const owner = { hostname: 'test', pid: process.pid, startedAt: 0 };
@@ -62,6 +63,16 @@ t.test('the owner file of a process that is gone stops nobody', async (t) => {
     await first.close();
     rmSync(directory, { recursive: true, force: true });
   });
+});
+
+t.test('one that has ended and was not waited for stops nobody either', async (t) => {
+  const directory = t.testdir();
+  const { pid, born } = await makeZombie(t);
+  const holder = { ...owner, pid, processStart: born };
+  writeFileSync(join(directory, 'owner'), JSON.stringify(holder));
+  const store = at(directory);
+  t.teardown(() => store.close());
+  t.ok((await store.open(owner, 0)).epoch > 0);
 });
 
 t.test('a full disk is a refusal: nothing is written, and room makes it work again', async (t) => {
