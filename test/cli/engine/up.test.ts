@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { quote } from 'shlex';
 import t, { type Test } from 'tap';
 import { stringify } from 'yaml';
 import { projectFolder } from '../../support/project.ts';
@@ -218,7 +219,7 @@ t.test('a port that another Troupe has is no reason to take its store', async (t
 
 t.test('colour is for a terminal, and for who wants it', async (t) => {
   const site = await createCommandSite(t);
-  const line = `${join(projectFolder(), 'bin', 'troupe')} config`;
+  const line = `${quote(join(projectFolder(), 'bin', 'troupe'))} config`;
   const environment = { PATH: process.env['PATH']!, HOME: site.directory, TERM: 'xterm' };
   const onTerminal = async (variables: Readonly<Record<string, string>>): Promise<string> =>
     (
