@@ -280,20 +280,22 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     },
     watch: (filter, from, handlers) => hub.subscribe(filter, from, handlers),
     logs(address, logOptions, signal) {
-      const context = runtime.cell(address)?.committed?.record.context as ContainerContext | undefined;
-      if (!context)
-        return Promise.reject(new TroupeError('CONTAINER_NOT_FOUND', `"${address}" could not be found`));
+      const { id } = parseAddress(address);
+      const state = runtime.cell(address)?.committed;
+      if (!state)
+        return Promise.reject(new TroupeError('CONTAINER_NOT_FOUND', `Container ${id} could not be found.`));
+      const context = state.record.context as ContainerContext;
       if (context.hostId === null || !context.containerHeld) {
+        const { status } = state.projection;
         return Promise.reject(
-          new TroupeError('INVALID_STATE', 'It has no logs, since it was never created on a host'),
+          new TroupeError(
+            'INVALID_STATE',
+            `Cannot logs container ${id} in ${status} state: it is not on a host, so it has no log`,
+            { details: { state: status } },
+          ),
         );
       }
-      return links.openStream(
-        context.hostId,
-        parseAddress(address).id,
-        { kind: 'logs', ...logOptions },
-        signal,
-      );
+      return links.openStream(context.hostId, id, { kind: 'logs', ...logOptions }, signal);
     },
     createJoinToken: () => enrolment.createJoinToken(),
     audit: async () => audit(runtime, environment.now(), unreadable, reports.strangers()),

@@ -114,6 +114,8 @@ export interface WaitingFor extends Operation {
 
 export interface AllowedEvent {
   readonly type: string;
+  /** The command's other fields as tried out, e.g. `mode` of a delete. */
+  readonly [field: string]: unknown;
   /** What the chart answers now. */
   readonly answer: 'accepted' | 'queued' | 'refused';
   readonly reason: string | null;
