@@ -13,6 +13,7 @@ import { hostAddress, parseAddress, tenantAddress, type ActorKind, type Address 
 import type { Amounts } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerDeadlines, EffectResults } from '../model/events.ts';
+import { taggedImage } from '../model/image.ts';
 import type { Cause } from '../model/journal.ts';
 import { rankHosts } from '../scheduler/rank.ts';
 import { audit, comparable, sumContainers } from './audit.ts';
@@ -98,7 +99,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     const { refusedBy } = context as ContainerContext;
     const ranked: EffectResults['rankHosts'] = rankHosts(hosts.views(), {
       amounts: amountsOf(spec),
-      image: spec.image,
+      image: taggedImage(spec.image),
       runtime: spec.runtime,
       availabilityZone: spec.availabilityZone,
       requestedHost: spec.requestedHost,

@@ -8,6 +8,7 @@ import { containerAddress, tenantAddress, type Address } from '../model/address.
 import type { Amounts, ContainerSpec } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerDeadlines, ContainerInput, TenantInput } from '../model/events.ts';
+import { taggedImage } from '../model/image.ts';
 import type { Cause } from '../model/journal.ts';
 import { rankHosts } from '../scheduler/rank.ts';
 import type { HostDirectory } from './host-directory.ts';
@@ -92,7 +93,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       throw new TroupeError('QUOTA_EXCEEDED', reserved.reason ?? 'Quota exceeded');
     const { candidates } = rankHosts(views, {
       amounts,
-      image: spec.image,
+      image: taggedImage(spec.image),
       runtime: spec.runtime,
       availabilityZone: spec.availabilityZone,
       requestedHost,
