@@ -173,10 +173,12 @@ async function deaths(store: Store): Promise<void> {
   for (const { id } of plane.containers({ tenant: null })) {
     await new Promise<void>((resolve) => {
       let began = 0;
-      void plane.watch({ tenant: null, kinds: ['container'], id }, null, {
+      void plane.watch({ tenant: null, kinds: ['container'], id }, [], {
+        drained: () => Promise.resolve(true),
         snapshot: () => {
           began = performance.now();
           agents.send({ die: id });
+          return true;
         },
         change: (change) => {
           if (change.status !== 'Stopped') return true;

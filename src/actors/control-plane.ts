@@ -17,7 +17,7 @@ import { taggedImage } from '../model/image.ts';
 import type { Cause } from '../model/journal.ts';
 import { rankHosts } from '../scheduler/rank.ts';
 import { audit, comparable, sumContainers } from './audit.ts';
-import { boot, type Unreadable } from './boot.ts';
+import { boot } from './boot.ts';
 import { amountsOf, createAdmission } from './create-container.ts';
 import type { Cell } from './cell.ts';
 import { createDecider, type Decider } from './decide.ts';
@@ -26,6 +26,7 @@ import type { Effect } from './effects/effect.ts';
 import { hostOperations } from './effects/host-operations.ts';
 import { tellContainersEffect } from './effects/tell-containers.ts';
 import { createEnrolment } from './enrolment.ts';
+import { auditHosts } from './host-audit.ts';
 import { createHostDirectory } from './host-directory.ts';
 import { createHostReports } from './host-reports.ts';
 import type { Caller, ControlPlane, Readiness } from './index.ts';
@@ -35,6 +36,7 @@ import { createRuntime, type Runtime } from './runtime.ts';
 import { createSpecs, type Sealer } from './specs.ts';
 import type { OwnerInfo, Store, World } from './stores/store.ts';
 import type { TurnAnswer, TurnEvent } from './turn.ts';
+import { createUnreadableActors } from './unreadable.ts';
 import { createWatchHub } from './watch-hub.ts';
 
 export interface ControlPlaneConfig {
@@ -89,9 +91,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const specs = createSpecs(options.sealer);
   const enrolment = createEnrolment(environment, store);
   const hosts = createHostDirectory(() => runtime);
-  const readModel = createReadModel(() => runtime, specs);
-  const hub = createWatchHub(store, readModel.snapshot);
-  let unreadable: readonly Unreadable[] = [];
+  let unreadable = createUnreadableActors([], specs);
+  const readModel = createReadModel(
+    () => runtime,
+    specs,
+    () => unreadable.views,
+  );
+  const hub = createWatchHub(store, readModel.snapshot, () => world.worldId);
   let stopping = false;
 
   const rank: Effect = ({ address, context, done }) => {
@@ -149,7 +155,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const links: HostLinks = options.links(reports);
 
   const restored = await boot(environment, store, runtime, specs, deciders);
-  unreadable = restored.unreadable;
+  unreadable = createUnreadableActors(restored.unreadable, specs);
   hub.restore(restored.positions);
   await recordCharts(store, charts);
   const admission = createAdmission({ environment, runtime, specs, hosts, ...config });
@@ -205,6 +211,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const command = (address: Address, event: TurnEvent, caller: Caller): Promise<TurnAnswer> => {
     if (stopping)
       return Promise.reject(new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again'));
+    const problem = unreadable.problem(address);
+    if (problem) return Promise.reject(problem);
     return within(address, runtime.ask(address, event, causeOf(caller), 'command'));
   };
 
@@ -212,7 +220,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     const checks = [
       { name: 'store', ok: runtime.readOnly === null, detail: runtime.readOnly ?? 'takes writes' },
       { name: 'owner', ok: runtime.fencedBy === null, detail: runtime.fencedBy ?? `epoch ${world.epoch}` },
-      { name: 'actors', ok: true, detail: `${restored.actors} restored, ${unreadable.length} unreadable` },
+      {
+        name: 'actors',
+        ok: true,
+        detail: `${restored.actors} restored, ${unreadable.all.length} unreadable`,
+      },
       { name: 'lifecycle', ok: !stopping, detail: stopping ? 'stopping' : 'running' },
     ];
     return { ready: checks.every(({ ok }) => ok), checks };
@@ -227,7 +239,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     runtime,
     async createContainer(request) {
       if (stopping) throw new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again');
-      const address = await within(tenantAddress(request.caller.projectId), admission.create(request));
+      const address = admission.address(request);
+      const problem =
+        unreadable.problem(tenantAddress(request.caller.projectId)) ?? unreadable.problem(address);
+      if (problem) throw problem;
+      await within(address, admission.create(request, address));
       const view = readModel.view(runtime.cell(address)!);
       if (!view)
         throw new TroupeError(
@@ -265,8 +281,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     },
     lifecycle(address) {
       const cell = runtime.cell(address);
-      const lifecycle = cell && lifecycleOf(cell, deciders[parseAddress(address).kind]);
-      if (!lifecycle) throw new TroupeError('NOT_FOUND', `"${address}" could not be found`);
+      const { kind, id } = parseAddress(address);
+      const lifecycle = cell
+        ? lifecycleOf(cell, deciders[kind])
+        : unreadable.lifecycle(address, charts[kind]);
+      if (!lifecycle) throw new TroupeError('NOT_FOUND', `The ${kind} "${id}" could not be found`);
       return lifecycle;
     },
     history: (address, range) => store.journal(address, range),
@@ -281,6 +300,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     },
     watch: (filter, from, handlers) => hub.subscribe(filter, from, handlers),
     logs(address, logOptions, signal) {
+      const problem = unreadable.problem(address);
+      if (problem) return Promise.reject(problem);
       const { id } = parseAddress(address);
       const state = runtime.cell(address)?.committed;
       if (!state)
@@ -299,10 +320,19 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       return links.openStream(context.hostId, id, { kind: 'logs', ...logOptions }, signal);
     },
     createJoinToken: () => enrolment.createJoinToken(),
-    audit: async () => audit(runtime, environment.now(), unreadable, reports.strangers()),
+    async audit() {
+      const onHosts = await auditHosts({
+        environment,
+        runtime,
+        links,
+        world,
+        isUnreadable: (address) => unreadable.has(address),
+      });
+      return [...audit(runtime, environment.now(), unreadable.all), ...onHosts];
+    },
     readiness,
     quarantined: () => [
-      ...unreadable.map(({ address, reason }) => ({ address, reason, event: null })),
+      ...unreadable.all.map(({ address, reason }) => ({ address, reason, event: null })),
       ...(['container', 'host', 'tenant'] as const).flatMap((kind) =>
         [...runtime.cellsOf(kind).values()].flatMap(({ address, quarantined }) =>
           quarantined ? [{ address, ...quarantined }] : [],
