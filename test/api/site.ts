@@ -128,12 +128,17 @@ export async function createApiSite(test: Test, options: SiteOptions = {}): Prom
   };
   const online = async (): Promise<void> => {
     await until(async () => {
-      if (site.controlPlane.hosts().every((host) => host.online)) return true;
+      const { links } = site.controlPlane;
+      if (links.online().size === hosts.length && site.controlPlane.hosts().every((host) => host.online))
+        return true;
       // A dial that failed is tried again after a pause.
       await clock.advance(100);
       return false;
     });
   };
+
+  const statusOf = (uuid: string): string | null =>
+    running!.controlPlane.containers({ tenant: null }).find(({ id }) => id === uuid)?.status ?? null;
 
   const site: ApiSite = {
     clock,
@@ -183,15 +188,10 @@ export async function createApiSite(test: Test, options: SiteOptions = {}): Prom
       return json as Json & { uuid: string };
     },
     async reach(uuid, ...statuses) {
-      return until(async () => {
-        const { json } = await site.call('GET', `/v1/containers/${uuid}`, { as: 'root' });
-        return statuses.includes(String(json['status'])) ? json : null;
-      });
+      await until(() => statuses.includes(statusOf(uuid) ?? ''));
+      return (await site.call('GET', `/v1/containers/${uuid}`, { as: 'root' })).json;
     },
-    gone: async (uuid) =>
-      void (await until(
-        async () => (await site.call('GET', `/v1/containers/${uuid}`, { as: 'root' })).status === 404,
-      )),
+    gone: async (uuid) => void (await until(() => statusOf(uuid) === null)),
     watch(wish = {}, user = 'ann') {
       const named = 'token' in wish || 'ticket' in wish ? wish : { ...wish, token: site.token(user) };
       const watcher = openWatcher(`${running!.url}/v1/watch`, named);
