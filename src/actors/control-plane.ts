@@ -9,7 +9,14 @@ import type { Chart } from '../machines/chart.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { HostContext } from '../machines/host/context.ts';
 import type { TenantContext } from '../machines/tenant/context.ts';
-import { hostAddress, parseAddress, tenantAddress, type ActorKind, type Address } from '../model/address.ts';
+import {
+  containerAddress,
+  hostAddress,
+  parseAddress,
+  tenantAddress,
+  type ActorKind,
+  type Address,
+} from '../model/address.ts';
 import type { Amounts } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerDeadlines, EffectResults } from '../model/events.ts';
@@ -31,7 +38,7 @@ import { createHostDirectory } from './host-directory.ts';
 import { createHostReports } from './host-reports.ts';
 import type { Caller, ControlPlane, Readiness } from './index.ts';
 import { lifecycleOf } from './lifecycle.ts';
-import { createReadModel } from './read-model.ts';
+import { canonicalUuid, createReadModel } from './read-model.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import { createSpecs, type Sealer } from './specs.ts';
 import type { OwnerInfo, Store, World } from './stores/store.ts';
@@ -254,6 +261,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     },
     container: (tenant, idOrName) => readModel.container(tenant, idOrName),
     containers: (query) => readModel.containers(query),
+    ended(tenant, id) {
+      const uuid = canonicalUuid(id);
+      if (uuid === null) return null;
+      const isIt = (address: Address): boolean =>
+        parseAddress(address).kind === 'container' && parseAddress(address).id === uuid;
+      if (tenant === null) return [...runtime.tombstones.keys()].find(isIt) ?? null;
+      const address = containerAddress(tenant, uuid);
+      return runtime.tombstones.has(address) ? address : null;
+    },
     command: (address, event, caller) => command(address, event, caller),
     commandHost: (hostId, event, caller) => {
       if (!runtime.cell(hostAddress(hostId))) {

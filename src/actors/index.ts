@@ -183,7 +183,10 @@ export interface ControlPlane {
    * @throws TroupeError CONTAINER_NOT_FOUND, NAME_AMBIGUOUS
    */
   container(tenant: string | null, idOrName: string): ContainerView;
+  /** In order of creation. */
   containers(query: ContainerQuery): readonly ContainerView[];
+  /** A container that has ended, by UUID, while its history is kept; null when there is none within `tenant` (null = all). */
+  ended(tenant: string | null, id: string): Address | null;
   /** Resolves when the turn is durable. @throws TroupeError CONTAINER_NOT_FOUND, QUARANTINED, STORE_UNAVAILABLE, COMMIT_UNKNOWN */
   command(address: Address, command: ContainerCommand, caller: Caller): Promise<CommandAnswer>;
   commandHost(

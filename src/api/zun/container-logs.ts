@@ -32,7 +32,10 @@ export async function containerLogs(
   );
   if (follow) {
     reply.raw.on('close', () => source.destroy());
-    return reply.type('text/plain; charset=utf-8').send(source);
+    void reply.type('text/plain; charset=utf-8').send(source);
+    // A container that is silent is followed, too.
+    reply.raw.flushHeaders();
+    return reply;
   }
   const chunks: Buffer[] = [];
   let bytes = 0;
