@@ -121,12 +121,16 @@ function missingOn(
   after: ReadonlyMap<Address, Belief>,
 ): readonly AuditEntry[] {
   const there = new Set(
-    items.map(({ observation }) => containerAddress(observation.tenant, observation.containerId)),
+    items.map(({ observation: { tenant, containerId, generation } }) =>
+      key(containerAddress(tenant, containerId), generation),
+    ),
   );
   return [...before].flatMap(([address, belief]): readonly AuditEntry[] => {
-    if (belief.hostId !== hostId || !belief.rests || there.has(address)) return [];
+    if (belief.hostId !== hostId || !belief.rests || there.has(key(address, belief.generation))) return [];
     if (after.get(address)?.revision !== belief.revision) return [];
     const detail = 'Its actor believes it to be there, and the host has no such container';
     return [{ problem: 'actor-without-container', address, hostId, detail }];
   });
 }
+
+const key = (address: Address, generation: number): string => `${address}/${generation}`;

@@ -208,6 +208,8 @@ export async function createApiSite(test: Test, options: SiteOptions = {}): Prom
       const name = `host${hosts.length + 1}`;
       const driver = createFakeDriver(clock.now);
       driver.imageNames.add('busybox:latest');
+      const { fingerprint } = driver;
+      driver.fingerprint = async (signal) => ({ ...(await fingerprint(signal)), hostname: name });
       const wire = createWire();
       wire.links = running!.controlPlane.links;
       const agent = await createAgent({
