@@ -95,8 +95,9 @@ export function createWatchHub(
     if (ring.length > ringSize * 2) remembered -= ring.splice(0, ring.length - ringSize).length;
     rings.delete(shard);
     rings.set(shard, ring);
+    if (remembered <= rememberedMost) return;
     for (const oldest of rings.keys()) {
-      if (remembered <= rememberedMost || oldest === shard) break;
+      if (remembered <= rememberedMost || oldest === shard) return;
       forget(oldest);
     }
   };
@@ -157,6 +158,11 @@ export function createWatchHub(
     return true;
   };
 
+  const listenersOf = (tenant: string | null): readonly Subscription[] => {
+    const mine = [subscriptions.get(null), tenant === null ? undefined : subscriptions.get(tenant)];
+    return mine.flatMap((each) => [...(each ?? [])]).filter(({ live }) => live);
+  };
+
   const begin = async (subscription: Subscription, from: readonly string[]): Promise<void> => {
     const positions = from.length === 0 ? null : decodePositions(worldId(), from);
     const { tenant } = subscription.filter;
@@ -172,8 +178,7 @@ export function createWatchHub(
       const before = last.get(shard);
       last.set(shard, { position, at: record.at });
       const { tenant } = parseAddress(record.address);
-      const mine = [subscriptions.get(null), tenant === null ? undefined : subscriptions.get(tenant)];
-      const listening = mine.flatMap((each) => [...(each ?? [])]).filter(({ live }) => live);
+      const listening = subscriptions.size === 0 ? [] : listenersOf(tenant);
       const entry = { position, record };
       if (before && position !== before.position + 1) {
         // The store lost its tail, or was written to past us: what is remembered does not lead here.

@@ -251,15 +251,21 @@ t.test('an action takes its parameters from the query, the body, or both', async
   t.equal((await site.call('POST', `/v1/containers/${uuid}/start?now=1`)).status, 400);
 });
 
-t.test('a request that is no HTTP is answered and closed', async (t) => {
-  const text = await new Promise<string>((resolve, reject) => {
-    const socket = connect(Number(new URL(site.process.url).port), '127.0.0.1', () =>
-      socket.write('GET /v1/containers HTTP/9.9\r\n\r\n'),
-    );
+/** What comes back for bytes that no library would send. */
+const wire = (bytes: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const socket = connect(Number(new URL(site.process.url).port), '127.0.0.1', () => socket.write(bytes));
     let received = '';
     socket.on('data', (chunk) => (received += String(chunk)));
     socket.on('close', () => resolve(received));
     socket.on('error', reject);
   });
-  t.match(text, /^HTTP\/1\.1 400 /);
+
+t.test('a request that is no HTTP is answered and closed', async (t) => {
+  t.match(await wire('GET /v1/containers HTTP/9.9\r\n\r\n'), /^HTTP\/1\.1 400 /);
+  t.match(await wire('hello\r\n\r\n'), /^HTTP\/1\.1 400 /);
+});
+
+t.test('links lead somewhere also for who names no host', async (t) => {
+  t.match(await wire('GET / HTTP/1.0\r\n\r\n'), `{"href":"${site.process.url}/v1/","rel":"self"}`);
 });
