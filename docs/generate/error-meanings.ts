@@ -94,6 +94,11 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
     'Correct the command that is named.',
   ),
   CONTAINER_GONE: say('The host has no such container (any more).', 'Nothing: its restart policy decides.'),
+  SANDBOX_GONE: say(
+    'The network namespace that the container was to join is gone.',
+    'Start the container again.',
+  ),
+  IMAGE_IN_USE: say('A container or another image is made of this image.', 'Remove that first.'),
   NAME_IN_USE: say(
     'Another container has its name on the engine, and is not ours.',
     'Remove or rename that one.',

@@ -4,10 +4,11 @@
  * between leaves a reservation, which its deadline gives back.
  */
 import { TroupeError } from '../errors/errors.ts';
-import { containerAddress, tenantAddress, type Address } from '../model/address.ts';
+import { containerAddress, parseAddress, tenantAddress, type Address } from '../model/address.ts';
 import type { Amounts, ContainerSpec } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerDeadlines, ContainerInput, TenantInput } from '../model/events.ts';
+import { taggedImage } from '../model/image.ts';
 import type { Cause } from '../model/journal.ts';
 import { rankHosts } from '../scheduler/rank.ts';
 import type { HostDirectory } from './host-directory.ts';
@@ -27,8 +28,10 @@ export interface AdmissionOptions {
 }
 
 export interface Admission {
-  /** Resolves with the address once the reservation and the first snapshot are durable. @throws TroupeError as `ControlPlane.createContainer` */
-  create(request: CreateRequest): Promise<Address>;
+  /** Where a request's container will be: the same for a repeat by key. */
+  address(request: CreateRequest): Address;
+  /** Resolves once the reservation and the first snapshot are durable. @throws TroupeError as `ControlPlane.createContainer` */
+  create(request: CreateRequest, address: Address): Promise<Address>;
   /** The tenant's actor, made with the site's limits when it is met first. */
   tenant(projectId: string, cause: Cause): Promise<Address>;
 }
@@ -91,7 +94,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       throw new TroupeError('QUOTA_EXCEEDED', reserved.reason ?? 'Quota exceeded');
     const { candidates } = rankHosts(hosts.views(), {
       amounts,
-      image: spec.image,
+      image: taggedImage(spec.image),
       runtime: spec.runtime,
       availabilityZone: spec.availabilityZone,
       requestedHost,
@@ -116,10 +119,13 @@ export function createAdmission(options: AdmissionOptions): Admission {
 
   return {
     tenant,
-    async create(request) {
-      const { caller, idempotencyKey } = request;
-      const id = idempotencyKey === null ? environment.id() : idempotentId(caller.projectId, idempotencyKey);
-      const address = containerAddress(caller.projectId, id);
+    address: ({ caller, idempotencyKey }) =>
+      containerAddress(
+        caller.projectId,
+        idempotencyKey === null ? environment.id() : idempotentId(caller.projectId, idempotencyKey),
+      ),
+    async create(request, address) {
+      const { idempotencyKey } = request;
       // Nobody can repeat a request that has no key.
       const digest =
         idempotencyKey === null
@@ -141,7 +147,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
         return address;
       }
       if (runtime.tombstones.has(address)) throw conflict('made a container that has been deleted');
-      const created = admit(request, id, address, digest).finally(() => underway.delete(address));
+      const created = admit(request, parseAddress(address).id, address, digest).finally(() =>
+        underway.delete(address),
+      );
       underway.set(address, { digest, created });
       return created;
     },

@@ -10,7 +10,7 @@ import type { Observation } from '../model/container.ts';
 import type { HostInput } from '../model/events.ts';
 import type { Cause } from '../model/journal.ts';
 import type { HostLinkEvents } from '../link/host-links.ts';
-import type { InventoryItem, UpRecord } from '../link/protocol.ts';
+import type { UpRecord } from '../link/protocol.ts';
 import type { Cell } from './cell.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { HostDirectory } from './host-directory.ts';
@@ -29,14 +29,8 @@ export interface HostReportsOptions {
   readonly hostInput: (hostId: string, hostname: string) => HostInput;
 }
 
-export interface HostReports extends HostLinkEvents {
-  /** Ours by label and world, but of no actor: by host, as of the last inventory. */
-  strangers(): ReadonlyMap<string, readonly InventoryItem[]>;
-}
-
-export function createHostReports(options: HostReportsOptions): HostReports {
+export function createHostReports(options: HostReportsOptions): HostLinkEvents {
   const { environment, runtime, enrolment, hosts, world } = options;
-  const strangers = new Map<string, readonly InventoryItem[]>();
 
   /** Resolves once the turn is durable or was not wanted; an agent's record is never refused for good. */
   const tell = (address: Address, event: TurnEvent, cause: Cause, source: Source): Promise<void> =>
@@ -118,7 +112,6 @@ export function createHostReports(options: HostReportsOptions): HostReports {
     async inventory(hostId, _session, items, images) {
       hosts.setImages(hostId, images);
       const remove: { containerId: string; tenant: string; generation: number }[] = [];
-      const unknown: InventoryItem[] = [];
       const facts: Promise<void>[] = [];
       const seen = new Set<Address>();
       for (const item of items) {
@@ -129,7 +122,6 @@ export function createHostReports(options: HostReportsOptions): HostReports {
         const context = cell?.committed?.record.context as ContainerContext | undefined;
         if (!cell || !context) {
           if (runtime().tombstones.has(address)) remove.push({ containerId, tenant, generation });
-          else unknown.push(item);
         } else if (
           generation < context.generation ||
           (context.hostId !== null && context.hostId !== hostId)
@@ -139,8 +131,6 @@ export function createHostReports(options: HostReportsOptions): HostReports {
           seen.add(address);
           const event = inventoryFact(hostId, item.observation);
           if (event) facts.push(fact(hostId, 0, address, event));
-        } else {
-          unknown.push(item);
         }
       }
       for (const cell of runtime().cellsOf('container').values()) {
@@ -156,7 +146,6 @@ export function createHostReports(options: HostReportsOptions): HostReports {
           }),
         );
       }
-      strangers.set(hostId, unknown);
       await Promise.all(facts);
       return { remove };
     },
@@ -192,6 +181,5 @@ export function createHostReports(options: HostReportsOptions): HostReports {
     },
     images: (hostId, images) => hosts.setImages(hostId, images),
     closed: (hostId, session, reason) => hostFact(hostId, { type: 'link.closed', session, reason }),
-    strangers: () => strangers,
   };
 }

@@ -23,6 +23,8 @@ import type { ActorState, CellHost, Delivery, StagedTurn, TurnAnswer, TurnEvent 
 /** Between looks at whether the store still has what we committed, and shards per look. */
 const verifyMs = 10_000;
 const verifiedAtOnce = 100;
+/** Written to see whether the store takes writes. */
+const probeKey = 'probe';
 
 export interface RuntimeOptions {
   readonly environment: Environment;
@@ -99,6 +101,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   /** The last position of each shard that we committed at. */
   const positions = new Map<Shard, number>();
   let cancelVerify: Cancel = () => {};
+  /** Why the store could not be looked at, last time: nobody may be writing. */
+  let away: string | null = null;
 
   /** What an older chart had begun goes on with the first turn on ours, which knows what of it is still wanted. */
   const isCurrent = ({ record }: ActorState): boolean =>
@@ -204,9 +208,20 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     startRewind();
   };
 
+  /** Who is not ready gets no requests, so none of them would ever find out that the store takes writes again. */
+  const tryToWrite = async (): Promise<void> => {
+    try {
+      await store.putSetting(probeKey, String(environment.now()));
+      host.readOnly(null);
+    } catch (error) {
+      environment.log.debug({ err: error }, 'the store still takes no writes');
+    }
+  };
+
   /** A store may lose its tail, or find another owner, while nobody writes: shards are looked at in turn. */
   const verify = async (): Promise<void> => {
     if (!(await store.isOwner())) return host.fenced('A newer owner has opened the store');
+    if (readOnly !== null) await tryToWrite();
     for (const [shard, last] of [...positions].slice(0, verifiedAtOnce)) {
       const stored = await store.position(shard);
       // Something was committed meanwhile, which looked at it too.
@@ -222,7 +237,11 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const verifyLater = (): void => {
     cancelVerify = environment.schedule(verifyMs, () => {
       verify()
-        .catch((error: unknown) => environment.log.warn({ err: error }, 'the store could not be looked at'))
+        .then(() => (away = null))
+        .catch((error: unknown) => {
+          away = `The store does not answer: ${error instanceof Error ? error.message : String(error)}`;
+          environment.log.warn({ err: error }, 'the store could not be looked at');
+        })
         .finally(() => fencedBy === null && verifyLater());
     });
   };
@@ -343,7 +362,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       return running.count;
     },
     get readOnly() {
-      return readOnly ?? committer.waiting();
+      return readOnly ?? committer.waiting() ?? away;
     },
     get fencedBy() {
       return fencedBy;

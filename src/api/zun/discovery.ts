@@ -6,7 +6,10 @@ const resources = [
   'containers', 'services', 'images', 'networks', 'hosts', 'capsules', 'availability_zones', 'quotas', 'quota_classes', 'registries',
 ] as const; // prettier-ignore
 
-export const baseUrlOf = (request: FastifyRequest): string => `${request.protocol}://${request.host}`;
+/** As the client wrote it; where HTTP/1.0 named no host, the address it came to. */
+export function baseUrlOf({ protocol, host, socket }: FastifyRequest): string {
+  return `${protocol}://${host === '' ? `${socket.localAddress}:${socket.localPort}` : host}`;
+}
 
 export async function discovery(app: FastifyInstance): Promise<void> {
   app.get('/', { config: { public: true } }, (request) => {

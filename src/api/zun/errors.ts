@@ -47,7 +47,7 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   if (error instanceof TroupeError && error.kind !== 'internal') {
     const { http, level } = errorKinds[error.kind];
     request.log[level]({ code: error.code, err: level === 'info' ? undefined : error }, error.message);
-    if (http === 503) reply.header('retry-after', '1');
+    if (http === 503 && error.retryable) reply.header('retry-after', '1');
     return reply
       .code(http)
       .send(errorBody(requestId, http, errorTable[error.code].zun, error.message, error.details));
