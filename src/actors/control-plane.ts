@@ -237,6 +237,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const turnAwayFromUnreadable = (kind: ActorKind, tenant: string | null, id: string | null): void => {
     for (const { address, reason } of unreadable.all) {
       const each = addressParts(address);
+      // One whose spec can be read is shown.
+      if (unreadable.views.some((view) => view.address === address)) continue;
       if (each?.kind !== kind || each.id !== id || (tenant !== null && each.tenant !== tenant)) continue;
       throw new TroupeError(
         'QUARANTINED',

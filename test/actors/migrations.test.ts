@@ -9,6 +9,7 @@ import { createSpecs } from '../../src/actors/specs.ts';
 import type { Store, TurnWrite } from '../../src/actors/stores/store.ts';
 import { charts } from '../../src/machines/catalogue.ts';
 import type { Chart, Envelope } from '../../src/machines/chart.ts';
+import { definitionOf } from '../../src/machines/definition.ts';
 import { containerAddress, hostAddress, type Address } from '../../src/model/address.ts';
 import type { Cause } from '../../src/model/journal.ts';
 import { turn } from '../conformance/store.ts';
@@ -412,7 +413,7 @@ t.test('charts that were run here are served by their version', async (t) => {
     const old = await controlPlane.chart('container', 1);
     t.same(
       old.definition,
-      JSON.parse(JSON.stringify(charts.container.machine.definition)),
+      JSON.parse(JSON.stringify(definitionOf(charts.container.machine))),
       'the old one, whole',
     );
     await t.rejects(controlPlane.chart('container', 3), { code: 'NOT_FOUND' });
