@@ -39,6 +39,7 @@ export const containerMachine = containerSetup.createMachine({
     sandbox: input.sandbox,
     deadlines: input.deadlines,
     wanted: input.run ? 'running' : 'created',
+    startQueued: false,
     candidates: input.candidates,
     refusedBy: [],
     refusals: [],
@@ -69,13 +70,14 @@ export const containerMachine = containerSetup.createMachine({
       },
       { target: '.removing', actions: 'recordGrace' },
     ],
-    // A host that answered too late is told that its room is not needed.
-    'claim.granted': { guard: 'isFromOtherHost', actions: 'returnLateClaim' },
+    // A host that answered too late, or once more, is told that this room is not needed.
+    'claim.granted': { actions: 'returnLateClaim' },
     'claim.refused': {},
     'host.lost': {},
     'message.undeliverable': {},
     'actor.restored': {},
     // Facts of other runs, hosts or generations change nothing.
+    'runtime.created': {},
     'runtime.started': {},
     'runtime.exited': {},
     'runtime.health': {},

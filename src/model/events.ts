@@ -44,6 +44,13 @@ export type ContainerFact =
       readonly opId: string | null;
       readonly byAgent: boolean;
     }
+  /** It is there and was never started. */
+  | {
+      readonly type: 'runtime.created';
+      readonly hostId: string;
+      readonly observation: Observation;
+      readonly opId: string | null;
+    }
   /** `stoppedOutside`: somebody stopped it at the engine (a stop signal that was not ours), so no automatic restart. */
   | {
       readonly type: 'runtime.exited';

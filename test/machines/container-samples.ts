@@ -68,4 +68,10 @@ export const started = (changes: Partial<Observation> = {}, byAgent = false) => 
   byAgent,
   observation: observation(changes),
 });
+export const created = {
+  type: 'runtime.created',
+  hostId,
+  opId: null,
+  observation: observation({ state: 'created', startedAt: null }),
+};
 export const gone = { type: 'runtime.gone', hostId, generation: 1, opId: null };

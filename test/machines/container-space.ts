@@ -65,7 +65,8 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     fact('runtime.exited', { ...ended, exitCode: 1 }),
     fact('runtime.exited', { ...ended, exitCode: 0 }),
     fact('runtime.exited', { ...ended, exitCode: 1 }, { stoppedOutside: true }),
-    fact('runtime.exited', { state: 'created', startedAt: null }),
+    fact('runtime.created', { state: 'created', startedAt: null }),
+    fact('runtime.created', { state: 'created', startedAt: null, generation: 0 }),
     fact('runtime.exited', { ...ended, exitCode: 1, generation: 0 }),
     ...(['starting', 'healthy', 'unhealthy'] as const).map((health) =>
       fact('runtime.health', { startedAt: last, health }),
@@ -113,7 +114,7 @@ export const containerSubject: ProofSubject = {
   project: (context) => {
     const c = context as ContainerContext;
     return [
-      c.restartPolicy.name, c.autoRemove, c.sandbox, c.imagePullPolicy, c.wanted, c.candidates.length, c.mayChange, c.hostId !== null,
+      c.restartPolicy.name, c.autoRemove, c.sandbox, c.imagePullPolicy, c.wanted, c.startQueued, c.candidates.length, c.mayChange, c.hostId !== null,
       c.reservationHeld, c.claimHeld, c.sandboxId !== null, c.containerHeld, c.imagePresent, Math.min(c.restarts, 1),
       c.observation && [c.observation.state, c.observation.health, c.observation.startedAt !== null, c.observation.exitCode],
     ]; // prettier-ignore

@@ -1,7 +1,16 @@
 import t from 'tap';
 import { containerChart } from '../../src/machines/container.machine.ts';
 import type { ContainerInput } from '../../src/model/events.ts';
-import { containerInput, exited, gone, granted, hostId, observation, started } from './container-samples.ts';
+import {
+  containerInput,
+  created,
+  exited,
+  gone,
+  granted,
+  hostId,
+  observation,
+  started,
+} from './container-samples.ts';
 import { walk } from './walk.ts';
 
 const begin = (changes: Partial<ContainerInput> = {}) =>
@@ -57,6 +66,10 @@ t.test('a host that answers too late gets its room back, in whatever state', asy
   container.send(granted);
   t.same(messages(container), ['host.release to host/h1']);
   t.same(container.paths, ['placing.claiming'], 'and the next host is still being asked');
+});
+
+t.test('a host that grants twice gets one room back', async (t) => {
+  t.same(messages(placed().send(granted)), ['host.release to host/h1']);
 });
 
 t.test('no host: the refusals are told by filter', async (t) => {
@@ -244,6 +257,30 @@ t.test('a lost host', async (t) => {
       'Restarting',
     );
   });
+  t.test('one that never ran is Created again', async (t) => {
+    const container = placed({ run: false })
+      .done('createContainer', { observation: observation({ state: 'created', startedAt: null }) })
+      .send({ type: 'host.lost', hostId });
+    t.equal(container.status, 'Unknown');
+    t.equal(container.send(created).status, 'Created');
+  });
+  t.test('a start is kept for its return, whatever its restart policy says', async (t) => {
+    for (const returned of [exited(), created]) {
+      const container = placed({ run: false })
+        .done('createContainer', { observation: observation({ state: 'created', startedAt: null }) })
+        .send({ type: 'host.lost', hostId })
+        .send({ type: 'container.start' });
+      t.match(answer(container), { answer: 'queued' });
+      t.same(container.send(returned).paths, ['starting.attempting']);
+    }
+  });
+  t.test('what its host has no more is gone, even if it was gone before', async (t) => {
+    const container = running({ restartPolicy: { name: 'always', maximumRetryCount: 0 } })
+      .send(gone)
+      .send({ type: 'host.lost', hostId });
+    t.equal(container.status, 'Unknown');
+    t.equal(container.send(gone).status, 'Restarting');
+  });
   t.test('a stop is kept for its return', async (t) => {
     const container = lost().send({ type: 'container.stop', graceMs: 1_000 });
     t.match(answer(container), { answer: 'queued' });
@@ -263,6 +300,11 @@ t.test('removed by hand: made again by policy, else an error with the reason', a
   const container = running({ restartPolicy: { name: 'always', maximumRetryCount: 0 } }).send(gone);
   t.same(container.paths, ['backingOff']);
   t.same(container.done('restart.backoff', { at: 0 }).paths, ['creating.attempting']);
+});
+
+t.test('a start that is told again does not bring an ended run back', async (t) => {
+  const stopped = running().send(exited({ exitCode: 0 }));
+  t.equal(stopped.send(started()).status, 'Stopped');
 });
 
 t.test('started by hand: it runs', async (t) => {

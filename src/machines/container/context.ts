@@ -16,6 +16,8 @@ export interface ContainerContext {
 
   /** What the user wants of it; the latest of start and stop, taken when the state settles. */
   readonly wanted: 'created' | 'running' | 'stopped';
+  /** A start was asked for while its host was not heard. */
+  readonly startQueued: boolean;
   /** Hosts worth asking, best first; the first is the one being asked. */
   readonly candidates: readonly Candidate[];
   /** Hosts that refused the claim or did not answer it. */

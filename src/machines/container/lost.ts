@@ -14,7 +14,8 @@ export const error = containerSetup.createStateConfig({
       target: '#container.running',
       actions: ['recordObservation', 'recordRun', 'wantRunning', 'keepContainer'],
     },
-    'runtime.exited': { guard: 'isCurrentRun', actions: 'refreshObservation' },
+    'runtime.created': { guard: 'isNeverRun', actions: ['refreshObservation', 'keepContainer'] },
+    'runtime.exited': { guard: 'isCurrentRun', actions: ['refreshObservation', 'keepContainer'] },
     'runtime.gone': { guard: 'isOurContainerGone', actions: 'forgetContainer' },
   },
 });
@@ -26,8 +27,8 @@ export const lost = containerSetup.createStateConfig({
   on: {
     'container.start': {
       actions: [
-        'wantRunning',
-        { type: 'queue', params: { reason: 'It is looked after once its host is heard again' } },
+        'queueStart',
+        { type: 'queue', params: { reason: 'It is started once its host is heard again' } },
       ],
     },
     'container.stop': {
@@ -51,11 +52,16 @@ export const lost = containerSetup.createStateConfig({
       { guard: 'isStopDue', target: '#container.stopping', actions: 'recordObservation' },
       { guard: 'isCurrentRun', target: '#container.running', actions: ['recordReturn'] },
     ],
-    'runtime.exited': [
+    'runtime.created': [
+      { guard: 'isStartDue', target: '#container.starting', actions: 'recordObservation' },
       { guard: 'isNeverRun', target: '#container.created', actions: 'recordObservation' },
+    ],
+    'runtime.exited': [
+      { guard: 'isStartDue', target: '#container.starting', actions: 'recordObservation' },
       { guard: 'isCurrentRun', target: '#container.returned', actions: 'recordObservation' },
     ],
-    'runtime.gone': { guard: 'isOurContainerGone', target: '#container.gone' },
+    // Whether or not it was there when its host was lost.
+    'runtime.gone': { guard: 'isFromOurHost', target: '#container.gone' },
   },
 });
 

@@ -50,13 +50,18 @@ const observationOf = (event: EventObject): Observation | null => {
   return observation ?? output?.observation ?? null;
 };
 
-/** Of our host and generation, and of no earlier run: the greater observation wins. */
+const hasEnded = ({ state }: Observation): boolean => state === 'exited' || state === 'dead';
+
+/** Of our host and generation, of no earlier run, and of the same run not before its end: the greater observation wins. */
 const isCurrent = (context: ContainerContext, event: EventObject): boolean => {
   const { hostId } = event as { hostId?: string };
   const observation = observationOf(event);
+  const known = context.observation;
   if (!observation || hostId !== context.hostId || observation.generation !== context.generation)
     return false;
-  return (observation.startedAt ?? 0) >= (context.observation?.startedAt ?? 0);
+  const [started, knownStart] = [observation.startedAt ?? 0, known?.startedAt ?? 0];
+  if (started !== knownStart) return started > knownStart;
+  return hasEnded(observation) || !known || !hasEnded(known);
 };
 
 const amountsMessage = ({ id, tenant, generation, amounts }: ContainerContext) => ({
@@ -99,7 +104,6 @@ export const containerSetup = setup({
     hasAnotherCandidate: ({ context }) => context.candidates.length > 1,
     isFromAskedHost: ({ context, event }) =>
       'hostId' in event && event.hostId === context.candidates[0]?.hostId,
-    isFromOtherHost: ({ context, event }) => 'hostId' in event && event.hostId !== context.hostId,
     isFromOurHost: ({ context, event }) => 'hostId' in event && event.hostId === context.hostId,
     isClaimBounced: ({ context, event }) =>
       event.type === 'message.undeliverable' &&
@@ -111,6 +115,7 @@ export const containerSetup = setup({
     isClaimHeld: ({ context }) => context.claimHeld,
     isContainerHeld: ({ context }) => context.containerHeld,
     isRunningWanted: ({ context }) => context.wanted === 'running',
+    isStartDue: ({ context, event }) => context.startQueued && isCurrent(context, event),
     isRetryable: ({ event }) => failureOf(event).retryable,
     isImageMissing: ({ context, event }) =>
       failureOf(event).code === 'IMAGE_NOT_FOUND' &&
@@ -128,8 +133,8 @@ export const containerSetup = setup({
       event.generation === context.generation &&
       context.containerHeld,
     hasExitedAlready: ({ event }) => {
-      const state = observationOf(event)?.state;
-      return state === 'exited' || state === 'dead';
+      const observation = observationOf(event);
+      return observation !== null && hasEnded(observation);
     },
     isRestartDue: ({ context }) =>
       decideRestart(context.restartPolicy, context.observation?.exitCode ?? null, context.restarts).restart,
@@ -169,7 +174,7 @@ export const containerSetup = setup({
       reason: ({ event }) => failureOf(event).message,
       tries: ({ context }) => Math.min(context.tries + 1, mostTries),
     }),
-    beginStep: assign({ tries: 0, failure: null, reason: null }),
+    beginStep: assign({ tries: 0, failure: null, reason: null, startQueued: false }),
     recordContainer: assign({
       containerHeld: true,
       observation: ({ event }) => observationOf(event),
@@ -182,6 +187,7 @@ export const containerSetup = setup({
           ? context.run + 1
           : context.run,
       wanted: 'running',
+      startQueued: false,
       failure: null,
       reason: null,
     }),
@@ -284,7 +290,7 @@ export const containerSetup = setup({
       },
     }),
     wantRunning: assign({ wanted: 'running' }),
-    wantStopped: assign({ wanted: 'stopped' }),
+    wantStopped: assign({ wanted: 'stopped', startQueued: false }),
     wantCreated: assign({ wanted: 'created' }),
     recordGrace: assign({
       graceMs: ({ context, event }) => ('graceMs' in event ? event.graceMs : context.graceMs),
@@ -295,6 +301,7 @@ export const containerSetup = setup({
       to: hostAddress(context.candidates[0]?.hostId ?? ''),
       event: { type: 'host.claim', ...amountsMessage(context) },
     })),
+    queueStart: assign({ wanted: 'running', startQueued: true }),
     returnLateClaim: emit(({ context, event }) => ({
       type: 'message' as const,
       to: hostAddress('hostId' in event ? event.hostId : ''),
