@@ -10,7 +10,8 @@
  *     nothing, only removals, and runs them after it.
  * N4. A lane is forgotten when its container is gone and that is known.
  */
-import type { OperationIdentity, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import type { OperationIdentity } from '../drivers/runtime/operation-identity.ts';
+import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import {
   slotOf,

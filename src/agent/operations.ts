@@ -1,5 +1,6 @@
 /** What each operation asks of the driver. */
-import type { CreateOptions, OperationIdentity, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import type { OperationIdentity } from '../drivers/runtime/operation-identity.ts';
+import type { CreateOptions, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import type { OperationArguments } from '../link/protocol.ts';
 
 /** Resolves with what the operation's result tells. @throws what the driver throws */

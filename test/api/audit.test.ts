@@ -1,7 +1,7 @@
 /** The leak ledger: what is on the hosts now, held against the actors. */
 import t from 'tap';
 import { TroupeError } from '../../src/errors/errors.ts';
-import type { OperationIdentity } from '../../src/drivers/runtime/runtime-driver.ts';
+import type { OperationIdentity } from '../../src/drivers/runtime/operation-identity.ts';
 import type { Observation } from '../../src/model/container.ts';
 import { createApiSite, type ApiSite, type Host, type Json } from './site.ts';
 import { turn, until } from './until.ts';

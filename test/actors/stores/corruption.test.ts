@@ -198,7 +198,7 @@ for (const [name, make] of [
       });
     await t.rejects(
       create('p1'),
-      { code: 'QUARANTINED', message: /tenant\/p1/ },
+      { code: 'QUARANTINED', message: /tenant "p1"/ },
       'nothing new without a quota',
     );
     await stop();
