@@ -1,5 +1,5 @@
 /** A world that moves from one store to another and back, while its containers run. */
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { stringify } from 'yaml';
@@ -99,6 +99,8 @@ t.test('a target with a key of its own is refused', async (t) => {
     t.match(await each.run('up', '-d', '--control-plane-only'), { code: 0 });
     await each.run('down');
   }
+  // Empty, so that nothing but the key stands in the way.
+  rmSync(join(other.directory, 'state', 'store'), { recursive: true });
   t.match(await site.run('store', 'copy', '--to', other.configFile), {
     code: 2,
     err: /is another site's key than/,
