@@ -59,10 +59,11 @@ export async function boot(
   const giveUp = async (address: string, reason: string, record: ActorRecord | null): Promise<void> => {
     let createdAt = record?.createdAt ?? 0;
     try {
-      if (!record)
-        [{ at: createdAt } = { at: 0 }] = await store.journal(address as Address, { after: 0, limit: 1 });
-      if (!specs.find(address as Address))
-        await loadSpec(address as Address, record?.generation || firstGeneration);
+      const { kind } = parseAddress(address);
+      const mine = address as Address;
+      if (!record) [{ at: createdAt } = { at: 0 }] = await store.journal(mine, { after: 0, limit: 1 });
+      if (kind === 'container' && !specs.find(mine))
+        await loadSpec(mine, record?.generation || firstGeneration);
     } catch (error) {
       environment.log.warn({ actor: address, err: error }, 'nor can its spec or its history be read');
     }

@@ -142,6 +142,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     },
     died: (address) => readModel.remove(address),
     documentOf: (address) => specs.document(address),
+    isUnreadable: (address) => unreadable.has(address),
     effects: {
       deadline: deadlineEffect(environment),
       rankHosts: rank,
@@ -275,7 +276,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         unreadable.problem(tenantAddress(request.caller.projectId)) ?? unreadable.problem(address);
       if (problem) throw problem;
       await within(address, admission.create(request, address));
-      const view = readModel.view(runtime.cell(address)!);
+      const cell = runtime.cell(address);
+      const view = cell && readModel.view(cell);
       if (!view)
         throw new TroupeError(
           'CONTAINER_NOT_FOUND',

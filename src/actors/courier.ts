@@ -29,6 +29,7 @@ export function createCourier(
   committer: Committer,
   find: (address: Address) => Cell | undefined,
   hasEnded: (address: Address) => boolean,
+  isUnreadable: (address: Address) => boolean,
 ): Courier {
   const underway = new Map<Address, Map<number, Undelivered>>();
 
@@ -64,6 +65,8 @@ export function createCourier(
         if (mine.has(message.sequence)) continue;
         mine.set(message.sequence, { from, message, since: environment.now() });
         const receiver = find(message.to);
+        // It is there, and could not be restored: the message waits in the outbox for the start at which it can.
+        if (!receiver && isUnreadable(message.to)) continue;
         if (!receiver) {
           bounce(from, message, hasEnded(message.to));
           continue;

@@ -40,6 +40,8 @@ export interface RuntimeOptions {
   readonly died: (address: Address) => void;
   /** The sealed spec of an actor, for a store that lost it. */
   readonly documentOf: (address: Address) => TurnWrite['document'];
+  /** An actor that is in the store and could not be restored from it. */
+  readonly isUnreadable: (address: Address) => boolean;
 }
 
 /** What remains of an actor that has ended. */
@@ -90,7 +92,13 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const allCells = (): readonly Cell[] => Object.values(byKind).flatMap((cells) => [...cells.values()]);
   const tombstones = new Map<Address, Tombstone>();
   const committer = createCommitter(environment, store);
-  const courier = createCourier(environment, committer, find, (address) => tombstones.has(address));
+  const courier = createCourier(
+    environment,
+    committer,
+    find,
+    (address) => tombstones.has(address),
+    options.isUnreadable,
+  );
   const running = createRunningEffects(environment, options.effects);
   let turns = 0;
   let readOnly: string | null = null;

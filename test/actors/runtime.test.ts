@@ -106,6 +106,7 @@ function build() {
     born: () => {},
     died: () => {},
     documentOf: () => null,
+    isUnreadable: () => false,
   });
   const begin = async (...addresses: Parameters<Runtime['begin']>[0][]) => {
     const begun = addresses.map((address) => runtime.begin(address, {}, cause, null));

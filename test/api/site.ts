@@ -92,7 +92,7 @@ const users: Readonly<Record<Exclude<User, 'root'>, { project: string; roles: re
 };
 
 export async function createApiSite(test: Test, options: SiteOptions = {}): Promise<ApiSite> {
-  const directory = mkdtempSync(join(tmpdir(), 'api-'));
+  const directory = mkdtempSync(join(tmpdir(), 'troupe-api-'));
   const logged: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
   const clock = createStillClock(logger);
