@@ -87,6 +87,7 @@ async function firesAfter(
     born: () => {},
     died: () => {},
     documentOf: () => null,
+    isUnreadable: () => false,
   });
   // The store has it too, so that the next revision follows.
   store.turns.set(record.address, [{ record } as never]);

@@ -123,6 +123,7 @@ async function start(folder: EmbeddedFolder, chart: Chart, held = false): Promis
     born: () => {},
     died: () => {},
     documentOf: () => null,
+    isUnreadable: () => false,
   });
   const specs = createSpecs({ seal: (text) => text, open: (text) => text });
   const restored = await boot(environment, store, runtime, specs, deciders);
@@ -247,6 +248,7 @@ t.test('a migration whose commit is refused is made again', async (t) => {
   const runtime = createRuntime({
     environment, store, deciders, effects: {}, world: () => world, published: () => {}, fenced: () => {}, born: () => {}, died: () => {},
     documentOf: () => null,
+    isUnreadable: () => false,
   }); // prettier-ignore
   const specs = createSpecs({ seal: (text) => text, open: (text) => text });
   const { migrated } = await boot(environment, store, runtime, specs, deciders);
