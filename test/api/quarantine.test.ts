@@ -182,6 +182,16 @@ t.test('a tenant whose snapshot is broken takes nothing new, and loses nothing',
     202,
     'others go on',
   );
+  t.equal((await site.call('DELETE', `/v1/containers/${uuid}`, { as: 'bob' })).status, 204);
+  await site.gone(uuid);
+  // Acknowledgements that find no company go alone after a while.
+  await site.clock.advance(1_000);
+  await until(() => site.controlPlane.stats().mailboxDepth === 0);
+  t.match(
+    await site.store.read(containerAddress('p2', uuid)),
+    { record: { endedAt: Number }, outbox: [{ to: 'tenant/p2', event: { type: 'tenant.release' } }] },
+    'what it is to be told waits for it',
+  );
 });
 
 t.test('only admins see the quarantine', async (t) => {
