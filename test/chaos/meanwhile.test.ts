@@ -95,7 +95,11 @@ const happenings: Readonly<
   async 'a container crashes that is always to run: it runs again, started once'(t, store, victims) {
     const it = await running(t, store, 'always');
     await whileDead(it, victims, () => crash(it));
-    await until('its second start', async () => count(it.cluster.events, 'start'), (starts) => starts === 2);
+    await until(
+      'its second start',
+      async () => count(it.cluster.events, 'start'),
+      (starts) => starts === 2,
+    );
     await it.cluster.reach(it.uuid, 'Running');
     t.same(summary(it.cluster), { created: 1, started: 2, most: 1 });
     await remove(t, it);
@@ -112,7 +116,11 @@ const happenings: Readonly<
   async 'a container is removed by hand that is always to run: it is made again, once'(t, store, victims) {
     const it = await running(t, store, 'always');
     await whileDead(it, victims, () => docker.getContainer(it.engineId).remove({ force: true, v: true }));
-    await until('another', async () => count(it.cluster.events, 'start'), (starts) => starts === 2);
+    await until(
+      'another',
+      async () => count(it.cluster.events, 'start'),
+      (starts) => starts === 2,
+    );
     await it.cluster.reach(it.uuid, 'Running');
     t.same(summary(it.cluster), { created: 2, started: 2, most: 1 });
     await remove(t, it);
@@ -140,7 +148,8 @@ for (const [index, [what, prove]] of Object.entries(happenings).entries()) {
   // Each happening meets a death of the agent, alone or with the control plane, and one other.
   for (const victims of [victimsOf[index % 2]!, victimsOf[2 + (index % 2)]!]) {
     t.test(`${victims.join(' and ')} dead, ${what}`, (t) =>
-      prove(t, victims[0] === 'all in one' ? 'embedded' : apart(), victims));
+      prove(t, victims[0] === 'all in one' ? 'embedded' : apart(), victims),
+    );
   }
 }
 
