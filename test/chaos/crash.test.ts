@@ -34,7 +34,6 @@ async function life(
   store: ClusterOptions['store'],
   point: Point | null,
 ): Promise<{ commit: number; call: number }> {
-  t.setTimeout(180_000);
   const cluster = await startCluster(t, {
     store,
     ...(point ? { crash: { role: point.role, at: `${point.kind}:${point.when}:${point.number}` } } : {}),
@@ -121,6 +120,9 @@ t.test('kill -9 at any commit and any engine call converges', async (t) => {
   );
   for (const [index, point] of chosen.entries()) {
     const store = point.role === 'all in one' ? 'embedded' : apart(`point${index}`);
-    await t.test(nameOf(point), (t) => life(t, store, point).then(() => {}));
+    await t.test(nameOf(point), async (t) => {
+      t.setTimeout(180_000);
+      await life(t, store, point);
+    });
   }
 });

@@ -142,7 +142,16 @@ for (const [name, make] of [
     t.same(controlPlane.tenant('p1').used, used, 'their quota stays taken');
     t.match(controlPlane.readiness(), { ready: true });
     t.match(controlPlane.container('p1', fine.split('/')[2]!), { spec: { name: 'd' } });
-    t.throws(() => controlPlane.container('p1', flipped.split('/')[2]!), { code: 'QUARANTINED' });
+    for (const address of [flipped, cut, swapped]) {
+      t.match(
+        controlPlane.container('p1', address.split('/')[2]!),
+        { status: 'Unknown', reason: /quarantined/i },
+        'nobody is told that it is gone',
+      );
+      await t.rejects(controlPlane.command(address, { type: 'container.start' }, caller), {
+        code: 'QUARANTINED',
+      });
+    }
     let answer: unknown;
     void controlPlane
       .command(fine, { type: 'container.delete', mode: 'force', graceMs: 0 }, caller)
