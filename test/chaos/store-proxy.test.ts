@@ -321,6 +321,15 @@ t.test(
     );
     await at.reach(created!.body.uuid, 'Running');
     await stopReading();
+    // Held one after the other, so that the first of a message reaches the proxy only now.
+    await until(
+      'a message at the store',
+      async () =>
+        proxy.commits.some(
+          ({ sentAt, turns }) => sentAt >= from && turns.some(({ inbox }) => inbox !== null),
+        ),
+      Boolean,
+    );
     const told = violations(
       proxy.commits,
       [...sightings, ...seenAtSockets(at, from)].filter((each) => each.at >= from),
