@@ -24,7 +24,14 @@ export interface TestPodman {
 export async function startPodman(): Promise<TestPodman> {
   const folder = await mkdtemp(join(tmpdir(), 'troupe-podman-'));
   const socketPath = join(folder, 'podman.sock');
-  await run('ensure_podman "$1"; DOCKER_HOST="unix://$1/podman.sock" ensure_local_image', folder);
+  const stop = (): Promise<void> => run('stop_podman "$1"', folder);
+  try {
+    await run('ensure_podman "$1"; DOCKER_HOST="unix://$1/podman.sock" ensure_local_image', folder);
+  } catch (error) {
+    // One that came up without its image is nobody's to stop.
+    await stop();
+    throw error;
+  }
   return {
     folder,
     socketPath,
@@ -34,7 +41,7 @@ export async function startPodman(): Promise<TestPodman> {
       process.kill(pid, 'SIGKILL');
     },
     start: () => run('ensure_podman "$1"', folder),
-    stop: () => run('stop_podman "$1"', folder),
+    stop,
   };
 }
 
