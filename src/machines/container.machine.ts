@@ -122,7 +122,7 @@ function descriptionOf(paths: readonly string[]): string {
 
 export const containerChart: Chart = {
   kind: 'container',
-  version: 1,
+  version: 2,
   machine: containerMachine,
   project,
   describe: describeContainer,
@@ -133,5 +133,11 @@ export const containerChart: Chart = {
     { sample: { type: 'container.delete', mode: 'stop', graceMs: 10_000 }, roles: ['owner', 'admin'] },
     { sample: { type: 'container.delete', mode: 'force', graceMs: 0 }, roles: ['admin'] },
   ],
-  migrations: {},
+  migrations: {
+    // Version 2 remembers a start that was asked for while the host was not heard.
+    1: ({ context, ...envelope }) => ({
+      ...envelope,
+      context: { ...(context as object), startQueued: false },
+    }),
+  },
 };
