@@ -217,11 +217,15 @@ export type Emitted =
       readonly answer: 'accepted' | 'queued' | 'refused';
       readonly reason: string | null;
     }
-  /** To another actor, by the outbox of this turn. */
+  /**
+   * To another actor, by the outbox of this turn. `begin` is its input, should
+   * it not exist yet: then it begins, durably, before it gets the message.
+   */
   | {
       readonly type: 'message';
       readonly to: Address;
       readonly event: { readonly type: string; readonly [field: string]: unknown };
+      readonly begin?: unknown;
     };
 
 /** Results of effects, by the name of the invoked source. Errors arrive as {@link Failure}. */

@@ -259,8 +259,10 @@ export const proofs = {
     return wrong;
   },
 
-  everyInvokeIsHandled({ decider }: Space): readonly string[] {
+  everyInvokeIsHandled({ decider, configurations }: Space): readonly string[] {
     const seen = new Map<string, string>();
+    const contextWith = (id: string): unknown =>
+      [...configurations.values()].find(({ invokes }) => invokes.has(id))?.snapshot.context;
     return nodesOf(decider.chart.machine.root).flatMap((node) =>
       node.invoke.flatMap(({ id }) => {
         const wrong: string[] = [];
@@ -274,7 +276,7 @@ export const proofs = {
             wrong.push(`${node.id} stays when ${id} is ${outcome}`);
         }
         try {
-          if (decider.chart.describe(id, { candidates: [], hostname: 'h', hostId: 'h' }) === '')
+          if (decider.chart.describe(id, contextWith(id)) === '')
             wrong.push(`${id} is described by nothing`);
         } catch (error) {
           wrong.push(`${id} is not described: ${(error as Error).message}`);

@@ -1,0 +1,37 @@
+/** Networks and the ports that plug sandboxes into them. */
+
+/** A network as its host knows it: one bridge. */
+export interface NetworkDefinition {
+  readonly networkId: string;
+  /** CIDR, e.g. `10.64.3.0/24`. */
+  readonly subnet: string;
+  /** The bridge's own address in it. */
+  readonly gateway: string;
+  readonly mtu: number;
+}
+
+/** What a sandbox asks of a network. */
+export interface NetworkRequest {
+  readonly networkId: string;
+  /** An address of the user's choice; null = any. */
+  readonly fixedAddress: string | null;
+}
+
+/** One plug: an address of a network, in a sandbox. */
+export interface Port {
+  readonly portId: string;
+  readonly network: NetworkDefinition;
+  readonly mac: string;
+  /** Without a prefix length, which is the subnet's. */
+  readonly address: string;
+  /** Name of the interface inside, e.g. `eth0`; the first one has the default route. */
+  readonly interfaceName: string;
+}
+
+/** A container's port that is reachable at its host. */
+export interface PublishedPort {
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  readonly containerPort: number;
+  /** 0 = the same number, where it is free. */
+  readonly hostPort: number;
+}
