@@ -357,6 +357,7 @@ export const sandboxMachine = sandboxSetup.createMachine({
       meta: { status: 'claimed' },
       on: {
         'sandbox.claim': [
+          { guard: 'isSuspectedByIts', target: 'making' },
           { guard: 'isItsContainer', actions: 'grant' },
           { actions: { type: 'refuseClaim', params: { reason: 'It belongs to another container' } } },
         ],

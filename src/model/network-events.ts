@@ -5,7 +5,7 @@
  */
 import type { Restored, Undeliverable } from './events.ts';
 import type { Failure } from './failure.ts';
-import type { NetworkDefinition, NetworkRequest, Port } from './network.ts';
+import type { NetworkDefinition, NetworkRequest, Port, PublishedPort } from './network.ts';
 
 /** Milliseconds. */
 export interface NetworkDeadlines {
@@ -25,6 +25,7 @@ export interface SandboxInput {
   /** Of the user's choice; null = whatever the engine gives. */
   readonly hostname: string | null;
   readonly networks: readonly NetworkRequest[];
+  readonly published: readonly PublishedPort[];
   /** Its container from the start; null = made ahead, for a pool. */
   readonly claimedBy: string | null;
   /** The pool it counts for; null for one that no pool would make, since it has wishes of its own. */
@@ -34,7 +35,8 @@ export interface SandboxInput {
 
 /** From its container, its host, its pool. */
 export type SandboxMessage =
-  | { readonly type: 'sandbox.claim'; readonly containerId: string }
+  /** `isSuspect`: its container could not join it, so that its host looks after it before it is granted. */
+  | { readonly type: 'sandbox.claim'; readonly containerId: string; readonly isSuspect: boolean }
   | { readonly type: 'sandbox.release'; readonly containerId: string }
   | { readonly type: 'sandbox.attach'; readonly containerId: string; readonly request: NetworkRequest }
   | { readonly type: 'sandbox.detach'; readonly containerId: string; readonly networkId: string }

@@ -13,6 +13,8 @@ export interface NetworkDefinition {
 /** What a sandbox asks of a network. */
 export interface NetworkRequest {
   readonly networkId: string;
+  /** The project's own on that host, made when it is first asked. */
+  readonly isDefault: boolean;
   /** An address of the user's choice; null = any. */
   readonly fixedAddress: string | null;
 }
@@ -35,3 +37,10 @@ export interface PublishedPort {
   /** 0 = the same number, where it is free. */
   readonly hostPort: number;
 }
+
+/** The network that a project has on a host without asking for one. */
+export const defaultNetworkId = (hostId: string): string => `default.${hostId}`;
+
+/** One pool a host, project and set of networks. */
+export const poolId = (hostId: string, networks: readonly NetworkRequest[]): string =>
+  `${hostId}.${networks.map(({ networkId, isDefault }) => (isDefault ? 'default' : networkId)).join('+')}`;

@@ -12,6 +12,8 @@ export interface SandboxContext {
   readonly pool: PoolTerms | null;
   /** Networks it is to be plugged into, the first with the default route. */
   readonly networks: readonly NetworkRequest[];
+  /** Its ports that are reachable at its host. */
+  readonly published: SandboxInput['published'];
   /** Addresses it holds; more only while it is made or attached. */
   readonly ports: readonly Port[];
   /** A port that is being given up, still plugged. */

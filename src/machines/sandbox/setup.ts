@@ -5,6 +5,7 @@ import type { Emitted } from '../../model/events.ts';
 import type { Failure } from '../../model/failure.ts';
 import type {
   NetworkEffectResults,
+  NetworkInput,
   PoolInput,
   SandboxAnswer,
   SandboxEvent,
@@ -36,6 +37,23 @@ const lacking = ({ networks, ports }: SandboxContext): NetworkRequest | undefine
   networks.find(({ networkId }) => !ports.some(({ network }) => network.networkId === networkId));
 
 export const portName = ({ id, portsAsked }: SandboxContext): string => `${id}.${portsAsked}`;
+
+/** A default network that nobody uses keeps its bridge for so long. */
+const defaultIdleMs = 300_000;
+
+const defaultNetwork = (
+  { tenant, hostId, deadlines }: SandboxContext,
+  { networkId }: NetworkRequest,
+): NetworkInput => ({
+  id: networkId,
+  tenant,
+  name: 'default',
+  hostId,
+  subnet: null,
+  isDefault: true,
+  idleMs: defaultIdleMs,
+  deadlines,
+});
 
 const toContainer = (context: SandboxContext, event: SandboxAnswer) => ({
   type: 'message' as const,
@@ -75,6 +93,8 @@ export const sandboxSetup = setup({
       event.to.startsWith('container/') &&
       event.message.type.startsWith('sandbox.'),
     isItsContainer: ({ context, event }) => isOf(context, event),
+    isSuspectedByIts: ({ context, event }) =>
+      event.type === 'sandbox.claim' && event.isSuspect && isOf(context, event),
     isAttachedAlready: ({ context, event }) =>
       event.type === 'sandbox.attach' &&
       context.networks.some(({ networkId }) => networkId === event.request.networkId),
@@ -107,6 +127,7 @@ export const sandboxSetup = setup({
           tenant: context.tenant,
           fixedAddress: request.fixedAddress,
         },
+        ...(request.isDefault && { begin: defaultNetwork(context, request) }),
       });
     }),
     recordPort: assign({
