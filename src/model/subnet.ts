@@ -75,6 +75,20 @@ export function indexOf(cidr: string, address: string): number | null {
   return Number(one.bigInt() - subnet.startAddress().bigInt());
 }
 
+/** The 128 bits of an IPv6 address as hex digits, leading zeros left out. @throws RangeError when it is none */
+export function hexDigits6(address: string): string {
+  const parsed = parse(address);
+  if (!(parsed instanceof Address6)) throw new RangeError(`Not an IPv6 address: "${address}"`);
+  return parsed.bigInt().toString(16);
+}
+
+/** An IPv4 or IPv6 subnet with the host's bits cleared. */
+export function isSubnet(text: string): boolean {
+  const parsed = text.includes('/') ? parse(text) : null;
+  if (!parsed) return false;
+  return parsed.startAddress().bigInt() === parsed.bigInt();
+}
+
 /**
  * The first subnet of the pool that overlaps none of `taken` (CIDRs of either
  * family: other networks, the host's routes); null when all do.
