@@ -197,7 +197,7 @@ export function createFacts(options: FactsOptions): Facts {
         } else if (event.kind === 'down') {
           environment.log.warn({ reason: event.reason }, 'the container engine does not answer');
           engineChanged();
-        } else {
+        } else if (event.kind === 'gap') {
           engineChanged();
           await takeAll(signal).catch((error: unknown) => {
             if (signal.aborted) return;

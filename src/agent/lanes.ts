@@ -261,7 +261,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
             try {
               await driver.removeContainer(identity, signal);
               options.purged(containerId);
-              await driver.removeSandbox(identity, signal);
+              await driver.removeSandbox(identity, containerId, signal);
               const lane = lanes.get(containerId);
               if (lane && lane.generation <= generation) forget(containerId);
               resolve();

@@ -51,6 +51,8 @@ export const errorTable = {
   INVALID_SPEC: { kind: 'invalid', retryable: false, zun: 'invalid' },
   START_FAILED: { kind: 'invalid', retryable: false, zun: 'docker-error' },
   CONTAINER_GONE: { kind: 'not-found', retryable: false, zun: 'container-not-found' },
+  SANDBOX_GONE: { kind: 'conflict', retryable: false, zun: 'docker-error' },
+  IMAGE_IN_USE: { kind: 'conflict', retryable: false, zun: 'conflict' },
   NAME_IN_USE: { kind: 'conflict', retryable: false, zun: 'conflict' },
   DISK_FULL: { kind: 'unavailable', retryable: false, zun: 'docker-error' },
   // ── networks and volumes of a host ──

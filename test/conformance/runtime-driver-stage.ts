@@ -1,5 +1,16 @@
 /** What the contract of runtime drivers needs of a driver, and what each of its tests stands on. */
-import type { OperationIdentity, RuntimeDriver } from '../../src/drivers/runtime/runtime-driver.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import type {
+  CreateOptions,
+  EngineEvent,
+  LogOptions,
+  OperationIdentity,
+  RuntimeDriver,
+  Sandbox,
+} from '../../src/drivers/runtime/runtime-driver.ts';
 import type { ContainerSpec } from '../../src/model/container.ts';
 
 /** What the engine shows of one container, asked behind the driver's back. */
@@ -28,6 +39,12 @@ export interface DriverUnderTest {
     kill(engineId: string, signal: string): Promise<void>;
     remove(engineId: string): Promise<void>;
     rename(engineId: string): Promise<void>;
+    /** Bind mounts by destination. */
+    mounts(engineId: string): Promise<readonly { readonly source: string; readonly destination: string }[]>;
+    /** Ends what keeps the namespace alive, and leaves the rest. */
+    killSandbox(sandbox: Sandbox): Promise<void>;
+    /** Removes all of it. */
+    removeSandbox(sandbox: Sandbox): Promise<void>;
   };
   /** Removes all that the tests made and closes the drivers. */
   stop(): Promise<void>;
@@ -40,6 +57,20 @@ export interface Stage extends DriverUnderTest {
   operation(generation?: number): OperationIdentity;
   readonly signal: AbortSignal;
 }
+
+/** A first run on the engine's own network, unless told otherwise. */
+export function creation(spec: ContainerSpec, changes: Partial<CreateOptions> = {}): CreateOptions {
+  return { spec, sandbox: null, files: null, mounts: [], run: 1, ...changes };
+}
+
+export const allOutput: LogOptions = {
+  stdout: true,
+  stderr: true,
+  timestamps: false,
+  tail: 'all',
+  sinceSeconds: 0,
+  follow: false,
+};
 
 let containers = 0;
 let operations = 0;
@@ -59,5 +90,56 @@ export function onStage(under: DriverUnderTest): Stage {
       epoch: 3,
     }),
     signal: AbortSignal.timeout(60_000),
+  };
+}
+
+/** A folder on this host that the test may fill. */
+export async function hostFolder(t: Test): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'troupe-stage-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  return folder;
+}
+
+/** Its observation once it has ended, found by the engine's events. */
+export async function exitOf({ driver, id, signal }: Stage) {
+  const done = new AbortController();
+  for await (const event of driver.events(AbortSignal.any([signal, done.signal]))) {
+    if (event.kind !== 'gap' && !(event.kind === 'container' && event.containerId === id)) continue;
+    const observation = await driver.observe(id, signal);
+    if (observation?.state === 'exited') return observation;
+  }
+  return null;
+}
+
+type ContainerEvent = Extract<EngineEvent, { kind: 'container' }>;
+type SandboxEvent = Extract<EngineEvent, { kind: 'sandbox' }>;
+
+/** Reads the engine's events one by one. */
+export function listen({ driver, id, signal }: Stage) {
+  const ended = new AbortController();
+  const events = driver.events(AbortSignal.any([signal, ended.signal]))[Symbol.asyncIterator]();
+  const next = async (): Promise<EngineEvent> => {
+    const result = await events.next();
+    if (result.done) throw new Error('The events ended');
+    return result.value;
+  };
+  return {
+    next,
+    async nextOfMine(): Promise<ContainerEvent> {
+      for (;;) {
+        const event = await next();
+        if (event.kind === 'container' && event.containerId === id) return event;
+      }
+    },
+    async nextOfSandbox(sandboxId: string): Promise<SandboxEvent> {
+      for (;;) {
+        const event = await next();
+        if (event.kind === 'sandbox' && event.sandboxId === sandboxId) return event;
+      }
+    },
+    async end(): Promise<void> {
+      ended.abort();
+      await events.return?.();
+    },
   };
 }

@@ -4,6 +4,7 @@ import { runtimeDriverEvents } from './runtime-driver-events.ts';
 import { runtimeDriverLife } from './runtime-driver-life.ts';
 import { runtimeDriverLogs } from './runtime-driver-logs.ts';
 import { runtimeDriverSpecs } from './runtime-driver-specs.ts';
+import { runtimeDriverSandboxes } from './runtime-driver-sandboxes.ts';
 import type { DriverUnderTest } from './runtime-driver-stage.ts';
 
 export async function runtimeDriverContract(
@@ -16,6 +17,7 @@ export async function runtimeDriverContract(
     t.teardown(() => under.stop());
     await runtimeDriverLife(t, under);
     await runtimeDriverSpecs(t, under);
+    await runtimeDriverSandboxes(t, under);
     await runtimeDriverEvents(t, under);
     await runtimeDriverLogs(t, under);
   });

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { createDockerDriver } from '../../src/drivers/runtime/docker.ts';
 import type { EngineEvent } from '../../src/drivers/runtime/runtime-driver.ts';
+import { creation } from '../conformance/runtime-driver-stage.ts';
 import { createEnvironment } from '../../src/main/environment.ts';
 import { dockerSocket, ensureDocker, newWorldId, removeWorld, testSpec } from '../support/docker.ts';
 import { type EngineProxy, startEngineProxy } from '../support/engine-proxy.ts';
@@ -21,7 +22,7 @@ const newOperation = () => ({
   generation: 1,
   epoch: 1,
 });
-const create = { spec: testSpec(), sandboxId: null, run: 1 };
+const create = creation(testSpec());
 
 async function behindProxy(t: Tap) {
   const proxy: EngineProxy = await startEngineProxy(dockerSocket);

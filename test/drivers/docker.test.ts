@@ -54,6 +54,16 @@ async function dockerUnderTest(): Promise<DriverUnderTest> {
       remove: (engineId) => docker.getContainer(engineId).remove({ force: true }),
       rename: (engineId) =>
         docker.getContainer(engineId).rename({ name: `renamed-${engineId.slice(0, 12)}` }),
+      mounts: async (engineId) =>
+        (await docker.getContainer(engineId).inspect()).Mounts.map(({ Source, Destination }) => ({
+          source: Source,
+          destination: Destination,
+        })),
+      killSandbox: async ({ engineId }) => {
+        await docker.getContainer(engineId ?? '').kill({ signal: 'SIGKILL' });
+        await docker.getContainer(engineId ?? '').wait();
+      },
+      removeSandbox: ({ engineId }) => docker.getContainer(engineId ?? '').remove({ force: true }),
     },
     async stop() {
       for (const other of others) await other.close();

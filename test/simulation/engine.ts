@@ -192,9 +192,10 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
             images.add(image);
             return { imageId: image };
           }),
-        ensureSandbox: (identity) =>
-          call('ensureSandbox', () => ({ sandboxId: `sandbox-${identity.containerId}` })),
+        ensureSandbox: (_identity, { sandboxId }) =>
+          call('ensureSandbox', () => ({ sandboxId, engineId: null, netnsPath: `/run/netns/${sandboxId}` })),
         removeSandbox: () => call('removeSandbox', () => undefined),
+        listSandboxes: () => call('listSandboxes', () => []),
         createContainer: (identity) =>
           call('createContainer', () => {
             const existing = containers.get(identity.containerId);
@@ -242,6 +243,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
               opId: container.identity.opId,
               worldId: container.identity.worldId,
               epoch: container.identity.epoch,
+              sandboxId: null,
             })),
           ),
         async *events(signal) {

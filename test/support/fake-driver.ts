@@ -162,11 +162,12 @@ export function createFakeDriver(now: () => number): FakeDriver {
       driver.imageNames.add(image);
       return { imageId: `sha256:${image}` };
     },
-    async ensureSandbox({ containerId }, _, signal) {
-      await enter('ensureSandbox', containerId, signal);
-      return { sandboxId: `sandbox-${containerId}` };
+    async ensureSandbox(_, { sandboxId }, signal) {
+      await enter('ensureSandbox', sandboxId, signal);
+      return { sandboxId, engineId: null, netnsPath: `/run/netns/${sandboxId}` };
     },
-    removeSandbox: ({ containerId }, signal) => enter('removeSandbox', containerId, signal),
+    removeSandbox: (_, sandboxId, signal) => enter('removeSandbox', sandboxId, signal),
+    listSandboxes: () => Promise.resolve([]),
     async createContainer(identity, _, signal) {
       const { containerId, tenant, generation } = identity;
       await enter('createContainer', containerId, signal);
@@ -224,6 +225,7 @@ export function createFakeDriver(now: () => number): FakeDriver {
         opId: identity.opId,
         worldId: identity.worldId,
         epoch: identity.epoch,
+        sandboxId: null,
       }));
     },
     async *events(signal) {

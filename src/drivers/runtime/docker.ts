@@ -6,6 +6,7 @@
 import type { Environment } from '../../model/environment.ts';
 import { dockerContainers } from './docker-containers.ts';
 import type { LogRetention } from './docker-create.ts';
+import { dockerDialect } from './docker-dialect.ts';
 import { createDockerEngine } from './docker-engine.ts';
 import { dockerEvents } from './docker-events.ts';
 import { dockerFingerprint } from './docker-fingerprint.ts';
@@ -26,13 +27,16 @@ export interface DockerDriverOptions {
 const defaultLogging: LogRetention = { maxSizeMib: 10, maxFiles: 3 };
 
 export function createDockerDriver(options: DockerDriverOptions): RuntimeDriver {
-  const engine = createDockerEngine(options.socketPath);
+  const engine = createDockerEngine(options.socketPath, dockerDialect);
+  const sandboxes = dockerSandboxes(engine);
   return {
     name: 'docker',
     fingerprint: (signal) => dockerFingerprint(engine, options.hostname, signal),
     ...dockerImages(engine),
-    ...dockerSandboxes(engine),
-    ...dockerContainers(engine, options.logging ?? defaultLogging),
+    ensureSandbox: sandboxes.ensure,
+    removeSandbox: sandboxes.remove,
+    listSandboxes: sandboxes.list,
+    ...dockerContainers(engine, sandboxes, options.logging ?? defaultLogging),
     events: (signal) => dockerEvents(engine, options.environment, signal),
     logs: (containerId, logOptions, signal) => openLogs(engine, containerId, logOptions, signal),
     close: async () => engine.close(),
