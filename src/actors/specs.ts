@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Address } from '../model/address.ts';
 import type { ContainerSpec } from '../model/container.ts';
+import { namedUuid } from '../model/named-uuid.ts';
 
 /** Encryption at rest, built by `main/` from the site's key. */
 export interface Sealer {
@@ -79,14 +80,8 @@ export function specDigest(spec: ContainerSpec, run: boolean): string {
   return createHash('sha256').update(stable({ spec, run })).digest('hex');
 }
 
-/** A UUID v5 of an idempotency key within a project, so that a repeat finds its container. @see RFC 9562 section 5.5 */
-export function idempotentId(projectId: string, key: string): string {
-  const hash = createHash('sha1').update(`troupe:${projectId}:${key}`).digest();
-  hash[6] = (hash[6]! & 0x0f) | 0x50;
-  hash[8] = (hash[8]! & 0x3f) | 0x80;
-  const hex = hash.toString('hex', 0, 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-}
+/** The container's id under an idempotency key of a project, so that a repeat finds it. */
+export const idempotentId = (projectId: string, key: string): string => namedUuid(`${projectId}:${key}`);
 
 function stable(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>

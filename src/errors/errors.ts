@@ -57,7 +57,6 @@ export const errorTable = {
   DISK_FULL: { kind: 'unavailable', retryable: false, zun: 'docker-error' },
   // ── networks and volumes of a host ──
   HOST_INCAPABLE: { kind: 'unavailable', retryable: false, zun: 'service-unavailable' },
-  SANDBOX_GONE: { kind: 'unavailable', retryable: false, zun: 'service-unavailable' },
   NETWORK_NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'network-not-found' },
   NETWORK_IN_USE: { kind: 'conflict', retryable: false, zun: 'conflict' },
   NETWORK_ERROR: { kind: 'internal', retryable: false, zun: '' },

@@ -20,7 +20,7 @@ import {
 } from './container/change.ts';
 import type { ContainerContext } from './container/context.ts';
 import { error, lost, returned } from './container/lost.ts';
-import { joining, mending, readying, replacing, rewiring } from './container/network.ts';
+import { mending, readying, rewiring } from './container/network.ts';
 import { placing } from './container/place.ts';
 import { deleted, removing } from './container/remove.ts';
 import {
@@ -71,7 +71,6 @@ export const containerMachine = containerSetup.createMachine({
     ports: [],
     mounts: input.mounts.map((mount) => ({ ...mount, granted: false })),
     containerHeld: false,
-    joined: null,
     imagePresent: false,
     tries: 0,
     run: 0,
@@ -136,9 +135,7 @@ export const containerMachine = containerSetup.createMachine({
     stopping,
     stopped,
     readying,
-    joining,
     mending,
-    replacing,
     rewiring,
     pausing,
     paused,

@@ -1,4 +1,5 @@
 /** Networks and the ports that plug sandboxes into them. */
+import { namedUuid } from './named-uuid.ts';
 
 /** A network as its host knows it: one bridge. */
 export interface NetworkDefinition {
@@ -39,7 +40,8 @@ export interface PublishedPort {
 }
 
 /** The network that a project has on a host without asking for one. */
-export const defaultNetworkId = (hostId: string): string => `default.${hostId}`;
+export const defaultNetworkId = (tenant: string, hostId: string): string =>
+  namedUuid(`network/${tenant}/${hostId}`);
 
 /** One pool a host, project and set of networks. */
 export const poolId = (hostId: string, networks: readonly NetworkRequest[]): string =>

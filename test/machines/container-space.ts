@@ -2,7 +2,6 @@
 import type { AnyMachineSnapshot } from 'xstate';
 import { containerChart } from '../../src/machines/container.machine.ts';
 import type { ContainerContext } from '../../src/machines/container/context.ts';
-import { joinable } from '../../src/machines/container/setup.ts';
 import type { Amounts } from '../../src/model/container.ts';
 import type { ContainerInput } from '../../src/model/events.ts';
 import { containerInput, hostId, observation } from './container-samples.ts';
@@ -197,9 +196,9 @@ export const containerSubject: ProofSubject = {
     return [
       // What the input says; it never changes.
       c.restartPolicy.name, c.autoRemove, c.sandbox, c.imagePullPolicy, c.networks.length,
-      held, c.wanted, c.imagePresent, c.sandboxSound, c.joined !== null && c.joined === joinable(c),
+      held, c.wanted, c.imagePresent, c.sandboxSound,
       isOnItsWay && [c.candidates.length, c.mayChange, c.hostId !== null, c.mounts.map(({ granted }) => granted), c.rebuilding],
-      !within('acquiring', 'creating', 'replacing') && seen,
+      !within('acquiring', 'creating') && seen,
       c.restartPolicy.name === 'on-failure' && Math.min(c.restarts, 1),
       top === 'running' && c.observation?.health,
       // An exit is answered in its own turn, but while it is being changed.
@@ -261,7 +260,7 @@ export const containerHoldings: readonly Holding[] = [
   {
     resource: 'container',
     acquired: starts('createContainer'),
-    released: finished('removeContainer', 'stuck.removeContainer', 'replaceContainer', 'rebuildRemove'),
+    released: finished('removeContainer', 'stuck.removeContainer', 'rebuildRemove'),
     abandoned: (step) =>
       leftToItsHost(step) ||
       (step.event.type === 'runtime.gone' && !contextOf(step.to.snapshot).containerHeld),

@@ -2,7 +2,6 @@ import t from 'tap';
 import { containerChart } from '../../src/machines/container.machine.ts';
 import type { ContainerInput } from '../../src/model/events.ts';
 import {
-  containerId,
   containerInput,
   created,
   exited,
@@ -47,7 +46,7 @@ t.test('image and network are acquired side by side when they are not there', as
     'acquiring.network.opening.asking',
     'acquiring.volumes.ready',
   ]);
-  const sandboxId = `${containerId}.1`;
+  const { sandboxId } = container.context as { sandboxId: string };
   container.send({ type: 'sandbox.granted', sandboxId, engineId: 'e1', ports: [] });
   t.same(container.paths, [
     'acquiring.image.pulling.attempting',

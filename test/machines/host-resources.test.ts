@@ -1,5 +1,8 @@
 import t from 'tap';
 import type { AnyMachineSnapshot } from 'xstate';
+import { countFree, take } from '../../src/model/address-pool.ts';
+import { networkChart } from '../../src/machines/network.machine.ts';
+import type { NetworkContext } from '../../src/machines/network/context.ts';
 import { poolChart } from '../../src/machines/pool.machine.ts';
 import type { PoolContext } from '../../src/machines/pool/context.ts';
 import { volumeChart } from '../../src/machines/volume.machine.ts';
@@ -102,6 +105,113 @@ t.test('the pool chart', async (t) => {
       (to.snapshot.context as PoolContext).making >= 2,
   );
   t.same(greedy, [], 'no more are made at once than two');
+});
+
+const networkSubject: ProofSubject = {
+  chart: networkChart,
+  inputs: [false, true].map((isDefault) => ({
+    id: 'n1',
+    tenant: 'p1',
+    name: 'net',
+    hostId: 'h1',
+    subnet: null,
+    isDefault,
+    idleMs: 300_000,
+    deadlines: { allocateMs: 10_000, makeMs: 60_000, removeMs: 60_000 },
+  })),
+  events: (snapshot) => {
+    const { pending, addresses } = snapshot.context as NetworkContext;
+    const asked = (fixedAddress: string | null) => ({
+      type: 'network.allocate',
+      portId: `0000000${pending.length % 10}-0000-4000-8000-000000000000`,
+      sandboxId: 's1',
+      tenant: 'p1',
+      fixedAddress,
+    });
+    // A crowd that waits is told apart by its size alone.
+    if (pending.length > 2) return [asked(null)];
+    const given = ['10.64.0.2', '10.64.0.3'].filter(
+      (address) => addresses && take(addresses, address) === 'in-use',
+    );
+    return [
+      asked(null),
+      asked('10.64.0.3'),
+      asked('10.99.0.3'),
+      ...given.map((address) => ({ type: 'network.release', portId: 'p', address })),
+      { type: 'network.delete' },
+      { type: 'network.juggle' },
+      { type: 'host.lost', hostId: 'h1' },
+      { type: 'host.lost', hostId: 'h2' },
+      {
+        type: 'message.undeliverable',
+        to: 'sandbox/p1/s1',
+        gone: true,
+        message: { type: 'network.allocated', address: given[0] ?? '10.64.0.9' },
+      },
+      {
+        type: 'message.undeliverable',
+        to: 'sandbox/p1/s1',
+        gone: true,
+        message: { type: 'network.refused' },
+      },
+      { type: 'actor.restored' },
+    ];
+  },
+  results: (invokeId, src) => [
+    {
+      type: `xstate.done.actor.${invokeId}`,
+      output:
+        src === 'ensureNetwork'
+          ? { networkId: 'n1', subnet: '10.64.0.0/29', gateway: '10.64.0.1', mtu: 1500 }
+          : { at: 0 },
+    },
+    ...failures.map((error) => ({ type: `xstate.error.actor.${invokeId}`, error })),
+  ],
+  // How many wait tells apart none, some and too many.
+  project: (context) => {
+    const { isDefault, addresses, ports, pending } = context as NetworkContext;
+    if (pending.length > 2) return [isDefault, pending.length];
+    return [
+      isDefault,
+      addresses && [countFree(addresses), take(addresses, '10.64.0.3') === 'in-use'],
+      ports,
+      pending.length,
+      pending.some(({ fixedAddress }) => fixedAddress !== null),
+    ];
+  },
+};
+
+t.test('the network chart', async (t) => {
+  const space = explore(networkSubject);
+  common(t, 'network', space);
+  t.same(
+    proofs.projectionIsTotal(
+      space,
+      ['creating', 'active', 'dormant', 'error', 'deleting', 'deleted'],
+      (status) => status === 'error',
+    ),
+    [],
+  );
+  const asks = space.steps.filter(({ event }) => event.type === 'network.allocate');
+  t.ok(asks.length > 0);
+  t.same(
+    asks.filter(({ from, to, emitted }) => {
+      const waits =
+        (to.snapshot.context as NetworkContext).pending.length >
+        (from.snapshot.context as NetworkContext).pending.length;
+      return !waits && emitted.length !== 1;
+    }),
+    [],
+    'whoever asks for an address is answered, or waits to be',
+  );
+  const inUse = space.steps.filter(
+    ({ from, event, to }) =>
+      event.type === 'network.delete' &&
+      (from.snapshot.context as NetworkContext).ports > 0 &&
+      to.paths[0]?.startsWith('deleting') &&
+      !from.paths[0]?.startsWith('deleting'),
+  );
+  t.same(inUse, [], 'no network is deleted under its containers');
 });
 
 const volumeSubject: ProofSubject = {

@@ -46,8 +46,6 @@ export interface ContainerContext {
   readonly ports: readonly Port[];
   readonly mounts: readonly (Mount & { readonly granted: boolean })[];
   readonly containerHeld: boolean;
-  /** What holds the namespace that the engine's container was made to join. */
-  readonly joined: string | null;
 
   /** The image is believed to be on the host. */
   readonly imagePresent: boolean;

@@ -1,6 +1,6 @@
 /** Its sandbox: asked for before it is created, and looked after before it starts again. */
 import { retryBackoffMs } from '../retry-policy.ts';
-import { containerSetup, hostInput } from './setup.ts';
+import { containerSetup } from './setup.ts';
 
 const deciding = containerSetup.createStateConfig({
   tags: 'transient',
@@ -98,17 +98,13 @@ export const acquiringNetwork = {
 export const readying = containerSetup.createStateConfig({
   tags: 'transient',
   always: [
-    { guard: 'isSandboxReady', target: '#container.joining' },
+    { guard: 'isSandboxReady', target: '#container.starting' },
     { guard: 'isSandboxHeld', target: '#container.mending' },
     { target: '#container.replacing' },
   ],
 });
 
-export const joining = containerSetup.createStateConfig({
-  tags: 'transient',
-  always: [{ guard: 'isSandboxReplaced', target: '#container.replacing' }, { target: '#container.starting' }],
-});
-
+/** The engine is then asked again to create it: what joined a namespace that is no more is made anew in the new one. */
 export const mending = containerSetup.createStateConfig({
   description: 'Its network namespace is made and plugged again before it starts.',
   tags: 'transient',
@@ -130,68 +126,16 @@ export const mending = containerSetup.createStateConfig({
       target: '#container.stopped',
       actions: ['wantStopped', { type: 'say', params: { reason: 'Stopped before it was started' } }],
     },
-    'sandbox.granted': { guard: 'isFromItsSandbox', target: '#container.joining', actions: 'recordSandbox' },
+    'sandbox.granted': { guard: 'isFromItsSandbox', target: '#container.creating', actions: 'recordSandbox' },
     'sandbox.refused': {
       guard: 'isFromItsSandbox',
-      target: '#container.replacing',
+      target: '#container.acquiring',
       actions: 'forgetSandbox',
     },
     'message.undeliverable': {
       guard: 'isSandboxBounced',
-      target: '#container.replacing',
+      target: '#container.acquiring',
       actions: 'forgetSandbox',
-    },
-  },
-});
-
-/** What the engine made joins a namespace that is no longer: it is made again, as it was, in another. */
-export const replacing = containerSetup.createStateConfig({
-  tags: 'transient',
-  meta: { status: 'Created', taskState: 'container_starting' },
-  entry: 'beginStep',
-  invoke: {
-    id: 'replacing.deadline',
-    src: 'deadline',
-    input: ({ context }) => ({ ms: context.deadlines.removeMs }),
-    onDone: {
-      target: '#container.error',
-      actions: { type: 'sayOverdue', params: { step: 'making it anew' } },
-    },
-    onError: '#container.error',
-  },
-  on: {
-    'container.start': { actions: { type: 'queue', params: { reason: 'It is being started already' } } },
-    'container.stop': {
-      actions: [
-        'wantCreated',
-        { type: 'queue', params: { reason: 'It will not be started once it is there' } },
-      ],
-    },
-  },
-  initial: 'attempting',
-  states: {
-    attempting: {
-      description: 'The engine removes it, to make it anew in its new network.',
-      tags: 'transient',
-      meta: { releases: 'container' },
-      invoke: {
-        id: 'replaceContainer',
-        src: 'removeContainer',
-        input: ({ context }) => hostInput(context, context.deadlines.removeMs),
-        onDone: { target: '#container.acquiring', actions: 'forgetContainer' },
-        onError: { target: 'waiting', actions: 'recordFailure' },
-      },
-    },
-    waiting: {
-      description: 'It could not be removed; it will be tried again.',
-      tags: 'transient',
-      invoke: {
-        id: 'replace.backoff',
-        src: 'deadline',
-        input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-        onDone: 'attempting',
-        onError: 'attempting',
-      },
     },
   },
 });

@@ -14,6 +14,7 @@ import type {
 } from '../../model/events.ts';
 import type { Failure } from '../../model/failure.ts';
 import type { SandboxInput } from '../../model/network-events.ts';
+import { namedUuid } from '../../model/named-uuid.ts';
 import { defaultNetworkId, poolId } from '../../model/network.ts';
 import type { VolumeInput } from '../../model/volume-events.ts';
 import { equal, noAmounts, plus } from '../amounts.ts';
@@ -82,10 +83,6 @@ const endingSignals: ReadonlySet<string> = new Set([
   '3',
   '6',
 ]);
-
-/** What the engine's container joins: a sandbox made anew elsewhere is another. */
-export const joinable = ({ sandbox, sandboxId, sandboxEngineId }: ContainerContext): string | null =>
-  sandbox === 'engine' ? null : `${sandboxId ?? ''} ${sandboxEngineId ?? ''}`;
 
 const sandboxOf = (context: ContainerContext, id: string): SandboxInput => {
   const { tenant, hostId, networks, published, askedHostname, pool, deadlines } = context;
@@ -210,7 +207,6 @@ export const containerSetup = setup({
       event.to === sandboxAddress(context.tenant, context.sandboxId ?? ''),
     isSandboxGone: ({ context, event }) =>
       failureOf(event).code === 'SANDBOX_GONE' && context.sandbox === 'own',
-    isSandboxReplaced: ({ context }) => context.containerHeld && context.joined !== joinable(context),
     areMountsGranted: ({ context }) => context.mounts.every(({ granted }) => granted),
     isOfItsMounts: ({ context, event }) =>
       'volumeId' in event && context.mounts.some(({ volumeId }) => volumeId === event.volumeId),
@@ -300,7 +296,6 @@ export const containerSetup = setup({
     beginStep: assign({ tries: 0, failure: null, reason: null, startQueued: false }),
     recordContainer: assign({
       containerHeld: true,
-      joined: ({ context }) => joinable(context),
       observation: ({ event }) => observationOf(event),
     }),
     recordRun: assign({ run: ({ context }) => context.run + 1 }),
@@ -333,7 +328,7 @@ export const containerSetup = setup({
     /** One of its own, begun by the message that asks for it. */
     openSandbox: enqueueActions(({ enqueue, context }) => {
       const sandboxesAsked = context.sandboxesAsked + 1;
-      const id = `${context.id}.${sandboxesAsked}`;
+      const id = namedUuid(`sandbox/${context.id}/${sandboxesAsked}`);
       enqueue.assign({ sandboxesAsked, sandboxId: id, sandboxSound: false });
       enqueue.emit({
         type: 'message',
@@ -360,7 +355,7 @@ export const containerSetup = setup({
           ({ network }) =>
             context.networks.find(({ networkId }) => networkId === network.networkId) ?? {
               networkId: network.networkId,
-              isDefault: network.networkId === defaultNetworkId(context.hostId ?? ''),
+              isDefault: network.networkId === defaultNetworkId(context.tenant, context.hostId ?? ''),
               fixedAddress: null,
             },
         ),
@@ -468,7 +463,7 @@ export const containerSetup = setup({
       networks: ({ context, event }) =>
         context.networks.map((request) =>
           request.isDefault && event.type === 'claim.granted'
-            ? { ...request, networkId: defaultNetworkId(event.hostId) }
+            ? { ...request, networkId: defaultNetworkId(context.tenant, event.hostId) }
             : request,
         ),
       imagePresent: ({ context }) => context.candidates[0]?.imagePresent ?? false,
@@ -549,7 +544,6 @@ export const containerSetup = setup({
       rebuilding: true,
       generation: ({ context }) => context.generation + 1,
       imagePresent: false,
-      joined: null,
       observation: null,
       run: 0,
       restarts: 0,

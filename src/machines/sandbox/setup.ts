@@ -12,6 +12,7 @@ import type {
   SandboxInput,
 } from '../../model/network-events.ts';
 import type { NetworkRequest, Port } from '../../model/network.ts';
+import { namedUuid } from '../../model/named-uuid.ts';
 import { mostTries } from '../retry-policy.ts';
 import { unbound } from '../unbound.ts';
 import type { SandboxContext } from './context.ts';
@@ -36,7 +37,8 @@ const isOf = (context: SandboxContext, event: SandboxEvent): boolean =>
 const lacking = ({ networks, ports }: SandboxContext): NetworkRequest | undefined =>
   networks.find(({ networkId }) => !ports.some(({ network }) => network.networkId === networkId));
 
-export const portName = ({ id, portsAsked }: SandboxContext): string => `${id}.${portsAsked}`;
+/** A UUID, the same each time it is asked for. */
+export const portName = ({ id, portsAsked }: SandboxContext): string => namedUuid(`port/${id}/${portsAsked}`);
 
 /** A default network that nobody uses keeps its bridge for so long. */
 const defaultIdleMs = 300_000;
