@@ -1,38 +1,56 @@
 /**
  * Many host agents in one process, for load: they speak the link protocol and
- * answer every operation at once, as an engine that takes no time would.
+ * answer every operation at once, as an engine that takes no time would. They
+ * dial again when their link has gone, and tell what they have.
  *
- * Started as a child process with an IPC channel, so that the CPU of the
- * agents is counted apart from the control plane's. Messages in:
- * `{url, tokens}`; out: `{ready}` once all hosts are synced, and on `{report}`
- * a `{cpuMs, operations}`.
+ * Started as a child process with an IPC channel. Messages in: `HostsStart`,
+ * `{report}`, each answered by a `HostsReport`; and `{die: containerId}`.
  */
 import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
-import type { OperateParams, UpRecord } from '../src/link/protocol.ts';
+import type { InventoryItem, OperateParams, UpRecord } from '../src/link/protocol.ts';
 import type { Observation } from '../src/model/container.ts';
 import type { Fingerprint } from '../src/model/host.ts';
 
-interface Start {
+export interface HostsStart {
   readonly url: string;
+  /** One for each host. */
   readonly tokens: readonly string[];
-  readonly cpus: number;
-  readonly memoryMib: number;
 }
 
-let operations = 0;
-/** Answers a `{die}` command can find its container by. */
-const sockets = new Map<string, { up(record: UpRecord): void; observation: Observation }>();
+export interface HostsReport {
+  readonly failed: string | null;
+  /** Of this process so far. */
+  readonly cpuMs: number;
+  /** Link messages that came and went. */
+  readonly frames: number;
+}
+
+/** Before a link that has gone is dialled again, and hosts that join at once. */
+const redialMs = 200;
+const joinedAtOnce = 100;
+/** Of an inventory, per frame. */
+const pageItems = 2_000;
+
+const processors = 64;
+const memoryMib = 262_144;
+
+interface Host {
+  tell(record: UpRecord): void;
+  readonly containers: Map<string, InventoryItem>;
+}
+
+let frames = 0;
+const hostOf = new Map<string, Host>();
 
 function observe({ containerId, tenant, generation }: OperateParams, running: boolean): Observation {
-  const now = Date.now();
   return {
     containerId,
     tenant,
     generation,
     engineId: containerId,
     state: running ? 'running' : 'created',
-    startedAt: running ? now : null,
+    startedAt: running ? Date.now() : null,
     finishedAt: null,
     exitCode: null,
     oomKilled: false,
@@ -46,12 +64,8 @@ function observe({ containerId, tenant, generation }: OperateParams, running: bo
   };
 }
 
-function outputOf(params: OperateParams): unknown {
+function outputOf(params: OperateParams): { readonly observation?: Observation } | null {
   switch (params.args.kind) {
-    case 'pullImage':
-      return { imageId: 'simulated' };
-    case 'ensureSandbox':
-      return { sandboxId: 'simulated' };
     case 'createContainer':
       return { observation: observe(params, false) };
     case 'startContainer':
@@ -63,128 +77,169 @@ function outputOf(params: OperateParams): unknown {
   }
 }
 
-function host(start: Start, joinToken: string, number: number): Promise<void> {
+const fingerprintOf = (hostname: string): Fingerprint => ({
+  hostname,
+  engine: 'simulated',
+  engineVersion: '1',
+  engineApiVersion: '1',
+  cpus: processors,
+  memoryMib,
+  diskGib: 100_000,
+  architecture: 'x86_64',
+  os: 'linux',
+  kernelVersion: '1',
+  runtimes: ['runc'],
+  labels: {},
+  engineUp: true,
+  engineProblem: null,
+});
+
+/** Resolves once the host has told its first inventory. */
+function join(url: string, joinToken: string, number: number): Promise<void> {
   const hostname = `simulated-${number}`;
-  const fingerprint: Fingerprint = {
-    hostname,
-    engine: 'simulated',
-    engineVersion: '1',
-    engineApiVersion: '1',
-    cpus: start.cpus,
-    memoryMib: start.memoryMib,
-    diskGib: 100_000,
-    architecture: 'x86_64',
-    os: 'linux',
-    kernelVersion: '1',
-    runtimes: ['runc'],
-    labels: {},
-    engineUp: true,
-    engineProblem: null,
-  };
-  return new Promise((resolve, reject) => {
-    const socket = new WebSocket(start.url, { perMessageDeflate: false });
-    let nextId = 0;
-    let sequence = 0;
-    const calls = new Map<number, (result: Record<string, unknown>) => void>();
-    const send = (message: object): void => socket.send(JSON.stringify({ jsonrpc: '2.0', ...message }));
-    const call = (method: string, params: object): Promise<Record<string, unknown>> =>
-      new Promise((answered) => {
-        nextId += 1;
-        calls.set(nextId, answered);
-        send({ id: nextId, method, params });
-      });
-    const up = (record: UpRecord): void => {
+  const bootId = randomUUID();
+  const containers = new Map<string, InventoryItem>();
+  let identity: Record<string, unknown> | null = null;
+  let epoch = 0;
+  let sequence = 0;
+  let acknowledged = 0;
+  let send: (message: object) => void = () => {};
+  const host: Host = {
+    containers,
+    tell(record) {
       sequence += 1;
       send({ method: 'up', params: { sequence, record } });
-    };
-    socket.on('error', reject);
-    socket.on('message', (data: Buffer) => {
-      const message = JSON.parse(data.toString()) as {
-        id?: number;
-        method?: string;
-        params: OperateParams;
-        result?: Record<string, unknown>;
-        error?: { message: string };
-      };
-      if (message.method === 'operate') {
-        const { params } = message;
-        operations += 1;
-        send({ id: message.id, result: { accepted: true, failure: null } });
-        const output = outputOf(params);
-        if (params.args.kind === 'startContainer') {
-          sockets.set(params.containerId, {
-            up,
-            observation: (output as { observation: Observation }).observation,
-          });
-        }
-        up({
-          kind: 'result',
-          opId: params.opId,
-          containerId: params.containerId,
-          tenant: params.tenant,
-          outcome: { ok: true, output },
-          at: Date.now(),
+    },
+  };
+
+  const operate = (id: number, params: OperateParams): void => {
+    epoch = Math.max(epoch, params.epoch);
+    send({ id, result: { accepted: true, failure: null } });
+    const output = outputOf(params);
+    const { opId, containerId, tenant, revision } = params;
+    if (params.args.kind === 'removeContainer') {
+      containers.delete(containerId);
+    } else if (output?.observation) {
+      const { observation } = output;
+      containers.set(containerId, {
+        observation,
+        worldId: String(identity?.['worldId']),
+        lastOpId: opId,
+        lastRevision: revision,
+        epoch: params.epoch,
+      });
+      hostOf.set(containerId, host);
+    }
+    host.tell({ kind: 'result', opId, containerId, tenant, outcome: { ok: true, output }, at: Date.now() });
+  };
+
+  return new Promise((joined, failed) => {
+    const dial = (): void => {
+      const socket = new WebSocket(url, { perMessageDeflate: false });
+      let nextId = 0;
+      let beat: NodeJS.Timeout | undefined;
+      const calls = new Map<number, (result: Record<string, unknown>) => void>();
+      const call = (method: string, params: object): Promise<Record<string, unknown>> =>
+        new Promise((answered) => {
+          nextId += 1;
+          calls.set(nextId, answered);
+          send({ id: nextId, method, params });
         });
-      } else if (message.error) {
-        reject(new Error(message.error.message));
-      } else if (message.id !== undefined && message.result) {
-        calls.get(message.id)?.(message.result);
-        calls.delete(message.id);
-      }
-    });
-    socket.on('open', () => {
-      void (async () => {
-        const { hostId, credential, worldId } = await call('enrol', { protocol: 1, joinToken, hostname });
+      const greet = async (): Promise<void> => {
+        identity ??= await call('enrol', { protocol: 1, joinToken, hostname });
+        const { hostId, credential, worldId } = identity;
         const welcome = await call('hello', {
           protocol: 1,
           agentVersion: 'bench',
           hostId,
           credential,
           worldId,
-          epoch: 0,
-          bootId: randomUUID(),
-          acknowledged: 0,
-          fingerprint,
+          epoch,
+          bootId,
+          acknowledged,
+          fingerprint: fingerprintOf(hostname),
         });
-        await call('inventory', { items: [], images: ['busybox:latest'], engineUp: true, complete: true });
-        setInterval(() => send({ method: 'heartbeat', params: {} }), Number(welcome['heartbeatMs']));
-        resolve();
-      })().catch(reject);
-    });
+        const items = [...containers.values()];
+        for (let at = 0; at === 0 || at < items.length; at += pageItems) {
+          await call('inventory', {
+            items: items.slice(at, at + pageItems),
+            images: ['busybox:latest'],
+            engineUp: true,
+            complete: at + pageItems >= items.length,
+          });
+        }
+        beat = setInterval(() => send({ method: 'heartbeat', params: {} }), Number(welcome['heartbeatMs']));
+        joined();
+      };
+      socket.on('open', () => {
+        send = (message) => {
+          frames += 1;
+          socket.send(JSON.stringify({ jsonrpc: '2.0', ...message }));
+        };
+        void greet().catch(failed);
+      });
+      socket.on('message', (data: Buffer) => {
+        frames += 1;
+        const message = JSON.parse(data.toString()) as {
+          id?: number;
+          method?: string;
+          params: OperateParams & { sequence: number };
+          result?: Record<string, unknown>;
+          error?: { message: string };
+        };
+        if (message.method === 'operate') operate(message.id!, message.params);
+        else if (message.method === 'ack') acknowledged = message.params.sequence;
+        else if (message.error) failed(new Error(message.error.message));
+        else if (message.id !== undefined && message.result) {
+          calls.get(message.id)?.(message.result);
+          calls.delete(message.id);
+        }
+      });
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        clearInterval(beat);
+        send = () => {};
+        setTimeout(dial, redialMs);
+      });
+    };
+    dial();
   });
 }
 
-process.on('message', (message: Start | { report: true } | { die: string }) => {
-  if ('report' in message) {
-    const { user, system } = process.cpuUsage();
-    process.send!({ cpuMs: (user + system) / 1000, operations });
-    return;
-  }
-  if ('die' in message) {
-    const found = sockets.get(message.die);
-    const now = Date.now();
-    found?.up({
-      kind: 'fact',
-      at: now,
-      fact: {
-        type: 'runtime.exited',
-        observation: { ...found.observation, state: 'exited', exitCode: 1, finishedAt: now },
-        opId: null,
-        stoppedOutside: false,
-      },
-    });
-    return;
-  }
-  void (async () => {
-    for (let at = 0; at < message.tokens.length; at += 100) {
-      await Promise.all(
-        message.tokens.slice(at, at + 100).map((token, index) => host(message, token, at + index)),
-      );
-    }
-    process.send!({ ready: message.tokens.length });
-  })().catch((error: unknown) => {
-    process.send!({ failed: String(error) });
-    process.exit(1);
+function report(failed: string | null): void {
+  const { user, system } = process.cpuUsage();
+  process.send!({ failed, cpuMs: (user + system) / 1000, frames } satisfies HostsReport);
+}
+
+function die(containerId: string): void {
+  const host = hostOf.get(containerId);
+  const item = host?.containers.get(containerId);
+  if (!host || !item) return;
+  const now = Date.now();
+  const observation: Observation = { ...item.observation, state: 'exited', exitCode: 1, finishedAt: now };
+  host.containers.set(containerId, { ...item, observation });
+  host.tell({
+    kind: 'fact',
+    at: now,
+    fact: { type: 'runtime.exited', observation, opId: null, stoppedOutside: false },
   });
+}
+
+async function joinAll({ url, tokens }: HostsStart): Promise<void> {
+  for (let at = 0; at < tokens.length; at += joinedAtOnce) {
+    await Promise.all(
+      tokens.slice(at, at + joinedAtOnce).map((token, index) => join(url, token, at + index)),
+    );
+  }
+}
+
+process.on('message', (message: HostsStart | { report: true } | { die: string }) => {
+  if ('report' in message) report(null);
+  else if ('die' in message) die(message.die);
+  else
+    joinAll(message).then(
+      () => report(null),
+      (error: unknown) => report(String(error)),
+    );
 });
 process.on('disconnect', () => process.exit(0));

@@ -9,10 +9,13 @@
  * K3. A chart that throws counts against the actor: the event is tried again
  *     after a back-off, the third time the actor is quarantined with it shown.
  *     Its siblings don't notice.
+ *
+ * A class, since there is one for each container of the site: what all cells
+ * do alike must not be kept once per cell.
  */
 import { TroupeError } from '../errors/errors.ts';
 import type { Address } from '../model/address.ts';
-import type { Environment } from '../model/environment.ts';
+import type { Cancel, Environment } from '../model/environment.ts';
 import type { Cause } from '../model/journal.ts';
 import type { Committer } from './committer.ts';
 import type { Decider, Decision } from './decide.ts';
@@ -27,8 +30,8 @@ const restart = { limit: 3, windowMs: 60_000, backoffMs: 100 } as const;
 /** Pause after the store has refused a write for want of room. */
 const fullRetryMs = 500;
 
+/** What all actors of a kind have in common. */
 export interface CellOptions {
-  readonly address: Address;
   readonly environment: Environment;
   readonly decider: Decider;
   readonly committer: Committer;
@@ -63,125 +66,158 @@ export interface Cell extends CellView {
 
 /** @param restored the stored state and inbox of an actor that exists already */
 export function createCell(
+  address: Address,
   options: CellOptions,
   restored: { state: ActorState; inbox: readonly InboxMark[] } | null,
 ): Cell {
-  const { address, environment, decider, committer, host } = options;
-  let committed: ActorState | null = restored?.state ?? null;
-  let head: ActorState | null = committed;
-  let mailbox: Delivery[] = [];
-  let staged: StagedTurn[] = [];
-  let pausedUntil: (() => void) | null = null;
-  let quarantined: { reason: string; event: string | null } | null = null;
-  let fenced: TroupeError | null = null;
-  let faults: number[] = [];
-  const marks = new Map<string, number>(
-    (restored?.inbox ?? []).map(({ from, sequence }) => [from, sequence]),
-  );
+  return new ActorCell(address, options, restored);
+}
 
-  const cell: Cell = {
-    address,
-    get committed() {
-      return committed;
-    },
-    get quarantined() {
-      return quarantined;
-    },
-    get depth() {
-      return mailbox.length + staged.length;
-    },
-    get busy() {
-      return staged.length > 0;
-    },
-    deliver(delivery) {
-      if (fenced) return delivery.failed?.(fenced);
-      if (delivery.source.kind === 'command') {
-        if (quarantined) return delivery.failed?.(quarantineError());
-        if (mailbox.length >= mailboxBound) {
-          return delivery.failed?.(
-            new TroupeError('STORE_UNAVAILABLE', `Too many requests wait for "${address}"; try again later`),
-          );
-        }
-      }
-      mailbox.push(delivery);
-      drain();
-    },
-    begin(first) {
-      if (fenced) return first.failed(fenced);
-      let decision: Decision;
-      try {
-        decision = decider.initial(first.input);
-      } catch (error) {
-        return first.failed(
-          new TroupeError('INTERNAL', `The chart refused to begin "${address}": ${messageOf(error)}`, {
-            cause: error,
-          }),
+class ActorCell implements Cell {
+  readonly address: Address;
+  readonly #options: CellOptions;
+  #committed: ActorState | null;
+  #head: ActorState | null;
+  #mailbox: Delivery[] = [];
+  #staged: StagedTurn[] = [];
+  /** The highest sequence taken of each sender. */
+  #marks: Map<string, number> | null = null;
+  #faults: number[] | null = null;
+  #cancelPause: Cancel | null = null;
+  #quarantined: { readonly reason: string; readonly event: string | null } | null = null;
+  #fenced: TroupeError | null = null;
+
+  constructor(
+    address: Address,
+    options: CellOptions,
+    restored: { state: ActorState; inbox: readonly InboxMark[] } | null,
+  ) {
+    this.address = address;
+    this.#options = options;
+    this.#committed = restored?.state ?? null;
+    this.#head = this.#committed;
+    for (const { from, sequence } of restored?.inbox ?? []) this.#mark(from, sequence);
+  }
+
+  get committed(): ActorState | null {
+    return this.#committed;
+  }
+
+  get quarantined(): { readonly reason: string; readonly event: string | null } | null {
+    return this.#quarantined;
+  }
+
+  get depth(): number {
+    return this.#mailbox.length + this.#staged.length;
+  }
+
+  get busy(): boolean {
+    return this.#staged.length > 0;
+  }
+
+  deliver(delivery: Delivery): void {
+    if (this.#fenced) return delivery.failed?.(this.#fenced);
+    if (delivery.source.kind === 'command') {
+      if (this.#quarantined) return delivery.failed?.(this.#quarantineError());
+      if (this.#mailbox.length >= mailboxBound) {
+        return delivery.failed?.(
+          new TroupeError(
+            'STORE_UNAVAILABLE',
+            `Too many requests wait for "${this.address}"; try again later`,
+          ),
         );
       }
-      const delivery: Delivery = {
-        event: { type: 'actor.created' },
-        cause: first.cause,
-        source: { kind: 'command' },
-        settled: first.settled,
-        failed: first.failed,
-      };
-      put(decision, delivery, first.document);
-    },
-    tryOut(event) {
-      if (!committed) return null;
-      try {
-        return decider.next(committed.snapshot, event);
-      } catch {
-        return null;
-      }
-    },
-    quarantine(reason, event) {
-      quarantined = { reason, event };
-      host.quarantined(cell, reason, event);
-    },
-    fence(error) {
-      fenced = error;
-      for (const { delivery, followers } of staged.splice(0)) {
-        delivery?.failed?.(error);
-        for (const follower of followers) follower.delivery.failed?.(error);
-      }
-      for (const delivery of mailbox.splice(0)) delivery.failed?.(error);
-    },
-  };
-
-  const drain = (): void => {
-    while (mailbox.length > 0 && head && !pausedUntil && !quarantined && !fenced) {
-      // An actor that is about to end answers no more before its end is durable.
-      const ending = head.record.endedAt !== null;
-      if (ending && staged.length > 0) return;
-      if (ending) turnAway(mailbox.shift()!);
-      else take(mailbox.shift()!);
     }
-  };
+    this.#mailbox.push(delivery);
+    this.#drain();
+  }
 
-  const turnAway = (delivery: Delivery): void => {
+  begin(first: First): void {
+    if (this.#fenced) return first.failed(this.#fenced);
+    let decision: Decision;
+    try {
+      decision = this.#options.decider.initial(first.input);
+    } catch (error) {
+      return first.failed(
+        new TroupeError('INTERNAL', `The chart refused to begin "${this.address}": ${messageOf(error)}`, {
+          cause: error,
+        }),
+      );
+    }
+    const delivery: Delivery = {
+      event: { type: 'actor.created' },
+      cause: first.cause,
+      source: { kind: 'command' },
+      settled: first.settled,
+      failed: first.failed,
+    };
+    this.#put(decision, delivery, first.document);
+  }
+
+  tryOut(event: TurnEvent): Decision | null {
+    if (!this.#committed) return null;
+    try {
+      return this.#options.decider.next(this.#committed.snapshot, event);
+    } catch {
+      return null;
+    }
+  }
+
+  quarantine(reason: string, event: string | null): void {
+    this.#quarantined = { reason, event };
+    this.#options.host.quarantined(this, reason, event);
+  }
+
+  fence(error: TroupeError): void {
+    this.#fenced = error;
+    for (const { delivery, followers } of this.#staged.splice(0)) {
+      delivery?.failed?.(error);
+      for (const follower of followers) follower.delivery.failed?.(error);
+    }
+    for (const delivery of this.#mailbox.splice(0)) delivery.failed?.(error);
+  }
+
+  #mark(from: string, sequence: number): void {
+    this.#marks ??= new Map();
+    this.#marks.set(from, sequence);
+  }
+
+  #drain(): void {
+    while (
+      this.#mailbox.length > 0 &&
+      this.#head &&
+      !this.#cancelPause &&
+      !this.#quarantined &&
+      !this.#fenced
+    ) {
+      // An actor that is about to end answers no more before its end is durable.
+      const ending = this.#head.record.endedAt !== null;
+      if (ending && this.#staged.length > 0) return;
+      if (ending) this.#turnAway(this.#mailbox.shift()!, this.#head);
+      else this.#take(this.#mailbox.shift()!, this.#head);
+    }
+  }
+
+  #turnAway(delivery: Delivery, { record }: ActorState): void {
     if (delivery.gone) delivery.gone();
     else if (delivery.source.kind === 'command')
-      delivery.failed?.(new TroupeError('CONTAINER_NOT_FOUND', `"${address}" has ended`));
-    else delivery.settled?.({ answer: 'accepted', reason: null, revision: head!.record.revision });
-  };
+      delivery.failed?.(new TroupeError('CONTAINER_NOT_FOUND', `"${this.address}" has ended`));
+    else delivery.settled?.({ answer: 'accepted', reason: null, revision: record.revision });
+  }
 
-  const take = (delivery: Delivery): void => {
-    const state = head!;
+  #take(delivery: Delivery, state: ActorState): void {
     const { source } = delivery;
     if (source.kind === 'result' && state.record.operations[source.invokeId]?.opId !== source.opId) {
-      return follow(delivery, 'accepted', null);
+      return this.#follow(delivery, state, 'accepted', null);
     }
-    if (source.kind === 'message') {
-      if (source.message.sequence <= (marks.get(source.from) ?? 0)) {
-        return follow(delivery, 'accepted', null);
-      }
+    if (source.kind === 'message' && source.message.sequence <= (this.#marks?.get(source.from) ?? 0)) {
+      return this.#follow(delivery, state, 'accepted', null);
     }
     let decision: Decision;
     try {
-      decision = decider.next(state.snapshot, delivery.event);
+      decision = this.#options.decider.next(state.snapshot, delivery.event);
     } catch (error) {
-      return fault(delivery, error);
+      return this.#fault(delivery, error);
     }
     // A message is marked as handled even when it changed nothing, so that it can't act when it comes again.
     if (
@@ -190,32 +226,38 @@ export function createCell(
       source.kind !== 'message'
     ) {
       const { answer, reason } = answerOf(decision);
-      return follow(delivery, answer, reason);
+      return this.#follow(delivery, state, answer, reason);
     }
-    put(decision, delivery, null);
-  };
+    this.#put(decision, delivery, null);
+  }
 
   /** Answers a delivery that needs no turn, once what its answer rests on is durable. */
-  const follow = (delivery: Delivery, answer: TurnAnswer['answer'], reason: string | null): void => {
-    const given = { answer, reason, revision: head!.record.revision };
-    const last = staged.at(-1);
+  #follow(
+    delivery: Delivery,
+    { record }: ActorState,
+    answer: TurnAnswer['answer'],
+    reason: string | null,
+  ): void {
+    const given = { answer, reason, revision: record.revision };
+    const last = this.#staged.at(-1);
     if (last) last.followers.push({ delivery, answer: given });
     else delivery.settled?.(given);
-  };
+  }
 
-  const put = (decision: Decision, delivery: Delivery, document: TurnWrite['document']): void => {
+  #put(decision: Decision, delivery: Delivery, document: TurnWrite['document']): void {
+    const { environment, decider, committer, epoch } = this.#options;
     const { write, state } = stage(environment, decider, {
-      address,
-      epoch: options.epoch(),
-      before: head,
+      address: this.address,
+      epoch: epoch(),
+      before: this.#head,
       decision,
       event: delivery.event,
       cause: delivery.cause,
       source: delivery.source,
       document,
     });
-    head = state;
-    if (write.inbox) marks.set(write.inbox.from, write.inbox.sequence);
+    this.#head = state;
+    if (write.inbox) this.#mark(write.inbox.from, write.inbox.sequence);
     const turn: StagedTurn = {
       write,
       state,
@@ -223,53 +265,54 @@ export function createCell(
       answer: { ...answerOf(decision), revision: write.record.revision },
       followers: [],
     };
-    staged.push(turn);
-    committer.enqueue({ write, settled: (outcome) => settled(turn, outcome) });
-  };
+    this.#staged.push(turn);
+    committer.enqueue({ write, settled: (outcome) => this.#settled(turn, outcome) });
+  }
 
-  const settled = (turn: StagedTurn, outcome: Exclude<Outcome, { kind: 'unknown' }>): void => {
+  #settled(turn: StagedTurn, outcome: Exclude<Outcome, { kind: 'unknown' }>): void {
     // Dropped with an earlier refused turn, or by a fence: its own outcome is of no interest.
-    if (staged[0] !== turn) return;
+    if (this.#staged[0] !== turn) return;
+    const { environment, host, epoch } = this.#options;
     if (outcome.kind === 'committed') {
-      staged.shift();
-      const before = committed;
-      committed = turn.state;
-      if (turn.write.inbox?.last) marks.delete(turn.write.inbox.from);
+      this.#staged.shift();
+      const before = this.#committed;
+      this.#committed = turn.state;
+      if (turn.write.inbox?.last) this.#marks?.delete(turn.write.inbox.from);
       host.readOnly(null);
-      host.committed(cell, turn, before, outcome.position);
+      host.committed(this, turn, before, outcome.position);
       turn.delivery?.settled?.(turn.answer);
       for (const { delivery, answer } of turn.followers) delivery.settled?.(answer);
-      if (mailbox.length > 0) drain();
+      if (this.#mailbox.length > 0) this.#drain();
       return;
     }
-    const dropped = staged.splice(0);
-    head = committed;
-    forgetMarks(dropped);
+    const dropped = this.#staged.splice(0);
+    this.#head = this.#committed;
+    this.#forgetMarks(dropped);
     if (outcome.cause === 'stale') {
-      staged = dropped;
+      this.#staged = dropped;
       host.fenced(
-        `${outcome.reason} (epoch ${outcome.storedEpoch} owns "${address}", ours is ${options.epoch()})`,
+        `${outcome.reason} (epoch ${outcome.storedEpoch} owns "${this.address}", ours is ${epoch()})`,
       );
       return;
     }
-    again(dropped, outcome);
+    this.#again(dropped, outcome);
     if (outcome.cause === 'full') {
       host.readOnly(outcome.reason);
-      pause(fullRetryMs);
+      this.#pause(fullRetryMs);
     } else if (outcome.cause === 'behind') {
-      pause(fullRetryMs);
-      host.rewound(address, outcome.storedRevision);
+      this.#pause(fullRetryMs);
+      host.rewound(this.address, outcome.storedRevision);
     } else {
       environment.log.error(
-        { address, storedRevision: outcome.storedRevision },
+        { address: this.address, storedRevision: outcome.storedRevision },
         'the store holds another turn',
       );
-      count(null, `The store holds another turn: ${outcome.reason}`);
+      this.#count(null, `The store holds another turn: ${outcome.reason}`);
     }
-  };
+  }
 
   /** What a refusal dropped: users are told, everything else is decided again. */
-  const again = (dropped: readonly StagedTurn[], outcome: Extract<Outcome, { kind: 'refused' }>): void => {
+  #again(dropped: readonly StagedTurn[], outcome: Extract<Outcome, { kind: 'refused' }>): void {
     const error = new TroupeError(
       outcome.cause === 'full' ? 'STORE_UNAVAILABLE' : 'COMMIT_REFUSED',
       `Nothing was changed, since the store refused to write: ${outcome.reason}; try again`,
@@ -282,49 +325,52 @@ export function createCell(
         else retried.push(each);
       }
     }
-    mailbox = [...retried, ...mailbox];
-  };
+    this.#mailbox = [...retried, ...this.#mailbox];
+  }
 
-  const forgetMarks = (dropped: readonly StagedTurn[]): void => {
+  #forgetMarks(dropped: readonly StagedTurn[]): void {
     // One below the first that was dropped: its sender's messages are taken again, older ones are not.
     for (const { write } of dropped.toReversed()) {
-      if (write.inbox) marks.set(write.inbox.from, write.inbox.sequence - 1);
+      if (write.inbox) this.#mark(write.inbox.from, write.inbox.sequence - 1);
     }
-  };
+  }
 
-  const fault = (delivery: Delivery, error: unknown): void => {
-    environment.log.error({ address, event: delivery.event.type, err: error }, 'the chart threw');
+  #fault(delivery: Delivery, error: unknown): void {
+    const { type } = delivery.event;
+    this.#options.environment.log.error(
+      { address: this.address, event: type, err: error },
+      'the chart threw',
+    );
     const retry = delivery.source.kind !== 'command';
-    if (retry) mailbox.unshift(delivery);
+    if (retry) this.#mailbox.unshift(delivery);
     else
       delivery.failed?.(
-        new TroupeError('INTERNAL', `"${address}" failed on "${delivery.event.type}"`, { cause: error }),
+        new TroupeError('INTERNAL', `"${this.address}" failed on "${type}"`, { cause: error }),
       );
-    count(delivery.event.type, messageOf(error));
-  };
+    this.#count(type, messageOf(error));
+  }
 
-  const count = (event: string | null, reason: string): void => {
-    const now = environment.monotonic();
-    faults = [...faults.filter((at) => now - at < restart.windowMs), now];
-    if (faults.length >= restart.limit) cell.quarantine(reason, event);
-    else pause(restart.backoffMs * 2 ** faults.length);
-  };
+  #count(event: string | null, reason: string): void {
+    const now = this.#options.environment.monotonic();
+    this.#faults = [...(this.#faults ?? []).filter((at) => now - at < restart.windowMs), now];
+    if (this.#faults.length >= restart.limit) this.quarantine(reason, event);
+    else this.#pause(restart.backoffMs * 2 ** this.#faults.length);
+  }
 
-  const pause = (ms: number): void => {
-    pausedUntil?.();
-    pausedUntil = environment.schedule(ms, () => {
-      pausedUntil = null;
-      drain();
+  #pause(ms: number): void {
+    this.#cancelPause?.();
+    this.#cancelPause = this.#options.environment.schedule(ms, () => {
+      this.#cancelPause = null;
+      this.#drain();
     });
-  };
+  }
 
-  const quarantineError = (): TroupeError =>
-    new TroupeError(
+  #quarantineError(): TroupeError {
+    return new TroupeError(
       'QUARANTINED',
-      `"${address}" is quarantined: ${quarantined?.reason ?? ''}; an operator must look at it`,
+      `"${this.address}" is quarantined: ${this.#quarantined?.reason ?? ''}; an operator must look at it`,
     );
-
-  return cell;
+  }
 }
 
 function answerOf({ emitted }: Decision): { answer: TurnAnswer['answer']; reason: string | null } {

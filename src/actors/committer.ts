@@ -49,12 +49,7 @@ export function createCommitter(environment: Environment, store: Store): Committ
   const flush = async (): Promise<void> => {
     scheduled = false;
     if (inFlight) return;
-    const batch: CommitRequest[] = [];
-    for (const request of pending) {
-      const waiting = held.get(shardOf(request.write.record.address));
-      if (waiting) waiting.requests.push(request);
-      else batch.push(request);
-    }
+    const batch = held.size === 0 ? pending : pending.filter((request) => !isHeld(request));
     pending = [];
     if (batch.length > 0 || acknowledgements.length > 0) {
       inFlight = true;
@@ -66,6 +61,13 @@ export function createCommitter(environment: Environment, store: Store): Committ
     else if (held.size === 0) {
       for (const resolve of idleWaiters.splice(0)) resolve();
     }
+  };
+
+  /** Puts a turn behind the others of its shard that wait, if any do. */
+  const isHeld = (request: CommitRequest): boolean => {
+    const waiting = held.get(shardOf(request.write.record.address));
+    waiting?.requests.push(request);
+    return waiting !== undefined;
   };
 
   const commit = async (batch: readonly CommitRequest[]): Promise<void> => {
@@ -83,12 +85,14 @@ export function createCommitter(environment: Environment, store: Store): Committ
       (outcome.kind === 'refused' && outcome.cause === 'full' && doubtful.has(request));
     batch.forEach((request, index) => {
       const outcome = outcomes[index] ?? { kind: 'unknown' as const, reason: 'The store gave no outcome' };
-      const shard = shardOf(request.write.record.address);
-      const uncertain = unknown.get(shard);
       // Once one turn of a shard is in doubt, its later ones are asked again behind it (C1).
+      const uncertain = unknown.size > 0 && unknown.get(shardOf(request.write.record.address));
       if (uncertain) uncertain.requests.push(request);
       else if (isUnknown(request, outcome))
-        unknown.set(shard, { requests: [request], reason: 'reason' in outcome ? outcome.reason : '' });
+        unknown.set(shardOf(request.write.record.address), {
+          requests: [request],
+          reason: 'reason' in outcome ? outcome.reason : '',
+        });
       else {
         doubtful.delete(request);
         request.settled(outcome as Exclude<Outcome, { kind: 'unknown' }>);

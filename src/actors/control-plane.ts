@@ -9,7 +9,14 @@ import type { Chart } from '../machines/chart.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { HostContext } from '../machines/host/context.ts';
 import type { TenantContext } from '../machines/tenant/context.ts';
-import { hostAddress, parseAddress, tenantAddress, type ActorKind, type Address } from '../model/address.ts';
+import {
+  hostAddress,
+  kindOf,
+  parseAddress,
+  tenantAddress,
+  type ActorKind,
+  type Address,
+} from '../model/address.ts';
 import type { Amounts } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerDeadlines, EffectResults } from '../model/events.ts';
@@ -113,9 +120,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     store,
     deciders,
     world: () => world,
-    published: (record, position) => hub.publish(record, position),
+    published(record, position) {
+      const address = record.address as Address;
+      if (kindOf(address) === 'host') hosts.changed(address);
+      hub.publish(record, position);
+    },
     fenced: (reason) => tellFenced(reason),
-    born: (cell) => readModel.add(cell),
+    born(cell) {
+      readModel.add(cell);
+      if (kindOf(cell.address) === 'host') hosts.changed(cell.address);
+    },
     died: (address) => readModel.remove(address),
     documentOf: (address) => specs.document(address),
     effects: {

@@ -69,11 +69,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
       userId: caller.userId,
       projectId: caller.projectId,
     };
-    const views = hosts.views();
     const { requestedHost } = spec;
     if (
       requestedHost !== null &&
-      !views.some((host) => host.id === requestedHost || host.hostname === requestedHost)
+      !hosts.views().some((host) => host.id === requestedHost || host.hostname === requestedHost)
     ) {
       throw new TroupeError(
         'REQUESTED_HOST_NOT_FOUND',
@@ -90,7 +89,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     );
     if (reserved.answer === 'refused')
       throw new TroupeError('QUOTA_EXCEEDED', reserved.reason ?? 'Quota exceeded');
-    const { candidates } = rankHosts(views, {
+    const { candidates } = rankHosts(hosts.views(), {
       amounts,
       image: spec.image,
       runtime: spec.runtime,
@@ -121,10 +120,11 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const { caller, idempotencyKey } = request;
       const id = idempotencyKey === null ? environment.id() : idempotentId(caller.projectId, idempotencyKey);
       const address = containerAddress(caller.projectId, id);
-      const digest = specDigest(
-        request.nameGenerated ? { ...request.spec, name: '' } : request.spec,
-        request.run,
-      );
+      // Nobody can repeat a request that has no key.
+      const digest =
+        idempotencyKey === null
+          ? ''
+          : specDigest(request.nameGenerated ? { ...request.spec, name: '' } : request.spec, request.run);
       const conflict = (what: string): TroupeError =>
         new TroupeError(
           'IDEMPOTENCY_CONFLICT',

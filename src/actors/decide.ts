@@ -7,6 +7,10 @@
  * What the chart wants done comes back as data: invokes to start, messages and
  * answers it emitted. So a turn whose commit is refused is dropped like any
  * other value, and nothing can run before its commit.
+ *
+ * A snapshot is what its stored form, `{value, context}`, resolves to, at each
+ * turn and not only after a restart. So all snapshots of the same active states
+ * share everything but their context.
  */
 import {
   createActor,
@@ -50,6 +54,14 @@ export interface Decider {
   project(snapshot: AnyMachineSnapshot): Projection;
 }
 
+/** What all snapshots of the same active states have in common. */
+interface Configuration {
+  /** All but the context. */
+  readonly shared: AnyMachineSnapshot;
+  readonly paths: readonly string[];
+  readonly invokes: ReadonlySet<string>;
+}
+
 export function createDecider(chart: Chart): Decider {
   const executed: ExecutableActionObject[] = [];
   // Its own first snapshot is never used: it only stands as the parent of children that never start.
@@ -66,9 +78,24 @@ export function createDecider(chart: Chart): Decider {
     actionExecutor: (action) => executed.push(action),
   };
 
-  const decision = (snapshot: AnyMachineSnapshot, before: AnyMachineSnapshot | null): Decision => {
-    if (snapshot.status === 'error') throw snapshot.error;
-    const active = invokesOf(snapshot);
+  const configurations = new Map<string, Configuration>();
+
+  const configurationOf = (value: unknown): Configuration => {
+    const key = JSON.stringify(value);
+    let found = configurations.get(key);
+    if (!found) {
+      const shared = chart.machine.resolveState({ value: value as never, context: {} as never });
+      found = { shared, paths: pathsOf(shared), invokes: invokesOf(shared) };
+      configurations.set(key, found);
+    }
+    return found;
+  };
+
+  const decision = (decided: AnyMachineSnapshot, before: AnyMachineSnapshot | null): Decision => {
+    if (decided.status === 'error') throw decided.error;
+    const { shared, invokes: active } = configurationOf(decided.value);
+    const changed = decided !== before;
+    const snapshot = changed ? { ...shared, context: compact(decided.context) } : decided;
     const started = new Map<string, Invoke>();
     const emitted: Emitted[] = [];
     for (const { type, params } of executed) {
@@ -80,7 +107,7 @@ export function createDecider(chart: Chart): Decider {
       }
     }
     executed.length = 0;
-    return { snapshot, changed: snapshot !== before, started: [...started.values()], active, emitted };
+    return { snapshot, changed, started: [...started.values()], active, emitted };
   };
 
   return {
@@ -93,13 +120,15 @@ export function createDecider(chart: Chart): Decider {
       executed.length = 0;
       return decision(chart.machine.transition(snapshot, event, scope), snapshot);
     },
-    resolve: (value, context) =>
-      chart.machine.resolveState({ value: value as never, context: context as never }),
-    invokes: invokesOf,
-    paths: pathsOf,
-    project: (snapshot) => chart.project(pathsOf(snapshot), snapshot.context),
+    resolve: (value, context) => ({ ...configurationOf(value).shared, context }),
+    invokes: ({ value }) => configurationOf(value).invokes,
+    paths: ({ value }) => configurationOf(value).paths,
+    project: ({ value, context }) => chart.project(configurationOf(value).paths, context),
   };
 }
+
+/** `assign` leaves objects that V8 keeps as hash tables: seven times the memory, and slow to read. A copy is none. */
+const compact = (context: Readonly<Record<string, unknown>>): Record<string, unknown> => ({ ...context });
 
 function invokesOf(snapshot: AnyMachineSnapshot): ReadonlySet<string> {
   const ids = new Set<string>();

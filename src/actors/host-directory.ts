@@ -1,6 +1,10 @@
-/** Hosts as the scheduler and the APIs see them: committed host actors joined with what their links report. */
+/**
+ * Hosts as the scheduler and the APIs see them: committed host actors joined
+ * with what their links report. Kept as they are seen, since each placement
+ * looks at them all and few have changed since the last.
+ */
 import type { HostContext } from '../machines/host/context.ts';
-import { parseAddress } from '../model/address.ts';
+import { hostAddress, parseAddress, type Address } from '../model/address.ts';
 import type { HostView } from '../model/host.ts';
 import type { HostDetail } from './index.ts';
 import type { Cell } from './cell.ts';
@@ -10,19 +14,26 @@ export interface HostDirectory {
   list(): readonly HostDetail[];
   views(): readonly HostView[];
   setImages(hostId: string, images: readonly string[]): void;
+  /** The actor has a new committed state. */
+  changed(address: Address): void;
 }
 
 export function createHostDirectory(runtime: () => Runtime): HostDirectory {
   const images = new Map<string, ReadonlySet<string>>();
+  const details = new Map<Address, HostDetail>();
+  /** Not looked at since they changed. */
+  const stale = new Set<Address>();
+  let all: readonly HostDetail[] = [];
   const none: ReadonlySet<string> = new Set();
   const detail = (cell: Cell): HostDetail | null => {
     const state = cell.committed;
     if (!state) return null;
     const context = state.record.context as HostContext;
     const { fingerprint, totals } = context;
+    const { id } = parseAddress(cell.address);
     return {
       address: cell.address,
-      id: parseAddress(cell.address).id,
+      id,
       hostname: context.hostname,
       online: state.paths.includes('link.online'),
       expected: state.paths.includes('link.suspect') || state.paths.includes('link.syncing'),
@@ -38,7 +49,7 @@ export function createHostDirectory(runtime: () => Runtime): HostDirectory {
       },
       used: totals,
       tenants: context.tenants,
-      images: images.get(parseAddress(cell.address).id) ?? none,
+      images: images.get(id) ?? none,
       status: state.projection.status,
       statePaths: state.paths,
       reason: state.projection.reason,
@@ -47,11 +58,25 @@ export function createHostDirectory(runtime: () => Runtime): HostDirectory {
     };
   };
 
-  const list = (): readonly HostDetail[] =>
-    [...runtime().cellsOf('host').values()].flatMap((cell) => detail(cell) ?? []);
+  const list = (): readonly HostDetail[] => {
+    if (stale.size === 0) return all;
+    for (const address of stale) {
+      const cell = runtime().cell(address);
+      const seen = cell ? detail(cell) : null;
+      if (seen) details.set(address, seen);
+      else details.delete(address);
+    }
+    stale.clear();
+    all = [...details.values()];
+    return all;
+  };
   return {
     list,
     views: list,
-    setImages: (hostId, references) => void images.set(hostId, new Set(references)),
+    setImages(hostId, references) {
+      images.set(hostId, new Set(references));
+      stale.add(hostAddress(hostId));
+    },
+    changed: (address) => void stale.add(address),
   };
 }

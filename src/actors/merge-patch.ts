@@ -7,8 +7,9 @@ export function mergePatch(before: unknown, after: unknown): unknown {
   if (!isObject(before) || !isObject(after)) return after;
   const patch: Record<string, unknown> = {};
   for (const key of Object.keys(before)) if (!(key in after)) patch[key] = null;
-  for (const [key, value] of Object.entries(after)) {
+  for (const key of Object.keys(after)) {
     const old = before[key];
+    const value = after[key];
     if (old === value) continue;
     if (isObject(old) && isObject(value)) {
       const inner = mergePatch(old, value) as object;

@@ -54,14 +54,18 @@ export function createRunningEffects(environment: Environment, effects: Effects)
   return {
     reconcile(cell) {
       const wanted = cell.committed?.record.endedAt === null ? cell.committed.record.operations : {};
-      const current = running.get(cell.address) ?? new Map<string, { opId: string; stop: StopEffect }>();
+      const known = running.get(cell.address);
+      const invokeIds = Object.keys(wanted);
+      if (!known && invokeIds.length === 0) return;
+      const current = known ?? new Map<string, { opId: string; stop: StopEffect }>();
       for (const [invokeId, { opId, stop }] of current) {
         if (wanted[invokeId]?.opId === opId) continue;
         current.delete(invokeId);
         count -= 1;
         stop();
       }
-      for (const [invokeId, operation] of Object.entries(wanted)) {
+      for (const invokeId of invokeIds) {
+        const operation = wanted[invokeId]!;
         if (current.has(invokeId)) continue;
         // Entered before it starts, since an effect may finish at once.
         let stop: StopEffect = () => {};

@@ -7,10 +7,10 @@
  * R3. A process that learns of a newer owner stops deciding at once, for good.
  */
 import { TroupeError } from '../errors/errors.ts';
-import { parseAddress, shardOf, type ActorKind, type Address, type Shard } from '../model/address.ts';
+import { kindOf, parseAddress, shardOf, type ActorKind, type Address, type Shard } from '../model/address.ts';
 import type { Cancel, Environment } from '../model/environment.ts';
 import type { Cause, StreamRecord } from '../model/journal.ts';
-import { createCell, type Cell } from './cell.ts';
+import { createCell, type Cell, type CellOptions } from './cell.ts';
 import { createCommitter, type Committer } from './committer.ts';
 import { createCourier, type Courier } from './courier.ts';
 import type { Decider } from './decide.ts';
@@ -18,7 +18,7 @@ import type { Effects } from './effects/effect.ts';
 import { createRunningEffects } from './running-effects.ts';
 import { indexOf } from './stage.ts';
 import type { ActorRecord, InboxMark, OutboxMessage, Store, TurnWrite, World } from './stores/store.ts';
-import type { ActorState, CellHost, Delivery, TurnAnswer, TurnEvent } from './turn.ts';
+import type { ActorState, CellHost, Delivery, StagedTurn, TurnAnswer, TurnEvent } from './turn.ts';
 
 /** Between looks at whether the store still has what we committed, and shards per look. */
 const verifyMs = 10_000;
@@ -83,7 +83,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     host: new Map(),
     tenant: new Map(),
   };
-  const mapOf = (address: Address): Map<Address, Cell> => byKind[parseAddress(address).kind];
+  const mapOf = (address: Address): Map<Address, Cell> => byKind[kindOf(address)];
   const find = (address: Address): Cell | undefined => mapOf(address).get(address);
   const allCells = (): readonly Cell[] => Object.values(byKind).flatMap((cells) => [...cells.values()]);
   const tombstones = new Map<Address, Tombstone>();
@@ -99,6 +99,24 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   /** The last position of each shard that we committed at. */
   const positions = new Map<Shard, number>();
   let cancelVerify: Cancel = () => {};
+
+  /** Each step is in the journal; the log tells by itself only what people would see too. */
+  const logChange = ({ state, write: { journal, stream } }: StagedTurn, before: ActorState | null): void => {
+    const { kind, tenant, id } = parseAddress(state.record.address);
+    const level = before?.projection.status === state.projection.status ? 'debug' : 'info';
+    environment.log[level](
+      {
+        actor: state.record.address,
+        [`${kind}_id`]: id,
+        tenant_id: tenant,
+        request_id: stream?.requestId ?? null,
+        from: journal.from,
+        to: journal.to,
+        event: journal.event.type,
+      },
+      'actor changed state',
+    );
+  };
 
   const host: CellHost = {
     committed(view, turn, before, position) {
@@ -118,24 +136,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       }
       if (turn.write.stream) options.published(turn.write.stream, position);
       if (position !== null) observePosition(shardOf(record.address), position);
-      if (
-        before?.record.value !== record.value &&
-        turn.write.journal.from.join() !== turn.write.journal.to.join()
-      ) {
-        const { tenant, id, kind } = parseAddress(record.address);
-        environment.log.info(
-          {
-            actor: record.address,
-            [`${kind}_id`]: id,
-            tenant_id: tenant,
-            request_id: turn.write.stream?.requestId ?? null,
-            from: turn.write.journal.from,
-            to: turn.write.journal.to,
-            event: turn.write.journal.event.type,
-          },
-          'actor changed state',
-        );
-      }
+      if (before?.paths !== turn.state.paths) logChange(turn, before);
       courier.carry(record.address, record.revision, turn.write.outbox, record.endedAt !== null);
     },
     fenced(reason) {
@@ -199,8 +200,9 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     startRewind();
   };
 
-  /** A store may lose its tail while nobody writes: shards are looked at in turn. */
+  /** A store may lose its tail, or find another owner, while nobody writes: shards are looked at in turn. */
   const verify = async (): Promise<void> => {
+    if (!(await store.isOwner())) return host.fenced('A newer owner has opened the store');
     for (const [shard, last] of [...positions].slice(0, verifiedAtOnce)) {
       const stored = await store.position(shard);
       // Something was committed meanwhile, which looked at it too.
@@ -260,12 +262,21 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     index: indexOf(state),
   });
 
-  const newCell = (address: Address, restored: Parameters<typeof createCell>[1]): Cell => {
-    const { kind } = parseAddress(address);
-    const cell = createCell(
-      { address, environment, decider: deciders[kind], committer, host, epoch: () => options.world().epoch },
-      restored,
-    );
+  const optionsOf = (decider: Decider): CellOptions => ({
+    environment,
+    decider,
+    committer,
+    host,
+    epoch: () => options.world().epoch,
+  });
+  const cellOptions: Readonly<Record<ActorKind, CellOptions>> = {
+    container: optionsOf(deciders.container),
+    host: optionsOf(deciders.host),
+    tenant: optionsOf(deciders.tenant),
+  };
+
+  const newCell = (address: Address, restored: Parameters<typeof createCell>[2]): Cell => {
+    const cell = createCell(address, cellOptions[kindOf(address)], restored);
     mapOf(address).set(address, cell);
     return cell;
   };

@@ -2,7 +2,7 @@
  * From a decision to one atomic write: snapshot, journal, outbox, operations.
  * Pure but for ids and time, which it is given.
  */
-import { parseAddress, type Address } from '../model/address.ts';
+import { kindOf, type Address } from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Cause, JournalRecord, Operation } from '../model/journal.ts';
 import type { Decider, Decision } from './decide.ts';
@@ -35,7 +35,7 @@ export function stage(environment: Environment, decider: Decider, input: StageIn
   const now = environment.now();
   const snapshot = decision.snapshot;
   const ended = snapshot.status === 'done';
-  const paths = before && before.snapshot.value === snapshot.value ? before.paths : decider.paths(snapshot);
+  const paths = decider.paths(snapshot);
   const projection = decider.project(snapshot);
   const requestId = requestOf(cause, before);
   const revision = (before?.record.revision ?? 0) + 1;
@@ -44,9 +44,10 @@ export function stage(environment: Environment, decider: Decider, input: StageIn
   const operations: Record<string, Operation> = {};
   const attempts: Record<string, number> = settled ? {} : { ...before?.record.attempts };
   const started: JournalRecord['started'][number][] = [];
+  const held = before?.record.operations ?? {};
   if (!ended) {
-    for (const [id, operation] of Object.entries(before?.record.operations ?? {})) {
-      if (decision.active.has(id)) operations[id] = operation;
+    for (const id of Object.keys(held)) {
+      if (decision.active.has(id)) operations[id] = held[id]!;
     }
     for (const { id, src, input: effectInput } of decision.started) {
       const attempt = (attempts[id] ?? 0) + 1;
@@ -56,9 +57,7 @@ export function stage(environment: Environment, decider: Decider, input: StageIn
       started.push({ id, opId, src });
     }
   }
-  const endedOperations = Object.entries(before?.record.operations ?? {})
-    .filter(([id, { opId }]) => operations[id]?.opId !== opId)
-    .map(([id]) => id);
+  const endedOperations = Object.keys(held).filter((id) => operations[id]?.opId !== held[id]!.opId);
 
   // A sequence never falls, not even when the store lost its tail: each epoch begins above all before it.
   let sequence = Math.max(before?.record.sequence ?? 0, input.epoch * sequencesPerEpoch);
@@ -147,7 +146,7 @@ function requestOf(cause: Cause, before: ActorState | null): string | null {
 /** Observations are in the context's patch already; a journal need not say them twice. */
 function forJournal(event: TurnEvent): JournalRecord['event'] {
   const summary: Record<string, unknown> & { type: string } = { type: event.type };
-  for (const [key, value] of Object.entries(event)) summary[key] = withoutObservation(key, value);
+  for (const key of Object.keys(event)) summary[key] = withoutObservation(key, event[key]);
   return summary;
 }
 
@@ -158,9 +157,10 @@ function withoutObservation(key: string, value: unknown): unknown {
     return { state, startedAt, finishedAt, exitCode, oomKilled };
   }
   if (key !== 'output') return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, inner]) => [name, withoutObservation(name, inner)]),
-  );
+  const inner = value as Record<string, unknown>;
+  const summary: Record<string, unknown> = {};
+  for (const name of Object.keys(inner)) summary[name] = withoutObservation(name, inner[name]);
+  return summary;
 }
 
 /** Every set that an actor belongs to. */
@@ -175,7 +175,7 @@ function indexChange(
   context: unknown,
   ended: boolean,
 ): TurnWrite['index'] {
-  if (parseAddress(address).kind !== 'container') return { add: [], remove: [] };
+  if (kindOf(address) !== 'container') return { add: [], remove: [] };
   const was = before ? hostIndex(before.record.context) : null;
   const is = ended ? null : hostIndex(context);
   if (was === is) return { add: [], remove: [] };

@@ -23,6 +23,7 @@ import {
   type InventoryParams,
   type InventoryResult,
 } from './protocol.ts';
+import { createRounds } from './rounds.ts';
 import { createRecordIntake, type RecordIntake } from './record-intake.ts';
 import { checksOfAgents } from './schemas.ts';
 import { createStreamTickets } from './stream-tickets.ts';
@@ -51,8 +52,7 @@ interface Session {
   lastHeard: number;
   inventory: InventoryItem[];
   cancelSync: Cancel;
-  cancelSilence: Cancel;
-  cancelBeat: Cancel;
+  cancelBeats: Cancel;
 }
 
 interface HostDesk {
@@ -83,12 +83,17 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
     return desk;
   };
 
+  const beats = createRounds<Session>(environment, timing.heartbeatMs, ({ peer, lastHeard }) => {
+    if (environment.monotonic() - lastHeard >= timing.heartbeatMs * heartbeatsMissed)
+      peer.close(4001, 'Three heartbeats were missed');
+    else peer.notify('heartbeat', {});
+  });
+
   const isCurrent = (session: Session): boolean => sessions.get(session.hostId) === session;
 
   const end = (session: Session, reason: string): void => {
     session.cancelSync();
-    session.cancelSilence();
-    session.cancelBeat();
+    session.cancelBeats();
     if (!isCurrent(session)) return;
     sessions.delete(session.hostId);
     deskOf(session.hostId).operations.detach();
@@ -115,24 +120,11 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
       cancelSync: environment.schedule(timing.syncMs ?? defaultSyncMs, () =>
         peer.close(4005, 'The inventory did not come in time'),
       ),
-      cancelSilence: () => {},
-      cancelBeat: () => {},
+      cancelBeats: () => {},
     };
     sessions.set(hostId, session);
-    const limit = timing.heartbeatMs * heartbeatsMissed;
-    const watch = (): void => {
-      session.cancelSilence = environment.schedule(limit, () => {
-        if (environment.monotonic() - session.lastHeard >= limit)
-          return peer.close(4001, 'Three heartbeats were missed');
-        watch();
-      });
-    };
-    const beat = (): void => {
-      peer.notify('heartbeat', {});
-      session.cancelBeat = environment.schedule(timing.heartbeatMs, beat);
-    };
-    watch();
-    beat();
+    peer.notify('heartbeat', {});
+    session.cancelBeats = beats.add(session);
     return session;
   };
 

@@ -49,10 +49,10 @@ export function createOperationQueue(
       },
       () => {
         // The agent is silent about this one: once more. After a cut the next session sends it.
-        if (call === mine && out.get(params.opId) === params) {
-          takeBack(params);
-          pump();
-        }
+        if (call !== mine || out.get(params.opId) !== params) return;
+        takeBack(params);
+        if (isRelease(params)) send(params);
+        else pump();
       },
     );
   };
@@ -63,9 +63,9 @@ export function createOperationQueue(
     waiting.set(params.opId, params);
   };
 
+  /** Sends what waits. While a session lasts only what acquires ever waits in it. */
   const pump = (): void => {
     if (!call) return;
-    for (const params of waiting.values()) if (isRelease(params)) send(params);
     for (const params of waiting.values()) {
       if (acquiring >= inFlight) return;
       send(params);
@@ -90,6 +90,7 @@ export function createOperationQueue(
     },
     attach(sender) {
       call = sender;
+      for (const params of waiting.values()) if (isRelease(params)) send(params);
       pump();
     },
     detach() {

@@ -1,6 +1,11 @@
 /** The contract of `src/actors/stores/store.ts`, sentence by sentence, for any store. */
 import type { Test } from 'tap';
-import type { ActorRecord, Store, TurnWrite } from '../../src/actors/stores/store.ts';
+import {
+  defaultRetention,
+  type ActorRecord,
+  type Store,
+  type TurnWrite,
+} from '../../src/actors/stores/store.ts';
 import {
   containerAddress,
   hostAddress,
@@ -9,12 +14,15 @@ import {
   type Address,
 } from '../../src/model/address.ts';
 
+/** A text at rest: an actor's record, one of its messages, or its spec. */
+export type StoredPart = 'record' | 'outbox' | 'document';
+
 export interface StoreUnderTest {
   readonly store: Store;
   /** The same data through another store object, as a new process would see it. */
   reopen(): Promise<Store>;
-  /** Writes a record that can't be read. */
-  corrupt(address: Address): Promise<void>;
+  /** Changes the bytes of what is stored, behind the store's back. */
+  tamper(address: Address, part: StoredPart, change: (bytes: Buffer) => Buffer): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -57,6 +65,15 @@ export function turn(
     record,
   };
 }
+
+/** When the environments of the tests say that it is. */
+export const markedAt = Date.UTC(2026, 0, 1);
+
+const flipped = (bytes: Buffer, bit: number): Buffer => {
+  const copy = Buffer.from(bytes);
+  copy[bit >> 3] = copy[bit >> 3]! ^ (1 << (bit & 7));
+  return copy;
+};
 
 const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
   const all: T[] = [];
@@ -171,28 +188,92 @@ export function storeContract(t: Test, name: string, make: () => Promise<StoreUn
   t.test(`${name}: a newer owner shuts out the older (S4)`, async (t) => {
     const { store, reopen, epoch, worldId } = await fresh(t);
     await commitOne(store, turn(one, 1, epoch));
+    t.equal(await store.isOwner(), true);
     const next = await reopen();
+    t.teardown(() => next.close());
     const world = await next.open(owner, 0);
     t.equal(world.worldId, worldId, 'the world stays the same');
     t.ok(world.epoch > epoch);
-    t.match(await commitOne(store, turn(one, 2, epoch)), { kind: 'refused', cause: 'stale' });
+    t.equal(await store.isOwner(), false, 'the older can find out');
+    const [stale, inNewShard] = await store.commit(
+      [turn(one, 2, epoch), turn(elsewhere, 1, epoch)],
+      [{ from: one, to: tenantAddress('p1'), sequence: 1 }],
+    );
+    t.match(stale, { kind: 'refused', cause: 'stale', storedEpoch: world.epoch });
+    t.match(
+      inNewShard,
+      { kind: 'refused', cause: 'stale' },
+      'nor can it begin a shard the newer does not know',
+    );
+    t.match(await store.writeForward(turn(one, 9, epoch)), { kind: 'refused', cause: 'stale' });
+    await t.rejects(store.putSetting('join/a', '1'), { code: 'STALE_OWNER' });
+    t.same(await next.settings(''), {}, 'settings are fenced too');
+    t.match(await next.read(one), { record: { revision: 1 } });
+    t.equal(await next.read(elsewhere), null);
     t.match(await commitOne(next, turn(one, 2, world.epoch)), { kind: 'committed' });
-    await next.close();
   });
 
-  t.test(`${name}: an epoch can be raised above one that an agent has seen`, async (t) => {
-    const { store, epoch } = await fresh(t);
-    const raised = await store.raiseEpoch(epoch + 40);
-    t.ok(raised.epoch > epoch + 40);
-    t.match(await commitOne(store, turn(one, 1, raised.epoch)), { kind: 'committed' });
+  t.test(`${name}: what an older owner had written is told to it all the same (S1)`, async (t) => {
+    const { store, reopen, epoch } = await fresh(t);
+    const write = turn(one, 1, epoch);
+    const first = await commitOne(store, write);
+    const next = await reopen();
+    t.teardown(() => next.close());
+    await next.open(owner, 0);
+    t.same(await commitOne(store, write), first, 'a caller that was not answered is told the truth');
+  });
+
+  t.test(
+    `${name}: an epoch can be raised above one that an agent has seen, and shuts out nobody`,
+    async (t) => {
+      const { store, epoch } = await fresh(t);
+      await commitOne(store, turn(two, 1, epoch));
+      const raising = store.raiseEpoch(epoch + 40);
+      const meanwhile = commitOne(store, turn(one, 1, epoch));
+      const raised = await raising;
+      t.ok(raised.epoch > epoch + 40);
+      t.match(await meanwhile, { kind: 'committed' }, 'a turn on its way is of the same owner');
+      t.match(await commitOne(store, turn(two, 2, epoch)), { kind: 'committed' }, 'and one decided before');
+      t.match(await commitOne(store, turn(one, 2, raised.epoch)), { kind: 'committed' });
+    },
+  );
+
+  t.test(`${name}: the epoch grows with each opening`, async (t) => {
+    const under = await make();
+    t.teardown(() => under.stop());
+    t.equal(await under.store.isEmpty(), true);
+    const epochs = [(await under.store.open(owner, 0)).epoch];
+    for (let time = 0; time < 3; time += 1) {
+      const next = await under.reopen();
+      epochs.push((await next.open(owner, 0)).epoch);
+      t.equal(await next.isEmpty(), false);
+      await next.close();
+    }
+    t.same(
+      epochs.map((epoch) => epoch - epochs[0]!),
+      [0, 1, 2, 3],
+    );
   });
 
   t.test(`${name}: a store that lost its tail is written forward`, async (t) => {
     const { store, epoch } = await fresh(t);
     await commitOne(store, turn(one, 1, epoch));
-    t.match(await store.writeForward(turn(one, 6, epoch)), { kind: 'committed' });
+    const forward = turn(one, 6, epoch);
+    const written = await store.writeForward(forward);
+    t.match(written, { kind: 'committed' });
+    t.same(await store.writeForward(forward), written, 'once, however often');
+    t.match(
+      await store.writeForward(turn(one, 5, epoch)),
+      { kind: 'refused', cause: 'conflict' },
+      'never back',
+    );
     t.match(await store.read(one), { record: { revision: 6 } });
     t.match(await commitOne(store, turn(one, 7, epoch)), { kind: 'committed' });
+    t.same(
+      (await store.journal(one, { after: 0, limit: 10 })).map(({ revision }) => revision),
+      [1, 6, 7],
+      'with all its history',
+    );
   });
 
   t.test(`${name}: streams have no holes, and say when they no longer reach back`, async (t) => {
@@ -207,32 +288,152 @@ export function storeContract(t: Test, name: string, make: () => Promise<StoreUn
     );
   });
 
-  t.test(`${name}: everything is found again, and what can't be read is told`, async (t) => {
-    const { store, corrupt, epoch } = await fresh(t);
-    await store.commit([turn(one, 1, epoch), turn(two, 1, epoch), turn(host, 1, epoch)], []);
-    await corrupt(two);
-    const found = await collect(store.scan());
-    t.same(
-      found.map((each) => ('error' in each ? `unreadable ${each.address}` : each.record.address)).sort(),
-      [one, host, `unreadable ${two}`].sort(),
+  t.test(`${name}: everything is found again, in another process too`, async (t) => {
+    const { store, reopen, epoch } = await fresh(t);
+    const message = { to: host, sequence: 3, event: { type: 'host.claim' }, requestId: null };
+    await store.commit(
+      [
+        turn(one, 1, epoch, { outbox: [message] }),
+        turn(two, 1, epoch),
+        turn(host, 1, epoch, { stream: null }),
+      ],
+      [],
     );
-    t.same([...(await store.shards())].sort(), ['hosts', 't:p1']);
+    const next = await reopen();
+    t.teardown(() => next.close());
+    await next.open(owner, 0);
+    const found = await collect(next.scan());
+    t.same(
+      found.map((each) => ('error' in each ? each : each.record.address)).sort(),
+      [one, two, host].sort(),
+    );
+    t.match(await next.read(one), { record: { revision: 1, epoch }, outbox: [message] });
+    t.same([...(await next.shards())].sort(), ['hosts', 't:p1'], 'a shard without a stream is known too');
+  });
+
+  const halves: readonly [string, StoredPart, (bytes: Buffer) => Buffer][] = [
+    ['cut off', 'record', (bytes) => bytes.subarray(0, bytes.length / 2)],
+    ['emptied', 'record', () => Buffer.alloc(0)],
+    ['overwritten', 'record', () => Buffer.from('{"half a reco')],
+    ['of a sender with a message that is cut off', 'outbox', (bytes) => bytes.subarray(0, bytes.length / 2)],
+    ['with one bit turned in a message', 'outbox', (bytes) => flipped(bytes, 8 * 100)],
+  ];
+  for (const [what, part, change] of halves) {
+    t.test(`${name}: an actor that is ${what} is told by name, and its siblings are fine`, async (t) => {
+      const { store, tamper, epoch } = await fresh(t);
+      const outbox = [
+        { to: host, sequence: 1, event: { type: 'x', text: 'y'.repeat(100) }, requestId: null },
+      ];
+      await store.commit([turn(one, 1, epoch), turn(two, 1, epoch, { outbox }), turn(host, 1, epoch)], []);
+      await tamper(two, part, change);
+      const found = await collect(store.scan());
+      t.same(
+        found.map((each) => ('error' in each ? `unreadable ${each.address}` : each.record.address)).sort(),
+        [one, host, `unreadable ${two}`].sort(),
+      );
+      t.match(await store.read(two), { address: two, error: /./ });
+      t.match(await commitOne(store, turn(one, 2, epoch)), { kind: 'committed' });
+    });
+  }
+
+  t.test(`${name}: one bit turned anywhere in a record or spec is noticed`, async (t) => {
+    const { store, tamper, epoch } = await fresh(t);
+    await commitOne(store, turn(one, 1, epoch, { document: { generation: 1, body: '{"spec":"sealed"}' } }));
+    const whole = await store.read(one);
+    let bits = 0;
+    await tamper(one, 'record', (bytes) => ((bits = bytes.length * 8), bytes));
+    t.ok(bits > 1_000);
+    const step = 37;
+    for (let bit = bits % step; bit < bits; bit += step) {
+      await tamper(one, 'record', (bytes) => flipped(bytes, bit));
+      t.match(await store.read(one), { error: /./ }, `bit ${bit}`);
+      await tamper(one, 'record', (bytes) => flipped(bytes, bit));
+    }
+    t.same(await store.read(one), whole);
+    await tamper(one, 'document', (bytes) => flipped(bytes, 8 * 12 + 1));
+    await t.rejects(store.document(one, 1), /altered/);
+  });
+
+  t.test(`${name}: a record of another actor, or with fields nobody knows, is none`, async (t) => {
+    const { store, tamper, epoch } = await fresh(t);
+    await store.commit([turn(one, 1, epoch), turn(two, 1, epoch)], []);
+    let record: Buffer = Buffer.alloc(0);
+    await tamper(one, 'record', (bytes) => (record = bytes));
+    await tamper(two, 'record', () => record);
+    t.match(await store.read(two), { error: /that of "container\/p1\/one"/ });
+    const stranger = { ...turn(one, 2, epoch).record, colour: 'green' };
+    t.match(await commitOne(store, { ...turn(one, 2, epoch), record: stranger }), { kind: 'committed' });
+    t.match(await store.read(one), { error: /not what this release writes/ });
   });
 
   t.test(`${name}: what has ended goes after its time, what lives stays`, async (t) => {
     const { store, epoch } = await fresh(t);
+    const month = 30 * 24 * 3600 * 1000;
+    const end = 5_000;
     await commitOne(
       store,
-      turn(one, 1, epoch, { record: { endedAt: 5_000 }, document: { generation: 1, body: 'x' } }),
+      turn(one, 1, epoch, { record: { endedAt: end }, document: { generation: 1, body: 'x' } }),
     );
     await commitOne(store, turn(two, 1, epoch));
-    t.match(await store.trim(6_000), { actors: 0 }, 'not before');
-    t.match(await store.read(one), { record: { endedAt: 5_000 } });
-    const month = 30 * 24 * 3600 * 1000;
-    t.match(await store.trim(5_001 + month + 60_000), { actors: 1 });
+    t.match(await store.trim(end + month - 1), { actors: 0 }, 'not before');
+    t.match(await store.read(one), { record: { endedAt: end } });
+    t.match(await store.trim(end + month), { actors: 1 });
     t.equal(await store.read(one), null);
     t.equal(await store.document(one, 1), null);
+    t.same(await store.journal(one, { after: 0, limit: 10 }), []);
     t.match(await store.read(two), { record: { revision: 1 } });
+    t.match(await store.trim(end + month), { actors: 0, records: 0 }, 'and once');
+    t.same(
+      (await collect(store.scan())).map((each) => ('error' in each ? each : each.record.address)),
+      [two],
+    );
+  });
+
+  t.test(`${name}: history and streams go by age, oldest first; marks of the living stay`, async (t) => {
+    const { store, epoch } = await fresh(t);
+    const at = (write: TurnWrite, when: number): TurnWrite => ({
+      ...write,
+      journal: { ...write.journal, at: when },
+      stream: { ...write.stream!, at: when },
+    });
+    const marks = [host, tenantAddress('p1')].map((from, index) => ({
+      from,
+      sequence: index + 1,
+      last: from === host,
+    }));
+    for (let revision = 1; revision <= 120; revision += 1) {
+      const inbox = marks[revision - 1] ?? null;
+      await commitOne(store, at(turn(one, revision, epoch, { inbox }), revision * 10));
+    }
+    const month = 30 * 24 * 3600 * 1000;
+    t.match(await store.trim(1_005 + month), { actors: 0, records: 200 }, 'a hundred of each');
+    const left = await store.journal(one, { after: 0, limit: 1_000 });
+    t.same([left.length, left[0]?.revision], [20, 101]);
+    t.match(await store.stream(shardOf(one), 99, 10), { kind: 'expired', oldest: 101 });
+    t.match(await store.stream(shardOf(one), 100, 1), { kind: 'page', entries: [{ position: 101 }] });
+    t.match(await store.read(one), { record: { revision: 120 }, inbox: { length: 2 } });
+    // Marks are as old as the moment they were written, by our clock.
+    await store.trim(markedAt + month);
+    t.match(await store.read(one), { inbox: [{ from: tenantAddress('p1') }], record: { revision: 120 } });
+    t.match(
+      await store.stream(shardOf(one), 119, 10),
+      { kind: 'expired' },
+      'an empty stream reaches nowhere back',
+    );
+    t.match(await store.stream(shardOf(one), 120, 10), { kind: 'page', entries: [] });
+    t.match(await commitOne(store, turn(one, 121, epoch)), { kind: 'committed', position: 121 });
+  });
+
+  t.test(`${name}: of a living actor the last records are kept`, async (t) => {
+    const { store, epoch } = await fresh(t);
+    const batch = Array.from({ length: 1_000 }, (_, index) => turn(one, index + 1, epoch));
+    await store.commit(batch, []);
+    const kept = await store.journal(one, { after: 0, limit: 2_000 });
+    t.equal(kept.at(-1)?.revision, 1_000);
+    // Redis cuts its streams at whole nodes of a hundred.
+    t.ok(
+      kept.length >= defaultRetention.journalRecords && kept.length < defaultRetention.journalRecords + 100,
+    );
   });
 
   t.test(`${name}: settings`, async (t) => {

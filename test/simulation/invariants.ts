@@ -7,6 +7,7 @@
  * I3. All settles: no actor is in a transient state, engines and actors agree,
  *     the ledger is empty, memory equals store.
  */
+import { sealText } from '../../src/actors/stores/record.ts';
 import type { ContainerContext } from '../../src/machines/container/context.ts';
 import { parseAddress } from '../../src/model/address.ts';
 import type { SimulatedWorld } from './world.ts';
@@ -34,7 +35,7 @@ export async function checkInvariants(world: SimulatedWorld): Promise<readonly s
         wrong.push(
           `I3: ${cell.address} does not settle: ${state.paths.join()} (${state.projection.reason ?? ''})`,
         );
-      if (JSON.stringify(state.record) !== disk.record(cell.address))
+      if (sealText(JSON.stringify(state.record)) !== disk.record(cell.address))
         wrong.push(`I3: ${cell.address}: memory is not what is stored`);
     }
   }

@@ -5,7 +5,7 @@
 import { TroupeError } from '../../src/errors/errors.ts';
 import { shardOf, type Address, type Shard } from '../../src/model/address.ts';
 import type { JournalRecord } from '../../src/model/journal.ts';
-import { parseRecord, refusal } from '../../src/actors/stores/record.ts';
+import { parseRecord, refusal, sealText } from '../../src/actors/stores/record.ts';
 import type {
   Outcome,
   Store,
@@ -81,7 +81,7 @@ export function createDisk(kernel: Kernel): Disk {
     const { record, journal, stream, outbox, inbox, document, index } = write;
     const { address } = record;
     if (stream) state.position += 1;
-    state.actors.set(address, { text: JSON.stringify(record), position: state.position });
+    state.actors.set(address, { text: sealText(JSON.stringify(record)), position: state.position });
     const history = within(state.journal, address, () => []);
     if (forward) history.splice(0);
     history.push(journal);
@@ -171,6 +171,8 @@ export function createDisk(kernel: Kernel): Disk {
       };
       return {
         open: (_owner, least) => later(1, 5, () => own(least)),
+        isEmpty: () => later(1, 5, () => world === null),
+        isOwner: () => later(0.1, 1, () => (world?.epoch ?? 0) <= mine.epoch),
         raiseEpoch: (epoch) => later(1, 5, () => own(epoch)),
         commit(writes, acknowledged) {
           const number = (commits += 1);

@@ -12,8 +12,22 @@ const execute = promisify(execFile);
 export interface RedisProcess {
   readonly port: number;
   readonly url: string;
-  readonly process: ChildProcess;
+  /** Where its files are. */
+  readonly directory: string;
+  /** Ends it as a power cut does, or waits until it has ended by itself. Its files stay. */
+  kill(): Promise<void>;
+  ended(): Promise<void>;
+  /** Starts it again over the same files; resolves when it has loaded them. */
+  start(): Promise<void>;
+  /** Ends it; files that it made a folder for go too. */
   stop(): Promise<void>;
+}
+
+export interface RedisProcessOptions {
+  readonly password?: string;
+  readonly port?: number;
+  /** A folder of the test's own, which it keeps. */
+  readonly directory?: string;
 }
 
 export async function freePort(): Promise<number> {
@@ -24,46 +38,67 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** One whose bus port, 10,000 above, exists too. */
+export async function freeClusterPort(): Promise<number> {
+  for (;;) {
+    const port = await freePort();
+    if (port <= 55_000) return port;
+  }
+}
+
+/** @param settings of redis-server, behind ours, which are those of production */
 export async function startRedis(
   settings: readonly string[] = [],
-  password: string | null = null,
-  port?: number,
+  options: RedisProcessOptions = {},
 ): Promise<RedisProcess> {
-  const directory = await mkdtemp(join(tmpdir(), 'troupe-redis-'));
-  const chosen = port ?? (await freePort());
-  const child = spawn(
-    'redis-server',
-    ['--port', String(chosen), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--appendonly', 'yes', '--appendfsync', 'always',
-      ...(password === null ? [] : ['--requirepass', password]), ...settings], // prettier-ignore
-    { stdio: 'ignore' },
-  );
-  const client = new Redis({
-    port: chosen,
-    host: '127.0.0.1',
-    ...(password === null ? {} : { password }),
-    lazyConnect: true,
-    retryStrategy: () => 20,
-  });
-  client.on('error', () => {});
-  await new Promise<void>((resolve, reject) => {
-    client.once('ready', resolve);
-    child.once('exit', (code) => reject(new Error(`redis-server exited with ${code}`)));
-    client.connect().catch(() => {});
-  });
-  client.disconnect();
-  return {
-    port: chosen,
-    url: `redis://127.0.0.1:${chosen}`,
-    process: child,
-    async stop() {
-      if (child.exitCode === null) {
-        const gone = new Promise((resolve) => child.once('exit', resolve));
-        child.kill('SIGKILL');
-        await gone;
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'troupe-redis-')));
+  const port = options.port ?? (await freePort());
+  const password = options.password === undefined ? {} : { password: options.password };
+  let child: ChildProcess;
+  let ended: Promise<void> = Promise.resolve();
+
+  const redis: RedisProcess = {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    directory,
+    async start() {
+      child = spawn(
+        'redis-server',
+        ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '', '--appendonly', 'yes', '--appendfsync', 'always',
+          ...(options.password === undefined ? [] : ['--requirepass', options.password]), ...settings], // prettier-ignore
+        { stdio: 'ignore' },
+      );
+      ended = new Promise((resolve) => child.once('exit', () => resolve()));
+      const client = new Redis({
+        port,
+        host: '127.0.0.1',
+        ...password,
+        lazyConnect: true,
+        retryStrategy: () => 20,
+      });
+      client.on('error', () => {});
+      try {
+        await new Promise<void>((resolve, reject) => {
+          client.once('ready', resolve);
+          child.once('exit', (code) => reject(new Error(`redis-server exited with ${code}`)));
+          client.connect().catch(() => {});
+        });
+      } finally {
+        client.disconnect();
       }
-      await rm(directory, { recursive: true, force: true });
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await ended;
+    },
+    ended: () => ended,
+    async stop() {
+      await redis.kill();
+      if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
     },
   };
+  await redis.start();
+  return redis;
 }
 
 /** Three masters, all slots served. */
@@ -72,12 +107,11 @@ export async function startRedisCluster(): Promise<{
   stop(): Promise<void>;
 }> {
   const processes = await Promise.all(
-    [1, 2, 3].map(async () => {
-      let port = await freePort();
-      // The bus takes the port 10,000 above.
-      while (port > 55_000) port = await freePort();
-      return startRedis(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'], null, port);
-    }),
+    [1, 2, 3].map(async () =>
+      startRedis(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'], {
+        port: await freeClusterPort(),
+      }),
+    ),
   );
   const nodes = processes.map(({ port }) => `127.0.0.1:${port}`);
   await execute('redis-cli', ['--cluster', 'create', ...nodes, '--cluster-replicas', '0', '--cluster-yes']);

@@ -1,26 +1,36 @@
 /**
  * The embedded store: LMDB in the state directory, nothing to start. One write
- * transaction per batch; committed means flushed to disk. Values are JSON text.
+ * transaction per batch; committed means flushed to disk.
  *
- * One process at a time: the directory has an owner file, and a second process
- * refuses to start while the first lives.
+ * One process at a time: who holds the directory stands in it, and a second
+ * process refuses to start while the first lives.
  */
-import { open, type Database, type RootDatabase } from 'lmdb';
+import { existsSync, mkdirSync } from 'node:fs';
 import { TroupeError } from '../../errors/errors.ts';
 import { shardOf, type Address, type Shard } from '../../model/address.ts';
 import type { Environment } from '../../model/environment.ts';
-import type { JournalRecord, StreamRecord } from '../../model/journal.ts';
-import { claimDirectory, type DirectoryClaim } from './directory-claim.ts';
-import { parseRecord, refusal } from './record.ts';
+import type { StreamRecord } from '../../model/journal.ts';
+import { halfCopied } from './copy-errors.ts';
+import { claimDirectory, releaseDirectory } from './directory-claim.ts';
+import { dumpEmbedded, loadEmbedded } from './embedded-copy.ts';
+import {
+  actorText,
+  journalKey,
+  journalText,
+  numberKey,
+  openTables,
+  splitActor,
+  splitJournal,
+  under,
+  type Tables,
+} from './embedded-tables.ts';
+import { parseActor, refusal, sealText, unsealText } from './record.ts';
 import type {
-  ActorRecord,
   InboxMark,
   Outcome,
-  OutboxMessage,
   OwnerInfo,
   Retention,
   Store,
-  DumpItem,
   StoredActor,
   TurnWrite,
   UnreadableActor,
@@ -35,202 +45,208 @@ export interface EmbeddedStoreOptions {
   readonly mapSize?: number;
 }
 
-type Text = Database<string, string[] | string>;
-
-/** LMDB sorts arrays of strings; numbers are padded so that they sort as numbers. */
-const number = (value: number): string => String(value).padStart(16, '0');
-/** Sorts behind every key that begins with the same parts. */
-const behind = '\u{10ffff}';
+/** Actors or records looked at, while trimming, before others may go on. */
+const trimmedAtOnce = 500;
 
 export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
   const { directory, environment, retention } = options;
-  let claim: DirectoryClaim | null = null;
-  let root: RootDatabase<string, string> | null = null;
-  let tables: ReturnType<typeof openTables> | null = null;
+  let tables: Tables | null = null;
   let world: World = { worldId: '', epoch: 0 };
 
-  const openTables = (database: RootDatabase<string, string>) => {
-    const table = (name: string): Text =>
-      database.openDB<string, string[] | string>({ name, encoding: 'string' });
-    return {
-      meta: table('meta'),
-      actors: table('actors'),
-      outbox: table('outbox'),
-      inbox: table('inbox'),
-      journal: table('journal'),
-      stream: table('stream'),
-      positions: table('positions'),
-      documents: table('documents'),
-      indexes: table('indexes'),
-      settings: table('settings'),
-    };
-  };
-
-  const db = (): ReturnType<typeof openTables> => {
+  const db = (): Tables => {
     if (!tables)
       throw new TroupeError('STORE_UNAVAILABLE', `The embedded store in "${directory}" is not open`);
     return tables;
   };
 
+  const unavailable = (error: unknown): TroupeError =>
+    error instanceof TroupeError
+      ? error
+      : new TroupeError(
+          'STORE_UNAVAILABLE',
+          `The embedded store in "${directory}" can't be used; is its disk full? ${(error as Error).message}`,
+          { cause: error },
+        );
+
   const openFiles = async (owner: OwnerInfo): Promise<void> => {
     if (tables) return;
-    claim = await claimDirectory(directory, owner);
-    root = open<string, string>({
-      path: `${directory}/world`,
-      encoding: 'string',
-      maxDbs: 16,
-      mapSize: options.mapSize ?? 64 * 1024 ** 3,
-      // Committed turns must be on disk, not only in the page cache.
-      noMemInit: true,
-    });
-    tables = openTables(root);
+    try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      const opened = openTables(directory, options.mapSize ?? 64 * 1024 ** 3);
+      try {
+        claimDirectory(opened, directory, owner);
+      } catch (error) {
+        await opened.root.close();
+        throw error;
+      }
+      tables = opened;
+    } catch (error) {
+      throw unavailable(error);
+    }
   };
 
   /** One transaction: all of it or nothing, and on disk when it resolves. */
   const transact = async <T>(work: () => T): Promise<T> => {
-    const result = root!.transactionSync(work);
-    await root!.flushed;
+    const { root } = db();
+    const result = root.transactionSync(work);
+    await root.flushed;
     return result;
   };
 
-  const putWorld = async (next: World): Promise<World> => {
-    await transact(() => {
-      db().meta.putSync('world', JSON.stringify(next));
-    });
-    world = next;
-    return next;
+  const storedWorld = (): World | null => {
+    const text = db().meta.get('world');
+    return text === undefined ? null : (JSON.parse(text) as World);
   };
 
-  const apply = (write: TurnWrite): Outcome => {
-    const { record, stream } = write;
-    const { address, revision } = record;
-    const storedText = db().actors.get(address);
-    const stored = storedText === undefined ? null : parseRecord(address, storedText);
-    if (stored && 'error' in stored) return refusal('conflict', world.epoch, 0, stored.error);
-    if (record.epoch < world.epoch)
-      return refusal('stale', world.epoch, stored?.revision ?? 0, 'A newer owner has the store');
-    if (stored?.revision === revision && stored.turnId === record.turnId) {
-      return {
-        kind: 'committed',
-        position: stream ? Number(db().meta.get(['position', address, number(revision)]) ?? 0) : null,
-      };
+  const own = async (least: number): Promise<World> => {
+    try {
+      await transact(() => {
+        const { worldId, epoch } = storedWorld() ?? { worldId: environment.id(), epoch: 0 };
+        const next = { worldId, epoch: Math.max(epoch, least) + 1 };
+        db().meta.putSync('world', JSON.stringify(next));
+        // At once: what is committed while this is flushed is of this owner too.
+        world = next;
+      });
+    } catch (error) {
+      throw unavailable(error);
     }
-    const storedRevision = stored?.revision ?? 0;
-    if (storedRevision !== revision - 1) {
-      // An earlier turn of a batch whose outcome was in doubt: it is in the journal.
-      const past = db().journal.get([address, number(revision)]);
-      if (past !== undefined && (JSON.parse(past) as JournalRecord).turnId === record.turnId) {
-        return {
-          kind: 'committed',
-          position: stream ? Number(db().meta.get(['position', address, number(revision)]) ?? 0) : null,
-        };
-      }
-      return refusal(
-        storedRevision < revision - 1 ? 'behind' : 'conflict',
-        world.epoch,
-        storedRevision,
-        `It holds revision ${storedRevision}`,
-      );
+    return world;
+  };
+
+  const apply = (write: TurnWrite, owner: number, forward = false): Outcome => {
+    const { record } = write;
+    const { address, revision, turnId } = record;
+    const text = db().actors.get(address);
+    const head = text === undefined ? null : splitActor(text).head;
+    if (text !== undefined && !head) return refusal('conflict', owner, 0, 'What it holds can’t be read');
+    const storedRevision = head?.revision ?? 0;
+    if (storedRevision >= revision) {
+      // Written already, by itself or in a batch whose outcome was in doubt: it is in the journal.
+      const past = db().journal.get(journalKey(address, revision));
+      const found = past === undefined ? null : splitJournal(past);
+      if (found?.turnId === turnId) return { kind: 'committed', position: found.position };
+    }
+    if (owner > world.epoch) return refusal('stale', owner, storedRevision, 'A newer owner has the store');
+    if (storedRevision !== revision - 1 && !(forward && storedRevision < revision)) {
+      const cause = storedRevision < revision - 1 ? 'behind' : 'conflict';
+      return refusal(cause, owner, storedRevision, `It holds revision ${storedRevision}`);
     }
     return { kind: 'committed', position: put(write) };
   };
 
   const put = (write: TurnWrite): number | null => {
     const { record, journal, stream, outbox, inbox, document, index } = write;
-    const { address } = record;
+    const { address, revision } = record;
     const shard = shardOf(address);
-    const { actors, documents, indexes, meta, positions } = db();
-    actors.putSync(address, JSON.stringify(record));
-    db().journal.putSync([address, number(record.revision)], JSON.stringify(journal));
-    const trimmed = record.revision - retention.journalRecords;
-    if (trimmed > 0) {
-      db().journal.removeSync([address, number(trimmed)]);
-      meta.removeSync(['position', address, number(trimmed)]);
+    const at = db();
+    const before = at.positions.get(shard);
+    const position = stream ? Number(before ?? 0) + 1 : null;
+    at.actors.putSync(address, actorText(record));
+    at.journal.putSync(journalKey(address, revision), journalText(journal, position));
+    const trimmed = revision - retention.journalRecords;
+    if (trimmed > 0) at.journal.removeSync(journalKey(address, trimmed));
+    for (const message of outbox)
+      at.outbox.putSync(
+        [address, message.to, numberKey(message.sequence)],
+        sealText(JSON.stringify(message)),
+      );
+    if (inbox)
+      at.inbox.putSync([address, inbox.from], sealText(JSON.stringify({ ...inbox, at: environment.now() })));
+    if (document) at.documents.putSync(journalKey(address, document.generation), sealText(document.body));
+    for (const name of index.remove) at.indexes.removeSync([shard, name, address]);
+    for (const name of index.add) at.indexes.putSync([shard, name, address], '1');
+    if (position === null) {
+      if (before === undefined) at.positions.putSync(shard, '0');
+      return null;
     }
-    for (const message of outbox) {
-      db().outbox.putSync([address, message.to, number(message.sequence)], JSON.stringify(message));
-    }
-    if (inbox) db().inbox.putSync([address, inbox.from], JSON.stringify({ ...inbox, at: environment.now() }));
-    if (document) documents.putSync([address, number(document.generation)], document.body);
-    for (const name of index.remove) indexes.removeSync([shard, name, address]);
-    for (const name of index.add) indexes.putSync([shard, name, address], '1');
-    if (!stream) return null;
-    const position = Number(positions.get(shard) ?? 0) + 1;
-    positions.putSync(shard, String(position));
-    meta.putSync(['position', address, number(record.revision)], String(position));
-    db().stream.putSync([shard, number(position)], JSON.stringify(stream));
+    at.positions.putSync(shard, String(position));
+    at.stream.putSync([shard, numberKey(position)], JSON.stringify(stream));
     const oldest = position - retention.streamRecords;
-    if (oldest > 0) db().stream.removeSync([shard, number(oldest)]);
+    if (oldest > 0) at.stream.removeSync([shard, numberKey(oldest)]);
     return position;
   };
 
-  const stored = (record: ActorRecord): StoredActor => {
-    const { address } = record;
-    const range = { start: [address], end: [address, behind] };
-    const outbox = [...db().outbox.getRange(range)].map(({ value }) => JSON.parse(value) as OutboxMessage);
-    const inbox = [...db().inbox.getRange(range)].map(({ value }) => JSON.parse(value) as InboxMark);
-    return { record, outbox: outbox.sort((a, b) => a.sequence - b.sequence), inbox };
+  /** Runs `work` as one batch of writes; what it threw is a refusal of all, an unflushed disk nobody's guess. */
+  const write = async (count: number, work: () => readonly Outcome[]): Promise<readonly Outcome[]> => {
+    const all = (outcome: Outcome): readonly Outcome[] => Array.from({ length: count }, () => outcome);
+    const { root } = db();
+    let outcomes: readonly Outcome[];
+    try {
+      outcomes = root.transactionSync(work);
+    } catch (error) {
+      // LMDB throws a transaction away whole, so nothing of it was written.
+      return all(refusal('full', world.epoch, 0, unavailable(error).message));
+    }
+    try {
+      await root.flushed;
+      return outcomes;
+    } catch (error) {
+      return all({ kind: 'unknown', reason: unavailable(error).message });
+    }
   };
 
-  const load = (address: string, text: string): StoredActor | UnreadableActor => {
-    const record = parseRecord(address, text);
-    return 'error' in record ? record : stored(record);
+  const actorOf = (address: string, text: string): StoredActor | UnreadableActor => {
+    const texts = (table: Tables['outbox']): string[] =>
+      [...table.getRange(under(address))].map(({ value }) => value);
+    const { head, record } = splitActor(text);
+    return parseActor(address, head, record, texts(db().outbox), texts(db().inbox));
   };
 
   const store: Store = {
     async open(owner, minimumEpoch) {
       await openFiles(owner);
-      const text = db().meta.get('world');
-      const before: World =
-        text === undefined ? { worldId: environment.id(), epoch: 0 } : (JSON.parse(text) as World);
-      return putWorld({ worldId: before.worldId, epoch: Math.max(before.epoch, minimumEpoch) + 1 });
-    },
-    raiseEpoch: (epoch) => putWorld({ ...world, epoch: Math.max(world.epoch, epoch) + 1 }),
-    async commit(writes, acknowledged) {
-      try {
-        return await transact(() => {
-          const owner = JSON.parse(db().meta.get('world')!) as World;
-          if (owner.epoch > world.epoch)
-            return writes.map(() => refusal('stale', owner.epoch, 0, 'A newer owner has the store'));
-          for (const { from, to, sequence } of acknowledged) removeAcknowledged(from, to, sequence);
-          return writes.map(apply);
-        });
-      } catch (error) {
-        const reason = (error as Error).message;
-        // LMDB throws a transaction away whole, so nothing of it was written.
-        return writes.map(() =>
-          refusal(
-            'full',
-            world.epoch,
-            0,
-            `The embedded store in "${directory}" can't write; is its disk full? ${reason}`,
-          ),
-        );
+      if (db().meta.get('copying') !== undefined) {
+        await store.close();
+        throw halfCopied(`The store in "${directory}"`, 'remove the directory');
       }
+      return own(minimumEpoch);
     },
-    async writeForward(write) {
-      if (write.record.epoch < world.epoch)
-        return refusal('stale', world.epoch, 0, 'A newer owner has the store');
-      return { kind: 'committed', position: await transact(() => put(write)) };
+    async isEmpty() {
+      if (!tables && !existsSync(`${directory}/world`)) return true;
+      const { root, meta, actors } = tables ?? openTables(directory, options.mapSize ?? 64 * 1024 ** 3);
+      const empty =
+        meta.get('world') === undefined &&
+        meta.get('copying') === undefined &&
+        actors.getKeysCount({ limit: 1 }) === 0;
+      if (!tables) await root.close();
+      return empty;
+    },
+    isOwner: async () => (storedWorld()?.epoch ?? 0) <= world.epoch,
+    raiseEpoch: own,
+    commit: (writes, acknowledged) =>
+      write(writes.length, () => {
+        const owner = storedWorld()?.epoch ?? 0;
+        if (owner <= world.epoch) {
+          for (const { from, to, sequence } of acknowledged)
+            db().outbox.removeSync([from, to, numberKey(sequence)]);
+        }
+        return writes.map((each) => apply(each, owner));
+      }),
+    async writeForward(each) {
+      const [outcome] = await write(1, () => [apply(each, storedWorld()?.epoch ?? 0, true)]);
+      return outcome!;
     },
     async read(address) {
       const text = db().actors.get(address);
-      return text === undefined ? null : load(address, text);
+      return text === undefined ? null : actorOf(address, text);
     },
     async *scan() {
-      for (const { key, value } of db().actors.getRange({})) yield load(String(key), value);
+      for (const { key, value } of db().actors.getRange({})) yield actorOf(String(key), value);
     },
-    document: async (address, generation) => db().documents.get([address, number(generation)]) ?? null,
+    async document(address, generation) {
+      const text = db().documents.get(journalKey(address, generation));
+      return text === undefined ? null : unsealText(text);
+    },
     async journal(address, { after, limit }) {
-      const range = { start: [address, number(after + 1)], end: [address, behind], limit };
-      return [...db().journal.getRange(range)].map(({ value }) => JSON.parse(value) as JournalRecord);
+      const range = { ...under(address), start: journalKey(address, after + 1), limit };
+      return [...db().journal.getRange(range)].map(({ value }) => splitJournal(value).record);
     },
     async stream(shard, after, limit) {
-      const [first] = db().stream.getRange({ start: [shard], end: [shard, behind], limit: 1 });
-      const oldest = first ? Number((first.key as string[])[1]) : 0;
+      const [first] = db().stream.getRange({ ...under(shard), limit: 1 });
       const current = Number(db().positions.get(shard) ?? 0);
-      if (after > current || (oldest > after + 1 && after < current)) return { kind: 'expired', oldest };
-      const range = { start: [shard, number(after + 1)], end: [shard, behind], limit };
+      const oldest = first ? Number((first.key as string[])[1]) : current + 1;
+      if (after > current || (after < current && oldest > after + 1)) return { kind: 'expired', oldest };
+      const range = { ...under(shard), start: [shard, numberKey(after + 1)], limit };
       const entries = [...db().stream.getRange(range)].map(({ key, value }) => ({
         position: Number((key as string[])[1]),
         record: JSON.parse(value) as StreamRecord,
@@ -239,44 +255,55 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
     },
     position: async (shard) => Number(db().positions.get(shard) ?? 0),
     async members(shard, index) {
-      return [...db().indexes.getRange({ start: [shard, index], end: [shard, index, behind] })].map(
+      return [...db().indexes.getRange(under(shard, index))].map(
         ({ key }) => (key as string[])[2] as Address,
       );
     },
     shards: async () => [...db().positions.getRange({})].map(({ key }) => key as Shard),
-    async putSetting(key, value) {
+    async putSetting(name, value) {
       await transact(() => {
-        if (value === null) db().settings.removeSync(key);
-        else db().settings.putSync(key, value);
+        if ((storedWorld()?.epoch ?? 0) > world.epoch)
+          throw new TroupeError('STALE_OWNER', 'Another control plane has taken over; ask it');
+        if (value === null) db().settings.removeSync(name);
+        else db().settings.putSync(name, value);
+      }).catch((error: unknown) => {
+        throw unavailable(error);
       });
     },
     async settings(prefix) {
-      const range = db().settings.getRange({ start: prefix, end: `${prefix}${behind}` });
+      const range = db().settings.getRange({ start: prefix, end: `${prefix}\u{10ffff}` });
       return Object.fromEntries([...range].map(({ key, value }) => [String(key), value]));
     },
     async trim(now) {
       const before = now - retention.keepMs;
       let actors = 0;
       let records = 0;
-      await transact(() => {
-        for (const { key, value } of db().actors.getRange({})) {
-          const record = parseRecord(String(key), value);
-          if ('error' in record || record.endedAt === null || record.endedAt > before) continue;
-          records += forget(record.address);
-          actors += 1;
-        }
-        for (const { key, value } of db().inbox.getRange({})) {
-          const mark = JSON.parse(value) as InboxMark & { at: number };
-          if (mark.last && mark.at <= before) db().inbox.removeSync(key);
-        }
-        for (const table of [db().stream, db().journal]) {
-          for (const { key, value } of table.getRange({})) {
-            if ((JSON.parse(value) as { at: number }).at > before) continue;
-            table.removeSync(key);
-            records += 1;
+      const addresses = [...db().actors.getKeys({})].map(String) as Address[];
+      for (let at = 0; at < addresses.length; at += trimmedAtOnce) {
+        const page = addresses.slice(at, at + trimmedAtOnce);
+        await transact(() => {
+          for (const address of page) {
+            const text = db().actors.get(address);
+            const endedAt = text === undefined ? null : (splitActor(text).head?.endedAt ?? null);
+            if (endedAt !== null && endedAt <= before) {
+              records += forget(address);
+              actors += 1;
+            } else {
+              records += removeOldest(
+                db().journal,
+                address,
+                (value) => splitJournal(value).record.at <= before,
+              );
+              forgetMarks(address, before);
+            }
           }
-        }
-      });
+        });
+      }
+      const isOld = (value: string): boolean => (JSON.parse(value) as StreamRecord).at <= before;
+      for (const shard of await store.shards()) {
+        for (let removed = trimmedAtOnce; removed === trimmedAtOnce; records += removed)
+          removed = await transact(() => removeOldest(db().stream, shard, isOld));
+      }
       return { actors, records };
     },
     durability: async () => ({
@@ -286,109 +313,55 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
         'Every committed turn is flushed to disk before anyone hears of it; nothing is lost by a crash or a power cut',
     }),
     check: () => store.durability(),
-    async *dump() {
-      yield { kind: 'world', world };
-      for (const { key, value } of db().actors.getRange({})) {
-        const actor = load(String(key), value);
-        if ('error' in actor) {
-          throw new TroupeError(
-            'STORE_UNAVAILABLE',
-            `"${actor.address}" can't be read, so the world can't be copied: ${actor.error}`,
-          );
-        }
-        const { address } = actor.record;
-        const shard = shardOf(address);
-        yield {
-          kind: 'actor',
-          actor,
-          documents: [...db().documents.getRange({ start: [address], end: [address, behind] })].map(
-            (entry) => ({
-              generation: Number((entry.key as string[])[1]),
-              body: entry.value,
-            }),
-          ),
-          journal: await store.journal(address, { after: 0, limit: retention.journalRecords }),
-          indexes: [...db().indexes.getRange({ start: [shard], end: [shard, behind] })]
-            .map((entry) => entry.key as string[])
-            .filter(([, , member]) => member === address)
-            .map(([, name]) => name!),
-        };
-      }
-      for (const shard of await store.shards()) {
-        const position = await store.position(shard);
-        const entries = [...db().stream.getRange({ start: [shard], end: [shard, behind] })].map((entry) => ({
-          position: Number((entry.key as string[])[1]),
-          record: JSON.parse(entry.value) as StreamRecord,
-        }));
-        yield { kind: 'stream', shard, entries, position };
-      }
-      for (const [key, value] of Object.entries(await store.settings('')))
-        yield { kind: 'setting', key, value };
-    },
+    dump: () => dumpEmbedded(store, db(), world),
     async load(items) {
       await openFiles({ hostname: 'store copy', pid: process.pid, startedAt: environment.now() });
-      if (db().meta.get('world') !== undefined || [...db().actors.getRange({ limit: 1 })].length > 0) {
-        throw new TroupeError(
-          'INVALID_CONFIG',
-          `The embedded store in "${directory}" is not empty; copy into an empty directory`,
-        );
-      }
-      for await (const item of items) await transact(() => take(item));
+      await loadEmbedded(items, store, db(), directory, environment.now());
     },
     async close() {
-      await root?.close();
-      root = null;
+      if (!tables) return;
+      const { root } = tables;
+      releaseDirectory(tables);
       tables = null;
-      await claim?.release();
-      claim = null;
+      await root.close();
     },
   };
 
-  const take = (item: DumpItem): void => {
-    if (item.kind === 'world') {
-      world = item.world;
-      db().meta.putSync('world', JSON.stringify(item.world));
-    } else if (item.kind === 'setting') {
-      db().settings.putSync(item.key, item.value);
-    } else if (item.kind === 'stream') {
-      for (const { position, record } of item.entries) {
-        db().stream.putSync([item.shard, number(position)], JSON.stringify(record));
-        db().meta.putSync(['position', record.address, number(record.revision)], String(position));
-      }
-      db().positions.putSync(item.shard, String(item.position));
-    } else {
-      const { record, outbox, inbox } = item.actor;
-      const { address } = record;
-      db().actors.putSync(address, JSON.stringify(record));
-      for (const message of outbox)
-        db().outbox.putSync([address, message.to, number(message.sequence)], JSON.stringify(message));
-      for (const mark of inbox)
-        db().inbox.putSync([address, mark.from], JSON.stringify({ ...mark, at: environment.now() }));
-      for (const { generation, body } of item.documents)
-        db().documents.putSync([address, number(generation)], body);
-      for (const each of item.journal)
-        db().journal.putSync([address, number(each.revision)], JSON.stringify(each));
-      for (const name of item.indexes) db().indexes.putSync([shardOf(address), name, address], '1');
+  /** Removes a table's records under `name`, oldest first, up to the first that is young. Bounded. */
+  const removeOldest = (
+    table: Tables['journal'],
+    name: string,
+    isOld: (value: string) => boolean,
+  ): number => {
+    const old: string[][] = [];
+    for (const { key, value } of table.getRange({ ...under(name), limit: trimmedAtOnce })) {
+      if (!isOld(value)) break;
+      old.push(key as string[]);
     }
+    for (const key of old) table.removeSync(key);
+    return old.length;
   };
 
-  const removeAcknowledged = (from: Address, to: Address, sequence: number): void => {
-    db().outbox.removeSync([from, to, number(sequence)]);
+  /** Marks of senders that have ended long ago. */
+  const forgetMarks = (address: Address, before: number): void => {
+    for (const { key, value } of Array.from(db().inbox.getRange(under(address)))) {
+      if (!value.includes('"last":true')) continue;
+      const mark = JSON.parse(unsealText(value)) as InboxMark & { at: number };
+      if (mark.last && mark.at <= before) db().inbox.removeSync(key);
+    }
   };
 
   /** Everything of an ended actor. Returns the number of journal records that went with it. */
   const forget = (address: Address): number => {
-    const range = { start: [address], end: [address, behind] };
+    const { journal, outbox, inbox, documents, actors } = db();
     let records = 0;
-    for (const table of [db().journal, db().outbox, db().inbox, db().documents]) {
-      for (const { key } of table.getRange(range)) {
+    for (const table of [journal, outbox, inbox, documents]) {
+      for (const key of Array.from(table.getKeys(under(address)))) {
         table.removeSync(key);
-        if (table === db().journal) records += 1;
+        if (table === journal) records += 1;
       }
     }
-    for (const key of db().meta.getKeys({ start: ['position', address], end: ['position', address, behind] }))
-      db().meta.removeSync(key);
-    db().actors.removeSync(address);
+    actors.removeSync(address);
     return records;
   };
 

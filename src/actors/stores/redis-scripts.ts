@@ -15,36 +15,41 @@
  * | `:members` `:ended` | all actors; those that have ended, by time |
  */
 
-/** ARGV: epoch, journal bound, stream bound, acknowledgements as JSON, then one JSON text per turn. */
+/** ARGV: epoch, journal bound, stream bound, acknowledgements as JSON, then six texts per turn. */
 export const commitScript = `
 local base = KEYS[1]
 local epoch = tonumber(ARGV[1])
 local journalMost, streamMost = ARGV[2], ARGV[3]
 local owner = tonumber(redis.call('GET', base .. ':epoch') or '0')
 local results = {}
-if owner > epoch then
-  for i = 5, #ARGV, 6 do results[#results + 1] = {'stale', owner, 0, 0} end
-  return results
+if owner <= epoch then
+  if owner < epoch then redis.call('SET', base .. ':epoch', epoch) end
+  for _, ack in ipairs(cjson.decode(ARGV[4])) do redis.call('HDEL', base .. ':o:' .. ack[1], ack[2]) end
 end
-if owner < epoch then redis.call('SET', base .. ':epoch', epoch) end
-for _, ack in ipairs(cjson.decode(ARGV[4])) do redis.call('HDEL', base .. ':o:' .. ack[1], ack[2]) end
 for i = 5, #ARGV, 6 do
   local address, body, journal, stream = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local extra = cjson.decode(ARGV[i + 5])
   local revision, turn = extra[1], ARGV[i + 4]
   local forward = extra[9]
   local key = base .. ':a:' .. address
+  local history = base .. ':j:' .. address
   local stored = redis.call('HMGET', key, 'revision', 'turn', 'position')
   local storedRevision = tonumber(stored[1] or '0')
-  if storedRevision == revision and stored[2] == turn and not forward then
-    results[#results + 1] = {'committed', owner, storedRevision, tonumber(stored[3] or '0')}
-  elseif storedRevision ~= revision - 1 and not forward then
-    local cause, position = 'conflict', 0
-    if storedRevision < revision - 1 then cause = 'behind' end
+  local past = nil
+  if storedRevision > revision then
     -- An earlier turn of a batch whose reply was lost: it is in the journal.
-    local past = redis.call('XRANGE', base .. ':j:' .. address, revision .. '-0', revision .. '-0')
-    if past[1] and past[1][2][4] == turn then cause, position = 'committed', tonumber(past[1][2][6]) end
-    results[#results + 1] = {cause, owner, storedRevision, position}
+    past = redis.call('XRANGE', history, revision .. '-0', revision .. '-0')[1]
+  end
+  if storedRevision == revision and stored[2] == turn then
+    results[#results + 1] = {'committed', epoch, storedRevision, tonumber(stored[3] or '0')}
+  elseif past and past[2][4] == turn then
+    results[#results + 1] = {'committed', epoch, storedRevision, tonumber(past[2][6])}
+  elseif owner > epoch then
+    results[#results + 1] = {'stale', owner, storedRevision, 0}
+  elseif storedRevision ~= revision - 1 and not (forward and storedRevision < revision) then
+    local cause = 'conflict'
+    if storedRevision < revision - 1 then cause = 'behind' end
+    results[#results + 1] = {cause, epoch, storedRevision, 0}
   else
     local position = 0
     if stream ~= '' then
@@ -52,8 +57,7 @@ for i = 5, #ARGV, 6 do
       redis.call('XADD', base .. ':stream', 'MAXLEN', '~', streamMost, position .. '-0', 'r', stream)
     end
     redis.call('HSET', key, 'revision', revision, 'turn', turn, 'position', position, 'body', body)
-    if forward then redis.call('DEL', base .. ':j:' .. address) end
-    redis.call('XADD', base .. ':j:' .. address, 'MAXLEN', '~', journalMost, revision .. '-0', 'r', journal, 't', turn, 'p', position)
+    redis.call('XADD', history, 'MAXLEN', '~', journalMost, revision .. '-0', 'r', journal, 't', turn, 'p', position)
     if storedRevision == 0 then redis.call('SADD', base .. ':members', address) end
     for _, message in ipairs(extra[2]) do redis.call('HSET', base .. ':o:' .. address, message[1], message[2]) end
     if extra[3] ~= '' then redis.call('HSET', base .. ':i:' .. address, extra[3], extra[4]) end
@@ -67,8 +71,12 @@ end
 return results
 `;
 
-/** KEYS[1]: the world's key. ARGV: a fresh world id, the least epoch. Gives world id and epoch of the new owner. */
+/**
+ * KEYS[1]: the world's key. ARGV: a fresh world id, the least epoch. Gives world id and epoch of the new owner,
+ * no id when the store holds half a copy.
+ */
 export const openScript = `
+if redis.call('HEXISTS', KEYS[1], 'copying') == 1 then return {'', 0} end
 local id = redis.call('HGET', KEYS[1], 'id')
 if not id then id = ARGV[1]; redis.call('HSET', KEYS[1], 'id', id) end
 local epoch = math.max(tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0'), tonumber(ARGV[2])) + 1
@@ -81,5 +89,20 @@ export const fenceScript = `
 local owner = tonumber(redis.call('GET', KEYS[1] .. ':epoch') or '0')
 local epoch = tonumber(ARGV[1])
 if owner < epoch then redis.call('SET', KEYS[1] .. ':epoch', epoch); owner = epoch end
+return owner
+`;
+
+/** KEYS: the world's key, the set of shards. ARGV: epoch, shard. Only the owner begins a shard. Gives the owner's epoch. */
+export const introduceScript = `
+local owner = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0')
+if owner <= tonumber(ARGV[1]) then redis.call('SADD', KEYS[2], ARGV[2]) end
+return owner
+`;
+
+/** KEYS: the world's key, the settings. ARGV: epoch, name, and a value unless it goes. Gives the owner's epoch. */
+export const settingScript = `
+local owner = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0')
+if owner > tonumber(ARGV[1]) then return owner end
+if ARGV[3] then redis.call('HSET', KEYS[2], ARGV[2], ARGV[3]) else redis.call('HDEL', KEYS[2], ARGV[2]) end
 return owner
 `;

@@ -11,8 +11,10 @@
  *     actor in the same batch follows its earlier one.
  * S3. All parts of one write are atomic: record, journal, stream, outbox,
  *     inbox, document, index.
- * S4. A write whose epoch is lower than the shard's is refused `stale`; `open`
- *     takes a higher epoch and fences every known shard before it returns.
+ * S4. What an owner writes once another has opened the store is refused
+ *     `stale`: `open` takes a higher epoch and fences every shard before it
+ *     returns, and no older owner can begin a new one. An owner that raises its
+ *     own epoch is not shut out by that.
  * S5. Committed means on disk as the store is configured (LMDB: flushed;
  *     Redis: answered, under its own `appendfsync`).
  */
@@ -150,9 +152,13 @@ export interface DurabilityReport {
 export interface Store {
   /**
    * Takes ownership: makes the world if there is none, takes an epoch greater than the stored one and than `minimumEpoch`, fences all shards.
-   * @throws TroupeError STORE_UNAVAILABLE; INVALID_CONFIG naming the process that holds an embedded store
+   * @throws TroupeError STORE_UNAVAILABLE; INVALID_CONFIG naming the process that holds an embedded store, or for half a copy
    */
   open(owner: OwnerInfo, minimumEpoch: number): Promise<World>;
+  /** Nothing is stored here, and nobody copies into it. Needs no `open`. @throws TroupeError STORE_UNAVAILABLE */
+  isEmpty(): Promise<boolean>;
+  /** False once another has opened the store after us. @throws TroupeError STORE_UNAVAILABLE */
+  isOwner(): Promise<boolean>;
   /** Raises our epoch above `epoch` (an agent has seen a later one) and fences again. */
   raiseEpoch(epoch: number): Promise<World>;
   commit(writes: readonly TurnWrite[], acknowledged: readonly Acknowledgement[]): Promise<readonly Outcome[]>;
@@ -175,7 +181,7 @@ export interface Store {
   /** Members of a set that `index` maintains. */
   members(shard: Shard, index: string): Promise<readonly Address[]>;
   shards(): Promise<readonly Shard[]>;
-  /** Site facts outside any actor (join tokens, host credentials, admin): small documents by key, last write wins, fenced by epoch. */
+  /** Site facts outside any actor (join tokens, host credentials, admin): small documents by key, last write wins, fenced by epoch. @throws TroupeError STALE_OWNER, STORE_UNAVAILABLE */
   putSetting(key: string, value: string | null): Promise<void>;
   settings(prefix: string): Promise<Readonly<Record<string, string>>>;
   /** Drops expired tombstones and trims journals and streams by age. */
@@ -183,9 +189,15 @@ export interface Store {
   durability(): Promise<DurabilityReport>;
   /** The same for a store that nobody has opened, which it stays. @throws TroupeError STORE_UNAVAILABLE */
   check(): Promise<DurabilityReport>;
-  /** The whole world, to be loaded elsewhere. @throws TroupeError STORE_UNAVAILABLE when an actor can't be read */
+  /**
+   * The whole world, to be loaded elsewhere, from an open store.
+   * @throws TroupeError STORE_UNAVAILABLE when an actor can't be read; STALE_OWNER when another took the store meanwhile
+   */
   dump(): AsyncIterable<DumpItem>;
-  /** Fills this store, which nobody has opened. @throws TroupeError INVALID_CONFIG when it is not empty */
+  /**
+   * Fills this store, which nobody has opened. Until all is there nobody can open it.
+   * @throws TroupeError INVALID_CONFIG when it is not empty
+   */
   load(items: AsyncIterable<DumpItem>): Promise<void>;
   close(): Promise<void>;
 }
@@ -200,6 +212,7 @@ export type DumpItem =
       readonly journal: readonly JournalRecord[];
       readonly indexes: readonly string[];
     }
+  /** Some of a shard's stream, in order; `position` is where the whole ends. */
   | {
       readonly kind: 'stream';
       readonly shard: Shard;
