@@ -16,6 +16,10 @@ export const actorKinds: readonly ActorKind[] = [...ownedKinds, 'host', 'tenant'
 
 export type Address = `${OwnedKind}/${string}/${string}` | `tenant/${string}` | `host/${string}`;
 
+/** One of something for each kind of actor. */
+export const perKind = <T>(make: (kind: ActorKind) => T): Readonly<Record<ActorKind, T>> =>
+  Object.fromEntries(actorKinds.map((kind) => [kind, make(kind)])) as Record<ActorKind, T>;
+
 /** The unit of atomic writing: `t:<tenant>` or `hosts`; the Redis Cluster hash tag. */
 export type Shard = `t:${string}` | 'hosts';
 

@@ -60,6 +60,10 @@ export const spec: ContainerSpec = {
   healthcheck: null,
   availabilityZone: null,
   requestedHost: null,
+  networks: [],
+  published: [],
+  mounts: [],
+  files: [],
 };
 
 export const args: Readonly<Record<HostEffectName, OperationArguments>> = {
