@@ -26,7 +26,9 @@ export function perform(
         .createContainer(identity, toCreateOptions(args), signal)
         .then((observation) => ({ observation }));
     case 'startContainer':
-      return driver.startContainer(identity, args, signal).then((observation) => ({ observation }));
+      return driver
+        .startContainer(identity, { run: args.run, limits: null }, signal)
+        .then((observation) => ({ observation }));
     case 'stopContainer':
       return driver.stopContainer(identity, args, signal).then((observation) => ({ observation }));
     case 'removeContainer':

@@ -2,7 +2,7 @@
 import type { Test } from 'tap';
 import { creation, type DriverUnderTest, listen, onStage } from './runtime-driver-stage.ts';
 
-const first = { run: 1 };
+const first = { run: 1, limits: null };
 
 export async function runtimeDriverEvents(t: Test, under: DriverUnderTest): Promise<void> {
   await t.test('begins with a gap, then tells a life in order', async (t) => {

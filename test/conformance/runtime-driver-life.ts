@@ -2,7 +2,7 @@
 import type { Test } from 'tap';
 import { creation, type DriverUnderTest, onStage } from './runtime-driver-stage.ts';
 
-const first = { run: 1 };
+const first = { run: 1, limits: null };
 
 export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promise<void> {
   await t.test('creating does not start, and creating again adopts', async (t) => {
@@ -102,7 +102,7 @@ export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promis
       'stopping what is stopped',
     );
 
-    const again = await driver.startContainer(operation(), { run: 2 }, signal);
+    const again = await driver.startContainer(operation(), { run: 2, limits: null }, signal);
     t.equal(again.state, 'running');
     t.ok((again.startedAt ?? 0) > (started.startedAt ?? 0));
   });

@@ -84,7 +84,7 @@ async function start(stage: Stage, script: string, tty = false): Promise<void> {
   const { driver, spec, operation, signal } = stage;
   const asked = spec({ command: ['sh', '-c', script], tty });
   await driver.createContainer(operation(), creation(asked), signal);
-  await driver.startContainer(operation(), { run: 1 }, signal);
+  await driver.startContainer(operation(), { run: 1, limits: null }, signal);
 }
 
 async function readLogs(stage: Stage, options: Partial<LogOptions>): Promise<string> {

@@ -14,7 +14,7 @@ import {
   type Stage,
 } from './runtime-driver-stage.ts';
 
-const first = { run: 1 };
+const first = { run: 1, limits: null };
 
 export async function runtimeDriverSpecs(t: Test, under: DriverUnderTest): Promise<void> {
   await t.test('the fingerprint tells engine and machine', async (t) => {
@@ -169,7 +169,7 @@ export async function runtimeDriverSpecs(t: Test, under: DriverUnderTest): Promi
     t.equal(written, '10.1.2.3 peer\nnameserver 10.1.2.4\nstage\nread me\nrefused\n');
     t.equal(await readFile(`${data}/kept`, 'utf8'), 'kept\n');
     await writeFile(files.hosts, '10.1.2.9 peer\n');
-    await stage.driver.startContainer(stage.operation(), { run: 2 }, stage.signal);
+    await stage.driver.startContainer(stage.operation(), { run: 2, limits: null }, stage.signal);
     await exitOf(stage);
     const output = await text(await stage.driver.logs(stage.id, { ...allOutput, tail: 5 }, stage.signal));
     t.match(output, '10.1.2.9 peer', 'a file rewritten in place is seen');

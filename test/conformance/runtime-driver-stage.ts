@@ -11,7 +11,8 @@ import type {
   RuntimeDriver,
   Sandbox,
 } from '../../src/drivers/runtime/runtime-driver.ts';
-import type { ContainerSpec } from '../../src/model/container.ts';
+import type { RuntimePowers } from '../../src/drivers/runtime/runtime-powers.ts';
+import type { ContainerSpec, Observation } from '../../src/model/container.ts';
 
 /** What the engine shows of one container, asked behind the driver's back. */
 export interface EngineView {
@@ -26,8 +27,19 @@ export interface EngineView {
   readonly runs: boolean;
 }
 
+/** What an engine does not do; a test of it asserts what the driver says instead. */
+export interface EngineLimits {
+  /** The signals that a stop sends are events. */
+  readonly tellsSignals: boolean;
+  /** An observation tells why the last start failed. */
+  readonly remembersFailedStart: boolean;
+  readonly tellsOom: boolean;
+  readonly runsHealthChecks: boolean;
+}
+
 export interface DriverUnderTest {
-  readonly driver: RuntimeDriver;
+  readonly driver: RuntimeDriver & RuntimePowers;
+  readonly engine: EngineLimits;
   readonly worldId: string;
   /** Of an image that is there, and has `sh` and the commands of busybox. */
   spec(changes?: Partial<ContainerSpec>): ContainerSpec;
@@ -39,6 +51,8 @@ export interface DriverUnderTest {
     kill(engineId: string, signal: string): Promise<void>;
     remove(engineId: string): Promise<void>;
     rename(engineId: string): Promise<void>;
+    /** Creates a container of this image; returns its engine id. */
+    create(image: string): Promise<string>;
     /** Bind mounts by destination. */
     mounts(engineId: string): Promise<readonly { readonly source: string; readonly destination: string }[]>;
     /** Ends what keeps the namespace alive, and leaves the rest. */
@@ -91,6 +105,27 @@ export function onStage(under: DriverUnderTest): Stage {
     }),
     signal: AbortSignal.timeout(60_000),
   };
+}
+
+/** Creates and starts the container of this stage: what sleeps, or a shell with this script. */
+export async function started(
+  { driver, spec, operation, signal }: Stage,
+  script?: string,
+  changes: Partial<ContainerSpec> = {},
+): Promise<Observation> {
+  const asked = spec({ ...(script !== undefined && { command: ['sh', '-c', script] }), ...changes });
+  await driver.createContainer(operation(), creation(asked), signal);
+  return driver.startContainer(operation(), { run: 1, limits: null }, signal);
+}
+
+/** Follows its output until that matches. */
+export async function said({ driver, id, signal }: Stage, pattern: RegExp): Promise<void> {
+  let output = '';
+  for await (const chunk of await driver.logs(id, { ...allOutput, follow: true }, signal)) {
+    output += String(chunk);
+    if (pattern.test(output)) return;
+  }
+  throw new Error(`Its output ended without ${pattern}: ${output}`);
 }
 
 /** A folder on this host that the test may fill. */

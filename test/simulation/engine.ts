@@ -230,6 +230,14 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
             end(container, 0);
             return observe(container);
           }),
+        killContainer: (identity) =>
+          call('killContainer', () => {
+            const container = containers.get(identity.containerId);
+            if (!container) return null;
+            if (container.state === 'running') tell(identity.containerId, 'kill', 9);
+            end(container, 137);
+            return observe(container);
+          }),
         removeContainer: (identity) => call('removeContainer', () => remove(identity.containerId)),
         observe: (containerId) =>
           call('observe', () => {

@@ -17,6 +17,7 @@ type Method =
   | 'createContainer'
   | 'startContainer'
   | 'stopContainer'
+  | 'killContainer'
   | 'removeContainer'
   | 'observe'
   | 'list'
@@ -206,6 +207,13 @@ export function createFakeDriver(now: () => number): FakeDriver {
       if (found?.state !== 'running') return found ?? null;
       act(containerId, 'kill', 15);
       return end(containerId, 143);
+    },
+    async killContainer({ containerId }, _, signal) {
+      await enter('killContainer', containerId, signal);
+      const found = driver.containers.get(containerId)?.observation;
+      if (found?.state !== 'running') return found ?? null;
+      act(containerId, 'kill', 9);
+      return end(containerId, 137);
     },
     async removeContainer({ containerId, generation }, signal) {
       await enter('removeContainer', containerId, signal);

@@ -18,13 +18,20 @@ import {
 import { readLabels } from './docker-labels.ts';
 import { toMounts } from './docker-mounts.ts';
 import { toObservation } from './docker-observe.ts';
+import { hasLimits, requireLimits } from './docker-update.ts';
 import type { ListedContainer, RuntimeDriver } from './runtime-driver.ts';
 import { sandboxGone, type SandboxKeeper } from './sandbox-keeper.ts';
 import { startFailure } from './start-failure.ts';
 
 type Containers = Pick<
   RuntimeDriver,
-  'createContainer' | 'startContainer' | 'stopContainer' | 'removeContainer' | 'observe' | 'list'
+  | 'createContainer'
+  | 'startContainer'
+  | 'stopContainer'
+  | 'killContainer'
+  | 'removeContainer'
+  | 'observe'
+  | 'list'
 >;
 
 export function dockerContainers(
@@ -54,9 +61,12 @@ export function dockerContainers(
       return observed(info, identity);
     },
 
-    async startContainer(identity, _options, signal) {
+    async startContainer(identity, { limits }, signal) {
       const info = await requireOwn(engine, identity, signal);
-      if (info.State.Running && !info.State.Paused) return observed(info, identity);
+      const { areKept } = engine.dialect.updates;
+      const isRunning = info.State.Running && !info.State.Paused;
+      if (limits && (areKept || isRunning)) await requireLimits(engine, identity, info, limits, signal);
+      if (isRunning) return observed(info, identity);
       const sandboxId = readLabels(info.Config.Labels)?.sandboxId ?? null;
       if (sandboxId !== null) await sandboxes.assertAlive(sandboxId);
       const reply = await engine.send({ method: 'POST', path: `/containers/${info.Id}/start`, signal });
@@ -66,6 +76,8 @@ export function dockerContainers(
           throw sandboxGone(sandboxId, 'does not run; the container could not be started');
         throw startFailure(reply.message);
       }
+      if (limits && !areKept && !hasLimits(info, limits))
+        await requireLimits(engine, identity, info, limits, signal);
       return observed(await inspect(engine, info.Id, signal), identity);
     },
 
@@ -73,6 +85,7 @@ export function dockerContainers(
       const info = await locateOwn(engine, identity, signal);
       if (!info) return null;
       if (!info.State.Running && !info.State.Restarting) return toObservation(info);
+      if (info.State.Paused && !engine.dialect.signalsPaused) await unpause(engine, info.Id, signal);
       const reply = await engine.send({
         method: 'POST',
         path: `/containers/${info.Id}/stop`,
@@ -83,6 +96,24 @@ export function dockerContainers(
       if (!reply.ok && reply.status !== 404)
         throw refusal('The container could not be stopped', reply.status, reply.message);
       return observeEngineId(engine, info.Id, signal);
+    },
+
+    async killContainer(identity, { signal: name }, signal) {
+      const info = await locateOwn(engine, identity, signal);
+      if (!info) return null;
+      if (!info.State.Running) return toObservation(info);
+      if (info.State.Paused && !engine.dialect.signalsPaused && /^(SIG)?KILL$|^9$/i.test(name))
+        await unpause(engine, info.Id, signal);
+      const reply = await engine.send({
+        method: 'POST',
+        path: `/containers/${info.Id}/kill`,
+        query: { signal: name },
+        signal,
+      });
+      const now = await observeEngineId(engine, info.Id, signal);
+      // 404, 409: it ended, or was removed, in between.
+      if (reply.ok || reply.status === 404 || (reply.status === 409 && now?.state !== 'running')) return now;
+      throw refusal(`Signal "${name}" could not be sent`, reply.status, reply.message);
     },
 
     async removeContainer(identity, signal) {
@@ -115,6 +146,11 @@ function isSandboxMissing(status: number, message: string): boolean {
     (status === 404 && /no such container/i.test(message)) ||
     /cannot join network of|joining network namespace of container/i.test(message)
   );
+}
+
+/** Before a signal that the engine would not deliver; one that runs already is as good. */
+async function unpause(engine: DockerEngine, engineId: string, signal: AbortSignal): Promise<void> {
+  await engine.send({ method: 'POST', path: `/containers/${engineId}/unpause`, signal });
 }
 
 async function observeEngineId(

@@ -7,6 +7,7 @@
  */
 import type Docker from 'dockerode';
 import { containerLabels } from './docker-labels.ts';
+import { cpuShares, nanoCpus } from './docker-update.ts';
 import type { CreateOptions, OperationIdentity } from './runtime-driver.ts';
 import type { Membership } from './sandbox-keeper.ts';
 
@@ -64,11 +65,8 @@ export function toCreateBody(
 function limits(spec: CreateOptions['spec']): Docker.HostConfig {
   const memory = spec.memoryMib === null ? null : spec.memoryMib * mib;
   return {
-    // A limit, and beside it the weight by which a busy host shares its processors (1024 = one).
-    ...(spec.cpu !== null && {
-      NanoCpus: Math.round(spec.cpu * 1e9),
-      CpuShares: Math.max(2, Math.round(spec.cpu * 1024)),
-    }),
+    // A limit, and beside it the weight by which a busy host shares its processors.
+    ...(spec.cpu !== null && { NanoCpus: nanoCpus(spec.cpu), CpuShares: cpuShares(spec.cpu) }),
     // Memory and swap together: no swap beyond what was asked.
     ...(memory !== null && { Memory: memory, MemorySwap: memory }),
     ...(spec.pidsLimit > 0 && { PidsLimit: spec.pidsLimit }),

@@ -29,4 +29,20 @@ export const dockerDialect: EngineDialect = {
   unmountable: /\0/,
   status: (status) => status,
   inspection: (info) => info,
+  updates: {
+    areKept: true,
+    request: (engineId, change) => ({
+      method: 'POST',
+      path: `/containers/${engineId}/update`,
+      body:
+        change.limit === 'cpu'
+          ? { NanoCpus: change.nanoCpus, CpuShares: change.cpuShares }
+          : { Memory: change.memoryBytes, MemorySwap: change.memoryBytes },
+    }),
+  },
+  execExitCode: ({ ExitCode }) => ExitCode,
+  signalsPaused: true,
+  topArguments: (psArgs) => psArgs,
+  familiar: (reference) => reference,
+  imageId: (id) => id,
 };

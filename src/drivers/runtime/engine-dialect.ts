@@ -4,6 +4,9 @@
  * or can't do is in its dialect and nowhere else.
  */
 import type Docker from 'dockerode';
+import type { EngineRequest } from './docker-engine.ts';
+import type { ExecInspection } from './docker-exec-inspect.ts';
+import type { LimitChange } from './docker-update.ts';
 import type { EngineEvent } from './runtime-driver.ts';
 
 export type ContainerAction = Extract<EngineEvent, { kind: 'container' }>['action'];
@@ -11,12 +14,29 @@ export type ContainerAction = Extract<EngineEvent, { kind: 'container' }>['actio
 export interface EngineDialect {
   readonly name: 'docker' | 'podman';
   readonly events: EventDialect;
+  readonly updates: UpdateDialect;
   /** What a mounted path may not contain: the engine would read it as something else. */
   readonly unmountable: RegExp;
   /** The status Docker gives where this engine answers `status` with this message. */
   status(status: number, message: string): number;
   /** An inspection in Docker's form. */
   inspection(info: Docker.ContainerInspectInfo): Docker.ContainerInspectInfo;
+  /** Of a session that does not run; null when it never did. */
+  execExitCode(exec: ExecInspection): number | null;
+  /** A signal reaches a paused container, which then runs again to take it. */
+  readonly signalsPaused: boolean;
+  /** What to ask for instead of these arguments of ps(1). */
+  topArguments(psArgs: string): string;
+  /** A reference to an image as users write it. */
+  familiar(reference: string): string;
+  /** `sha256:…` */
+  imageId(id: string): string;
+}
+
+export interface UpdateDialect {
+  /** An update outlives the container's stop, and can be made while it is stopped. */
+  readonly areKept: boolean;
+  request(engineId: string, change: LimitChange): Omit<EngineRequest, 'signal'>;
 }
 
 export interface EventDialect {

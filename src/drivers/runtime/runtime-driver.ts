@@ -11,6 +11,7 @@
 import type { Readable } from 'node:stream';
 import type { ContainerSpec, Observation } from '../../model/container.ts';
 import type { Fingerprint } from '../../model/host.ts';
+import type { Limits, RuntimePowers } from './runtime-powers.ts';
 
 /** Who asks, for which incarnation of what; becomes the engine's labels `troupe.*`. */
 export interface OwnerIdentity {
@@ -28,6 +29,13 @@ export interface OperationIdentity extends OwnerIdentity {
 export interface StartOptions {
   /** Number of the run about to start, from 1. */
   readonly run: number;
+  /** What it may use from now on, by its last update; null = what it was created with. */
+  readonly limits: Limits | null;
+}
+
+export interface KillOptions {
+  /** A name with `SIG`, or a number. */
+  readonly signal: string;
 }
 
 export interface StopOptions {
@@ -141,7 +149,8 @@ export interface ListedSandbox {
   readonly epoch: number;
 }
 
-export interface RuntimeDriver {
+/** Beside what each driver does it may have powers, found with `'exec' in driver`. */
+export interface RuntimeDriver extends Partial<RuntimePowers> {
   readonly name: string;
   /** @throws EngineUnavailable */
   fingerprint(signal: AbortSignal): Promise<Fingerprint>;
@@ -191,6 +200,15 @@ export interface RuntimeDriver {
   stopContainer(
     identity: OperationIdentity,
     options: StopOptions,
+    signal: AbortSignal,
+  ): Promise<Observation | null>;
+  /**
+   * Sends a signal to the main process; SIGKILL is waited for. What does not run gets none and is told as it is; null when
+   * there is none. Asked again the signal is sent again. @throws InvalidSpec for a signal there is not
+   */
+  killContainer(
+    identity: OperationIdentity,
+    options: KillOptions,
     signal: AbortSignal,
   ): Promise<Observation | null>;
   /** Removes everything `createContainer` made, running or not, of this generation and older. Removing what is gone succeeds. */
