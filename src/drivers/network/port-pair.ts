@@ -1,11 +1,12 @@
 /** The two ends of a port: made together, or found again after a crash. */
 import { TroupeError } from '../../errors/errors.ts';
+import type { Host } from '../host.ts';
 import * as firewall from './firewall.ts';
 import type { AddressedLink, KernelRoute, Link } from './ip.ts';
 import * as names from './link-names.ts';
 import { handedNamespace, type Namespace } from './namespace.ts';
 import type { PlugSpec } from './network-driver.ts';
-import { type Parts, removePortOf } from './parts.ts';
+import { hasIpv6, type Parts, removePortOf } from './parts.ts';
 
 /** What an interface that was there has and shall not have. */
 export interface Stale {
@@ -36,9 +37,14 @@ export async function ensurePair(
   }
 }
 
-function makePair({ ip }: Parts, spec: PlugSpec, namespace: Namespace, signal: AbortSignal): Promise<void> {
-  const lines = [pairLine(spec), ...hostLines(spec)];
-  return ip.batch(attemptOf(spec), lines, signal, { naming: namespace });
+async function makePair(
+  { ip, host }: Parts,
+  spec: PlugSpec,
+  namespace: Namespace,
+  signal: AbortSignal,
+): Promise<void> {
+  const lines = [pairLine(spec), ...(await hostLines(host, spec))];
+  await ip.batch(attemptOf(spec), lines, signal, { naming: namespace });
 }
 
 /** One message to the kernel: there is never a pair with an end in the wrong namespace. */
@@ -48,11 +54,13 @@ function pairLine({ worldId, portId, mtu, mac, interfaceName }: PlugSpec): strin
   return `link add ${own} type veth peer ${peer}`;
 }
 
-function hostLines(spec: PlugSpec): readonly string[] {
+async function hostLines(host: Host, spec: PlugSpec): Promise<readonly string[]> {
   const link = names.portName(spec.portId);
   return [
     `link set dev ${link} alias "${names.portAlias(spec)}"`,
     `link set dev ${link} mtu ${spec.mtu} master ${names.bridgeName(spec.networkId)}`,
+    // The host itself says nothing on this end.
+    ...((await hasIpv6(host)) ? [`link set dev ${link} addrgenmode none`] : []),
     `link set dev ${link} up`,
   ];
 }
@@ -82,7 +90,7 @@ async function adopt(
   if (present) refuseForeign(present, spec);
   const end = inside.find(({ ifname }) => ifname === spec.interfaceName);
   if (present && end && isPair(present, end)) {
-    await ip.batch(attemptOf(spec), hostLines(spec), signal);
+    await ip.batch(attemptOf(spec), await hostLines(parts.host, spec), signal);
     return staleOf(spec, end, await ip.routes(4, signal, namespace), await ip.routes(6, signal, namespace));
   }
   if (end)

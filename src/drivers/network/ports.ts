@@ -62,13 +62,14 @@ async function insideLines({ host }: Parts, spec: PlugSpec, stale: Stale): Promi
     ...((await hasIpv6(host))
       ? [`link set dev ${dev} addrgenmode ${wantsIpv6(spec) ? 'eui64' : 'none'}`]
       : []),
+    // Some of them would go with their address.
+    ...stale.routes.map(({ dst }) => `route delete ${dst} dev ${dev}`),
     ...stale.addresses.map((address) => `address delete ${address} dev ${dev}`),
     // The network's actor has seen to it that nobody else has the address.
     ...addresses.map(
       (address) => `address replace ${address} dev ${dev}${familyOf(address) === 6 ? ' nodad' : ''}`,
     ),
     `link set dev ${dev} up`,
-    ...stale.routes.map(({ dst }) => `route delete ${dst} dev ${dev}`),
     ...(gateway === null ? [] : [`route replace default via ${gateway} dev ${dev}`]),
     ...routes.map(({ destination, via }) => `route replace ${destination} via ${via} dev ${dev}`),
   ];
