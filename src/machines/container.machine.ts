@@ -77,6 +77,7 @@ export const containerMachine = containerSetup.createMachine({
     restarts: 0,
     observation: null,
     failure: null,
+    signal: 'KILL',
     killedWith: null,
     rebuilding: false,
     specVersion: 1,

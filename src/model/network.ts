@@ -33,7 +33,7 @@ export interface Port {
 
 /** A container's port that is reachable at its host. */
 export interface PublishedPort {
-  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  readonly protocol: 'tcp' | 'udp';
   readonly containerPort: number;
   /** 0 = the same number, where it is free. */
   readonly hostPort: number;

@@ -57,6 +57,8 @@ export interface ContainerContext {
   readonly restarts: number;
   readonly observation: Observation | null;
   readonly failure: Failure | null;
+  /** The last signal of the user's. */
+  readonly signal: string;
   /** A signal of the user's that ends it: its exit is no crash. */
   readonly killedWith: string | null;
   /** It is being made anew. */

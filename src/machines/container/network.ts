@@ -100,7 +100,7 @@ export const readying = containerSetup.createStateConfig({
   always: [
     { guard: 'isSandboxReady', target: '#container.starting' },
     { guard: 'isSandboxHeld', target: '#container.mending' },
-    { target: '#container.replacing' },
+    { target: '#container.acquiring' },
   ],
 });
 

@@ -531,6 +531,7 @@ export const containerSetup = setup({
       },
     }),
     recordKill: assign({
+      signal: ({ context, event }) => (event.type === 'container.kill' ? event.signal : context.signal),
       killedWith: ({ event }) =>
         event.type === 'container.kill' && endingSignals.has(event.signal) ? event.signal : null,
     }),
