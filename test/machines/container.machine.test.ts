@@ -55,7 +55,7 @@ t.test('image and network are acquired side by side when they are not there', as
   ]);
   container.done('pullImage', { imageId: 'i1' });
   t.same(container.paths, ['creating.attempting']);
-  t.match(container.context, { sandboxId: 's1' });
+  t.match(container.context, { sandboxSound: true, sandboxEngineId: 'e1' });
 });
 
 t.test('a refused claim goes to the next host, and after all of them it says why', async (t) => {
