@@ -66,6 +66,9 @@ const amountsMessage = ({ id, tenant, generation, amounts }: ContainerContext) =
   amounts,
 });
 
+/** For its host, which decides by more than amounts. */
+const claimMessage = (context: ContainerContext) => ({ ...amountsMessage(context), terms: context.terms });
+
 export const containerSetup = setup({
   types: {
     input: {} as ContainerInput,
@@ -252,7 +255,7 @@ export const containerSetup = setup({
       enqueue.emit({
         type: 'message',
         to: hostAddress(context.hostId ?? ''),
-        event: { type: 'host.release', ...amountsMessage(context) },
+        event: { type: 'host.release', ...claimMessage(context) },
       });
       enqueue.assign({ claimHeld: false });
     }),
@@ -293,12 +296,12 @@ export const containerSetup = setup({
     claimHost: emit(({ context }) => ({
       type: 'message' as const,
       to: hostAddress(context.candidates[0]?.hostId ?? ''),
-      event: { type: 'host.claim', ...amountsMessage(context) },
+      event: { type: 'host.claim', ...claimMessage(context) },
     })),
     returnLateClaim: emit(({ context, event }) => ({
       type: 'message' as const,
       to: hostAddress('hostId' in event ? event.hostId : ''),
-      event: { type: 'host.release', ...amountsMessage(context) },
+      event: { type: 'host.release', ...claimMessage(context) },
     })),
     confirmReservation: emit(({ context }) => ({
       type: 'message' as const,
