@@ -38,10 +38,6 @@ const quota = tenantSetup.createStateConfig({
           { guard: 'isLastReservation', target: 'settled', actions: 'confirm' },
           { actions: 'confirm' },
         ],
-        'tenant.release': [
-          { guard: 'isLastReservation', target: 'settled', actions: 'release' },
-          { actions: 'release' },
-        ],
       },
     },
   },

@@ -25,7 +25,8 @@ const steps = 24;
 export function choose(ranked: readonly Ranked[], question: Question): number {
   const wanted = question.inFlight + 1;
   const room = ranked.map(({ host }) => roomFor(host, question.amounts));
-  const fill = fillsUp(question) ? () => Infinity : fillBySpread(ranked, question);
+  const isInOrder = fillsUp(question);
+  const fill = isInOrder ? () => Infinity : fillBySpread(ranked, question);
   /** Of `wanted` placements, those that go to host `index` before one does to a host that scores above `level`. */
   const taken = (index: number, level: number): number =>
     ranked[index]!.score > level ? 0 : Math.min(room[index]!, fill(index, level), wanted);
@@ -46,7 +47,9 @@ export function choose(ranked: readonly Ranked[], question: Question): number {
       else level = middle;
     }
   }
-  let left = fractionOf(mixed(question.seed)) * total(level);
+  // Among equals, any when they are to be spread, the first when they are to be filled.
+  const among = isInOrder ? Math.min(wanted, total(level)) : total(level);
+  let left = fractionOf(mixed(question.seed)) * among;
   for (const index of ranked.keys()) {
     left -= taken(index, level);
     if (left < 0) return index;

@@ -62,6 +62,19 @@ t.test('reserved twice is reserved once, and what the container confirms is what
   t.same((tenant.context as unknown as TenantContext).reservations, {});
 });
 
+t.test('a resize that is tried again while the first is being given up is counted once', async (t) => {
+  const roomy = { type: 'tenant.limit', limits: { ...limits, memoryMib: -1 } };
+  const tenant = held()
+    .send(roomy)
+    .send({ type: 'tenant.reserve', ...about(more) });
+  tenant.send({ type: 'tenant.confirm', ...about(more) }).send({ type: 'tenant.reserve', ...about(more) });
+  tenant.send({ type: 'tenant.release', ...about(more) }).send({ type: 'tenant.confirm', ...about(more) });
+  t.equal(totals(tenant).memoryMib, 900);
+  tenant.send({ type: 'tenant.reserve', ...about(more) }).send({ type: 'tenant.release', ...about(more) });
+  tenant.done('reservation.deadline', { at: 60_000 });
+  t.equal(totals(tenant).memoryMib, 400, 'and not at all once it is released and nobody takes the other');
+});
+
 t.test('a container deleted while its resize is under way leaves nothing', async (t) => {
   const tenant = held().send({ type: 'tenant.reserve', ...about(more) });
   tenant.send({ type: 'tenant.confirm', ...about(more) });

@@ -113,12 +113,9 @@ export const tenantSetup = setup({
         reservations: without(context.reservations, confirmed),
       };
     }),
-    release: assign(({ context, event }) => {
-      const released = event as TenantMessage;
-      return {
-        totals: minus(context.totals, released.amounts),
-        reservations: without(context.reservations, released),
-      };
+    // Reservations stay: a container confirms before it releases, so one that is here is another's.
+    release: assign({
+      totals: ({ context, event }) => minus(context.totals, (event as TenantMessage).amounts),
     }),
     expire: assign(({ context, event }) => {
       const { at } = (event as unknown as { output: EffectResults['deadline'] }).output;
