@@ -102,7 +102,6 @@ export const containerSetup = setup({
     hasAnotherCandidate: ({ context }) => context.candidates.length > 1,
     isFromAskedHost: ({ context, event }) =>
       'hostId' in event && event.hostId === context.candidates[0]?.hostId,
-    isFromOtherHost: ({ context, event }) => 'hostId' in event && event.hostId !== context.hostId,
     isFromOurHost: ({ context, event }) => 'hostId' in event && event.hostId === context.hostId,
     isClaimBounced: ({ context, event }) =>
       event.type === 'message.undeliverable' &&
