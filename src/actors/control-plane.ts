@@ -2,13 +2,15 @@
  * The composition of the control plane's actors: built by `main/` with
  * everything it needs as arguments, started once, stopped once.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { TroupeError } from '../errors/errors.ts';
 import type { HostLinkEvents, HostLinks } from '../link/host-links.ts';
 import { noAmounts } from '../machines/amounts.ts';
 import type { Chart } from '../machines/chart.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
+import { emptyTally } from '../machines/host/claims.ts';
 import type { HostContext } from '../machines/host/context.ts';
-import type { TenantContext } from '../machines/tenant/context.ts';
+import { neighboursOf, type TenantContext } from '../machines/tenant/context.ts';
 import {
   hostAddress,
   kindOf,
@@ -20,23 +22,28 @@ import {
 } from '../model/address.ts';
 import type { Amounts } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
-import type { ContainerDeadlines, EffectResults } from '../model/events.ts';
+import type { ContainerDeadlines } from '../model/events.ts';
+import type { HostPolicy } from '../model/host.ts';
 import type { Cause } from '../model/journal.ts';
-import { rankHosts } from '../scheduler/rank.ts';
+import type { Neighbours } from '../model/placement.ts';
+import type { Strategy } from '../scheduler/request.ts';
 import { audit, comparable, sumContainers } from './audit.ts';
 import { boot, type Unreadable } from './boot.ts';
-import { amountsOf, createAdmission } from './create-container.ts';
+import { createAdmission } from './create-container.ts';
 import type { Cell } from './cell.ts';
 import { createDecider } from './decide.ts';
 import { deadlineEffect } from './effects/deadline.ts';
 import type { Effect } from './effects/effect.ts';
+import { fillPoolEffect } from './effects/fill-pool.ts';
 import { hostOperations } from './effects/host-operations.ts';
 import { tellContainersEffect } from './effects/tell-containers.ts';
+import { tellHostsEffect } from './effects/tell-hosts.ts';
 import { createEnrolment } from './enrolment.ts';
 import { createHostDirectory } from './host-directory.ts';
 import { createHostReports } from './host-reports.ts';
 import type { Caller, ControlPlane, Readiness } from './index.ts';
 import { lifecycleOf } from './lifecycle.ts';
+import { createPlacement } from './placement.ts';
 import { createReadModel } from './read-model.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import { createSpecs, type Sealer } from './specs.ts';
@@ -52,7 +59,13 @@ export interface ControlPlaneConfig {
   readonly sandbox: 'own' | 'engine';
   /** Sandboxes made ahead, for each host, project and network; null = none. */
   readonly pool: { readonly ceiling: number; readonly windowMs: number } | null;
-  readonly availabilityZone: string;
+  /** Of all pools together, on one host. */
+  readonly readyMost: number;
+  readonly strategy: Strategy;
+  /** Whether tenants bear each other on a host; each may tighten it for itself. */
+  readonly neighbours: Neighbours;
+  /** Of hosts whose own configuration says nothing else. */
+  readonly hostPolicy: HostPolicy;
   /** From a closed link to suspect; from suspect to lost; from connected to synced. Milliseconds. */
   readonly suspectMs: number;
   readonly lostMs: number;
@@ -99,17 +112,17 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   let unreadable: readonly Unreadable[] = [];
   let stopping = false;
 
+  const placement = createPlacement({
+    environment,
+    runtime: () => runtime,
+    views: () => hosts.views(),
+    strategy: config.strategy,
+    neighbours: config.neighbours,
+  });
+
   const rank: Effect = ({ address, context, done }) => {
-    const spec = specs.get(address);
-    const { refusedBy } = context as ContainerContext;
-    const ranked: EffectResults['rankHosts'] = rankHosts(hosts.views(), {
-      amounts: amountsOf(spec),
-      image: spec.image,
-      runtime: spec.runtime,
-      availabilityZone: spec.availabilityZone,
-      requestedHost: spec.requestedHost,
-      exclude: new Set(refusedBy),
-    });
+    const container = context as ContainerContext;
+    const ranked = placement.rank(container, specs.get(address), container.refusedBy);
     environment.defer(() => done(ranked));
     return () => {};
   };
@@ -135,6 +148,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       deadline: deadlineEffect(environment),
       rankHosts: rank,
       tellContainers: tellContainersEffect(() => runtime),
+      fillPool: fillPoolEffect(() => runtime),
+      tellHosts: tellHostsEffect(() => runtime),
       ...hostOperations({
         links: () => links,
         epoch: () => world.epoch,
@@ -152,10 +167,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     hostInput: (id, hostname) => ({
       id,
       hostname,
-      availabilityZone: config.availabilityZone,
+      policy: config.hostPolicy,
       suspectMs: config.suspectMs,
       lostMs: config.lostMs,
       syncMs: config.syncMs,
+      readyMost: config.readyMost,
     }),
   });
   const links: HostLinks = options.links(reports);
@@ -164,7 +180,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   unreadable = restored.unreadable;
   hub.restore(restored.positions);
   await recordCharts(store, charts);
-  const admission = createAdmission({ environment, runtime, specs, hosts, ...config });
+  const admission = createAdmission({ environment, runtime, specs, placement, ...config });
   runtime.resume(restored.positions, restored.outboxes);
   const atStart = (reason: string): Cause => ({ kind: 'runtime', reason });
   for (const address of restored.migrated) {
@@ -184,6 +200,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       source: { kind: 'fact' },
     });
   }
+  configure(runtime, config);
   recount(environment, runtime);
   environment.log.info(
     { actors: restored.actors, epoch: world.epoch, world_id: world.worldId },
@@ -263,6 +280,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       const address = await admission.tenant(tenant, causeOf(caller));
       return command(address, { type: 'tenant.limit', limits }, caller);
     },
+    async isolate(tenant, neighbours, caller) {
+      const address = await admission.tenant(tenant, causeOf(caller));
+      return command(address, { type: 'tenant.isolate', neighbours }, caller);
+    },
     hosts: () => hosts.list(),
     tenant(id) {
       const address = tenantAddress(id);
@@ -273,6 +294,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         limits: context?.limits ?? config.limits,
         used: context?.totals ?? noAmounts,
         reserved: Object.keys(context?.reservations ?? {}).length,
+        neighbours: context ? neighboursOf(context) : config.neighbours,
       };
     },
     lifecycle(address) {
@@ -341,6 +363,23 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   };
 }
 
+/** What the site's configuration says now may differ from what actors were begun with. */
+function configure(runtime: Runtime, { hostPolicy, neighbours }: ControlPlaneConfig): void {
+  const cause: Cause = { kind: 'runtime', reason: 'the configuration has changed' };
+  for (const cell of runtime.cellsOf('host').values()) {
+    if (isDeepStrictEqual((cell.committed!.record.context as HostContext).policy, hostPolicy)) continue;
+    cell.deliver({
+      event: { type: 'host.configured', policy: hostPolicy },
+      cause,
+      source: { kind: 'fact' },
+    });
+  }
+  for (const cell of runtime.cellsOf('tenant').values()) {
+    if ((cell.committed!.record.context as TenantContext).siteNeighbours === neighbours) continue;
+    cell.deliver({ event: { type: 'tenant.configured', neighbours }, cause, source: { kind: 'fact' } });
+  }
+}
+
 /** Between looks at actors whose messages were still on their way when totals were compared. */
 const recountMs = 1_000;
 
@@ -361,12 +400,7 @@ function recount(environment: Environment, runtime: Runtime, seen = new Set<Addr
   }
   for (const cell of comparable(runtime, 'host')) {
     if (seen.has(cell.address)) continue;
-    const claim = claims.get(parseAddress(cell.address).id);
-    correct(cell, {
-      type: 'host.recount',
-      totals: claim?.totals ?? noAmounts,
-      tenants: claim?.tenants ?? {},
-    });
+    correct(cell, { type: 'host.recount', ...(claims.get(parseAddress(cell.address).id) ?? emptyTally) });
   }
   if (seen.size < runtime.cellsOf('tenant').size + runtime.cellsOf('host').size) {
     environment.schedule(recountMs, () => recount(environment, runtime, seen));

@@ -16,6 +16,7 @@ import {
 import type { Dialer } from '../link/transport.ts';
 import type { Cancel, Environment } from '../model/environment.ts';
 import type { Observation } from '../model/container.ts';
+import type { HostOverrides } from '../model/host.ts';
 import type { DecideRestart } from '../model/restart.ts';
 import { createFacts } from './facts.ts';
 import { createHostFingerprint } from './host-fingerprint.ts';
@@ -44,6 +45,8 @@ export interface AgentOptions {
   /** Null where this host makes no networks of its own. */
   readonly sandboxes?: Sandboxes | null;
   readonly volumes?: Volumes | null;
+  /** What of the site's policy this host's configuration overrides. Default nothing. */
+  readonly overrides?: HostOverrides;
   /** Engine calls at once. Default 16. */
   readonly concurrency?: number;
 }
@@ -119,6 +122,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     driver,
     hostname: options.hostname,
     labels: options.labels,
+    ...(options.overrides ? { overrides: options.overrides } : {}),
     tell,
     told: memory.outbox.map(({ record }) => record),
   });

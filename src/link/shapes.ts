@@ -9,6 +9,11 @@ export const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()]);
 const texts = Type.Array(text);
 const textByName = Type.Record(Type.String(), Type.String());
 
+const shares = (most: number) => {
+  const each = nullable(Type.Number({ minimum: 0, maximum: most }));
+  return Type.Object({ cpu: each, memory: each, disk: each });
+};
+
 export const fingerprint = Type.Object({
   hostname: id,
   engine: text,
@@ -24,6 +29,9 @@ export const fingerprint = Type.Object({
   labels: textByName,
   engineUp: Type.Boolean(),
   engineProblem: nullable(text),
+  overrides: Type.Optional(
+    Type.Object({ availabilityZone: nullable(id), ratios: shares(1_000), reserved: shares(1) }),
+  ),
 });
 
 export const observation = Type.Object({

@@ -45,6 +45,7 @@ export const containerMachine = containerSetup.createMachine({
     tenant: input.tenant,
     generation: input.generation,
     amounts: input.amounts,
+    terms: input.terms,
     restartPolicy: input.restartPolicy,
     autoRemove: input.autoRemove,
     imagePullPolicy: input.imagePullPolicy,
@@ -185,7 +186,7 @@ function descriptionOf(paths: readonly string[]): string {
 
 export const containerChart: Chart = {
   kind: 'container',
-  version: 1,
+  version: 2,
   machine: containerMachine,
   project,
   describe: describeContainer,
@@ -205,5 +206,11 @@ export const containerChart: Chart = {
     { sample: { type: 'container.delete', mode: 'stop', graceMs: 10_000 }, roles: ['owner', 'admin'] },
     { sample: { type: 'container.delete', mode: 'force', graceMs: 0 }, roles: ['admin'] },
   ],
-  migrations: {},
+  migrations: {
+    // Version 2 carries what its host decides a claim by.
+    1: ({ context, ...envelope }) => ({
+      ...envelope,
+      context: { ...(context as object), terms: { neighbours: 'off', group: null } },
+    }),
+  },
 };

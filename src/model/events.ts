@@ -6,9 +6,10 @@
 import type { Address } from './address.ts';
 import type { Amounts, ContainerSpec, Observation, RestartPolicy } from './container.ts';
 import type { Failure } from './failure.ts';
-import type { Fingerprint } from './host.ts';
+import type { Fingerprint, HostPolicy } from './host.ts';
 import type { SandboxAnswer } from './network-events.ts';
 import type { NetworkRequest, PublishedPort } from './network.ts';
+import type { GroupCount, Neighbours, PlacementTerms } from './placement.ts';
 import type { VolumeAnswer } from './volume-events.ts';
 
 // ── container ──────────────────────────────────────────────────────────────
@@ -175,6 +176,8 @@ export interface ContainerInput extends ContainerAttachments {
   readonly sandbox: 'own' | 'engine';
   /** Ranked at admission, so that a start needs no scheduling turn; empty = the chart asks. */
   readonly candidates: readonly Candidate[];
+  /** Decided at admission, part of each claim. */
+  readonly terms: PlacementTerms;
   readonly deadlines: ContainerDeadlines;
 }
 
@@ -195,7 +198,11 @@ export interface ContainerDeadlines {
 // ── tenant ─────────────────────────────────────────────────────────────────
 
 export type TenantCommand =
-  /** `at`: epoch ms, the reservation's birth. */
+  /**
+   * Room in the quota: for a new container (generation 1), or for what a resize
+   * adds (the next generation; see the resize protocol in `machines/resize.ts`).
+   * `at`: epoch ms, the reservation's birth.
+   */
   | {
       readonly type: 'tenant.reserve';
       readonly containerId: string;
@@ -204,8 +211,14 @@ export type TenantCommand =
       readonly at: number;
     }
   | { readonly type: 'tenant.limit'; readonly limits: Amounts }
+  /** The tenant's own wish. It may only tighten the site's. */
+  | { readonly type: 'tenant.isolate'; readonly neighbours: Neighbours }
   /** Totals recomputed from the index at start or by audit; corrects a difference. */
   | { readonly type: 'tenant.recount'; readonly totals: Amounts };
+
+export type TenantFact =
+  /** The site's configuration, as of this start. */
+  { readonly type: 'tenant.configured'; readonly neighbours: Neighbours };
 
 export type TenantMessage =
   | {
@@ -225,19 +238,34 @@ export interface TenantInput {
   readonly id: string;
   /** -1 = without limit, per field. */
   readonly limits: Amounts;
+  /** The site's. */
+  readonly neighbours: Neighbours;
   readonly reservationMs: number;
 }
 
 // ── host ───────────────────────────────────────────────────────────────────
 
-export type HostCommand =
+/** What claims have taken of a host, and whose they are. */
+export interface HostTally {
+  readonly totals: Amounts;
+  /** Containers by tenant. */
+  readonly tenants: Readonly<Record<string, number>>;
+  /** Of these tenants, those that want no other beside them. */
+  readonly enforcing: readonly string[];
+  /** By `groupKey`. */
+  readonly groups: Readonly<Record<string, GroupCount>>;
+}
+
+export type HostOperatorCommand =
   | { readonly type: 'host.cordon' }
   | { readonly type: 'host.uncordon' }
-  | {
-      readonly type: 'host.recount';
-      readonly totals: Amounts;
-      readonly tenants: Readonly<Record<string, number>>;
-    };
+  /** No new containers; in maintenance once the last has left. */
+  | { readonly type: 'host.drain' }
+  | { readonly type: 'host.maintain' }
+  /** The operator's labels, over the agent's; null gives the agent's back. */
+  | { readonly type: 'host.label'; readonly labels: Readonly<Record<string, string | null>> };
+
+export type HostCommand = HostOperatorCommand | ({ readonly type: 'host.recount' } & HostTally);
 
 export type HostFact =
   /** An authenticated agent has said hello; `session` counts its connections. */
@@ -245,32 +273,54 @@ export type HostFact =
   /** Its inventory has been taken in; commands may flow. */
   | { readonly type: 'link.synced'; readonly session: string }
   | { readonly type: 'link.closed'; readonly session: string; readonly reason: string }
-  | { readonly type: 'host.fingerprinted'; readonly fingerprint: Fingerprint };
+  | { readonly type: 'host.fingerprinted'; readonly fingerprint: Fingerprint }
+  /** The site's configuration, as of this start. */
+  | { readonly type: 'host.configured'; readonly policy: HostPolicy }
+  /** A tenant changed how it bears neighbours, for what it has here too. */
+  | { readonly type: 'tenant.isolated'; readonly tenant: string; readonly neighbours: Neighbours };
+
+/** `amounts.containers` is 1 for a whole container, 0 for what a resize adds or gives back. */
+export interface Claim {
+  readonly containerId: string;
+  readonly tenant: string;
+  readonly generation: number;
+  readonly amounts: Amounts;
+  readonly terms: PlacementTerms;
+}
 
 export type HostMessage =
-  | {
-      readonly type: 'host.claim';
-      readonly containerId: string;
-      readonly tenant: string;
-      readonly generation: number;
-      readonly amounts: Amounts;
-    }
-  | {
-      readonly type: 'host.release';
-      readonly containerId: string;
-      readonly tenant: string;
-      readonly generation: number;
-      readonly amounts: Amounts;
-    };
+  /** `pool`: the networks of a sandbox made ahead that would do; null when none would. */
+  | ({ readonly type: 'host.claim'; readonly pool: string | null } & Claim)
+  /** More for a container that is there: what a resize adds. Answered by `reclaim.granted` or `reclaim.refused`. */
+  | ({ readonly type: 'host.reclaim' } & Claim)
+  | ({ readonly type: 'host.release' } & Claim);
 
 export interface HostInput {
   readonly id: string;
   readonly hostname: string;
-  readonly availabilityZone: string;
+  /** The site's. */
+  readonly policy: HostPolicy;
   readonly suspectMs: number;
   readonly lostMs: number;
   readonly syncMs: number;
+  /** Sandboxes made ahead that it may keep, of all pools together. */
+  readonly readyMost: number;
 }
+
+/** From sandboxes and pools. */
+export type HostSandboxMessage =
+  | {
+      readonly type: 'sandbox.ready' | 'sandbox.withdrawn';
+      readonly sandboxId: string;
+      readonly tenant: string;
+      readonly poolId: string;
+    }
+  | {
+      readonly type: 'pool.shrink';
+      readonly poolId: string;
+      readonly tenant: string;
+      readonly keep: number;
+    };
 
 // ── all charts ─────────────────────────────────────────────────────────────
 
@@ -325,6 +375,7 @@ export interface EffectResults {
   killContainer: null;
   updateContainer: null;
   tellContainers: { readonly told: number };
+  tellHosts: { readonly told: number };
   /** `at`: epoch ms when it fired. */
   deadline: { readonly at: number };
 }

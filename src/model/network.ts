@@ -43,6 +43,10 @@ export interface PublishedPort {
 export const defaultNetworkId = (tenant: string, hostId: string): string =>
   namedUuid(`network/${tenant}/${hostId}`);
 
+/** Networks in the order of their interfaces, alike for all hosts. */
+export const networksKey = (networks: readonly NetworkRequest[]): string =>
+  networks.map(({ networkId, isDefault }) => (isDefault ? 'default' : networkId)).join('+');
+
 /** One pool a host, project and set of networks. */
 export const poolId = (hostId: string, networks: readonly NetworkRequest[]): string =>
-  `${hostId}.${networks.map(({ networkId, isDefault }) => (isDefault ? 'default' : networkId)).join('+')}`;
+  `${hostId}.${networksKey(networks)}`;

@@ -25,6 +25,7 @@ export const containerInput: ContainerInput = {
     { hostId, hostname: 'one', imagePresent: true },
     { hostId: 'h2', hostname: 'two', imagePresent: false },
   ],
+  terms: { neighbours: 'off', group: null },
   deadlines: {
     placingMs: 60_000,
     claimMs: 10_000,

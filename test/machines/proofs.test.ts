@@ -1,12 +1,13 @@
 import t from 'tap';
-import { hostChart } from '../../src/machines/host.machine.ts';
-import { tenantChart } from '../../src/machines/tenant.machine.ts';
 import type { ContainerContext } from '../../src/machines/container/context.ts';
 import type { HostContext } from '../../src/machines/host/context.ts';
+import { allocatableOf } from '../../src/machines/host/offer.ts';
 import type { TenantContext } from '../../src/machines/tenant/context.ts';
 import { containerHoldings, containerSubject } from './container-space.ts';
 import { common } from './common-proofs.ts';
-import { explore, proofs, releasesEverything, type ProofSubject } from './proofs.ts';
+import { hostSubject } from './host-space.ts';
+import { explore, proofs, releasesEverything, type Space } from './proofs.ts';
+import { tenantSubject } from './tenant-space.ts';
 
 const statuses = [
   'Creating',
@@ -22,75 +23,6 @@ const statuses = [
   'Deleted',
   'Deleting',
 ];
-const amounts = { containers: 1, cpuMillis: 500, memoryMib: 100, diskGib: 1 };
-
-const fingerprint = {
-  hostname: 'one', engine: 'docker', engineVersion: '1', engineApiVersion: '1.41', cpus: 1, memoryMib: 150, diskGib: 10,
-  architecture: 'x86_64', os: 'linux', kernelVersion: '6', runtimes: ['runc'], labels: {}, engineUp: true, engineProblem: null,
-}; // prettier-ignore
-
-const failed = (invokeId: string) => ({
-  type: `xstate.error.actor.${invokeId}`,
-  error: { code: 'INTERNAL', message: 'It failed', retryable: false },
-});
-
-const hostSubject: ProofSubject = {
-  chart: hostChart,
-  inputs: [
-    { id: 'h1', hostname: 'one', availabilityZone: 'nova', suspectMs: 0, lostMs: 8_000, syncMs: 30_000 },
-  ],
-  events: (snapshot) => {
-    const { session } = snapshot.context as HostContext;
-    const claim = { containerId: 'c1', tenant: 'p1', generation: 1, amounts };
-    return [
-      { type: 'host.cordon' }, { type: 'host.uncordon' }, { type: 'host.juggle' }, { type: 'actor.restored' },
-      { type: 'link.connected', session: 's', fingerprint },
-      { type: 'link.synced', session: session ?? 's' }, { type: 'link.synced', session: 'stale' },
-      { type: 'link.closed', session: session ?? 's', reason: 'cut' }, { type: 'link.closed', session: 'stale', reason: 'cut' },
-      { type: 'host.fingerprinted', fingerprint: { ...fingerprint, engineUp: false, engineProblem: 'The engine is down' } },
-      { type: 'host.claim', ...claim }, { type: 'host.release', ...claim },
-      { type: 'host.recount', totals: amounts, tenants: { p1: 1 } },
-      { type: 'message.undeliverable', to: 'container/p1/c1', gone: true, message: { type: 'claim.granted', ...claim } },
-      { type: 'message.undeliverable', to: 'container/p1/c1', gone: true, message: { type: 'claim.refused' } },
-    ]; // prettier-ignore
-  },
-  results: (invokeId, src) => [
-    { type: `xstate.done.actor.${invokeId}`, output: src === 'deadline' ? { at: 0 } : { told: 1 } },
-    failed(invokeId),
-  ],
-  project: (context) => {
-    const { session, totals, fingerprint: known } = context as HostContext;
-    return [session, totals.containers, known?.engineUp];
-  },
-};
-
-const tenantSubject: ProofSubject = {
-  chart: tenantChart,
-  inputs: [
-    { id: 'p1', limits: { containers: 2, cpuMillis: -1, memoryMib: -1, diskGib: -1 }, reservationMs: 60_000 },
-  ],
-  events: () => [
-    ...['c1', 'c2', 'c3'].flatMap((containerId) => [
-      { type: 'tenant.reserve', containerId, generation: 1, amounts, at: 0 },
-      { type: 'tenant.confirm', containerId, generation: 1, amounts },
-      { type: 'tenant.release', containerId, generation: 1, amounts },
-    ]),
-    { type: 'tenant.limit', limits: { containers: 2, cpuMillis: -1, memoryMib: -1, diskGib: -1 } },
-    { type: 'tenant.recount', totals: amounts },
-    { type: 'tenant.juggle' },
-    { type: 'actor.restored' },
-    { type: 'message.undeliverable', to: 'container/p1/c1', gone: true, message: { type: 'x' } },
-  ],
-  results: (invokeId) => [
-    { type: `xstate.done.actor.${invokeId}`, output: { at: 60_000 } },
-    { type: `xstate.done.actor.${invokeId}`, output: { at: 1 } },
-    failed(invokeId),
-  ],
-  project: (context) => {
-    const { totals, reservations } = context as TenantContext;
-    return [Math.min(totals.containers, 3), Object.keys(reservations).sort()];
-  },
-};
 
 t.test('the container chart', async (t) => {
   const space = explore(containerSubject);
@@ -128,6 +60,44 @@ t.test('the host chart', async (t) => {
     ),
     [],
   );
+  const before = (step: Space['steps'][number]): HostContext => step.from.snapshot.context as HostContext;
+  const after = (step: Space['steps'][number]): HostContext => step.to.snapshot.context as HostContext;
+  const granted = space.steps.filter(({ emitted }) =>
+    emitted.some((each) => each.type === 'message' && each.event.type.endsWith('.granted')),
+  );
+  t.ok(granted.length > 0);
+  t.same(
+    granted.filter((step) => after(step).totals.memoryMib > allocatableOf(before(step)).memoryMib),
+    [],
+    'no grant overcommits',
+  );
+  t.same(
+    granted.filter(
+      (step) =>
+        step.event.type === 'host.claim' &&
+        before(step).enforcing.some((each) => each !== step.event['tenant']),
+    ),
+    [],
+    'nobody comes to a tenant that wants to be alone',
+  );
+  const readyOf = (context: HostContext): readonly string[] => Object.values(context.ready).flat();
+  t.same(
+    space.steps.filter((step) => readyOf(after(step)).length > after(step).readyMost),
+    [],
+    'no more sandboxes are kept ahead than the host may',
+  );
+  t.same(
+    granted.filter((step) =>
+      step.emitted.some(
+        (each) =>
+          each.type === 'message' &&
+          typeof each.event['sandboxId'] === 'string' &&
+          readyOf(after(step)).includes(each.event['sandboxId']),
+      ),
+    ),
+    [],
+    'a sandbox is handed out once',
+  );
 });
 
 t.test('the tenant chart', async (t) => {
@@ -138,8 +108,12 @@ t.test('the tenant chart', async (t) => {
     [],
   );
   const over = space.steps.filter(({ event, from, to }) => {
-    const count = (each: typeof from) => (each.snapshot.context as TenantContext).totals.containers;
-    return event.type === 'tenant.reserve' && count(to) > 2 && count(to) > count(from);
+    const { totals, limits } = to.snapshot.context as TenantContext;
+    const was = (from.snapshot.context as TenantContext).totals;
+    return (['containers', 'memoryMib'] as const).some(
+      (field) =>
+        event.type === 'tenant.reserve' && totals[field] > limits[field] && totals[field] > was[field],
+    );
   });
-  t.same(over, [], 'no reservation goes over the limit');
+  t.same(over, [], 'no reservation goes over a limit');
 });

@@ -3,12 +3,14 @@ import type { Amounts, Observation, RestartPolicy } from '../../model/container.
 import type { Candidate, ContainerDeadlines, ContainerInput, Mount, Refusal } from '../../model/events.ts';
 import type { Failure } from '../../model/failure.ts';
 import type { Port } from '../../model/network.ts';
+import type { PlacementTerms } from '../../model/placement.ts';
 
 export interface ContainerContext {
   readonly id: string;
   readonly tenant: string;
   readonly generation: number;
   readonly amounts: Amounts;
+  readonly terms: PlacementTerms;
   readonly restartPolicy: RestartPolicy;
   readonly autoRemove: boolean;
   readonly imagePullPolicy: ContainerInput['imagePullPolicy'];

@@ -15,7 +15,7 @@ import type {
 import type { Failure } from '../../model/failure.ts';
 import type { SandboxInput } from '../../model/network-events.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
-import { defaultNetworkId, poolId } from '../../model/network.ts';
+import { defaultNetworkId, networksKey, poolId } from '../../model/network.ts';
 import type { VolumeInput } from '../../model/volume-events.ts';
 import { equal, noAmounts, plus } from '../amounts.ts';
 import { grown, shrunk } from '../resize.ts';
@@ -84,12 +84,18 @@ const endingSignals: ReadonlySet<string> = new Set([
   '6',
 ]);
 
+/** The networks of a sandbox made ahead that would do; one with wishes of its own needs its own. */
+const poolOf = ({ sandbox, pool, published, askedHostname, networks }: ContainerContext): string | null =>
+  sandbox === 'own' &&
+  pool !== null &&
+  published.length === 0 &&
+  askedHostname === null &&
+  networks.every(({ fixedAddress }) => fixedAddress === null)
+    ? networksKey(networks)
+    : null;
+
 const sandboxOf = (context: ContainerContext, id: string): SandboxInput => {
   const { tenant, hostId, networks, published, askedHostname, pool, deadlines } = context;
-  const isPlain =
-    published.length === 0 &&
-    askedHostname === null &&
-    networks.every(({ fixedAddress }) => fixedAddress === null);
   return {
     id,
     tenant,
@@ -98,7 +104,7 @@ const sandboxOf = (context: ContainerContext, id: string): SandboxInput => {
     networks,
     published,
     claimedBy: context.id,
-    pool: pool && isPlain ? { id: poolId(hostId ?? '', networks), ...pool } : null,
+    pool: pool && poolOf(context) !== null ? { id: poolId(hostId ?? '', networks), ...pool } : null,
     deadlines: {
       allocateMs: deadlines.claimMs,
       makeMs: deadlines.sandboxMs,
@@ -124,6 +130,9 @@ const amountsMessage = ({ id, tenant, generation, amounts }: ContainerContext) =
   amounts,
 });
 
+/** For its host, which decides by more than amounts. */
+const claimMessage = (context: ContainerContext) => ({ ...amountsMessage(context), terms: context.terms });
+
 /** What the tenant counts for it: with what a resize that is under way adds. */
 const reserved = ({ amounts, resize }: ContainerContext): Amounts =>
   resize ? plus(amounts, grown(amounts, resize.to)) : amounts;
@@ -139,7 +148,7 @@ function giveBack(
   amounts: Amounts,
 ): void {
   if (equal(amounts, noAmounts)) return;
-  const change = { ...amountsMessage(context), amounts };
+  const change = { ...claimMessage(context), amounts };
   enqueue.emit({
     type: 'message',
     to: tenantAddress(context.tenant),
@@ -499,7 +508,7 @@ export const containerSetup = setup({
       enqueue.emit({
         type: 'message',
         to: hostAddress(context.hostId ?? ''),
-        event: { type: 'host.release', ...amountsMessage(context), amounts: claimed(context) },
+        event: { type: 'host.release', ...claimMessage(context), amounts: claimed(context) },
       });
       enqueue.assign({ claimHeld: false });
     }),
@@ -566,7 +575,7 @@ export const containerSetup = setup({
     beginResize: enqueueActions(({ enqueue, context, event }) => {
       if (event.type !== 'container.resize') return;
       const more = grown(context.amounts, event.amounts);
-      const changes = { ...amountsMessage(context), generation: context.specVersion + 1, amounts: more };
+      const changes = { ...claimMessage(context), generation: context.specVersion + 1, amounts: more };
       enqueue.assign({
         specVersion: context.specVersion + 1,
         resize: { to: event.amounts, granted: equal(more, noAmounts) },
@@ -592,7 +601,7 @@ export const containerSetup = setup({
       to: hostAddress('hostId' in event ? event.hostId : ''),
       event: {
         type: 'host.release',
-        ...amountsMessage(context),
+        ...claimMessage(context),
         amounts: event.type === 'reclaim.granted' ? event.amounts : noAmounts,
       },
     })),
@@ -643,14 +652,23 @@ export const containerSetup = setup({
     claimHost: emit(({ context }) => ({
       type: 'message' as const,
       to: hostAddress(context.candidates[0]?.hostId ?? ''),
-      event: { type: 'host.claim', ...amountsMessage(context) },
+      event: { type: 'host.claim', ...claimMessage(context), pool: poolOf(context) },
     })),
     queueStart: assign({ wanted: 'running', startQueued: true }),
-    returnLateClaim: emit(({ context, event }) => ({
-      type: 'message' as const,
-      to: hostAddress('hostId' in event ? event.hostId : ''),
-      event: { type: 'host.release', ...amountsMessage(context) },
-    })),
+    returnLateClaim: enqueueActions(({ enqueue, context, event }) => {
+      if (event.type !== 'claim.granted') return;
+      enqueue.emit({
+        type: 'message',
+        to: hostAddress(event.hostId),
+        event: { type: 'host.release', ...claimMessage(context) },
+      });
+      if (event.sandboxId === null) return;
+      enqueue.emit({
+        type: 'message',
+        to: sandboxAddress(context.tenant, event.sandboxId),
+        event: { type: 'sandbox.dismiss' },
+      });
+    }),
     confirmReservation: emit(({ context }) => ({
       type: 'message' as const,
       to: tenantAddress(context.tenant),
