@@ -59,6 +59,8 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
   const { directory, environment, retention } = options;
   let tables: Tables | null = null;
   let world: World = { worldId: '', epoch: 0 };
+  let queuedSettings: { readonly name: string; readonly value: string | null }[] = [];
+  let settingsPut: Promise<void> | null = null;
 
   const db = (): Tables => {
     if (!tables)
@@ -118,6 +120,25 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
       throw unavailable(error);
     }
     return world;
+  };
+
+  /** One transaction, flushed once, for all that are put before it begins: many hosts join at once. */
+  const putQueuedSettings = async (): Promise<void> => {
+    const all = queuedSettings;
+    queuedSettings = [];
+    settingsPut = null;
+    try {
+      await transact(() => {
+        if ((storedWorld()?.epoch ?? 0) > world.epoch)
+          throw new TroupeError('STALE_OWNER', 'Another control plane has taken over; ask it');
+        for (const { name, value } of all) {
+          if (value === null) db().settings.removeSync(name);
+          else db().settings.putSync(name, value);
+        }
+      });
+    } catch (error) {
+      throw unavailable(error);
+    }
   };
 
   const apply = (batch: Batch, write: TurnWrite, owner: number, forward = false): Outcome => {
@@ -277,15 +298,10 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
       );
     },
     shards: async () => [...db().positions.getRange({})].map(({ key }) => key as Shard),
-    async putSetting(name, value) {
-      await transact(() => {
-        if ((storedWorld()?.epoch ?? 0) > world.epoch)
-          throw new TroupeError('STALE_OWNER', 'Another control plane has taken over; ask it');
-        if (value === null) db().settings.removeSync(name);
-        else db().settings.putSync(name, value);
-      }).catch((error: unknown) => {
-        throw unavailable(error);
-      });
+    putSetting(name, value) {
+      queuedSettings.push({ name, value });
+      settingsPut ??= Promise.resolve().then(putQueuedSettings);
+      return settingsPut;
     },
     async settings(prefix) {
       const range = db().settings.getRange({ start: prefix, end: `${prefix}\u{10ffff}` });

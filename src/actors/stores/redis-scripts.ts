@@ -124,10 +124,16 @@ if owner <= tonumber(ARGV[1]) then redis.call('SADD', KEYS[2], ARGV[2]) end
 return owner
 `;
 
-/** KEYS: the world's key, the settings. ARGV: epoch, name, and a value unless it goes. Gives the owner's epoch. */
+/** KEYS: the world's key, the settings, their names. ARGV: epoch, name, and a value unless it goes. Gives the owner's epoch. */
 export const settingScript = `
 local owner = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0')
 if owner > tonumber(ARGV[1]) then return owner end
-if ARGV[3] then redis.call('HSET', KEYS[2], ARGV[2], ARGV[3]) else redis.call('HDEL', KEYS[2], ARGV[2]) end
+if ARGV[3] then
+  redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+  redis.call('ZADD', KEYS[3], 0, ARGV[2])
+else
+  redis.call('HDEL', KEYS[2], ARGV[2])
+  redis.call('ZREM', KEYS[3], ARGV[2])
+end
 return owner
 `;

@@ -237,6 +237,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
         client.troupeSetting(
           keys.world,
           keys.settings,
+          keys.settingNames,
           world.epoch,
           name,
           ...(value === null ? [] : [value]),
@@ -246,8 +247,17 @@ export function createRedisStore(options: RedisStoreOptions): Store {
         throw new TroupeError('STALE_OWNER', 'Another control plane has taken over; ask it');
     },
     async settings(prefixed) {
-      const all = await ask(client.hgetall(keys.settings));
-      return Object.fromEntries(Object.entries(all).filter(([name]) => name.startsWith(prefixed)));
+      const names = await ask(
+        client.zrangebylex(keys.settingNames, `[${prefixed}`, `[${prefixed}\u{10ffff}`),
+      );
+      if (names.length === 0) return {};
+      const values = await ask(client.hmget(keys.settings, ...names));
+      return Object.fromEntries(
+        names.flatMap((name, at) => {
+          const value = values[at] ?? null;
+          return value === null ? [] : [[name, value]];
+        }),
+      );
     },
     async trim(now) {
       const before = now - retention.keepMs;
