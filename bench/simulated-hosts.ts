@@ -130,7 +130,15 @@ function join(url: string, joinToken: string, number: number): Promise<void> {
       });
       hostOf.set(containerId, host);
     }
-    host.tell({ kind: 'result', opId, containerId, tenant, outcome: { ok: true, output }, at: Date.now() });
+    host.tell({
+      kind: 'result',
+      opId,
+      subject: params.subject,
+      containerId,
+      tenant,
+      outcome: { ok: true, output },
+      at: Date.now(),
+    });
   };
 
   return new Promise((joined, failed) => {
@@ -163,6 +171,7 @@ function join(url: string, joinToken: string, number: number): Promise<void> {
         for (let at = 0; at === 0 || at < items.length; at += pageItems) {
           await call('inventory', {
             items: items.slice(at, at + pageItems),
+            resources: [],
             images: ['busybox:latest'],
             engineUp: true,
             complete: at + pageItems >= items.length,

@@ -13,6 +13,7 @@ import {
   hostAddress,
   kindOf,
   parseAddress,
+  perKind,
   tenantAddress,
   type ActorKind,
   type Address,
@@ -26,7 +27,7 @@ import { audit, comparable, sumContainers } from './audit.ts';
 import { boot, type Unreadable } from './boot.ts';
 import { amountsOf, createAdmission } from './create-container.ts';
 import type { Cell } from './cell.ts';
-import { createDecider, type Decider } from './decide.ts';
+import { createDecider } from './decide.ts';
 import { deadlineEffect } from './effects/deadline.ts';
 import type { Effect } from './effects/effect.ts';
 import { hostOperations } from './effects/host-operations.ts';
@@ -49,6 +50,8 @@ export interface ControlPlaneConfig {
   readonly limits: Amounts;
   readonly reservationMs: number;
   readonly sandbox: 'own' | 'engine';
+  /** Sandboxes made ahead, for each host, project and network; null = none. */
+  readonly pool: { readonly ceiling: number; readonly windowMs: number } | null;
   readonly availabilityZone: string;
   /** From a closed link to suspect; from suspect to lost; from connected to synced. Milliseconds. */
   readonly suspectMs: number;
@@ -87,11 +90,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   let world = await store.open(options.owner, 0);
   let tellFenced: (reason: string) => void = () => {};
   const fenced = new Promise<string>((resolve) => (tellFenced = resolve));
-  const deciders: Readonly<Record<ActorKind, Decider>> = {
-    container: createDecider(charts.container),
-    host: createDecider(charts.host),
-    tenant: createDecider(charts.tenant),
-  };
+  const deciders = perKind((kind) => createDecider(charts[kind]));
   const specs = createSpecs(options.sealer);
   const enrolment = createEnrolment(environment, store);
   const hosts = createHostDirectory(() => runtime);
@@ -131,7 +130,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       if (kindOf(cell.address) === 'host') hosts.changed(cell.address);
     },
     died: (address) => readModel.remove(address),
-    documentOf: (address) => specs.document(address),
+    specs,
     effects: {
       deadline: deadlineEffect(environment),
       rankHosts: rank,

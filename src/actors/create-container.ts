@@ -7,7 +7,12 @@ import { TroupeError } from '../errors/errors.ts';
 import { containerAddress, tenantAddress, type Address } from '../model/address.ts';
 import type { Amounts, ContainerSpec } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
-import type { ContainerDeadlines, ContainerInput, TenantInput } from '../model/events.ts';
+import type {
+  ContainerAttachments,
+  ContainerDeadlines,
+  ContainerInput,
+  TenantInput,
+} from '../model/events.ts';
 import type { Cause } from '../model/journal.ts';
 import { rankHosts } from '../scheduler/rank.ts';
 import type { HostDirectory } from './host-directory.ts';
@@ -24,6 +29,7 @@ export interface AdmissionOptions {
   readonly limits: Amounts;
   readonly reservationMs: number;
   readonly sandbox: 'own' | 'engine';
+  readonly pool: ContainerAttachments['pool'];
 }
 
 export interface Admission {
@@ -107,6 +113,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       autoRemove: spec.autoRemove,
       imagePullPolicy: spec.imagePullPolicy,
       sandbox: options.sandbox,
+      ...attachmentsOf(spec, options.pool),
       candidates,
       deadlines: options.deadlines,
     };
@@ -145,6 +152,21 @@ export function createAdmission(options: AdmissionOptions): Admission {
       underway.set(address, { digest, created });
       return created;
     },
+  };
+}
+
+/** What a spec asks of sandboxes and volumes. */
+export function attachmentsOf(
+  { networks, published, hostname, mounts }: ContainerSpec,
+  pool: ContainerAttachments['pool'],
+): ContainerAttachments {
+  const asked = networks.length > 0 ? networks : [{ networkId: '', isDefault: true, fixedAddress: null }];
+  return {
+    networks: asked,
+    published,
+    hostname,
+    pool,
+    mounts: mounts.map(({ volumeId, made }) => ({ volumeId, made })),
   };
 }
 

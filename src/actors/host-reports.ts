@@ -4,13 +4,20 @@
  */
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
-import { containerAddress, hostAddress, type Address } from '../model/address.ts';
+import { containerAddress, hostAddress, ownedAddress, type Address } from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Observation } from '../model/container.ts';
 import type { HostInput } from '../model/events.ts';
 import type { Cause } from '../model/journal.ts';
 import type { HostLinkEvents } from '../link/host-links.ts';
-import type { InventoryItem, UpRecord } from '../link/protocol.ts';
+import type {
+  InventoryItem,
+  InventoryResource,
+  InventoryResult,
+  SubjectKind,
+  UpRecord,
+} from '../link/protocol.ts';
+import type { SandboxContext } from '../machines/sandbox/context.ts';
 import type { Cell } from './cell.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { HostDirectory } from './host-directory.ts';
@@ -32,11 +39,14 @@ export interface HostReportsOptions {
 export interface HostReports extends HostLinkEvents {
   /** Ours by label and world, but of no actor: by host, as of the last inventory. */
   strangers(): ReadonlyMap<string, readonly InventoryItem[]>;
+  /** The same of sandboxes, networks and volumes. */
+  strangeResources(): ReadonlyMap<string, readonly InventoryResource[]>;
 }
 
 export function createHostReports(options: HostReportsOptions): HostReports {
   const { environment, runtime, enrolment, hosts, world } = options;
   const strangers = new Map<string, readonly InventoryItem[]>();
+  const strangeResources = new Map<string, readonly InventoryResource[]>();
 
   /** Resolves once the turn is durable or was not wanted; an agent's record is never refused for good. */
   const tell = (address: Address, event: TurnEvent, cause: Cause, source: Source): Promise<void> =>
@@ -60,14 +70,14 @@ export function createHostReports(options: HostReportsOptions): HostReports {
   };
 
   /** The actor a host speaks of, if it is placed there. */
-  const placedOn = (hostId: string, tenant: string, containerId: string): Cell | null => {
-    const cell = runtime().cell(containerAddress(tenant, containerId));
-    const context = cell?.committed?.record.context as ContainerContext | undefined;
+  const placedOn = (hostId: string, subject: SubjectKind, tenant: string, id: string): Cell | null => {
+    const cell = runtime().cell(ownedAddress(subject, tenant, id));
+    const context = cell?.committed?.record.context as { readonly hostId: string | null } | undefined;
     return cell && context?.hostId === hostId ? cell : null;
   };
 
   const result = async (hostId: string, record: Extract<UpRecord, { kind: 'result' }>): Promise<void> => {
-    const cell = placedOn(hostId, record.tenant, record.containerId);
+    const cell = placedOn(hostId, record.subject, record.tenant, record.containerId);
     const operations = Object.entries(cell?.committed?.record.operations ?? {});
     const [invokeId, operation] = operations.find(([, { opId }]) => opId === record.opId) ?? [];
     if (!cell || invokeId === undefined || !operation) return;
@@ -89,6 +99,35 @@ export function createHostReports(options: HostReportsOptions): HostReports {
       return { type: 'runtime.exited', hostId, observation, opId: null, stoppedOutside: false };
     }
     return null;
+  };
+
+  /** Sandboxes, networks and volumes, held against their actors. */
+  const ofResources = (hostId: string, resources: readonly InventoryResource[]) => {
+    const remove: InventoryResult['remove'][number][] = [];
+    const facts: Promise<void>[] = [];
+    const ownerless: InventoryResource[] = [];
+    const alive = new Set<Address>();
+    const died = (address: Address, reason: string): void =>
+      void facts.push(fact(hostId, 0, address, { type: 'sandbox.died', hostId, reason }));
+    for (const resource of resources) {
+      const { subject, id, tenant } = resource;
+      if (resource.worldId !== world().worldId) continue;
+      const address = tenant === null ? null : ownedAddress(subject, tenant, id);
+      const cell = address && runtime().cell(address);
+      if (address === null || tenant === null) ownerless.push(resource);
+      else if (runtime().tombstones.has(address))
+        remove.push({ subject, containerId: id, tenant, generation: 1 });
+      else if (!cell || !placedOn(hostId, subject, tenant, id)) ownerless.push(resource);
+      else if (resource.alive) alive.add(address);
+      else died(address, 'Its network namespace is gone');
+    }
+    for (const cell of runtime().cellsOf('sandbox').values()) {
+      const context = cell.committed?.record.context as SandboxContext | undefined;
+      if (context?.hostId === hostId && !alive.has(cell.address))
+        died(cell.address, 'It is no longer on its host');
+    }
+    strangeResources.set(hostId, ownerless);
+    return { remove, facts };
   };
 
   return {
@@ -115,9 +154,9 @@ export function createHostReports(options: HostReportsOptions): HostReports {
     world: async (agentEpoch) => (agentEpoch > world().epoch ? options.raiseEpoch(agentEpoch) : world()),
     connected: (hostId, session, fingerprint) =>
       hostFact(hostId, { type: 'link.connected', session, fingerprint }),
-    async inventory(hostId, _session, items, images) {
+    async inventory(hostId, _session, items, images, resources) {
       hosts.setImages(hostId, images);
-      const remove: { containerId: string; tenant: string; generation: number }[] = [];
+      const remove: InventoryResult['remove'][number][] = [];
       const unknown: InventoryItem[] = [];
       const facts: Promise<void>[] = [];
       const seen = new Set<Address>();
@@ -128,13 +167,14 @@ export function createHostReports(options: HostReportsOptions): HostReports {
         const cell = runtime().cell(address);
         const context = cell?.committed?.record.context as ContainerContext | undefined;
         if (!cell || !context) {
-          if (runtime().tombstones.has(address)) remove.push({ containerId, tenant, generation });
+          if (runtime().tombstones.has(address))
+            remove.push({ subject: 'container', containerId, tenant, generation });
           else unknown.push(item);
         } else if (
           generation < context.generation ||
           (context.hostId !== null && context.hostId !== hostId)
         ) {
-          remove.push({ containerId, tenant, generation });
+          remove.push({ subject: 'container', containerId, tenant, generation });
         } else if (context.hostId === hostId) {
           seen.add(address);
           const event = inventoryFact(hostId, item.observation);
@@ -157,6 +197,9 @@ export function createHostReports(options: HostReportsOptions): HostReports {
         );
       }
       strangers.set(hostId, unknown);
+      const verdict = ofResources(hostId, resources);
+      remove.push(...verdict.remove);
+      facts.push(...verdict.facts);
       await Promise.all(facts);
       return { remove };
     },
@@ -165,8 +208,12 @@ export function createHostReports(options: HostReportsOptions): HostReports {
       if (record.kind === 'result') return result(hostId, record);
       const said = record.fact;
       if (said.type === 'host.fingerprinted') return fact(hostId, sequence, hostAddress(hostId), { ...said });
+      if (said.type === 'sandbox.died') {
+        const cell = placedOn(hostId, 'sandbox', said.tenant, said.sandboxId);
+        return cell ? fact(hostId, sequence, cell.address, { ...said, hostId }) : undefined;
+      }
       const { containerId, tenant } = said.type === 'runtime.gone' ? said : said.observation;
-      const cell = placedOn(hostId, tenant, containerId);
+      const cell = placedOn(hostId, 'container', tenant, containerId);
       if (!cell) return;
       await fact(hostId, sequence, cell.address, { ...said, hostId });
     },
@@ -193,5 +240,6 @@ export function createHostReports(options: HostReportsOptions): HostReports {
     images: (hostId, images) => hosts.setImages(hostId, images),
     closed: (hostId, session, reason) => hostFact(hostId, { type: 'link.closed', session, reason }),
     strangers: () => strangers,
+    strangeResources: () => strangeResources,
   };
 }

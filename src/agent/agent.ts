@@ -24,8 +24,11 @@ import { createLanes, type Verdict } from './lanes.ts';
 import { createLease } from './lease.ts';
 import { createOutbox } from './outbox.ts';
 import { createRestarts } from './restarts.ts';
+import type { Sandboxes } from './sandboxes.ts';
+import { serve } from './services.ts';
 import { createSession } from './session.ts';
 import { untilClosed, type AgentState } from './state.ts';
+import type { Volumes } from './volumes.ts';
 
 export interface AgentOptions {
   readonly environment: Environment;
@@ -38,6 +41,9 @@ export interface AgentOptions {
   readonly joinToken: string | null;
   readonly decideRestart: DecideRestart;
   readonly labels: Readonly<Record<string, string>>;
+  /** Null where this host makes no networks of its own. */
+  readonly sandboxes?: Sandboxes | null;
+  readonly volumes?: Volumes | null;
   /** Engine calls at once. Default 16. */
   readonly concurrency?: number;
 }
@@ -62,7 +68,7 @@ const firstLeaseMs = 5_000;
 const engineRetryMs = 5_000;
 
 export async function createAgent(options: AgentOptions): Promise<Agent> {
-  const { environment, driver } = options;
+  const { environment, driver, sandboxes = null, volumes = null } = options;
   const state = untilClosed(options.state);
   const memory = await state.read();
   let { identity, epoch } = memory;
@@ -81,6 +87,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     {
       environment,
       driver,
+      sandboxes,
+      volumes,
       state,
       outbox,
       worldId: () => identity?.worldId ?? '',
@@ -114,7 +122,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     tell,
     told: memory.outbox.map(({ record }) => record),
   });
-  const inventory = createInventory({ environment, driver, lanes, epoch: () => epoch });
+  const inventory = createInventory({ environment, driver, sandboxes, volumes, lanes, epoch: () => epoch });
   const facts = createFacts({
     environment,
     driver,
@@ -232,7 +240,19 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     handlers: {
       operate,
       openStream,
-      takeInventory: async () => ({ items: await inventory.take(signal) }),
+      takeInventory: async () => ({
+        items: await inventory.take(signal),
+        resources: await inventory.resources(signal),
+      }),
+      serve: async (params) => ({
+        answer: await serve(
+          driver,
+          { worldId: identity?.worldId ?? '', epoch },
+          environment.id(),
+          params,
+          signal,
+        ),
+      }),
       ack({ sequence }) {
         lanes.acknowledged(outbox.acknowledge(sequence));
         return null;

@@ -46,7 +46,7 @@ export function createRestarts(options: RestartsOptions): Restarts {
     const identity = lanes.identity(containerId, tenant, generation, environment.id(), options.epoch());
     // On disk first: no two runs get the same number.
     await lanes.setDesired(containerId, desired);
-    const observation = await driver.startContainer(identity, { run: desired.run }, signal);
+    const observation = await driver.startContainer(identity, { run: desired.run, limits: null }, signal);
     options.note(observation);
     await options.tell({ type: 'runtime.started', observation, opId: null, byAgent: true });
   };

@@ -69,6 +69,12 @@ export const configSchema = Type.Object(
         default: 'engine',
         description: 'Network namespace: the engine’s, or one apart from the container',
       }),
+      poolCeiling: count(16, 'Sandboxes made ahead at most, for each host, project and network; 0 = none'),
+      poolWindowMs: count(
+        30_000,
+        'Use is counted over so many milliseconds; without use a pool halves',
+        1_000,
+      ),
       cpu: Type.Number({
         default: 0,
         minimum: 0,

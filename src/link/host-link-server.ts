@@ -130,7 +130,7 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
 
   const takeInventory = async (
     session: Session,
-    { items, images, engineUp, complete }: InventoryParams,
+    { items, resources, images, engineUp, complete }: InventoryParams,
   ): Promise<InventoryResult> => {
     if (session.inventory.length + items.length > inventoryMost) throw fatal('The inventory is too large');
     session.inventory = [...session.inventory, ...items];
@@ -139,7 +139,7 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
     session.inventory = [];
     // An engine that does not answer says nothing about its containers.
     const result = engineUp
-      ? await events.inventory(session.hostId, session.id, taken, images)
+      ? await events.inventory(session.hostId, session.id, taken, images, resources)
       : { remove: [] };
     if (!isCurrent(session)) throw gone();
     await events.synced(session.hostId, session.id);
@@ -251,7 +251,10 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
       deskOf(hostId).operations.forget(opId);
     },
     async inventory(hostId) {
-      return (await syncedSession(hostId).peer.call('takeInventory', {}, streamMs)).items;
+      return syncedSession(hostId).peer.call('takeInventory', {}, streamMs);
+    },
+    async serve(hostId, params, limitMs) {
+      return (await syncedSession(hostId).peer.call('serve', params, limitMs)).answer;
     },
     async openStream(hostId, containerId, stream, signal) {
       const { peer } = syncedSession(hostId);

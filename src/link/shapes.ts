@@ -45,6 +45,29 @@ export const observation = Type.Object({
   ports: Type.Array(Type.Integer()),
 });
 
+const networkDefinition = Type.Object({ networkId: id, subnet: text, gateway: text, mtu: count });
+
+export const port = Type.Object({
+  portId: id,
+  network: networkDefinition,
+  mac: text,
+  address: text,
+  interfaceName: text,
+});
+
+export const publishedPort = Type.Object({
+  protocol: Type.Enum(['tcp', 'udp']),
+  containerPort: count,
+  hostPort: count,
+});
+
+const mount = Type.Object({
+  volumeId: id,
+  made: nullable(Type.Object({ sizeGib: nullable(count) })),
+  destination: text,
+  readOnly: Type.Boolean(),
+});
+
 export const containerSpec = Type.Object({
   name: text,
   userId: text,
@@ -83,4 +106,10 @@ export const containerSpec = Type.Object({
   ),
   availabilityZone: nullable(text),
   requestedHost: nullable(text),
+  networks: Type.Array(
+    Type.Object({ networkId: text, isDefault: Type.Boolean(), fixedAddress: nullable(text) }),
+  ),
+  published: Type.Array(publishedPort),
+  mounts: Type.Array(mount),
+  files: Type.Array(Type.Object({ destination: text, content: text })),
 });

@@ -20,6 +20,7 @@ export const controlPlaneConfig = ({ deadlines, quota, site, host }: Config): Co
   },
   reservationMs: quota.reservationMs,
   sandbox: site.sandboxes,
+  pool: site.poolCeiling > 0 ? { ceiling: site.poolCeiling, windowMs: site.poolWindowMs } : null,
   availabilityZone: site.availabilityZone,
   suspectMs: 0,
   lostMs: host.lostMs,

@@ -7,6 +7,9 @@ import type { Address } from './address.ts';
 import type { Amounts, ContainerSpec, Observation, RestartPolicy } from './container.ts';
 import type { Failure } from './failure.ts';
 import type { Fingerprint } from './host.ts';
+import type { SandboxAnswer } from './network-events.ts';
+import type { NetworkRequest, PublishedPort } from './network.ts';
+import type { VolumeAnswer } from './volume-events.ts';
 
 // ── container ──────────────────────────────────────────────────────────────
 
@@ -30,7 +33,39 @@ export type DeleteMode = 'ifStopped' | 'stop' | 'force';
 export type ContainerCommand =
   | { readonly type: 'container.start' }
   | { readonly type: 'container.stop'; readonly graceMs: number }
-  | { readonly type: 'container.delete'; readonly mode: DeleteMode; readonly graceMs: number };
+  | { readonly type: 'container.reboot'; readonly graceMs: number }
+  | { readonly type: 'container.pause' }
+  | { readonly type: 'container.unpause' }
+  /** A signal's name without SIG. */
+  | { readonly type: 'container.kill'; readonly signal: string }
+  | { readonly type: 'container.delete'; readonly mode: DeleteMode; readonly graceMs: number }
+  /** Made anew from the spec that comes with it; its addresses and volumes stay. */
+  | {
+      readonly type: 'container.rebuild';
+      readonly imagePullPolicy: ContainerSpec['imagePullPolicy'];
+      readonly graceMs: number;
+    }
+  /** To the amounts of the spec that comes with it. `machines/resize.ts` has the protocol. */
+  | { readonly type: 'container.resize'; readonly amounts: Amounts }
+  /** The name is the spec's, which comes with it. */
+  | { readonly type: 'container.rename' }
+  | { readonly type: 'container.attachNetwork'; readonly request: NetworkRequest }
+  | { readonly type: 'container.detachNetwork'; readonly networkId: string }
+  /** What changes nothing in its life, and is permitted by its state all the same. */
+  | { readonly type: ContainerService };
+
+/** Services of a container's host that its state permits or not. */
+export const containerServices = [
+  'container.execute',
+  'container.attach',
+  'container.top',
+  'container.stats',
+  'container.logs',
+  'container.archive',
+  'container.commit',
+] as const;
+
+export type ContainerService = (typeof containerServices)[number];
 
 /**
  * Facts carry the full observation. `opId` names our own operation that caused
@@ -43,6 +78,13 @@ export type ContainerFact =
       readonly observation: Observation;
       readonly opId: string | null;
       readonly byAgent: boolean;
+    }
+  /** It is there and was never started. */
+  | {
+      readonly type: 'runtime.created';
+      readonly hostId: string;
+      readonly observation: Observation;
+      readonly opId: string | null;
     }
   /** `stoppedOutside`: somebody stopped it at the engine (a stop signal that was not ours), so no automatic restart. */
   | {
@@ -72,6 +114,8 @@ export type ContainerMessage =
       readonly hostId: string;
       readonly hostname: string;
       readonly generation: number;
+      /** One made ahead, on the networks it asked for; null when none was. */
+      readonly sandboxId: string | null;
     }
   | {
       readonly type: 'claim.refused';
@@ -79,10 +123,44 @@ export type ContainerMessage =
       readonly generation: number;
       readonly reason: string;
     }
+  /** Answers to `host.reclaim`. */
+  | {
+      readonly type: 'reclaim.granted';
+      readonly hostId: string;
+      readonly generation: number;
+      readonly amounts: Amounts;
+    }
+  | {
+      readonly type: 'reclaim.refused';
+      readonly hostId: string;
+      readonly generation: number;
+      readonly reason: string;
+    }
   /** The host's link has been gone for longer than its grace. */
-  | { readonly type: 'host.lost'; readonly hostId: string };
+  | { readonly type: 'host.lost'; readonly hostId: string }
+  | SandboxAnswer
+  | VolumeAnswer;
 
-export interface ContainerInput {
+/** A volume in a container. */
+export interface Mount {
+  readonly volumeId: string;
+  /** It is made for this container, and goes with it; null = it is there. */
+  readonly made: { readonly sizeGib: number | null } | null;
+}
+
+/** What a container needs of sandboxes and volumes, beyond its spec. */
+export interface ContainerAttachments {
+  /** In the order of its interfaces. */
+  readonly networks: readonly NetworkRequest[];
+  readonly published: readonly PublishedPort[];
+  /** Of the user's choice; null = whatever the engine gives. */
+  readonly hostname: string | null;
+  /** Sandboxes may be made ahead for it; null = none. */
+  readonly pool: { readonly ceiling: number; readonly windowMs: number } | null;
+  readonly mounts: readonly Mount[];
+}
+
+export interface ContainerInput extends ContainerAttachments {
   readonly id: string;
   readonly tenant: string;
   readonly generation: number;
@@ -217,11 +295,15 @@ export type Emitted =
       readonly answer: 'accepted' | 'queued' | 'refused';
       readonly reason: string | null;
     }
-  /** To another actor, by the outbox of this turn. */
+  /**
+   * To another actor, by the outbox of this turn. `begin` is its input, should
+   * it not exist yet: then it begins, durably, before it gets the message.
+   */
   | {
       readonly type: 'message';
       readonly to: Address;
       readonly event: { readonly type: string; readonly [field: string]: unknown };
+      readonly begin?: unknown;
     };
 
 /** Results of effects, by the name of the invoked source. Errors arrive as {@link Failure}. */
@@ -233,13 +315,15 @@ export interface EffectResults {
     readonly mayChange: boolean;
   };
   pullImage: { readonly imageId: string };
-  ensureSandbox: { readonly sandboxId: string };
-  removeSandbox: null;
   createContainer: { readonly observation: Observation };
   startContainer: { readonly observation: Observation };
   /** Null when there was nothing to stop. */
   stopContainer: { readonly observation: Observation | null };
   removeContainer: null;
+  pauseContainer: { readonly observation: Observation };
+  unpauseContainer: { readonly observation: Observation };
+  killContainer: null;
+  updateContainer: null;
   tellContainers: { readonly told: number };
   /** `at`: epoch ms when it fired. */
   deadline: { readonly at: number };

@@ -1,9 +1,8 @@
 /** The event stream. */
 import type { Test } from 'tap';
-import type { EngineEvent } from '../../src/drivers/runtime/runtime-driver.ts';
-import { type DriverUnderTest, onStage, type Stage } from './runtime-driver-stage.ts';
+import { creation, type DriverUnderTest, listen, onStage } from './runtime-driver-stage.ts';
 
-const first = { run: 1 };
+const first = { run: 1, limits: null };
 
 export async function runtimeDriverEvents(t: Test, under: DriverUnderTest): Promise<void> {
   await t.test('begins with a gap, then tells a life in order', async (t) => {
@@ -11,7 +10,7 @@ export async function runtimeDriverEvents(t: Test, under: DriverUnderTest): Prom
     const { driver, spec, byHand, operation, signal } = stage;
     const told = listen(stage);
     t.same(await told.next(), { kind: 'gap' });
-    const made = await driver.createContainer(operation(), { spec: spec(), sandboxId: null, run: 1 }, signal);
+    const made = await driver.createContainer(operation(), creation(spec()), signal);
     await driver.startContainer(operation(), first, signal);
     await byHand.kill(made.engineId, 'SIGKILL');
     const actions = [];
@@ -33,7 +32,7 @@ export async function runtimeDriverEvents(t: Test, under: DriverUnderTest): Prom
     const stage = onStage(under);
     const { driver, spec, operation, signal } = stage;
     const command = ['sh', '-c', 'trap "" TERM; while :; do sleep 0.05; done'];
-    await driver.createContainer(operation(), { spec: spec({ command }), sandboxId: null, run: 1 }, signal);
+    await driver.createContainer(operation(), creation(spec({ command })), signal);
     await driver.startContainer(operation(), first, signal);
     const told = listen(stage);
     t.same(await told.next(), { kind: 'gap' });
@@ -57,7 +56,7 @@ export async function runtimeDriverEvents(t: Test, under: DriverUnderTest): Prom
     });
     const told = listen(stage);
     t.same(await told.next(), { kind: 'gap' });
-    await driver.createContainer(operation(), { spec: asked, sandboxId: null, run: 1 }, signal);
+    await driver.createContainer(operation(), creation(asked), signal);
     t.match(await driver.startContainer(operation(), first, signal), { health: 'starting' });
     while ((await told.nextOfMine()).action !== 'health');
     t.match(await driver.observe(id, signal), { health: 'healthy' });
@@ -70,7 +69,7 @@ export async function runtimeDriverEvents(t: Test, under: DriverUnderTest): Prom
     const readers = [listen(stage), listen(stage)];
     for (const reader of readers) t.same(await reader.next(), { kind: 'gap' });
     await readers[0]?.end();
-    await driver.createContainer(operation(), { spec: spec(), sandboxId: null, run: 1 }, signal);
+    await driver.createContainer(operation(), creation(spec()), signal);
     t.match(await readers[1]?.nextOfMine(), { action: 'create' });
     await readers[1]?.end();
   });
@@ -88,29 +87,4 @@ export async function runtimeDriverEvents(t: Test, under: DriverUnderTest): Prom
     await drained;
     t.match(await driver.events(AbortSignal.abort())[Symbol.asyncIterator]().next(), { done: true });
   });
-}
-
-type ContainerEvent = Extract<EngineEvent, { kind: 'container' }>;
-
-function listen({ driver, id, signal }: Stage) {
-  const ended = new AbortController();
-  const events = driver.events(AbortSignal.any([signal, ended.signal]))[Symbol.asyncIterator]();
-  const next = async (): Promise<EngineEvent> => {
-    const result = await events.next();
-    if (result.done) throw new Error('The events ended');
-    return result.value;
-  };
-  return {
-    next,
-    async nextOfMine(): Promise<ContainerEvent> {
-      for (;;) {
-        const event = await next();
-        if (event.kind === 'container' && event.containerId === id) return event;
-      }
-    },
-    async end(): Promise<void> {
-      ended.abort();
-      await events.return?.();
-    },
-  };
 }

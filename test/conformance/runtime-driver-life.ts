@@ -1,13 +1,13 @@
 /** Create, start, stop, remove, observe, list. */
 import type { Test } from 'tap';
-import { type DriverUnderTest, onStage } from './runtime-driver-stage.ts';
+import { creation, type DriverUnderTest, onStage } from './runtime-driver-stage.ts';
 
-const first = { run: 1 };
+const first = { run: 1, limits: null };
 
 export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promise<void> {
   await t.test('creating does not start, and creating again adopts', async (t) => {
     const { driver, again, spec, id, operation, signal } = onStage(under);
-    const options = { spec: spec(), sandboxId: null, run: 1 };
+    const options = creation(spec());
     const operationOfCreate = operation();
     const made = await driver.createContainer(operationOfCreate, options, signal);
     t.match(made, {
@@ -25,12 +25,13 @@ export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promis
       'a new driver, as after a crash',
     );
     const listed = (await driver.list(signal)).filter(({ observation }) => observation.containerId === id);
-    t.same(listed, [{ observation: made, opId: operationOfCreate.opId, worldId: under.worldId, epoch: 3 }]);
+    const { opId } = operationOfCreate;
+    t.same(listed, [{ observation: made, opId, worldId: under.worldId, epoch: 3, sandboxId: null }]);
   });
 
   await t.test('creating one container several times at once makes one', async (t) => {
     const { driver, spec, id, operation, signal } = onStage(under);
-    const options = { spec: spec(), sandboxId: null, run: 1 };
+    const options = creation(spec());
     const made = await Promise.allSettled(
       Array.from({ length: 5 }, () => driver.createContainer(operation(), options, signal)),
     );
@@ -46,7 +47,7 @@ export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promis
     const stages = Array.from({ length: 10 }, () => onStage(under));
     const made = await Promise.all(
       stages.map(({ driver, spec, operation, signal }) =>
-        driver.createContainer(operation(), { spec: spec(), sandboxId: null, run: 1 }, signal),
+        driver.createContainer(operation(), creation(spec()), signal),
       ),
     );
     t.equal(new Set(made.map(({ engineId }) => engineId)).size, 10);
@@ -58,7 +59,7 @@ export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promis
 
   await t.test('a newer generation takes the place of an older one, running or not', async (t) => {
     const { driver, spec, byHand, operation, signal } = onStage(under);
-    const options = { spec: spec(), sandboxId: null, run: 1 };
+    const options = creation(spec());
     const old = await driver.createContainer(operation(1), options, signal);
     await driver.startContainer(operation(1), first, signal);
     const next = await driver.createContainer(operation(2), options, signal);
@@ -73,7 +74,7 @@ export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promis
 
   await t.test('a container that was renamed by hand is still the one', async (t) => {
     const { driver, spec, byHand, id, operation, signal } = onStage(under);
-    const options = { spec: spec(), sandboxId: null, run: 1 };
+    const options = creation(spec());
     const made = await driver.createContainer(operation(), options, signal);
     await byHand.rename(made.engineId);
     t.equal((await driver.createContainer(operation(), options, signal)).engineId, made.engineId);
@@ -87,7 +88,7 @@ export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promis
   await t.test('starting what runs succeeds; a run after an exit is another run', async (t) => {
     const { driver, spec, id, operation, signal } = onStage(under);
     const command = ['sh', '-c', 'trap "exit 7" TERM; while :; do sleep 0.05; done'];
-    await driver.createContainer(operation(), { spec: spec({ command }), sandboxId: null, run: 1 }, signal);
+    await driver.createContainer(operation(), creation(spec({ command })), signal);
     const started = await driver.startContainer(operation(), first, signal);
     t.match(started, { state: 'running', finishedAt: null, exitCode: null });
     t.same(await driver.startContainer(operation(), first, signal), started);
@@ -101,7 +102,7 @@ export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promis
       'stopping what is stopped',
     );
 
-    const again = await driver.startContainer(operation(), { run: 2 }, signal);
+    const again = await driver.startContainer(operation(), { run: 2, limits: null }, signal);
     t.equal(again.state, 'running');
     t.ok((again.startedAt ?? 0) > (started.startedAt ?? 0));
   });
@@ -109,7 +110,7 @@ export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promis
   await t.test('what ignores the stop signal is killed after the grace, not before', async (t) => {
     const { driver, spec, operation, signal } = onStage(under);
     const command = ['sh', '-c', 'trap "" TERM; while :; do sleep 0.05; done'];
-    await driver.createContainer(operation(), { spec: spec({ command }), sandboxId: null, run: 1 }, signal);
+    await driver.createContainer(operation(), creation(spec({ command })), signal);
     await driver.startContainer(operation(), first, signal);
     const asked = performance.now();
     const stopped = await driver.stopContainer(operation(), { graceMs: 1_000 }, signal);
@@ -121,14 +122,14 @@ export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promis
   await t.test('stopping what never ran, and what is not there', async (t) => {
     const { driver, spec, operation, signal } = onStage(under);
     t.equal(await driver.stopContainer(operation(), { graceMs: 0 }, signal), null);
-    await driver.createContainer(operation(), { spec: spec(), sandboxId: null, run: 1 }, signal);
+    await driver.createContainer(operation(), creation(spec()), signal);
     t.match(await driver.stopContainer(operation(), { graceMs: 0 }, signal), { state: 'created' });
   });
 
   await t.test('removing takes what runs, and succeeds when it is gone', async (t) => {
     const { driver, spec, byHand, id, operation, signal } = onStage(under);
     await driver.removeContainer(operation(), signal);
-    const made = await driver.createContainer(operation(), { spec: spec(), sandboxId: null, run: 1 }, signal);
+    const made = await driver.createContainer(operation(), creation(spec()), signal);
     await driver.startContainer(operation(), first, signal);
     await Promise.all([
       driver.removeContainer(operation(), signal),
@@ -141,18 +142,14 @@ export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promis
 
   await t.test('removing a newer generation takes older ones with it', async (t) => {
     const { driver, spec, byHand, operation, signal } = onStage(under);
-    const made = await driver.createContainer(
-      operation(1),
-      { spec: spec(), sandboxId: null, run: 1 },
-      signal,
-    );
+    const made = await driver.createContainer(operation(1), creation(spec()), signal);
     await driver.removeContainer(operation(2), signal);
     t.equal(await byHand.view(made.engineId), null);
   });
 
   await t.test("another world's container is neither adopted nor touched", async (t) => {
     const { driver, spec, byHand, operation, signal } = onStage(under);
-    const options = { spec: spec(), sandboxId: null, run: 1 };
+    const options = creation(spec());
     const made = await driver.createContainer(operation(), options, signal);
     const foreign = { ...operation(2), worldId: `${under.worldId}-other` };
     await t.rejects(driver.createContainer(foreign, options, signal), { code: 'NAME_IN_USE' });
@@ -163,7 +160,7 @@ export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promis
 
   await t.test('a container removed by hand is gone, and starting it says so', async (t) => {
     const { driver, spec, byHand, id, operation, signal } = onStage(under);
-    const made = await driver.createContainer(operation(), { spec: spec(), sandboxId: null, run: 1 }, signal);
+    const made = await driver.createContainer(operation(), creation(spec()), signal);
     await byHand.remove(made.engineId);
     t.equal(await driver.observe(id, signal), null);
     await t.rejects(driver.startContainer(operation(), first, signal), {
@@ -176,7 +173,7 @@ export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promis
   await t.test('an aborted wait is given up, the container is not', async (t) => {
     const { driver, spec, id, operation, signal } = onStage(under);
     const command = ['sh', '-c', 'trap "sleep 1; exit 5" TERM; while :; do sleep 0.05; done'];
-    await driver.createContainer(operation(), { spec: spec({ command }), sandboxId: null, run: 1 }, signal);
+    await driver.createContainer(operation(), creation(spec({ command })), signal);
     await driver.startContainer(operation(), first, signal);
     await t.rejects(driver.stopContainer(operation(), { graceMs: 30_000 }, AbortSignal.timeout(100)), {
       name: 'TroupeError',

@@ -2,16 +2,7 @@
 import { text } from 'node:stream/consumers';
 import type { Test } from 'tap';
 import type { LogOptions } from '../../src/drivers/runtime/runtime-driver.ts';
-import { type DriverUnderTest, onStage, type Stage } from './runtime-driver-stage.ts';
-
-const all: LogOptions = {
-  stdout: true,
-  stderr: true,
-  timestamps: false,
-  tail: 'all',
-  sinceSeconds: 0,
-  follow: false,
-};
+import { allOutput, creation, type DriverUnderTest, onStage, type Stage } from './runtime-driver-stage.ts';
 
 export async function runtimeDriverLogs(t: Test, under: DriverUnderTest): Promise<void> {
   await t.test('both streams as plain text, each apart, or none', async (t) => {
@@ -46,7 +37,7 @@ export async function runtimeDriverLogs(t: Test, under: DriverUnderTest): Promis
   await t.test('following tells lines as they come, and ends with its reader', async (t) => {
     const stage = onStage(under);
     await start(stage, 'while :; do echo tick; sleep 0.1; done');
-    const output = await stage.driver.logs(stage.id, { ...all, follow: true }, stage.signal);
+    const output = await stage.driver.logs(stage.id, { ...allOutput, follow: true }, stage.signal);
     let ticks = 0;
     for await (const chunk of output) {
       ticks += String(chunk).match(/tick/g)?.length ?? 0;
@@ -61,7 +52,7 @@ export async function runtimeDriverLogs(t: Test, under: DriverUnderTest): Promis
     await start(stage, 'while :; do echo tick; sleep 0.1; done');
     for (const isRead of [true, false]) {
       const ended = new AbortController();
-      const output = await stage.driver.logs(stage.id, { ...all, follow: true }, ended.signal);
+      const output = await stage.driver.logs(stage.id, { ...allOutput, follow: true }, ended.signal);
       const closed = new Promise((resolve) => output.once('close', resolve));
       if (isRead) output.resume().on('error', () => {});
       ended.abort();
@@ -74,8 +65,8 @@ export async function runtimeDriverLogs(t: Test, under: DriverUnderTest): Promis
     const stage = onStage(under);
     const lines = 100_000;
     await start(stage, `i=0; while [ $i -lt ${lines} ]; do echo "line number $i of many"; i=$((i+1)); done`);
-    await text(await stage.driver.logs(stage.id, { ...all, follow: true }, stage.signal));
-    const output = await stage.driver.logs(stage.id, all, stage.signal);
+    await text(await stage.driver.logs(stage.id, { ...allOutput, follow: true }, stage.signal));
+    const output = await stage.driver.logs(stage.id, allOutput, stage.signal);
     await new Promise((resolve) => setTimeout(resolve, 300));
     t.ok(output.readableLength < 1024 * 1024, `${output.readableLength} bytes wait in memory`);
     const got = (await text(output)).trimEnd().split('\n');
@@ -85,17 +76,17 @@ export async function runtimeDriverLogs(t: Test, under: DriverUnderTest): Promis
 
   await t.test('the output of what is not there', async (t) => {
     const { driver, id, signal } = onStage(under);
-    await t.rejects(driver.logs(id, all, signal), { name: 'TroupeError', code: 'CONTAINER_GONE' });
+    await t.rejects(driver.logs(id, allOutput, signal), { name: 'TroupeError', code: 'CONTAINER_GONE' });
   });
 }
 
 async function start(stage: Stage, script: string, tty = false): Promise<void> {
   const { driver, spec, operation, signal } = stage;
   const asked = spec({ command: ['sh', '-c', script], tty });
-  await driver.createContainer(operation(), { spec: asked, sandboxId: null, run: 1 }, signal);
-  await driver.startContainer(operation(), { run: 1 }, signal);
+  await driver.createContainer(operation(), creation(asked), signal);
+  await driver.startContainer(operation(), { run: 1, limits: null }, signal);
 }
 
 async function readLogs(stage: Stage, options: Partial<LogOptions>): Promise<string> {
-  return text(await stage.driver.logs(stage.id, { ...all, ...options }, stage.signal));
+  return text(await stage.driver.logs(stage.id, { ...allOutput, ...options }, stage.signal));
 }

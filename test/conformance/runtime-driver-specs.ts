@@ -1,10 +1,20 @@
-/** What a spec becomes, what is refused, images and sandboxes. */
+/** What a spec becomes, what is refused, and images. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import type { Test } from 'tap';
+import type { CreateOptions } from '../../src/drivers/runtime/runtime-driver.ts';
 import type { ContainerSpec } from '../../src/model/container.ts';
-import { type DriverUnderTest, onStage, type Stage } from './runtime-driver-stage.ts';
+import {
+  allOutput,
+  creation,
+  type DriverUnderTest,
+  exitOf,
+  hostFolder,
+  onStage,
+  type Stage,
+} from './runtime-driver-stage.ts';
 
-const first = { run: 1 };
+const first = { run: 1, limits: null };
 
 export async function runtimeDriverSpecs(t: Test, under: DriverUnderTest): Promise<void> {
   await t.test('the fingerprint tells engine and machine', async (t) => {
@@ -28,10 +38,7 @@ export async function runtimeDriverSpecs(t: Test, under: DriverUnderTest): Promi
     const image = 'troupe.invalid/absent:1';
     const absent = { name: 'TroupeError', code: 'IMAGE_NOT_FOUND', retryable: false };
     await t.rejects(driver.pullImage(operation(), image, 'never', signal), absent);
-    await t.rejects(
-      driver.createContainer(operation(), { spec: spec({ image }), sandboxId: null, run: 1 }, signal),
-      absent,
-    );
+    await t.rejects(driver.createContainer(operation(), creation(spec({ image })), signal), absent);
     await t.rejects(
       driver.pullImage(operation(), image, 'ifnotpresent', signal),
       { code: 'REGISTRY_UNAVAILABLE', retryable: true },
@@ -43,7 +50,7 @@ export async function runtimeDriverSpecs(t: Test, under: DriverUnderTest): Promi
     const { driver, spec, byHand, id, operation, signal } = onStage(under);
     const asked = spec({ cpu: 0.5, memoryMib: 64, pidsLimit: 32, labels: { app: 'x' } });
     const identity = operation(4);
-    const made = await driver.createContainer(identity, { spec: asked, sandboxId: null, run: 9 }, signal);
+    const made = await driver.createContainer(identity, creation(asked, { run: 9 }), signal);
     t.same(await byHand.view(made.engineId), {
       labels: {
         app: 'x',
@@ -68,7 +75,7 @@ export async function runtimeDriverSpecs(t: Test, under: DriverUnderTest): Promi
 
   await t.test("a user's label can't pass for one of ours", async (t) => {
     const { driver, spec, operation, signal } = onStage(under);
-    const options = { spec: spec({ labels: { 'troupe.tenant': 'p2' } }), sandboxId: null, run: 1 };
+    const options = creation(spec({ labels: { 'troupe.tenant': 'p2' } }));
     await t.rejects(driver.createContainer(operation(), options, signal), { code: 'INVALID_SPEC' });
   });
 
@@ -93,7 +100,7 @@ export async function runtimeDriverSpecs(t: Test, under: DriverUnderTest): Promi
 
   await t.test('what the spec leaves open is filled from the image', async (t) => {
     const { driver, spec, operation, signal } = onStage(under);
-    const options = { spec: spec({ command: null }), sandboxId: null, run: 1 };
+    const options = creation(spec({ command: null }));
     const made = await driver.createContainer(operation(), options, signal);
     t.ok(made.command.length > 0);
     t.ok(made.hostname !== null && made.hostname !== '');
@@ -104,7 +111,7 @@ export async function runtimeDriverSpecs(t: Test, under: DriverUnderTest): Promi
       const stage = onStage(under);
       const { driver, spec, id, operation, signal } = stage;
       const asked = spec({ command: ['sh'], interactive, tty: interactive });
-      await driver.createContainer(operation(), { spec: asked, sandboxId: null, run: 1 }, signal);
+      await driver.createContainer(operation(), creation(asked), signal);
       await driver.startContainer(operation(), first, signal);
       if (interactive) t.match(await driver.observe(id, signal), { state: 'running' });
       else t.match(await exitOf(stage), { state: 'exited', exitCode: 0 });
@@ -113,7 +120,7 @@ export async function runtimeDriverSpecs(t: Test, under: DriverUnderTest): Promi
 
   await t.test('a start that fails says why, and is remembered', async (t) => {
     const { driver, spec, id, operation, signal } = onStage(under);
-    const options = { spec: spec({ command: ['no-such-command'] }), sandboxId: null, run: 1 };
+    const options = creation(spec({ command: ['no-such-command'] }));
     await driver.createContainer(operation(), options, signal);
     await t.rejects(driver.startContainer(operation(), first, signal), {
       name: 'TroupeError',
@@ -131,66 +138,91 @@ export async function runtimeDriverSpecs(t: Test, under: DriverUnderTest): Promi
     const stage = onStage(under);
     const { driver, spec, operation, signal } = stage;
     const asked = spec({ memoryMib: 16, command: ['sh', '-c', 'tail /dev/zero; exit 3'] });
-    await driver.createContainer(operation(), { spec: asked, sandboxId: null, run: 1 }, signal);
+    await driver.createContainer(operation(), creation(asked), signal);
     await driver.startContainer(operation(), first, signal);
     t.match(await exitOf(stage), { state: 'exited', oomKilled: true });
   });
 
-  await t.test('a sandbox is made once, kept across runs of who joins it, and restored', async (t) => {
-    const { driver, again, spec, byHand, id, operation, signal } = onStage(under);
-    const { sandboxId } = await driver.ensureSandbox(operation(), 'stage', signal);
-    t.same(await again().ensureSandbox(operation(), 'stage', signal), { sandboxId });
-    t.same(
-      (await driver.list(signal)).filter(({ observation }) => observation.containerId === id),
-      [],
-      'it is not listed as a container',
+  await t.test('files and folders of the host that the agent chose', async (t) => {
+    const stage = onStage(under);
+    const folder = await hostFolder(t);
+    const files = { hosts: `${folder}/hosts`, resolvConf: `${folder}/resolv`, hostname: `${folder}/name` };
+    await writeFile(files.hosts, '10.1.2.3 peer\n');
+    await writeFile(files.resolvConf, 'nameserver 10.1.2.4\n');
+    await writeFile(files.hostname, 'stage\n');
+    const [data, fixed] = [`${folder}/data`, `${folder}/fixed: 1`];
+    for (const each of [data, fixed]) await mkdir(each);
+    await writeFile(`${fixed}/note`, 'read me\n');
+    const script =
+      'cat /etc/hosts /etc/resolv.conf /etc/hostname /fixed/note; echo kept >/data/kept; echo lost 2>/dev/null >/fixed/lost || echo refused';
+    const written = await outputOf(
+      stage,
+      { command: ['sh', '-c', script] },
+      {
+        files,
+        mounts: [
+          { source: data, destination: '/data', readOnly: false },
+          { source: fixed, destination: '/fixed', readOnly: true },
+        ],
+      },
     );
-    const asked = spec({ command: ['sh', '-c', 'hostname; exec sleep 300'], hostname: 'stage' });
-    await driver.createContainer(operation(), { spec: asked, sandboxId, run: 1 }, signal);
-    t.match(await driver.startContainer(operation(), first, signal), { state: 'running' });
-    await driver.stopContainer(operation(), { graceMs: 0 }, signal);
-    t.match(await driver.startContainer(operation(), { run: 2 }, signal), { state: 'running' });
-    await driver.removeContainer(operation(), signal);
-    t.match(await byHand.view(sandboxId), { runs: true });
+    t.equal(written, '10.1.2.3 peer\nnameserver 10.1.2.4\nstage\nread me\nrefused\n');
+    t.equal(await readFile(`${data}/kept`, 'utf8'), 'kept\n');
+    await writeFile(files.hosts, '10.1.2.9 peer\n');
+    await stage.driver.startContainer(stage.operation(), { run: 2, limits: null }, stage.signal);
+    await exitOf(stage);
+    const output = await text(await stage.driver.logs(stage.id, { ...allOutput, tail: 5 }, stage.signal));
+    t.match(output, '10.1.2.9 peer', 'a file rewritten in place is seen');
+  });
 
-    await byHand.kill(sandboxId, 'SIGKILL');
-    t.same(await driver.ensureSandbox(operation(), 'stage', signal), { sandboxId });
-    t.match(await byHand.view(sandboxId), { runs: true });
-    const next = await driver.ensureSandbox(operation(2), 'stage', signal);
-    t.not(next.sandboxId, sandboxId, 'never handed to another generation');
-    await driver.removeSandbox(operation(1), signal);
-    t.match(await byHand.view(next.sandboxId), { runs: true });
-    await driver.removeSandbox(operation(2), signal);
-    await driver.removeSandbox(operation(2), signal);
-    t.equal(await byHand.view(next.sandboxId), null);
+  await t.test('a mount that is not what it says is refused', async (t) => {
+    const { driver, spec, byHand, id, operation, signal } = onStage(under);
+    const folder = await hostFolder(t);
+    const create = (source: string, destination: string) =>
+      driver.createContainer(
+        operation(),
+        creation(spec(), { mounts: [{ source, destination, readOnly: false }] }),
+        signal,
+      );
+    for (const destination of ['data', '/', '/data/', '/data/../etc', '/data/./x', '//data', ''])
+      await t.rejects(create(folder, destination), { code: 'INVALID_SPEC' }, destination);
+    await t.rejects(create(`${folder}/absent`, '/data'), { code: 'INVALID_SPEC', message: /no such file/ });
+    await t.rejects(
+      driver.createContainer(
+        operation(),
+        creation(spec(), {
+          mounts: [
+            { source: folder, destination: '/data', readOnly: false },
+            { source: folder, destination: '/data', readOnly: true },
+          ],
+        }),
+        signal,
+      ),
+      { code: 'INVALID_SPEC', message: /destination of two mounts/ },
+    );
+    t.equal(await driver.observe(id, signal), null);
+    // What an engine would read as more than a path is mounted as that path, or not at all.
+    for (const destination of ['/data,source=/etc', '/data:ro', '/da"ta'])
+      try {
+        const made = await create(folder, destination);
+        t.same(await byHand.mounts(made.engineId), [{ source: folder, destination }]);
+        await driver.removeContainer(operation(), signal);
+      } catch (error) {
+        t.match(error, { code: 'INVALID_SPEC', message: /can't be mounted by/ });
+      }
   });
 }
 
 /** Runs it to its end and gives all it wrote. */
-async function outputOf(stage: Stage, changes: Partial<ContainerSpec>): Promise<string> {
+async function outputOf(
+  stage: Stage,
+  changes: Partial<ContainerSpec>,
+  options: Partial<CreateOptions> = {},
+): Promise<string> {
   const { driver, spec, id, operation, signal } = stage;
-  await driver.createContainer(operation(), { spec: spec(changes), sandboxId: null, run: 1 }, signal);
+  await driver.createContainer(operation(), creation(spec(changes), options), signal);
   await driver.startContainer(operation(), first, signal);
-  const options = {
-    stdout: true,
-    stderr: true,
-    timestamps: false,
-    tail: 'all',
-    sinceSeconds: 0,
-    follow: true,
-  } as const;
-  const output = await text(await driver.logs(id, options, signal));
+  const output = await text(await driver.logs(id, { ...allOutput, follow: true }, signal));
   await exitOf(stage);
   return output;
-}
-
-/** Its observation once it has ended, found by the engine's events. */
-async function exitOf({ driver, id, signal }: Stage) {
-  const done = new AbortController();
-  for await (const event of driver.events(AbortSignal.any([signal, done.signal]))) {
-    if (event.kind !== 'gap' && !(event.kind === 'container' && event.containerId === id)) continue;
-    const observation = await driver.observe(id, signal);
-    if (observation?.state === 'exited') return observation;
-  }
-  return null;
 }

@@ -1,6 +1,7 @@
 /** What the Docker driver makes of answers that the machine's engine can't be made to give. */
 import t from 'tap';
 import { createDockerDriver } from '../../src/drivers/runtime/docker.ts';
+import { creation } from '../conformance/runtime-driver-stage.ts';
 import { createEnvironment } from '../../src/main/environment.ts';
 import { newWorldId, testSpec } from '../support/docker.ts';
 import { answer, type Answer, startScriptedEngine } from '../support/scripted-engine.ts';
@@ -15,7 +16,7 @@ const operation = {
   generation: 1,
   epoch: 1,
 };
-const create = { spec: testSpec(), sandboxId: null, run: 1 };
+const create = creation(testSpec());
 const none: Record<string, Answer> = { 'GET /containers/json': answer(200, []) };
 
 async function withEngine(

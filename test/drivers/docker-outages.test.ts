@@ -2,6 +2,7 @@
 import t from 'tap';
 import { createDockerDriver } from '../../src/drivers/runtime/docker.ts';
 import type { EngineEvent } from '../../src/drivers/runtime/runtime-driver.ts';
+import { creation } from '../conformance/runtime-driver-stage.ts';
 import { createEnvironment } from '../../src/main/environment.ts';
 import { dockerSocket, ensureDocker, newWorldId, removeWorld, testSpec } from '../support/docker.ts';
 import { type EngineProxy, startEngineProxy } from '../support/engine-proxy.ts';
@@ -21,7 +22,7 @@ const newOperation = () => ({
   generation: 1,
   epoch: 1,
 });
-const create = { spec: testSpec(), sandboxId: null, run: 1 };
+const create = creation(testSpec());
 
 async function behindProxy(t: Tap) {
   const proxy: EngineProxy = await startEngineProxy(dockerSocket);
@@ -60,7 +61,7 @@ t.test('events lost while the connection was cut are covered by a gap', async (t
   await direct.close();
   t.same(await nextOf(operation.containerId), { kind: 'gap' }, 'no outage: it was there at once');
   t.match(await driver.observe(operation.containerId, signal), { state: 'created' });
-  await driver.startContainer(operation, { run: 1 }, signal);
+  await driver.startContainer(operation, { run: 1, limits: null }, signal);
   let event = await nextOf(operation.containerId);
   if (event.kind === 'container' && event.action === 'create') event = await nextOf(operation.containerId);
   t.match(event, { kind: 'container', action: 'start' }, 'and the stream goes on');
@@ -139,7 +140,7 @@ t.test('a connection cut while an answer is awaited', async (t) => {
   const operation = newOperation();
   const trap = ['sh', '-c', 'trap "" TERM; while :; do sleep 0.05; done'];
   await driver.createContainer(operation, { ...create, spec: testSpec({ command: trap }) }, signal);
-  await driver.startContainer(operation, { run: 1 }, signal);
+  await driver.startContainer(operation, { run: 1, limits: null }, signal);
   const stopping = driver.stopContainer(operation, { graceMs: 1_000 }, signal);
   const stopped = t.rejects(stopping, { code: 'ENGINE_UNAVAILABLE', retryable: true });
   setTimeout(() => proxy.cut(), 300);
@@ -155,7 +156,7 @@ t.test('the output of a container ends with an error when the engine goes away',
   const operation = newOperation();
   const ticks = testSpec({ command: ['sh', '-c', 'while :; do echo tick; sleep 0.05; done'] });
   await driver.createContainer(operation, { ...create, spec: ticks }, signal);
-  await driver.startContainer(operation, { run: 1 }, signal);
+  await driver.startContainer(operation, { run: 1, limits: null }, signal);
   const output = await driver.logs(
     operation.containerId,
     { stdout: true, stderr: true, timestamps: false, tail: 'all', sinceSeconds: 0, follow: true },

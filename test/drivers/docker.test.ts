@@ -20,6 +20,7 @@ async function dockerUnderTest(): Promise<DriverUnderTest> {
   const others = [driver];
   return {
     driver,
+    engine: { tellsSignals: true, remembersFailedStart: true, tellsOom: true, runsHealthChecks: true },
     worldId,
     spec: testSpec,
     again() {
@@ -54,6 +55,17 @@ async function dockerUnderTest(): Promise<DriverUnderTest> {
       remove: (engineId) => docker.getContainer(engineId).remove({ force: true }),
       rename: (engineId) =>
         docker.getContainer(engineId).rename({ name: `renamed-${engineId.slice(0, 12)}` }),
+      create: async (Image) => (await docker.createContainer({ Image })).id,
+      mounts: async (engineId) =>
+        (await docker.getContainer(engineId).inspect()).Mounts.map(({ Source, Destination }) => ({
+          source: Source,
+          destination: Destination,
+        })),
+      killSandbox: async ({ engineId }) => {
+        await docker.getContainer(engineId ?? '').kill({ signal: 'SIGKILL' });
+        await docker.getContainer(engineId ?? '').wait();
+      },
+      removeSandbox: ({ engineId }) => docker.getContainer(engineId ?? '').remove({ force: true }),
     },
     async stop() {
       for (const other of others) await other.close();

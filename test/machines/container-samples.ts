@@ -16,6 +16,11 @@ export const containerInput: ContainerInput = {
   autoRemove: false,
   imagePullPolicy: 'ifnotpresent',
   sandbox: 'engine',
+  networks: [],
+  published: [],
+  hostname: null,
+  pool: null,
+  mounts: [],
   candidates: [
     { hostId, hostname: 'one', imagePresent: true },
     { hostId: 'h2', hostname: 'two', imagePresent: false },
@@ -53,7 +58,7 @@ export const observation = (changes: Partial<Observation> = {}): Observation => 
   ...changes,
 });
 
-export const granted = { type: 'claim.granted', hostId, hostname: 'one', generation: 1 };
+export const granted = { type: 'claim.granted', hostId, hostname: 'one', generation: 1, sandboxId: null };
 export const exited = (changes: Partial<Observation> = {}, stoppedOutside = false) => ({
   type: 'runtime.exited',
   hostId,
@@ -68,4 +73,10 @@ export const started = (changes: Partial<Observation> = {}, byAgent = false) => 
   byAgent,
   observation: observation(changes),
 });
+export const created = {
+  type: 'runtime.created',
+  hostId,
+  opId: null,
+  observation: observation({ state: 'created', startedAt: null }),
+};
 export const gone = { type: 'runtime.gone', hostId, generation: 1, opId: null };

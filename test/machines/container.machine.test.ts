@@ -1,7 +1,16 @@
 import t from 'tap';
 import { containerChart } from '../../src/machines/container.machine.ts';
 import type { ContainerInput } from '../../src/model/events.ts';
-import { containerInput, exited, gone, granted, hostId, observation, started } from './container-samples.ts';
+import {
+  containerInput,
+  created,
+  exited,
+  gone,
+  granted,
+  hostId,
+  observation,
+  started,
+} from './container-samples.ts';
 import { walk } from './walk.ts';
 
 const begin = (changes: Partial<ContainerInput> = {}) =>
@@ -32,12 +41,21 @@ t.test('a start with nothing to acquire takes four turns', async (t) => {
 
 t.test('image and network are acquired side by side when they are not there', async (t) => {
   const container = placed({ imagePullPolicy: 'always', sandbox: 'own' });
-  t.same(container.paths, ['acquiring.image.pulling.attempting', 'acquiring.network.making.attempting']);
-  container.done('ensureSandbox', { sandboxId: 's1' });
-  t.same(container.paths, ['acquiring.image.pulling.attempting', 'acquiring.network.ready']);
+  t.same(container.paths, [
+    'acquiring.image.pulling.attempting',
+    'acquiring.network.opening.asking',
+    'acquiring.volumes.ready',
+  ]);
+  const { sandboxId } = container.context as { sandboxId: string };
+  container.send({ type: 'sandbox.granted', sandboxId, engineId: 'e1', ports: [] });
+  t.same(container.paths, [
+    'acquiring.image.pulling.attempting',
+    'acquiring.network.ready',
+    'acquiring.volumes.ready',
+  ]);
   container.done('pullImage', { imageId: 'i1' });
   t.same(container.paths, ['creating.attempting']);
-  t.match(container.context, { sandboxId: 's1' });
+  t.match(container.context, { sandboxSound: true, sandboxEngineId: 'e1' });
 });
 
 t.test('a refused claim goes to the next host, and after all of them it says why', async (t) => {
@@ -57,6 +75,10 @@ t.test('a host that answers too late gets its room back, in whatever state', asy
   container.send(granted);
   t.same(messages(container), ['host.release to host/h1']);
   t.same(container.paths, ['placing.claiming'], 'and the next host is still being asked');
+});
+
+t.test('a host that grants twice gets one room back', async (t) => {
+  t.same(messages(placed().send(granted)), ['host.release to host/h1']);
 });
 
 t.test('no host: the refusals are told by filter', async (t) => {
@@ -101,9 +123,14 @@ t.test('an engine that is down is waited for, saying so', async (t) => {
 t.test('an image that was believed to be there is pulled after all', async (t) => {
   const container = placed();
   container.failed('createContainer', 'IMAGE_NOT_FOUND');
-  t.same(container.paths, ['acquiring.image.pulling.attempting', 'acquiring.network.ready']);
+  const pulling = [
+    'acquiring.image.pulling.attempting',
+    'acquiring.network.ready',
+    'acquiring.volumes.ready',
+  ];
+  t.same(container.paths, pulling);
   container.done('pullImage', { imageId: 'i1' }).failed('createContainer', 'IMAGE_NOT_FOUND');
-  t.same(container.paths.length, 2, 'whatever happened to it meanwhile');
+  t.same(container.paths, pulling, 'whatever happened to it meanwhile');
 });
 
 t.test('an exit is answered by the restart policy', async (t) => {
@@ -244,6 +271,30 @@ t.test('a lost host', async (t) => {
       'Restarting',
     );
   });
+  t.test('one that never ran is Created again', async (t) => {
+    const container = placed({ run: false })
+      .done('createContainer', { observation: observation({ state: 'created', startedAt: null }) })
+      .send({ type: 'host.lost', hostId });
+    t.equal(container.status, 'Unknown');
+    t.equal(container.send(created).status, 'Created');
+  });
+  t.test('a start is kept for its return, whatever its restart policy says', async (t) => {
+    for (const returned of [exited(), created]) {
+      const container = placed({ run: false })
+        .done('createContainer', { observation: observation({ state: 'created', startedAt: null }) })
+        .send({ type: 'host.lost', hostId })
+        .send({ type: 'container.start' });
+      t.match(answer(container), { answer: 'queued' });
+      t.same(container.send(returned).paths, ['starting.attempting']);
+    }
+  });
+  t.test('what its host has no more is gone, even if it was gone before', async (t) => {
+    const container = running({ restartPolicy: { name: 'always', maximumRetryCount: 0 } })
+      .send(gone)
+      .send({ type: 'host.lost', hostId });
+    t.equal(container.status, 'Unknown');
+    t.equal(container.send(gone).status, 'Restarting');
+  });
   t.test('a stop is kept for its return', async (t) => {
     const container = lost().send({ type: 'container.stop', graceMs: 1_000 });
     t.match(answer(container), { answer: 'queued' });
@@ -263,6 +314,11 @@ t.test('removed by hand: made again by policy, else an error with the reason', a
   const container = running({ restartPolicy: { name: 'always', maximumRetryCount: 0 } }).send(gone);
   t.same(container.paths, ['backingOff']);
   t.same(container.done('restart.backoff', { at: 0 }).paths, ['creating.attempting']);
+});
+
+t.test('a start that is told again does not bring an ended run back', async (t) => {
+  const stopped = running().send(exited({ exitCode: 0 }));
+  t.equal(stopped.send(started()).status, 'Stopped');
 });
 
 t.test('started by hand: it runs', async (t) => {

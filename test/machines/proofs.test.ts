@@ -1,11 +1,12 @@
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { hostChart } from '../../src/machines/host.machine.ts';
 import { tenantChart } from '../../src/machines/tenant.machine.ts';
 import type { ContainerContext } from '../../src/machines/container/context.ts';
 import type { HostContext } from '../../src/machines/host/context.ts';
 import type { TenantContext } from '../../src/machines/tenant/context.ts';
 import { containerHoldings, containerSubject } from './container-space.ts';
-import { explore, proofs, releasesEverything, type ProofSubject, type Space } from './proofs.ts';
+import { common } from './common-proofs.ts';
+import { explore, proofs, releasesEverything, type ProofSubject } from './proofs.ts';
 
 const statuses = [
   'Creating',
@@ -90,26 +91,6 @@ const tenantSubject: ProofSubject = {
     return [Math.min(totals.containers, 3), Object.keys(reservations).sort()];
   },
 };
-
-function common(t: Test, name: string, space: Space): void {
-  const contexts = new Set(
-    [...space.configurations.values()].map(({ snapshot }) => JSON.stringify(snapshot.context)),
-  );
-  t.comment(
-    `${name}: ${space.configurations.size} configurations, ${space.events} events, ${contexts.size} contexts, ${space.steps.length} steps, ${Math.round(space.ms)} ms`,
-  );
-  const none = (proof: string, wrong: readonly string[]): void =>
-    void t.same([...new Set(wrong)].slice(0, 10), [], proof);
-  none('every state is reached', proofs.everyStateIsReached(space));
-  none('nothing throws', proofs.nothingThrows(space));
-  none('no dead end but the end', proofs.nothingEndsBut(space));
-  none('each transient state has a deadline', proofs.transientStatesHaveDeadlines(space));
-  none('each event has a declared answer in each state', proofs.everyEventHasAnAnswer(space));
-  none('only assign, raise and emit; no after, no delay, no "*"', proofs.onlyDeclaredEffects(space));
-  none('each invoke has an id, both outcomes, and is left on done', proofs.everyInvokeIsHandled(space));
-  none('restored children equal those of a fresh run', proofs.restoredIsAsFresh(space));
-  none('each guard is seen true and false', proofs.everyGuardIsSeenBothWays(space));
-}
 
 t.test('the container chart', async (t) => {
   const space = explore(containerSubject);

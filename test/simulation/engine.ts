@@ -192,9 +192,10 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
             images.add(image);
             return { imageId: image };
           }),
-        ensureSandbox: (identity) =>
-          call('ensureSandbox', () => ({ sandboxId: `sandbox-${identity.containerId}` })),
+        ensureSandbox: (_identity, { sandboxId }) =>
+          call('ensureSandbox', () => ({ sandboxId, engineId: null, netnsPath: `/run/netns/${sandboxId}` })),
         removeSandbox: () => call('removeSandbox', () => undefined),
+        listSandboxes: () => call('listSandboxes', () => []),
         createContainer: (identity) =>
           call('createContainer', () => {
             const existing = containers.get(identity.containerId);
@@ -229,6 +230,14 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
             end(container, 0);
             return observe(container);
           }),
+        killContainer: (identity) =>
+          call('killContainer', () => {
+            const container = containers.get(identity.containerId);
+            if (!container) return null;
+            if (container.state === 'running') tell(identity.containerId, 'kill', 9);
+            end(container, 137);
+            return observe(container);
+          }),
         removeContainer: (identity) => call('removeContainer', () => remove(identity.containerId)),
         observe: (containerId) =>
           call('observe', () => {
@@ -242,6 +251,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
               opId: container.identity.opId,
               worldId: container.identity.worldId,
               epoch: container.identity.epoch,
+              sandboxId: null,
             })),
           ),
         async *events(signal) {

@@ -17,6 +17,7 @@ type Method =
   | 'createContainer'
   | 'startContainer'
   | 'stopContainer'
+  | 'killContainer'
   | 'removeContainer'
   | 'observe'
   | 'list'
@@ -162,11 +163,12 @@ export function createFakeDriver(now: () => number): FakeDriver {
       driver.imageNames.add(image);
       return { imageId: `sha256:${image}` };
     },
-    async ensureSandbox({ containerId }, _, signal) {
-      await enter('ensureSandbox', containerId, signal);
-      return { sandboxId: `sandbox-${containerId}` };
+    async ensureSandbox(_, { sandboxId }, signal) {
+      await enter('ensureSandbox', sandboxId, signal);
+      return { sandboxId, engineId: null, netnsPath: `/run/netns/${sandboxId}` };
     },
-    removeSandbox: ({ containerId }, signal) => enter('removeSandbox', containerId, signal),
+    removeSandbox: (_, sandboxId, signal) => enter('removeSandbox', sandboxId, signal),
+    listSandboxes: () => Promise.resolve([]),
     async createContainer(identity, _, signal) {
       const { containerId, tenant, generation } = identity;
       await enter('createContainer', containerId, signal);
@@ -206,6 +208,13 @@ export function createFakeDriver(now: () => number): FakeDriver {
       act(containerId, 'kill', 15);
       return end(containerId, 143);
     },
+    async killContainer({ containerId }, _, signal) {
+      await enter('killContainer', containerId, signal);
+      const found = driver.containers.get(containerId)?.observation;
+      if (found?.state !== 'running') return found ?? null;
+      act(containerId, 'kill', 9);
+      return end(containerId, 137);
+    },
     async removeContainer({ containerId, generation }, signal) {
       await enter('removeContainer', containerId, signal);
       const found = driver.containers.get(containerId);
@@ -224,6 +233,7 @@ export function createFakeDriver(now: () => number): FakeDriver {
         opId: identity.opId,
         worldId: identity.worldId,
         epoch: identity.epoch,
+        sandboxId: null,
       }));
     },
     async *events(signal) {

@@ -88,6 +88,10 @@ export function parseCreateBody(
     healthcheck: healthcheck(body),
     availabilityZone: text(body, 'availability_zone', 1, 255, /^/),
     requestedHost: text(body, 'host', 1, 255, /^/),
+    networks: [],
+    published: [],
+    mounts: [],
+    files: [],
   };
   for (const key of [
     'auto_remove',

@@ -1,39 +1,83 @@
 /** The life of a container at a Docker engine. */
-import type Docker from 'dockerode';
-import { TroupeError } from '../../errors/errors.ts';
 import type { Observation } from '../../model/container.ts';
-import { type LogRetention, toCreateBody } from './docker-create.ts';
 import { createOrAdopt } from './docker-adopt.ts';
+import { type LogRetention, toCreateBody } from './docker-create.ts';
 import type { DockerEngine } from './docker-engine.ts';
-import { refusal } from './docker-errors.ts';
-import { findLabelled, inspect, locate, removeByEngineId } from './docker-find.ts';
-import { containerIdLabel, type OwnLabels } from './docker-labels.ts';
+import { createRefusal, refusal } from './docker-errors.ts';
+import {
+  eachOf,
+  findLabelled,
+  gone,
+  inspect,
+  locate,
+  locateOwn,
+  observed,
+  removeByEngineId,
+  requireOwn,
+} from './docker-find.ts';
+import { readLabels } from './docker-labels.ts';
+import { toMounts } from './docker-mounts.ts';
 import { toObservation } from './docker-observe.ts';
-import type { ListedContainer, OperationIdentity, RuntimeDriver } from './runtime-driver.ts';
+import { hasLimits, requireLimits } from './docker-update.ts';
+import type { ListedContainer, RuntimeDriver } from './runtime-driver.ts';
+import { sandboxGone, type SandboxKeeper } from './sandbox-keeper.ts';
 import { startFailure } from './start-failure.ts';
 
 type Containers = Pick<
   RuntimeDriver,
-  'createContainer' | 'startContainer' | 'stopContainer' | 'removeContainer' | 'observe' | 'list'
+  | 'createContainer'
+  | 'startContainer'
+  | 'stopContainer'
+  | 'killContainer'
+  | 'removeContainer'
+  | 'observe'
+  | 'list'
 >;
 
-/** How many containers are inspected at a time when all are listed. */
-const inspections = 8;
-
-export function dockerContainers(engine: DockerEngine, logs: LogRetention): Containers {
+export function dockerContainers(
+  engine: DockerEngine,
+  sandboxes: SandboxKeeper,
+  logs: LogRetention,
+): Containers {
   return {
-    createContainer: async (identity, options, signal) =>
-      createOrAdopt(engine, identity, options.spec.image, toCreateBody(identity, options, logs), signal),
+    async createContainer(identity, options, signal) {
+      const { spec, sandbox } = options;
+      const mounts = await toMounts(options, engine.dialect);
+      const membership = sandbox && (await sandboxes.join(identity, sandbox, spec.hostname, signal));
+      const info = await createOrAdopt(
+        engine,
+        {
+          kind: 'container',
+          id: identity.containerId,
+          identity,
+          body: toCreateBody(identity, options, membership, mounts, logs),
+          fits: ({ labels, networkMode }) =>
+            labels.sandboxId === (membership?.sandboxId ?? null) &&
+            (!membership || networkMode === null || networkMode === membership.networkMode),
+          refuse: (status, message) => createRefusal(spec.image, status, message),
+        },
+        signal,
+      );
+      return observed(info, identity);
+    },
 
-    async startContainer(identity, _options, signal) {
-      const info = await locateOwn(engine, identity, signal);
-      if (!info) throw gone(identity);
-      if (info.State.Running && !info.State.Paused) return observed(info, identity);
+    async startContainer(identity, { limits }, signal) {
+      const info = await requireOwn(engine, identity, signal);
+      const { areKept } = engine.dialect.updates;
+      const isRunning = info.State.Running && !info.State.Paused;
+      if (limits && (areKept || isRunning)) await requireLimits(engine, identity, info, limits, signal);
+      if (isRunning) return observed(info, identity);
+      const sandboxId = readLabels(info.Config.Labels)?.sandboxId ?? null;
+      if (sandboxId !== null) await sandboxes.assertAlive(sandboxId);
       const reply = await engine.send({ method: 'POST', path: `/containers/${info.Id}/start`, signal });
       if (!reply.ok) {
         if (reply.status === 404 && reply.message.includes(info.Id)) throw gone(identity);
+        if (sandboxId !== null && isSandboxMissing(reply.status, reply.message))
+          throw sandboxGone(sandboxId, 'does not run; the container could not be started');
         throw startFailure(reply.message);
       }
+      if (limits && !areKept && !hasLimits(info, limits))
+        await requireLimits(engine, identity, info, limits, signal);
       return observed(await inspect(engine, info.Id, signal), identity);
     },
 
@@ -41,6 +85,7 @@ export function dockerContainers(engine: DockerEngine, logs: LogRetention): Cont
       const info = await locateOwn(engine, identity, signal);
       if (!info) return null;
       if (!info.State.Running && !info.State.Restarting) return toObservation(info);
+      if (info.State.Paused && !engine.dialect.signalsPaused) await unpause(engine, info.Id, signal);
       const reply = await engine.send({
         method: 'POST',
         path: `/containers/${info.Id}/stop`,
@@ -53,8 +98,26 @@ export function dockerContainers(engine: DockerEngine, logs: LogRetention): Cont
       return observeEngineId(engine, info.Id, signal);
     },
 
+    async killContainer(identity, { signal: name }, signal) {
+      const info = await locateOwn(engine, identity, signal);
+      if (!info) return null;
+      if (!info.State.Running) return toObservation(info);
+      if (info.State.Paused && !engine.dialect.signalsPaused && /^(SIG)?KILL$|^9$/i.test(name))
+        await unpause(engine, info.Id, signal);
+      const reply = await engine.send({
+        method: 'POST',
+        path: `/containers/${info.Id}/kill`,
+        query: { signal: name },
+        signal,
+      });
+      const now = await observeEngineId(engine, info.Id, signal);
+      // 404, 409: it ended, or was removed, in between.
+      if (reply.ok || reply.status === 404 || (reply.status === 409 && now?.state !== 'running')) return now;
+      throw refusal(`Signal "${name}" could not be sent`, reply.status, reply.message);
+    },
+
     async removeContainer(identity, signal) {
-      const labelled = await findLabelled(engine, containerIdLabel, identity.containerId, signal);
+      const labelled = await findLabelled(engine, 'container', identity.containerId, signal);
       for (const { engineId, labels } of labelled)
         if (labels.worldId === identity.worldId && labels.generation <= identity.generation)
           await removeByEngineId(engine, engineId, signal);
@@ -66,20 +129,28 @@ export function dockerContainers(engine: DockerEngine, logs: LogRetention): Cont
     },
 
     async list(signal) {
-      const found = await findLabelled(engine, containerIdLabel, null, signal);
       const listed: ListedContainer[] = [];
-      const left = found.values();
-      const inspectNext = async (): Promise<void> => {
-        for (const { engineId, labels } of left) {
-          const observation = await observeEngineId(engine, engineId, signal);
-          const { opId, worldId, epoch } = labels;
-          if (observation) listed.push({ observation, opId, worldId, epoch });
-        }
-      };
-      await Promise.all(Array.from({ length: inspections }, inspectNext));
+      await eachOf(await findLabelled(engine, 'container', null, signal), async ({ engineId, labels }) => {
+        const observation = await observeEngineId(engine, engineId, signal);
+        const { opId, worldId, epoch, sandboxId } = labels;
+        if (observation) listed.push({ observation, opId, worldId, epoch, sandboxId });
+      });
       return listed;
     },
   };
+}
+
+/** "No such container: <the sandbox>": it was removed; "cannot join network of a non running container": it died. */
+function isSandboxMissing(status: number, message: string): boolean {
+  return (
+    (status === 404 && /no such container/i.test(message)) ||
+    /cannot join network of|joining network namespace of container/i.test(message)
+  );
+}
+
+/** Before a signal that the engine would not deliver; one that runs already is as good. */
+async function unpause(engine: DockerEngine, engineId: string, signal: AbortSignal): Promise<void> {
+  await engine.send({ method: 'POST', path: `/containers/${engineId}/unpause`, signal });
 }
 
 async function observeEngineId(
@@ -89,28 +160,4 @@ async function observeEngineId(
 ): Promise<Observation | null> {
   const info = await inspect(engine, engineId, signal);
   return info && toObservation(info);
-}
-
-/** The container of this incarnation; null when there is none, or one of another generation or world. */
-async function locateOwn(
-  engine: DockerEngine,
-  identity: OperationIdentity,
-  signal: AbortSignal,
-): Promise<Docker.ContainerInspectInfo | null> {
-  const isOwn = (labels: OwnLabels): boolean =>
-    labels.worldId === identity.worldId && labels.generation === identity.generation;
-  return locate(engine, identity.containerId, isOwn, signal);
-}
-
-function observed(info: Docker.ContainerInspectInfo | null, identity: OperationIdentity): Observation {
-  const observation = info && toObservation(info);
-  if (!observation) throw gone(identity);
-  return observation;
-}
-
-function gone(identity: OperationIdentity): TroupeError {
-  return new TroupeError(
-    'CONTAINER_GONE',
-    `Container "${identity.containerId}" of generation ${identity.generation} is not on this host`,
-  );
 }

@@ -2,12 +2,14 @@
  * A container's spec as the body of Docker's create.
  *
  * Never set: privileged, host namespaces, capabilities, devices, host paths
- * (DESIGN rule 12). `no-new-privileges` is not set either: images whose `su`,
+ * that a user named (DESIGN rule 12). `no-new-privileges` is not set either: images whose `su`,
  * `sudo` or `ping` is setuid work under Zun and would break.
  */
 import type Docker from 'dockerode';
 import { containerLabels } from './docker-labels.ts';
+import { cpuShares, nanoCpus } from './docker-update.ts';
 import type { CreateOptions, OperationIdentity } from './runtime-driver.ts';
+import type { Membership } from './sandbox-keeper.ts';
 
 /** What of a container's output is kept on the host. */
 export interface LogRetention {
@@ -18,26 +20,23 @@ export interface LogRetention {
 const mib = 1024 * 1024;
 const nanosecondsPerSecond = 1e9;
 
-/** The name a container goes by at the engine; what keeps two of one id from coming into being. */
-export function engineName(containerId: string): string {
-  return `troupe-${containerId}`;
-}
-
 /** @throws TroupeError INVALID_SPEC */
 export function toCreateBody(
   identity: OperationIdentity,
-  { spec, sandboxId, run }: CreateOptions,
+  { spec, run }: Pick<CreateOptions, 'spec' | 'run'>,
+  membership: Membership | null,
+  mounts: Docker.MountConfig,
   logs: LogRetention,
 ): Docker.ContainerCreateOptions {
+  const hostname = membership ? membership.ownHostname : spec.hostname;
   return {
     Image: spec.image,
     ...(spec.command && { Cmd: [...spec.command] }),
     ...(spec.entrypoint && { Entrypoint: [...spec.entrypoint] }),
     ...(spec.workdir !== null && { WorkingDir: spec.workdir }),
-    // A container that joins a namespace has the hostname of its sandbox; Docker refuses one of its own.
-    ...(spec.hostname !== null && sandboxId === null && { Hostname: spec.hostname }),
+    ...(hostname !== null && { Hostname: hostname }),
     Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
-    Labels: containerLabels(identity, run, spec.labels),
+    Labels: containerLabels(identity, run, membership, spec.labels),
     Tty: spec.tty,
     OpenStdin: spec.interactive,
     ...(spec.healthcheck && {
@@ -51,7 +50,8 @@ export function toCreateBody(
     HostConfig: {
       ...limits(spec),
       ...(spec.runtime !== null && { Runtime: spec.runtime }),
-      NetworkMode: sandboxId === null ? 'bridge' : `container:${sandboxId}`,
+      NetworkMode: membership?.networkMode ?? 'bridge',
+      ...(mounts.length > 0 && { Mounts: mounts }),
       // Whether it runs again is the chart's decision alone.
       RestartPolicy: { Name: 'no' },
       LogConfig: {
@@ -65,11 +65,8 @@ export function toCreateBody(
 function limits(spec: CreateOptions['spec']): Docker.HostConfig {
   const memory = spec.memoryMib === null ? null : spec.memoryMib * mib;
   return {
-    // A limit, and beside it the weight by which a busy host shares its processors (1024 = one).
-    ...(spec.cpu !== null && {
-      NanoCpus: Math.round(spec.cpu * 1e9),
-      CpuShares: Math.max(2, Math.round(spec.cpu * 1024)),
-    }),
+    // A limit, and beside it the weight by which a busy host shares its processors.
+    ...(spec.cpu !== null && { NanoCpus: nanoCpus(spec.cpu), CpuShares: cpuShares(spec.cpu) }),
     // Memory and swap together: no swap beyond what was asked.
     ...(memory !== null && { Memory: memory, MemorySwap: memory }),
     ...(spec.pidsLimit > 0 && { PidsLimit: spec.pidsLimit }),

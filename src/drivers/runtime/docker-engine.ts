@@ -8,21 +8,25 @@
  * the engine's sentence behind a prefix.
  */
 import { setMaxListeners } from 'node:events';
-import { Agent, type IncomingMessage } from 'node:http';
+import { Agent, IncomingMessage } from 'node:http';
+import type { Duplex, Readable } from 'node:stream';
 import { json, text } from 'node:stream/consumers';
 import { inspect } from 'node:util';
 import Docker from 'dockerode';
 import { TroupeError } from '../../errors/errors.ts';
 import { abandoned, connectionError, refusal } from './docker-errors.ts';
+import type { EngineDialect } from './engine-dialect.ts';
 
 export interface EngineRequest {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   /** Below the version, e.g. `/containers/json`; parts of it that come from outside are encoded. */
   readonly path: string;
+  /** Instead of the version of Docker's API: where an engine keeps an API of its own. */
+  readonly root?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: object;
-  /** A tar to send instead of a body. */
-  readonly tar?: Buffer;
+  /** A tar to send instead of a body. A stream's failure ends the request. */
+  readonly tar?: Buffer | Readable;
   readonly signal: AbortSignal;
 }
 
@@ -35,6 +39,11 @@ export type StreamReply =
   | { readonly ok: true; readonly body: IncomingMessage }
   | { readonly ok: false; readonly status: number; readonly message: string };
 
+/** A connection that both sides now write to, for the caller to destroy; the signal destroys it too. */
+export type UpgradeReply =
+  | { readonly ok: true; readonly connection: Duplex }
+  | { readonly ok: false; readonly status: number; readonly message: string };
+
 export interface EngineVersion {
   readonly version: string;
   readonly apiVersion: string;
@@ -45,10 +54,13 @@ export interface EngineVersion {
 
 export interface DockerEngine {
   readonly socketPath: string;
+  readonly dialect: EngineDialect;
   /** @throws TroupeError ENGINE_UNAVAILABLE, or TIMED_OUT when the signal aborts first */
   send<T>(request: EngineRequest): Promise<EngineReply<T>>;
   /** The answer's bytes, for the caller to consume or destroy; the signal destroys them too. */
   open(request: EngineRequest): Promise<StreamReply>;
+  /** Turns the request's connection into a two-way stream of bytes. */
+  upgrade(request: EngineRequest): Promise<UpgradeReply>;
   /** The engine's processor as Docker names it: `amd64`, `arm64`. */
   architecture(signal: AbortSignal): Promise<string>;
   /** Asks the engine who it is, and settles the version to speak from now on. */
@@ -66,38 +78,55 @@ const dialAttempts = 3;
 /** dockerode would turn other codes into errors of its own. */
 const everyStatus = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [index + 100, true]));
 
-export function createDockerEngine(socketPath: string): DockerEngine {
+export function createDockerEngine(socketPath: string, dialect: EngineDialect): DockerEngine {
   // Idle connections are kept: opening one costs about as much as a small request.
-  const agent = new QuietAgent({ keepAlive: true });
+  const kept = new QuietAgent({ keepAlive: true });
+  // What can't be sent twice never goes over a connection that may have been closed meanwhile.
+  const fresh = new QuietAgent({ keepAlive: false });
   // dockerode takes an agent; its type declarations forgot it.
-  const connection = { socketPath, agent };
-  const docker = new Docker(connection);
+  const dockerOver = (agent: Agent): Docker => new Docker({ socketPath, agent } as Docker.DockerOptions);
+  const docker = dockerOver(kept);
+  const freshDocker = dockerOver(fresh);
   let known: EngineVersion | null = null;
 
-  const dialOnce = (path: string, request: EngineRequest): Promise<IncomingMessage> =>
+  const dialOnce = (
+    path: string,
+    request: EngineRequest,
+    isUpgrade: boolean,
+  ): Promise<IncomingMessage | Duplex> =>
     new Promise((resolve, reject) => {
-      docker.modem.dial(
+      const isUnrepeatable = isUpgrade || (request.tar !== undefined && !Buffer.isBuffer(request.tar));
+      // An upgrade without a body: an empty file is what makes the modem send none at all.
+      const file = request.tar ?? (isUpgrade && !request.body ? Buffer.alloc(0) : undefined);
+      (isUnrepeatable ? freshDocker : docker).modem.dial(
         {
           path: `${path}?`,
           method: request.method,
           options: { _query: request.query ?? {}, _body: request.body ?? {} },
-          ...(request.tar && { file: request.tar }),
+          ...(file && { file }),
           isStream: true,
+          hijack: isUpgrade,
           statusCodes: everyStatus,
           abortSignal: request.signal,
         },
         (error: unknown, response: unknown) =>
-          error ? reject(error) : resolve(destroyOnAbort(response as IncomingMessage, request.signal)),
+          error
+            ? reject(error)
+            : resolve(destroyOnAbort(response as IncomingMessage | Duplex, request.signal)),
       );
     });
 
-  const dial = async (path: string, request: EngineRequest): Promise<IncomingMessage> => {
+  const reach = async (
+    path: string,
+    request: EngineRequest,
+    isUpgrade = false,
+  ): Promise<IncomingMessage | Duplex> => {
     // One signal may end any number of waits; Node warns of a leak from the eleventh on.
     setMaxListeners(0, request.signal);
     for (let attempt = 1; ; attempt++) {
       if (request.signal.aborted) throw abandoned(request.signal);
       try {
-        return await dialOnce(path, request);
+        return await dialOnce(path, request, isUpgrade);
       } catch (error) {
         if (!isStaleConnection(error) || attempt === dialAttempts)
           throw connectionError(error, socketPath, request.signal);
@@ -105,11 +134,26 @@ export function createDockerEngine(socketPath: string): DockerEngine {
     }
   };
 
+  const dial = async (path: string, request: EngineRequest): Promise<IncomingMessage> => {
+    const response = await reach(path, request);
+    if (response instanceof IncomingMessage) return response;
+    throw connectionError(new SyntaxError('The connection was upgraded unasked'), socketPath);
+  };
+
+  const refused = async (response: IncomingMessage, signal: AbortSignal) => {
+    try {
+      const message = await readMessage(response);
+      return { ok: false, status: dialect.status(response.statusCode ?? 0, message), message } as const;
+    } catch (error) {
+      throw connectionError(error, socketPath, signal);
+    }
+  };
+
   const send = async <T>(path: string, request: EngineRequest): Promise<EngineReply<T>> => {
     const response = await dial(path, request);
     const status = response.statusCode ?? 0;
+    if (status >= 400) return refused(response, request.signal);
     try {
-      if (status >= 400) return { ok: false, status, message: await readMessage(response) };
       const isJson = response.headers['content-type']?.startsWith('application/json') ?? false;
       const body = isJson ? await json(response) : void (await text(response));
       return { ok: true, status, body: body as T };
@@ -147,11 +191,12 @@ export function createDockerEngine(socketPath: string): DockerEngine {
 
   const versioned = async (request: EngineRequest): Promise<string> => {
     const { apiVersion } = known ?? (await negotiate(request.signal));
-    return `/v${apiVersion}${request.path}`;
+    return `${request.root ?? `/v${apiVersion}`}${request.path}`;
   };
 
   return {
     socketPath,
+    dialect,
     negotiate,
     architecture: async (signal) => (known ?? (await negotiate(signal))).architecture,
     async send<T>(request: EngineRequest) {
@@ -165,15 +210,21 @@ export function createDockerEngine(socketPath: string): DockerEngine {
     },
     async open(request) {
       const response = await dial(await versioned(request), request);
-      const status = response.statusCode ?? 0;
-      if (status < 400) return { ok: true, body: response };
-      try {
-        return { ok: false, status, message: await readMessage(response) };
-      } catch (error) {
-        throw connectionError(error, socketPath, request.signal);
-      }
+      return (response.statusCode ?? 0) < 400
+        ? { ok: true, body: response }
+        : refused(response, request.signal);
     },
-    close: () => agent.destroy(),
+    async upgrade(request) {
+      const reply = await reach(await versioned(request), request, true);
+      if (!(reply instanceof IncomingMessage)) return { ok: true, connection: reply };
+      if ((reply.statusCode ?? 0) >= 400) return refused(reply, request.signal);
+      reply.destroy();
+      throw connectionError(new SyntaxError('The connection was not upgraded'), socketPath);
+    },
+    close() {
+      kept.destroy();
+      fresh.destroy();
+    },
   };
 }
 
@@ -216,7 +267,7 @@ class QuietAgent extends Agent {
 }
 
 /** Node's requests let go of the signal once the head of the answer has come. */
-function destroyOnAbort(response: IncomingMessage, signal: AbortSignal): IncomingMessage {
+function destroyOnAbort<T extends IncomingMessage | Duplex>(response: T, signal: AbortSignal): T {
   const abort = (): void => void response.destroy();
   if (signal.aborted) abort();
   signal.addEventListener('abort', abort, { once: true });

@@ -11,28 +11,11 @@
 import type { Environment } from '../../model/environment.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { connectionError, refusal } from './docker-errors.ts';
-import { containerIdLabel } from './docker-labels.ts';
+import { containerIdLabel, sandboxIdLabel } from './docker-labels.ts';
+import type { EngineDialect } from './engine-dialect.ts';
 import { EventQueue } from './event-queue.ts';
 import { jsonLines } from './json-lines.ts';
 import type { EngineEvent } from './runtime-driver.ts';
-
-type ContainerAction = Extract<EngineEvent, { kind: 'container' }>['action'];
-
-/** What we ask for; `exec_*`, which health checks make many of, is not. Docker's names, and ours where they differ. */
-const actions: Readonly<Record<string, ContainerAction>> = {
-  create: 'create',
-  start: 'start',
-  kill: 'kill',
-  die: 'die',
-  oom: 'oom',
-  stop: 'stop',
-  destroy: 'destroy',
-  health_status: 'health',
-  pause: 'pause',
-  unpause: 'unpause',
-  rename: 'rename',
-  update: 'update',
-};
 
 /** What a reader may leave unread before it is told to list everything. */
 const unreadEvents = 10_000;
@@ -84,7 +67,7 @@ async function listenForEver(
       isDown = false;
       queue.push({ kind: 'gap' });
       const cancel = environment.schedule(steadyMs, () => (failures = 0));
-      since = await listen(connection.events, connection.since, queue);
+      since = await listen(engine, connection, queue);
       cancel();
     } else {
       if (!isDown) queue.push({ kind: 'down', reason: connection.reason });
@@ -121,11 +104,7 @@ async function connect(
       path: '/events',
       query: {
         since: String(since),
-        filters: JSON.stringify({
-          type: ['container'],
-          label: [containerIdLabel],
-          event: Object.keys(actions),
-        }),
+        filters: JSON.stringify(engine.dialect.events.filters),
       },
       signal: inTime,
     });
@@ -139,13 +118,17 @@ async function connect(
 }
 
 /** Until the stream ends, however it does. @returns the time of the last event, for `since` */
-async function listen(events: AsyncIterable<Buffer>, since: number, queue: EventQueue): Promise<number> {
+async function listen(
+  { dialect }: DockerEngine,
+  { events, since }: { readonly events: AsyncIterable<Buffer>; readonly since: number },
+  queue: EventQueue,
+): Promise<number> {
   let last = since;
   try {
     for await (const value of jsonLines(events)) {
       const event = value as DockerEvent;
       last = event.time;
-      const told = toEvent(event);
+      const told = toEvent(event, dialect);
       if (told) queue.push(told);
     }
   } catch {
@@ -154,20 +137,25 @@ async function listen(events: AsyncIterable<Buffer>, since: number, queue: Event
   return last;
 }
 
-/** Null for what is not a container of ours, or an action we don't know. */
-function toEvent({ Action, Actor }: DockerEvent): EngineEvent | null {
-  // `health_status: healthy`
-  const action = actions[Action.split(':')[0] ?? ''];
+/** Null for what is not ours, or an action we don't know. */
+function toEvent({ Action, Actor }: DockerEvent, dialect: EngineDialect): EngineEvent | null {
+  const action = dialect.events.actions[Action.split(':')[0] ?? ''];
   const containerId = Actor.Attributes[containerIdLabel];
-  if (!action || !containerId) return null;
-  const signal = action === 'kill' ? Number(Actor.Attributes['signal'] ?? Number.NaN) : Number.NaN;
-  return {
-    kind: 'container',
-    containerId,
-    engineId: Actor.ID,
-    action,
-    signal: Number.isInteger(signal) ? signal : null,
-  };
+  const sandboxId = Actor.Attributes[sandboxIdLabel];
+  if (!action) return null;
+  if (containerId) {
+    const signal = action === 'kill' ? Number(Actor.Attributes['signal'] ?? Number.NaN) : Number.NaN;
+    return {
+      kind: 'container',
+      containerId,
+      engineId: Actor.ID,
+      action,
+      signal: Number.isInteger(signal) ? signal : null,
+    };
+  }
+  if (sandboxId && (action === 'start' || action === 'die' || action === 'destroy'))
+    return { kind: 'sandbox', sandboxId, engineId: Actor.ID, action };
+  return null;
 }
 
 function pause(environment: Pick<Environment, 'schedule'>, ms: number, signal: AbortSignal): Promise<void> {

@@ -3,19 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import { TroupeError } from '../../errors/errors.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { connectionError, imageAbsent, isDiskFull, isEngineDying, refusal } from './docker-errors.ts';
+import { listImages, toReferences } from './docker-image-tools.ts';
 import { jsonLines } from './json-lines.ts';
 import type { RuntimeDriver } from './runtime-driver.ts';
 
 export function dockerImages(engine: DockerEngine): Pick<RuntimeDriver, 'images' | 'pullImage'> {
   return {
     async images(signal) {
-      const reply = await engine.send<readonly { RepoTags: readonly string[] | null }[]>({
-        method: 'GET',
-        path: '/images/json',
-        signal,
-      });
-      if (!reply.ok) throw refusal('Images could not be listed', reply.status, reply.message);
-      return reply.body.flatMap((image) => image.RepoTags ?? []).filter((tag) => tag !== '<none>:<none>');
+      return (await listImages(engine, signal)).flatMap(({ RepoTags }) => toReferences(engine, RepoTags));
     },
 
     async pullImage(_identity, image, policy, signal) {
@@ -43,7 +38,7 @@ export async function findImage(
 ): Promise<string | null> {
   const path = `/images/${encodeURIComponent(image)}/json`;
   const reply = await engine.send<{ Id: string }>({ method: 'GET', path, signal });
-  if (reply.ok) return reply.body.Id;
+  if (reply.ok) return engine.dialect.imageId(reply.body.Id);
   if (reply.status === 404) return null;
   if (reply.status === 400) throw invalidReference(image);
   throw refusal('The image could not be looked up', reply.status, reply.message);

@@ -4,23 +4,46 @@
  * tell how it was created, not what happened to it since.
  */
 import { TroupeError } from '../../errors/errors.ts';
-import type { OperationIdentity } from './runtime-driver.ts';
+import type { OperationIdentity, OwnerIdentity } from './runtime-driver.ts';
 
 /** Everything under this prefix is Troupe's. */
 export const labelPrefix = 'troupe.';
+/** Carried by all that is ours. */
+export const worldLabel = 'troupe.world';
 export const containerIdLabel = 'troupe.container-id';
-/** Carried by a sandbox instead of `troupe.container-id`, so that listing containers never lists sandboxes. */
+/** Of a sandbox its id; of a container, which has the label above too, the sandbox it joined. */
 export const sandboxIdLabel = 'troupe.sandbox-id';
+/** Of a container that joined a sandbox: the name its processes see. */
+export const hostnameLabel = 'troupe.hostname';
 
-/** What a container's labels say of it. */
+/** What we make at an engine: each is found by the label that holds its id. */
+export type Kind = 'container' | 'sandbox';
+
+export const idLabels: Readonly<Record<Kind, string>> = {
+  container: containerIdLabel,
+  sandbox: sandboxIdLabel,
+};
+
+/** What our labels say of a container or a sandbox. */
 export interface OwnLabels {
+  /** The container's, or the sandbox's. */
+  readonly id: string;
   readonly opId: string;
   readonly worldId: string;
-  readonly containerId: string;
   readonly tenant: string;
   readonly generation: number;
   readonly epoch: number;
+  /** 0 for a sandbox. */
   readonly run: number;
+  /** The sandbox a container joined; null for one that joined none, and for a sandbox. */
+  readonly sandboxId: string | null;
+  readonly hostname: string | null;
+}
+
+/** The sandbox a container joins, and the name it gets there. */
+export interface JoinedSandbox {
+  readonly sandboxId: string;
+  readonly hostname: string | null;
 }
 
 /**
@@ -31,6 +54,7 @@ export interface OwnLabels {
 export function containerLabels(
   identity: OperationIdentity,
   run: number,
+  joined: JoinedSandbox | null,
   userLabels: Readonly<Record<string, string>>,
 ): Record<string, string> {
   for (const name of Object.keys(userLabels))
@@ -44,18 +68,35 @@ export function containerLabels(
     ...userLabels,
     [containerIdLabel]: identity.containerId,
     'troupe.run': String(run),
+    ...(joined && { [sandboxIdLabel]: joined.sandboxId }),
+    ...(joined?.hostname && { [hostnameLabel]: joined.hostname }),
     ...ownerLabels(identity),
   };
 }
 
 /** The labels of a sandbox. */
-export function sandboxLabels(identity: OperationIdentity): Record<string, string> {
-  return { [sandboxIdLabel]: identity.containerId, ...ownerLabels(identity) };
+export function sandboxLabels(identity: OwnerIdentity, sandboxId: string): Record<string, string> {
+  return { [sandboxIdLabel]: sandboxId, ...ownerLabels(identity) };
 }
 
-function ownerLabels(identity: OperationIdentity): Record<string, string> {
+/** Every label of ours with no value: what makes a copy of a container a stranger to us. */
+export const blankLabels: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    containerIdLabel,
+    sandboxIdLabel,
+    hostnameLabel,
+    worldLabel,
+    'troupe.run',
+    'troupe.tenant',
+    'troupe.generation',
+    'troupe.op',
+    'troupe.epoch',
+  ].map((name) => [name, '']),
+);
+
+function ownerLabels(identity: OwnerIdentity): Record<string, string> {
   return {
-    'troupe.world': identity.worldId,
+    [worldLabel]: identity.worldId,
     'troupe.tenant': identity.tenant,
     'troupe.generation': String(identity.generation),
     'troupe.op': identity.opId,
@@ -63,21 +104,25 @@ function ownerLabels(identity: OperationIdentity): Record<string, string> {
   };
 }
 
-/** Reads our labels back; null when they are not all there and well formed: then it is not ours. */
+/** Reads our labels back; null when they are not all there and well formed: then it is not ours, or of the other kind. */
 export function readLabels(
   labels: Readonly<Record<string, string>> | null | undefined,
-  idLabel: typeof containerIdLabel | typeof sandboxIdLabel = containerIdLabel,
+  kind: Kind = 'container',
 ): OwnLabels | null {
-  const containerId = labels?.[idLabel];
-  const worldId = labels?.['troupe.world'];
+  const isContainer = kind === 'container';
+  const id = labels?.[idLabels[kind]];
+  const worldId = labels?.[worldLabel];
   const tenant = labels?.['troupe.tenant'];
   const opId = labels?.['troupe.op'];
   const generation = count(labels?.['troupe.generation']);
   const epoch = count(labels?.['troupe.epoch']);
-  const run = idLabel === sandboxIdLabel ? 0 : count(labels?.['troupe.run']);
-  if (!containerId || !worldId || tenant === undefined || opId === undefined) return null;
+  const run = isContainer ? count(labels?.['troupe.run']) : 0;
+  if (!id || !worldId || tenant === undefined || opId === undefined) return null;
   if (generation === null || epoch === null || run === null) return null;
-  return { opId, worldId, containerId, tenant, generation, epoch, run };
+  if (!isContainer && labels?.[containerIdLabel]) return null;
+  const sandboxId = isContainer ? labels?.[sandboxIdLabel] || null : null;
+  const hostname = labels?.[hostnameLabel] || null;
+  return { id, opId, worldId, tenant, generation, epoch, run, sandboxId, hostname };
 }
 
 function count(text: string | undefined): number | null {

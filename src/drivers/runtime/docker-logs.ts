@@ -4,7 +4,7 @@ import { pipeline, Readable, Transform } from 'node:stream';
 import { TroupeError } from '../../errors/errors.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { refusal } from './docker-errors.ts';
-import { locate } from './docker-find.ts';
+import { requireContainer } from './docker-find.ts';
 import type { LogOptions } from './runtime-driver.ts';
 
 /**
@@ -19,8 +19,7 @@ export async function openLogs(
   options: LogOptions,
   signal: AbortSignal,
 ): Promise<Readable> {
-  const info = await locate(engine, containerId, () => true, signal);
-  if (!info) throw gone(containerId);
+  const info = await requireContainer(engine, containerId, signal);
   // Docker refuses a request for neither.
   if (!options.stdout && !options.stderr) return Readable.from([]);
   const reply = await engine.open({

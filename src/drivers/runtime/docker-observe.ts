@@ -12,7 +12,7 @@ export function toObservation(info: Docker.ContainerInspectInfo): Observation | 
   const state = info.State.Status as EngineState;
   const hasEnded = startedAt !== null && (state === 'exited' || state === 'dead');
   return {
-    containerId: labels.containerId,
+    containerId: labels.id,
     tenant: labels.tenant,
     generation: labels.generation,
     engineId: info.Id,
@@ -23,7 +23,7 @@ export function toObservation(info: Docker.ContainerInspectInfo): Observation | 
     oomKilled: info.State.OOMKilled,
     error: info.State.Error === '' ? null : explainStart(info.State.Error),
     health: toHealth(info.State.Health?.Status),
-    hostname: info.Config.Hostname === '' ? null : info.Config.Hostname,
+    hostname: labels.hostname ?? (info.Config.Hostname === '' ? null : info.Config.Hostname),
     addresses: toAddresses(info),
     command: info.Config.Cmd ?? [],
     entrypoint: toList(info.Config.Entrypoint),

@@ -1,116 +1,132 @@
 /**
- * Sandboxes at a Docker engine: a tiny container whose network namespace
- * others join (`NetworkMode: container:<id>`), so that they can be restarted
- * and replaced without touching the network. Its engine id is the sandbox's.
+ * Sandboxes at a Docker engine: a tiny container without a network, whose
+ * namespace others join (`NetworkMode: container:<engine id>`), so that they
+ * can be restarted and replaced without touching the network.
+ *
+ * Docker writes the engine id into who joins. A sandbox whose process died is
+ * started again under the same id, and its containers find it; one that was
+ * removed comes back under another, and its containers must be created anew.
  */
 import type Docker from 'dockerode';
-import { TroupeError } from '../../errors/errors.ts';
+import { TroupeError, toFailure } from '../../errors/errors.ts';
+import { createOrAdopt } from './docker-adopt.ts';
 import type { DockerEngine } from './docker-engine.ts';
-import { refusal } from './docker-errors.ts';
-import { findLabelled, inspect, removeByEngineId } from './docker-find.ts';
-import { sandboxIdLabel, sandboxLabels } from './docker-labels.ts';
-import type { OperationIdentity, RuntimeDriver } from './runtime-driver.ts';
+import { createRefusal, refusal } from './docker-errors.ts';
+import { eachOf, engineName, findLabelled, inspect, removeByEngineId } from './docker-find.ts';
+import { readLabels, sandboxLabels } from './docker-labels.ts';
+import type { ListedSandbox, OwnerIdentity, SandboxOptions } from './runtime-driver.ts';
 import {
   isSandboxArchitecture,
   sandboxImageReference,
   sandboxImageTar,
   sandboxProgram,
 } from './sandbox-image.ts';
+import { assertSandboxId, sandboxGone, type SandboxKeeper } from './sandbox-keeper.ts';
 import { startFailure } from './start-failure.ts';
 
-export function dockerSandboxes(
-  engine: DockerEngine,
-): Pick<RuntimeDriver, 'ensureSandbox' | 'removeSandbox'> {
+export function dockerSandboxes(engine: DockerEngine): SandboxKeeper {
   return {
-    async ensureSandbox(identity, hostname, signal) {
-      const sandboxId = await ensureCreated(engine, identity, hostname, signal);
-      const reply = await engine.send({ method: 'POST', path: `/containers/${sandboxId}/start`, signal });
-      if (!reply.ok) throw startFailure(reply.message);
-      return { sandboxId };
+    async ensure(identity, options, signal) {
+      const { sandboxId } = options;
+      assertSandboxId(sandboxId);
+      let info = await ensureCreated(engine, identity, options, signal);
+      if (!info.State.Running) {
+        const reply = await engine.send({ method: 'POST', path: `/containers/${info.Id}/start`, signal });
+        if (!reply.ok) throw startFailure(reply.message);
+        info = (await inspect(engine, info.Id, signal)) ?? info;
+      }
+      const netnsPath = namespaceOf(info);
+      if (netnsPath === null) throw sandboxGone(sandboxId, 'ended as soon as it was started');
+      return { sandboxId, engineId: info.Id, netnsPath };
     },
 
-    async removeSandbox(identity, signal) {
-      for (const { engineId, labels } of await findOwn(engine, identity, signal))
-        if (labels.generation <= identity.generation) await removeByEngineId(engine, engineId, signal);
+    async remove(identity, sandboxId, signal) {
+      for (const { engineId, labels } of await findLabelled(engine, 'sandbox', sandboxId, signal))
+        if (labels.worldId === identity.worldId && labels.generation <= identity.generation)
+          await removeByEngineId(engine, engineId, signal);
     },
+
+    async list(signal) {
+      const listed: ListedSandbox[] = [];
+      await eachOf(await findLabelled(engine, 'sandbox', null, signal), async ({ engineId, labels }) => {
+        const info = await inspect(engine, engineId, signal);
+        if (!info) return;
+        const { id: sandboxId, tenant, generation, opId, worldId, epoch } = labels;
+        const netnsPath = namespaceOf(info);
+        listed.push({ sandboxId, tenant, generation, engineId, netnsPath, opId, worldId, epoch });
+      });
+      return listed;
+    },
+
+    async join(identity, { sandboxId, engineId }, _hostname, signal) {
+      assertSandboxId(sandboxId);
+      const info = await inspect(engine, engineId ?? engineName('sandbox', sandboxId), signal);
+      const labels = readLabels(info?.Config.Labels, 'sandbox');
+      if (!info || labels?.id !== sandboxId || labels.worldId !== identity.worldId)
+        throw sandboxGone(sandboxId, 'is not on this host');
+      if (labels.tenant !== identity.tenant)
+        throw new TroupeError('FORBIDDEN', `Sandbox "${sandboxId}" is not of this container's project`);
+      if (!info.State.Running) throw sandboxGone(sandboxId, 'does not run');
+      // Docker refuses a hostname of its own to who joins: it has the sandbox's.
+      const hostname = info.Config.Hostname;
+      return { sandboxId, networkMode: `container:${info.Id}`, ownHostname: null, hostname };
+    },
+
+    // Docker says so itself when it is asked to start the container.
+    assertAlive: () => Promise.resolve(),
   };
 }
 
-function sandboxName(containerId: string): string {
-  return `troupe-sandbox-${containerId}`;
+/** Null while it doesn't run. */
+function namespaceOf({ State }: Docker.ContainerInspectInfo): string | null {
+  return State.Running && State.Pid > 0 ? `/proc/${State.Pid}/ns/net` : null;
 }
 
-async function findOwn(engine: DockerEngine, identity: OperationIdentity, signal: AbortSignal) {
-  const labelled = await findLabelled(engine, sandboxIdLabel, identity.containerId, signal);
-  return labelled.filter(({ labels }) => labels.worldId === identity.worldId);
-}
-
-/** @returns the engine id of the sandbox of this generation, running or not */
 async function ensureCreated(
   engine: DockerEngine,
-  identity: OperationIdentity,
-  hostname: string | null,
+  identity: OwnerIdentity,
+  { sandboxId, hostname }: SandboxOptions,
   signal: AbortSignal,
-): Promise<string> {
-  const name = sandboxName(identity.containerId);
+): Promise<Docker.ContainerInspectInfo> {
   const image = await imageReference(engine, signal);
-  const create = () =>
-    engine.send<{ Id: string }>({
-      method: 'POST',
-      path: '/containers/create',
-      query: { name },
-      body: toSandboxBody(identity, image, hostname),
-      signal,
-    });
-  let reply = await create();
-  if (!reply.ok && reply.status === 404) {
+  const wanted = {
+    kind: 'sandbox',
+    id: sandboxId,
+    identity,
+    body: {
+      Image: image,
+      ...(hostname !== null && { Hostname: hostname }),
+      Labels: sandboxLabels(identity, sandboxId),
+      ...minimum,
+    },
+    fits: () => true,
+    refuse: (status: number, message: string) => createRefusal(image, status, message),
+  } as const;
+  try {
+    return await createOrAdopt(engine, wanted, signal);
+  } catch (error) {
+    if (toFailure(error).code !== 'IMAGE_NOT_FOUND') throw error;
     await importImage(engine, image, signal);
-    reply = await create();
+    return createOrAdopt(engine, wanted, signal);
   }
-  if (!reply.ok && reply.status === 409) {
-    const own = await findOwn(engine, identity, signal);
-    const present = own.find(({ labels }) => labels.generation === identity.generation);
-    if (present && present.state !== 'dead' && present.state !== 'removing') return present.engineId;
-    for (const { engineId, labels } of own)
-      if (labels.generation <= identity.generation) await removeByEngineId(engine, engineId, signal);
-    reply = await create();
-  }
-  if (reply.ok) return reply.body.Id;
-  if (reply.status !== 409)
-    throw refusal('The container could not be given a sandbox', reply.status, reply.message);
-  const isForeign = (await inspect(engine, name, signal)) !== null;
-  throw new TroupeError(
-    'NAME_IN_USE',
-    `The container could not be given a sandbox: the name "${name}" belongs to another container of this engine; rename or remove that`,
-    { retryable: !isForeign },
-  );
 }
 
 /** It needs nothing, so it gets nothing. */
-function toSandboxBody(
-  identity: OperationIdentity,
-  image: string,
-  hostname: string | null,
-): Docker.ContainerCreateOptions {
-  return {
-    Image: image,
-    Entrypoint: [sandboxProgram],
-    User: '65534:65534',
-    ...(hostname !== null && { Hostname: hostname }),
-    Labels: sandboxLabels(identity),
-    // The first process of a namespace ignores every other signal it has no handler for.
-    StopSignal: 'SIGKILL',
-    HostConfig: {
-      NetworkMode: 'bridge',
-      ReadonlyRootfs: true,
-      CapDrop: ['ALL'],
-      SecurityOpt: ['no-new-privileges'],
-      IpcMode: 'none',
-      RestartPolicy: { Name: 'no' },
-      LogConfig: { Type: 'none', Config: {} },
-    },
-  };
-}
+const minimum = {
+  Entrypoint: [sandboxProgram],
+  User: '65534:65534',
+  // The first process of a namespace ignores every other signal it has no handler for.
+  StopSignal: 'SIGKILL',
+  HostConfig: {
+    NetworkMode: 'none',
+    ReadonlyRootfs: true,
+    CapDrop: ['ALL'],
+    SecurityOpt: ['no-new-privileges'],
+    IpcMode: 'none',
+    RestartPolicy: { Name: 'no' },
+    LogConfig: { Type: 'none', Config: {} },
+  },
+} satisfies Docker.ContainerCreateOptions;
 
 async function imageReference(engine: DockerEngine, signal: AbortSignal): Promise<string> {
   const architecture = await engine.architecture(signal);
@@ -130,5 +146,5 @@ async function importImage(engine: DockerEngine, image: string, signal: AbortSig
     tar: await sandboxImageTar(architecture === 'arm64' ? 'arm64' : 'amd64'),
     signal,
   });
-  if (!reply.ok) throw refusal('The container could not be given a sandbox', reply.status, reply.message);
+  if (!reply.ok) throw refusal('The image of sandboxes could not be made', reply.status, reply.message);
 }

@@ -4,35 +4,58 @@
  * name and labels (`docker-labels.ts`).
  */
 import type { Environment } from '../../model/environment.ts';
+import { dockerArchives } from './docker-archives.ts';
+import { dockerCommit } from './docker-commit.ts';
 import { dockerContainers } from './docker-containers.ts';
 import type { LogRetention } from './docker-create.ts';
+import { dockerDialect } from './docker-dialect.ts';
 import { createDockerEngine } from './docker-engine.ts';
 import { dockerEvents } from './docker-events.ts';
+import { dockerExec } from './docker-exec.ts';
 import { dockerFingerprint } from './docker-fingerprint.ts';
+import { dockerImageTools } from './docker-image-tools.ts';
 import { dockerImages } from './docker-images.ts';
 import { openLogs } from './docker-logs.ts';
+import { dockerPause } from './docker-pause.ts';
 import { dockerSandboxes } from './docker-sandboxes.ts';
+import { dockerStats } from './docker-stats.ts';
+import { dockerAttach } from './docker-terminal.ts';
+import { dockerTop } from './docker-top.ts';
+import { dockerUpdate } from './docker-update.ts';
 import type { RuntimeDriver } from './runtime-driver.ts';
+import type { RuntimePowers } from './runtime-powers.ts';
 
 export interface DockerDriverOptions {
   readonly socketPath: string;
   /** The name this host goes by. */
   readonly hostname: string;
-  readonly environment: Pick<Environment, 'schedule' | 'random'>;
+  readonly environment: Pick<Environment, 'schedule' | 'random' | 'monotonic'>;
   /** What is kept of each container's output. @defaultValue 3 files of 10 MiB */
   readonly logging?: LogRetention;
 }
 
 const defaultLogging: LogRetention = { maxSizeMib: 10, maxFiles: 3 };
 
-export function createDockerDriver(options: DockerDriverOptions): RuntimeDriver {
-  const engine = createDockerEngine(options.socketPath);
+export function createDockerDriver(options: DockerDriverOptions): RuntimeDriver & RuntimePowers {
+  const engine = createDockerEngine(options.socketPath, dockerDialect);
+  const sandboxes = dockerSandboxes(engine);
   return {
     name: 'docker',
     fingerprint: (signal) => dockerFingerprint(engine, options.hostname, signal),
     ...dockerImages(engine),
-    ...dockerSandboxes(engine),
-    ...dockerContainers(engine, options.logging ?? defaultLogging),
+    ensureSandbox: sandboxes.ensure,
+    removeSandbox: sandboxes.remove,
+    listSandboxes: sandboxes.list,
+    ...dockerContainers(engine, sandboxes, options.logging ?? defaultLogging),
+    pause: dockerPause(engine),
+    update: dockerUpdate(engine),
+    exec: dockerExec(engine, options.environment),
+    attach: dockerAttach(engine),
+    top: dockerTop(engine),
+    stats: dockerStats(engine),
+    archive: dockerArchives(engine),
+    commit: dockerCommit(engine),
+    imageTools: dockerImageTools(engine),
     events: (signal) => dockerEvents(engine, options.environment, signal),
     logs: (containerId, logOptions, signal) => openLogs(engine, containerId, logOptions, signal),
     close: async () => engine.close(),

@@ -11,20 +11,31 @@
 import type { Readable } from 'node:stream';
 import type { ContainerSpec, Observation } from '../../model/container.ts';
 import type { Fingerprint } from '../../model/host.ts';
+import type { Limits, RuntimePowers } from './runtime-powers.ts';
 
-/** Who asks, for which incarnation; becomes the engine's labels `troupe.*`. */
-export interface OperationIdentity {
+/** Who asks, for which incarnation of what; becomes the engine's labels `troupe.*`. */
+export interface OwnerIdentity {
   readonly opId: string;
   readonly worldId: string;
-  readonly containerId: string;
   readonly tenant: string;
   readonly generation: number;
   readonly epoch: number;
 }
 
+export interface OperationIdentity extends OwnerIdentity {
+  readonly containerId: string;
+}
+
 export interface StartOptions {
   /** Number of the run about to start, from 1. */
   readonly run: number;
+  /** What it may use from now on, by its last update; null = what it was created with. */
+  readonly limits: Limits | null;
+}
+
+export interface KillOptions {
+  /** A name with `SIG`, or a number. */
+  readonly signal: string;
 }
 
 export interface StopOptions {
@@ -32,10 +43,42 @@ export interface StopOptions {
   readonly graceMs: number;
 }
 
+export interface SandboxOptions {
+  /** Ours; letters, digits, `.`, `_` and `-`. */
+  readonly sandboxId: string;
+  /** What processes inside see as their machine's name; null = the engine's choice. */
+  readonly hostname: string | null;
+}
+
+/** A network namespace that containers join. It outlives their runs. */
+export interface Sandbox {
+  readonly sandboxId: string;
+  /** Of the process that holds the namespace; null where the engine needs none. */
+  readonly engineId: string | null;
+  /** A file that is the namespace, for whoever plugs into it; another one after the sandbox was restarted. */
+  readonly netnsPath: string;
+}
+
+/** Files on this host that the agent made, shown inside instead of the engine's own. */
+export interface ContainerFiles {
+  readonly hosts: string;
+  readonly resolvConf: string;
+  readonly hostname: string;
+}
+
+export interface ContainerMount {
+  /** A path on this host, found by the agent and never taken from a user. */
+  readonly source: string;
+  readonly destination: string;
+  readonly readOnly: boolean;
+}
+
 export interface CreateOptions {
   readonly spec: ContainerSpec;
   /** The sandbox whose network namespace it joins; null = the engine's own on its bridge. */
-  readonly sandboxId: string | null;
+  readonly sandbox: Sandbox | null;
+  readonly files: ContainerFiles | null;
+  readonly mounts: readonly ContainerMount[];
   readonly run: number;
 }
 
@@ -72,6 +115,13 @@ export type EngineEvent =
         | 'update';
       readonly signal: number | null;
     }
+  /** A sandbox lives, has died (its process or its namespace), or was removed. */
+  | {
+      readonly kind: 'sandbox';
+      readonly sandboxId: string;
+      readonly engineId: string | null;
+      readonly action: 'start' | 'die' | 'destroy';
+    }
   /** The stream was interrupted (or has just begun): list everything, then go on. */
   | { readonly kind: 'gap' }
   /** The engine does not answer; told once per outage, ended by a `gap`. */
@@ -83,9 +133,24 @@ export interface ListedContainer {
   readonly opId: string;
   readonly worldId: string;
   readonly epoch: number;
+  /** The sandbox it joined. */
+  readonly sandboxId: string | null;
 }
 
-export interface RuntimeDriver {
+export interface ListedSandbox {
+  readonly sandboxId: string;
+  readonly tenant: string;
+  readonly generation: number;
+  readonly engineId: string | null;
+  /** Null when it is dead: there is no namespace to plug into. */
+  readonly netnsPath: string | null;
+  readonly opId: string;
+  readonly worldId: string;
+  readonly epoch: number;
+}
+
+/** Beside what each driver does it may have powers, found with `'exec' in driver`. */
+export interface RuntimeDriver extends Partial<RuntimePowers> {
   readonly name: string;
   /** @throws EngineUnavailable */
   fingerprint(signal: AbortSignal): Promise<Fingerprint>;
@@ -98,20 +163,34 @@ export interface RuntimeDriver {
     policy: ContainerSpec['imagePullPolicy'],
     signal: AbortSignal,
   ): Promise<{ imageId: string }>;
-  /** A network namespace of its own for `containerId`, kept across runs. */
-  ensureSandbox(
-    identity: OperationIdentity,
-    hostname: string | null,
-    signal: AbortSignal,
-  ): Promise<{ sandboxId: string }>;
-  removeSandbox(identity: OperationIdentity, signal: AbortSignal): Promise<void>;
-  /** Creates without starting. A container of an older generation under this id is removed first. @throws ImageNotFound, InvalidSpec, NameInUse */
+  /**
+   * A network namespace with nothing in it but loopback, for the caller to plug into. One of an older generation under
+   * this id is removed first; one that died is restored with a new, empty namespace.
+   *
+   * @throws StaleCommand, NameInUse, StartFailed
+   */
+  ensureSandbox(identity: OwnerIdentity, options: SandboxOptions, signal: AbortSignal): Promise<Sandbox>;
+  /** Removes it, alive or not, of this generation and older. Who joined it keeps running. Removing what is gone succeeds. */
+  removeSandbox(identity: OwnerIdentity, sandboxId: string, signal: AbortSignal): Promise<void>;
+  /** Every sandbox on this host that carries our labels, dead ones too. */
+  listSandboxes(signal: AbortSignal): Promise<readonly ListedSandbox[]>;
+  /**
+   * Creates without starting. A container of an older generation under this id is removed first, and so is one of this
+   * generation that joined another sandbox than the one asked.
+   *
+   * @throws ImageNotFound, InvalidSpec, NameInUse, SandboxGone when the sandbox is not alive
+   */
   createContainer(
     identity: OperationIdentity,
     options: CreateOptions,
     signal: AbortSignal,
   ): Promise<Observation>;
-  /** Starting a running container succeeds. @throws ContainerGone, StartFailed */
+  /**
+   * Starting a running container succeeds.
+   *
+   * @throws ContainerGone, StartFailed; SandboxGone when the sandbox it joined is dead or was removed: then ensure the
+   * sandbox, plug it, create the container (which adopts what still fits) and start again
+   */
   startContainer(
     identity: OperationIdentity,
     options: StartOptions,
@@ -121,6 +200,15 @@ export interface RuntimeDriver {
   stopContainer(
     identity: OperationIdentity,
     options: StopOptions,
+    signal: AbortSignal,
+  ): Promise<Observation | null>;
+  /**
+   * Sends a signal to the main process; SIGKILL is waited for. What does not run gets none and is told as it is; null when
+   * there is none. Asked again the signal is sent again. @throws InvalidSpec for a signal there is not
+   */
+  killContainer(
+    identity: OperationIdentity,
+    options: KillOptions,
     signal: AbortSignal,
   ): Promise<Observation | null>;
   /** Removes everything `createContainer` made, running or not, of this generation and older. Removing what is gone succeeds. */

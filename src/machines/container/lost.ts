@@ -1,11 +1,14 @@
 /** What is neither coming nor going: broken, or on a host nobody hears. */
+import { permits } from './permits.ts';
 import { containerSetup } from './setup.ts';
 
 export const error = containerSetup.createStateConfig({
   description: 'It failed and stays as it is until somebody acts.',
   tags: 'settled',
   meta: { status: 'Error', taskState: null },
+  entry: 'endRebuild',
   on: {
+    ...permits.error,
     'container.start': { target: '#container.resuming' },
     'container.stop': { actions: { type: 'refuse', params: { reason: 'It does not run' } } },
     'container.delete': { target: '#container.removing', actions: 'recordGrace' },
@@ -14,7 +17,8 @@ export const error = containerSetup.createStateConfig({
       target: '#container.running',
       actions: ['recordObservation', 'recordRun', 'wantRunning', 'keepContainer'],
     },
-    'runtime.exited': { guard: 'isCurrentRun', actions: 'refreshObservation' },
+    'runtime.created': { guard: 'isNeverRun', actions: ['refreshObservation', 'keepContainer'] },
+    'runtime.exited': { guard: 'isCurrentRun', actions: ['refreshObservation', 'keepContainer'] },
     'runtime.gone': { guard: 'isOurContainerGone', actions: 'forgetContainer' },
   },
 });
@@ -24,10 +28,11 @@ export const lost = containerSetup.createStateConfig({
   tags: 'settled',
   meta: { status: 'Unknown', taskState: null },
   on: {
+    ...permits.elsewhere,
     'container.start': {
       actions: [
-        'wantRunning',
-        { type: 'queue', params: { reason: 'It is looked after once its host is heard again' } },
+        'queueStart',
+        { type: 'queue', params: { reason: 'It is started once its host is heard again' } },
       ],
     },
     'container.stop': {
@@ -51,11 +56,16 @@ export const lost = containerSetup.createStateConfig({
       { guard: 'isStopDue', target: '#container.stopping', actions: 'recordObservation' },
       { guard: 'isCurrentRun', target: '#container.running', actions: ['recordReturn'] },
     ],
-    'runtime.exited': [
+    'runtime.created': [
+      { guard: 'isStartDue', target: '#container.readying', actions: 'recordObservation' },
       { guard: 'isNeverRun', target: '#container.created', actions: 'recordObservation' },
+    ],
+    'runtime.exited': [
+      { guard: 'isStartDue', target: '#container.readying', actions: 'recordObservation' },
       { guard: 'isCurrentRun', target: '#container.returned', actions: 'recordObservation' },
     ],
-    'runtime.gone': { guard: 'isOurContainerGone', target: '#container.gone' },
+    // Whether or not it was there when its host was lost.
+    'runtime.gone': { guard: 'isFromOurHost', target: '#container.gone' },
   },
 });
 

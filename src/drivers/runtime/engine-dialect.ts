@@ -1,0 +1,48 @@
+/**
+ * Where engines that speak Docker's API differ. The driver is written once,
+ * in Docker's terms; what another engine says otherwise, understands otherwise
+ * or can't do is in its dialect and nowhere else.
+ */
+import type Docker from 'dockerode';
+import type { EngineRequest } from './docker-engine.ts';
+import type { ExecInspection } from './docker-exec-inspect.ts';
+import type { LimitChange } from './docker-update.ts';
+import type { EngineEvent } from './runtime-driver.ts';
+
+export type ContainerAction = Extract<EngineEvent, { kind: 'container' }>['action'];
+
+export interface EngineDialect {
+  readonly name: 'docker' | 'podman';
+  readonly events: EventDialect;
+  readonly updates: UpdateDialect;
+  /** What a mounted path may not contain: the engine would read it as something else. */
+  readonly unmountable: RegExp;
+  /** The status Docker gives where this engine answers `status` with this message. */
+  status(status: number, message: string): number;
+  /** An inspection in Docker's form. */
+  inspection(info: Docker.ContainerInspectInfo): Docker.ContainerInspectInfo;
+  /** Of a session that does not run; null when it never did. */
+  execExitCode(exec: ExecInspection): number | null;
+  /** A signal reaches a paused container, which then runs again to take it. */
+  readonly signalsPaused: boolean;
+  /** What to ask for instead of these arguments of ps(1). */
+  topArguments(psArgs: string): string;
+  /** A reference to an image as users write it. */
+  familiar(reference: string): string;
+  /** `sha256:…` */
+  imageId(id: string): string;
+}
+
+export interface UpdateDialect {
+  /** An update outlives the container's stop, and can be made while it is stopped. */
+  readonly areKept: boolean;
+  request(engineId: string, change: LimitChange): Omit<EngineRequest, 'signal'>;
+}
+
+export interface EventDialect {
+  readonly filters: Readonly<Record<string, readonly string[]>>;
+  /** The engine's names of what we tell; `health_status: healthy` is looked up by its part before the colon. */
+  readonly actions: Readonly<Record<string, ContainerAction>>;
+  /** The head of the answer comes with the first event only; `since` covers the time until then. */
+  readonly isHeadLate: boolean;
+}
