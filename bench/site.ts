@@ -57,7 +57,7 @@ export const underLoad = (hosts: number): Record<string, string> => ({
   'deadlines.answerMs': '60000',
   'link.heartbeatMs': hosts > 1_000 ? '10000' : '2000',
   'link.leaseMs': '60000',
-  'host.lostMs': '60000',
+  'host.lostMs': '90000',
 });
 
 export interface Hosts {

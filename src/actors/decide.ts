@@ -79,21 +79,27 @@ export function createDecider(chart: Chart): Decider {
   };
 
   const configurations = new Map<string, Configuration>();
+  /** The same by what snapshots share, which is faster to find. */
+  const byNodes = new WeakMap<object, Configuration>();
 
-  const configurationOf = (value: unknown): Configuration => {
+  const configurationAt = (value: unknown): Configuration => {
     const key = JSON.stringify(value);
     let found = configurations.get(key);
     if (!found) {
       const shared = chart.machine.resolveState({ value: value as never, context: {} as never });
       found = { shared, paths: pathsOf(shared), invokes: invokesOf(shared) };
       configurations.set(key, found);
+      byNodes.set(shared._nodes, found);
     }
     return found;
   };
 
+  const configurationOf = ({ _nodes, value }: AnyMachineSnapshot): Configuration =>
+    byNodes.get(_nodes) ?? configurationAt(value);
+
   const decision = (decided: AnyMachineSnapshot, before: AnyMachineSnapshot | null): Decision => {
     if (decided.status === 'error') throw decided.error;
-    const { shared, invokes: active } = configurationOf(decided.value);
+    const { shared, invokes: active } = configurationOf(decided);
     const changed = decided !== before;
     const snapshot = changed ? { ...shared, context: compact(decided.context) } : decided;
     const started = new Map<string, Invoke>();
@@ -120,10 +126,10 @@ export function createDecider(chart: Chart): Decider {
       executed.length = 0;
       return decision(chart.machine.transition(snapshot, event, scope), snapshot);
     },
-    resolve: (value, context) => ({ ...configurationOf(value).shared, context }),
-    invokes: ({ value }) => configurationOf(value).invokes,
-    paths: ({ value }) => configurationOf(value).paths,
-    project: ({ value, context }) => chart.project(configurationOf(value).paths, context),
+    resolve: (value, context) => ({ ...configurationAt(value).shared, context }),
+    invokes: (snapshot) => configurationOf(snapshot).invokes,
+    paths: (snapshot) => configurationOf(snapshot).paths,
+    project: (snapshot) => chart.project(configurationOf(snapshot).paths, snapshot.context),
   };
 }
 
