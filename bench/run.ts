@@ -27,6 +27,7 @@ import { createSealer } from '../src/main/site-key.ts';
 import { storeOf } from '../src/main/stores.ts';
 import type { ContainerSpec } from '../src/model/container.ts';
 import { freePort, startRedis } from '../test/support/redis.ts';
+import { measurePlacements } from './placements.ts';
 
 interface Figure {
   readonly name: string;
@@ -377,6 +378,7 @@ try {
   }
   if (wanted('4')) await idle(newEmbedded());
   if (wanted('5')) await againstEngine();
+  if (wanted('6')) measurePlacements(tell, [100, 5_000]);
 } finally {
   await redis.stop();
   rmSync(directory, { recursive: true, force: true });
