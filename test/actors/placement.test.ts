@@ -154,7 +154,7 @@ t.test('a changed configuration reaches hosts and tenants at the next start', as
   const second = await start(kernel, disk, { ...config, neighbours: 'enforced', hostPolicy });
   await kernel.run(kernel.now + 1_000);
   t.same(
-    (second.plane.runtime.cell(hostAddress('h1'))?.committed?.record.context as HostContext).policy,
+    (second.plane.runtime.cell(hostAddress('h1'))!.committed!.record.context as HostContext).policy,
     hostPolicy,
   );
   t.equal(second.plane.tenant('p1').neighbours, 'enforced');
