@@ -16,14 +16,22 @@ export interface Filter {
 const namedMost = 3;
 
 /** `"a", "b"`, of many the first and how many more. */
+const list = (first: readonly string[], count: number): string => {
+  const named = first.map((text) => `"${text}"`).join(', ');
+  return count > first.length ? `${named} and ${count - first.length} more` : named;
+};
+
+/** Each text once. */
 export function quoted(texts: Iterable<string>): string {
-  const all = [...new Set(texts)];
-  const named = all.slice(0, namedMost).map((text) => `"${text}"`);
-  return all.length > namedMost ? `${named.join(', ')} and ${all.length - namedMost} more` : named.join(', ');
+  const all = new Set(texts);
+  return list([...all].slice(0, namedMost), all.size);
 }
 
 export const hostnames = (hosts: readonly HostView[]): string =>
-  quoted(hosts.map(({ hostname }) => hostname));
+  list(
+    hosts.slice(0, namedMost).map(({ hostname }) => hostname),
+    hosts.length,
+  );
 
 /** By what they have in common, in the order of its first appearance. */
 export function grouped<T>(hosts: readonly HostView[], by: (host: HostView) => T): Map<T, HostView[]> {

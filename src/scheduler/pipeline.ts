@@ -85,15 +85,12 @@ export function explain(
   const counted = new Map<Filter, HostView[]>();
   let mayChange = false;
   for (const host of views) {
-    const refusing = active.filter((filter) => !filter.check(host, question));
-    const [first] = refusing;
+    const first = active.find((filter) => !filter.check(host, question));
     if (!first) continue;
     const of = counted.get(first);
     if (of) of.push(host);
     else counted.set(first, [host]);
-    // That it refused before is no reason not to ask again, once what it refused for has passed.
-    const lasting = refusing.filter((each) => each !== refused && !each.mayPass?.(host, question));
-    mayChange ||= lasting.length === 0 && refusing.some((each) => each !== refused);
+    mayChange ||= isPassing(active, host, question);
   }
   return {
     refusals: active.flatMap((filter) => {
@@ -102,4 +99,16 @@ export function explain(
     }),
     mayChange,
   };
+}
+
+/** Nothing but what passes by itself keeps the container from the host. */
+function isPassing(active: readonly Filter[], host: HostView, question: Question): boolean {
+  let passing = false;
+  for (const filter of active) {
+    // That it refused before is no reason not to ask again, once what it refused for has passed.
+    if (filter === refused || filter.check(host, question)) continue;
+    if (!filter.mayPass?.(host, question)) return false;
+    passing = true;
+  }
+  return passing;
 }

@@ -11,7 +11,7 @@ import { seedOf } from './seed.ts';
 import type { Weigher } from './weigher.ts';
 import { group } from './weighers/group.ts';
 import { image } from './weighers/image.ts';
-import { pack, spread } from './weighers/load.ts';
+import { loadOf, pack, spread } from './weighers/load.ts';
 import { neighbours } from './weighers/neighbours.ts';
 
 /** Hosts asked before the scheduler looks anew (correctness.md: at most 5 tried). */
@@ -25,23 +25,39 @@ const weighers: readonly Weigher[] = [spread, pack, image, neighbours, group];
 export function rankHosts(views: readonly HostView[], request: PlacementRequest): EffectResults['rankHosts'] {
   const offset = views.length === 0 ? 0 : startOf(request) % views.length;
   const question = ask(views, request, offset);
-  // All first members of a group that are placed side by side must come to the same host, so the nearest, and no other.
-  const isFirst = request.terms.group?.policy === 'affinity' && !question.groupStarted;
-  const found = fitting(views, question, offset, isFirst ? 1 : enough);
+  // The nearest host that has members of the group is as good as another that has.
+  const found = fitting(views, question, offset, question.groupStarted ? 1 : enough);
   if (found.length === 0) return { candidates: [], ...explain(views, question) };
+  if (request.terms.group?.policy === 'affinity' && !question.groupStarted)
+    return ranking([meeting(found)], request);
   const ranked = rank(found, question);
   const first = choose(ranked, question);
-  const candidates = [...ranked.splice(first, 1), ...ranked].slice(0, candidatesMost);
-  return {
-    candidates: candidates.map(({ host: { id, hostname, images } }) => ({
-      hostId: id,
-      hostname,
-      imagePresent: images.has(request.image),
-    })),
-    refusals: [],
-    mayChange: false,
-  };
+  const best = [...ranked.splice(first, 1), ...ranked].slice(0, candidatesMost);
+  return ranking(
+    best.map(({ host }) => host),
+    request,
+  );
 }
+
+const ranking = (hosts: readonly HostView[], { image }: PlacementRequest): EffectResults['rankHosts'] => ({
+  candidates: hosts.map(({ id, hostname, images }) => ({
+    hostId: id,
+    hostname,
+    imagePresent: images.has(image),
+  })),
+  refusals: [],
+  mayChange: false,
+});
+
+/**
+ * Where a group that wants to be together begins. Its first members may be
+ * placed side by side on views that differ a little, and must come to the same
+ * host all the same: so load counts by quarters, then who is nearest.
+ */
+const meeting = (found: readonly HostView[]): HostView =>
+  found.reduce((one, other) => (quarterOf(other) < quarterOf(one) ? other : one));
+
+const quarterOf = (host: HostView): number => Math.floor(loadOf(host) * 4);
 
 /**
  * Where the look around begins: for containers that want to be together at a
