@@ -37,7 +37,7 @@ build_busybox() {
   printf 'root:x:0:\nnobody:x:65534:\n' >"$root/etc/group"
   tar --create --numeric-owner --owner=0 --group=0 --directory="$root" . |
     engine_request -X POST -H 'Content-Type: application/x-tar' --data-binary @- \
-      "/images/create?fromSrc=-&repo=${TROUPE_LOCAL_IMAGE%:*}&tag=${TROUPE_LOCAL_IMAGE#*:}&changes=CMD%20%5B%22sh%22%5D&changes=ENV%20PATH%3D%2Fbin%3A%2Fsbin" \
+      "/images/create?fromSrc=-&repo=$TROUPE_LOCAL_IMAGE&changes=CMD%20%5B%22sh%22%5D&changes=ENV%20PATH%3D%2Fbin%3A%2Fsbin" \
       >/dev/null || failed=1
   rm -rf "$root"
   [ "$failed" = 0 ] && has_image "$TROUPE_LOCAL_IMAGE"

@@ -46,10 +46,7 @@ export async function runtimeDriverExec(t: Test, under: DriverUnderTest): Promis
       truncated: false,
     });
     const { processes } = await driver.top.top(id, '-ef', signal);
-    t.same(
-      processes.map((row) => row.at(-1)),
-      ['sleep 300'],
-    );
+    t.notOk(processes.some((row) => row.at(-1)?.includes('4321')));
     t.match(await driver.observe(id, signal), { state: 'running' });
     t.match(await run(stage, 'echo fine', { timeLimitMs: 30_000 }), { output: 'fine\n' });
   });
@@ -100,6 +97,20 @@ export async function runtimeDriverExec(t: Test, under: DriverUnderTest): Promis
     await driver.pause.pause(operation(), signal);
     await t.rejects(run(stage, 'true'), { code: 'INVALID_STATE', message: /it is paused; unpause it/ });
     await t.rejects(driver.exec.run(operation(), options, AbortSignal.abort()), { code: 'TIMED_OUT' });
+  });
+
+  await t.test('giving up the wait leaves the command running', async (t) => {
+    const stage = onStage(under);
+    const { driver, id, operation, signal } = stage;
+    await started(stage);
+    const command = ['sleep', '4321'];
+    const options = { command, timeLimitMs: 50_000, maxOutputBytes: 0 };
+    await t.rejects(driver.exec.run(operation(), options, AbortSignal.timeout(500)), {
+      name: 'TroupeError',
+      code: 'TIMED_OUT',
+    });
+    const { processes } = await driver.top.top(id, '-ef', signal);
+    t.ok(processes.some((row) => row.at(-1) === 'sleep 4321'));
   });
 
   await t.test('a session with a terminal', async (t) => {

@@ -33,8 +33,8 @@ export interface EngineLimits {
   readonly tellsSignals: boolean;
   /** An observation tells why the last start failed. */
   readonly remembersFailedStart: boolean;
+  /** An observation tells that memory ran out. */
   readonly tellsOom: boolean;
-  readonly runsHealthChecks: boolean;
 }
 
 export interface DriverUnderTest {

@@ -166,7 +166,7 @@ export async function runtimeDriverVerbs(t: Test, under: DriverUnderTest): Promi
       for (const row of processes) t.equal(row.length, titles.length);
       t.match(processes.find((row) => row.at(-1) === 'sleep 300')?.[titles.indexOf('PID')], /^\d+$/);
     }
-    await t.rejects(driver.top.top(id, '--no-such-argument', signal), { code: 'INVALID_SPEC' });
+    await t.rejects(driver.top.top(id, '-o nosuchcolumn', signal), { code: 'INVALID_SPEC' });
   });
 
   await t.test('what it has used', async (t) => {

@@ -181,6 +181,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
       };
       return {
         name: 'simulated',
+        runsHealthChecks: true,
         fingerprint: () =>
           call('fingerprint', () => ({
             hostname: host, engine: 'simulated', engineVersion: '1', engineApiVersion: '1', cpus: 8, memoryMib: 8_192, diskGib: 100,

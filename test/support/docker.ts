@@ -81,7 +81,7 @@ export function testSpec(changes: Partial<ContainerSpec> = {}): ContainerSpec {
 }
 
 /** Where package.json is: tests run from a folder that a compiler made. */
-function projectFolder(): string {
+export function projectFolder(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
   return folder;

@@ -103,6 +103,7 @@ export function createFakeDriver(now: () => number): FakeDriver {
 
   const driver: FakeDriver = {
     name: 'fake',
+    runsHealthChecks: true,
     calls: [],
     containers: new Map(),
     imageNames: new Set(),

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 
 export interface ScriptedEngine {
   readonly socketPath: string;
@@ -12,6 +13,10 @@ export interface ScriptedEngine {
 }
 
 export type Answer = (response: ServerResponse) => void;
+
+/** Connections that are upgraded are left open until the engine stops. */
+const upgraded =
+  'HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n';
 
 export function answer(status: number, body: object | string): Answer {
   return (response) => {
@@ -40,11 +45,18 @@ export async function startScriptedEngine(
         : (answers[key] ?? answer(404, { message: 'page not found' }));
     request.resume().once('end', () => respond(response));
   });
+  const connections = new Set<Duplex>();
+  server.on('upgrade', (request, socket) => {
+    requests.push(`${request.method} ${(request.url ?? '').split('?')[0]}`);
+    connections.add(socket);
+    socket.on('error', () => undefined).write(upgraded);
+  });
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   return {
     socketPath,
     requests,
     async stop() {
+      for (const connection of connections) connection.destroy();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await rm(folder, { recursive: true });

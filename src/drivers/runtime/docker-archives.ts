@@ -29,7 +29,7 @@ export function dockerArchives(engine: DockerEngine): ArchivePower {
         await assertFolder(engine, request, signal);
         // A source that just goes away, without an error, would leave the engine waiting for its end.
         const cut = new AbortController();
-        const source = finished(tar, { writable: false }).catch((error: unknown) => cut.abort(error));
+        finished(tar, { writable: false }).catch((error: unknown) => cut.abort(error));
         const reply = await engine
           .open({ method: 'PUT', ...request, tar, signal: AbortSignal.any([signal, cut.signal]) })
           .catch((error: unknown) => {
@@ -37,7 +37,6 @@ export function dockerArchives(engine: DockerEngine): ArchivePower {
           });
         if (!reply.ok) throw putFailure(path, reply.status, reply.message);
         reply.body.resume();
-        await source;
       } catch (error) {
         throw connectionError(error, engine.socketPath, signal);
       } finally {

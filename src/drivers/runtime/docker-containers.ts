@@ -42,7 +42,9 @@ export function dockerContainers(
   return {
     async createContainer(identity, options, signal) {
       const { spec, sandbox } = options;
-      const mounts = await toMounts(options, engine.dialect);
+      const { dialect } = engine;
+      await dialect.assertCan(engine, spec, signal);
+      const mounts = await toMounts(options, dialect);
       const membership = sandbox && (await sandboxes.join(identity, sandbox, spec.hostname, signal));
       const info = await createOrAdopt(
         engine,
@@ -50,7 +52,7 @@ export function dockerContainers(
           kind: 'container',
           id: identity.containerId,
           identity,
-          body: toCreateBody(identity, options, membership, mounts, logs),
+          body: toCreateBody(identity, options, membership, mounts, logs, dialect.runsHealthChecks),
           fits: ({ labels, networkMode }) =>
             labels.sandboxId === (membership?.sandboxId ?? null) &&
             (!membership || networkMode === null || networkMode === membership.networkMode),

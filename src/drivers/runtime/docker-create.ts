@@ -27,6 +27,7 @@ export function toCreateBody(
   membership: Membership | null,
   mounts: Docker.MountConfig,
   logs: LogRetention,
+  runsHealthChecks: boolean,
 ): Docker.ContainerCreateOptions {
   const hostname = membership ? membership.ownHostname : spec.hostname;
   return {
@@ -39,14 +40,15 @@ export function toCreateBody(
     Labels: containerLabels(identity, run, membership, spec.labels),
     Tty: spec.tty,
     OpenStdin: spec.interactive,
-    ...(spec.healthcheck && {
-      Healthcheck: {
-        Test: ['CMD-SHELL', spec.healthcheck.test],
-        Interval: spec.healthcheck.intervalSeconds * nanosecondsPerSecond,
-        Timeout: spec.healthcheck.timeoutSeconds * nanosecondsPerSecond,
-        Retries: spec.healthcheck.retries,
-      },
-    }),
+    ...(spec.healthcheck &&
+      runsHealthChecks && {
+        Healthcheck: {
+          Test: ['CMD-SHELL', spec.healthcheck.test],
+          Interval: spec.healthcheck.intervalSeconds * nanosecondsPerSecond,
+          Timeout: spec.healthcheck.timeoutSeconds * nanosecondsPerSecond,
+          Retries: spec.healthcheck.retries,
+        },
+      }),
     HostConfig: {
       ...limits(spec),
       ...(spec.runtime !== null && { Runtime: spec.runtime }),

@@ -25,10 +25,16 @@ export const dockerDialect: EngineDialect = {
     actions,
     isHeadLate: false,
   },
-  // eslint-disable-next-line no-control-regex
   unmountable: /\0/,
   status: (status) => status,
   inspection: (info) => info,
+  info: (info) => info,
+  assertCan: () => Promise.resolve(),
+  runsHealthChecks: true,
+  importQuery(reference) {
+    const [repo = '', tag = ''] = reference.split(':');
+    return { repo, tag };
+  },
   updates: {
     areKept: true,
     request: (engineId, change) => ({

@@ -154,9 +154,11 @@ export function createDockerEngine(socketPath: string, dialect: EngineDialect): 
     const status = response.statusCode ?? 0;
     if (status >= 400) return refused(response, request.signal);
     try {
-      const isJson = response.headers['content-type']?.startsWith('application/json') ?? false;
-      const body = isJson ? await json(response) : void (await text(response));
-      return { ok: true, status, body: body as T };
+      const content = await text(response);
+      // Podman doesn't always say what it answers.
+      const type = response.headers['content-type'] ?? 'application/json';
+      const isJson = type.startsWith('application/json') && content !== '';
+      return { ok: true, status, body: (isJson ? JSON.parse(content) : undefined) as T };
     } catch (error) {
       throw connectionError(error, socketPath, request.signal);
     }

@@ -32,15 +32,20 @@ interface DockerEvent {
   readonly time: number;
 }
 
+/** Tells events that come from elsewhere, from its call until the signal aborts. */
+export type EventSource = (tell: (event: EngineEvent) => void, signal: AbortSignal) => void;
+
 export async function* dockerEvents(
   engine: DockerEngine,
   environment: Pick<Environment, 'schedule' | 'random'>,
+  tellMore: EventSource,
   signal: AbortSignal,
 ): AsyncGenerator<EngineEvent> {
   const queue = new EventQueue(unreadEvents);
   // Ends the listening also when the reader just stops reading.
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
+  tellMore((event) => queue.push(event), both);
   const listening = listenForEver(engine, environment, queue, both);
   try {
     yield* queue.read(both);
@@ -73,6 +78,7 @@ async function listenForEver(
       if (!isDown) queue.push({ kind: 'down', reason: connection.reason });
       isDown = true;
     }
+    if (signal.aborted) return;
     if (failures > 0 || isDown) await pause(environment, backoffMs(failures, environment), signal);
     failures++;
   }
@@ -99,22 +105,23 @@ async function connect(
     const inTime = AbortSignal.any([signal, late.signal]);
     const { engineSeconds } = await engine.negotiate(inTime);
     const since = lastEvent ?? engineSeconds;
-    const reply = await engine.open({
-      method: 'GET',
-      path: '/events',
-      query: {
-        since: String(since),
-        filters: JSON.stringify(engine.dialect.events.filters),
-      },
-      signal: inTime,
-    });
-    if (!reply.ok) throw refusal('Events could not be read', reply.status, reply.message);
-    return { ok: true, events: reply.body, since };
+    const { filters, isHeadLate } = engine.dialect.events;
+    const open = async (until: AbortSignal): Promise<AsyncIterable<Buffer>> => {
+      const query = { since: String(since), filters: JSON.stringify(filters) };
+      const reply = await engine.open({ method: 'GET', path: '/events', query, signal: until });
+      if (!reply.ok) throw refusal('Events could not be read', reply.status, reply.message);
+      return reply.body;
+    };
+    return { ok: true, events: isHeadLate ? whenItComes(open(signal)) : await open(inTime), since };
   } catch (error) {
     return { ok: false, reason: connectionError(error, engine.socketPath).message };
   } finally {
     cancel();
   }
+}
+
+async function* whenItComes(stream: Promise<AsyncIterable<Buffer>>): AsyncGenerator<Buffer> {
+  yield* await stream;
 }
 
 /** Until the stream ends, however it does. @returns the time of the last event, for `since` */

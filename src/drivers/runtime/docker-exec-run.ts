@@ -5,10 +5,10 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
-import { toFailure } from '../../errors/errors.ts';
 import type { Environment } from '../../model/environment.ts';
 import { type ExecInspection, inspectExec } from './docker-exec-inspect.ts';
 import type { DockerEngine } from './docker-engine.ts';
+import { abandoned, connectionError } from './docker-errors.ts';
 import type { ExecPower, RunResult } from './runtime-powers.ts';
 import { explainStart } from './start-failure.ts';
 
@@ -83,6 +83,8 @@ export function createExecRun(
       } finally {
         stream.destroy();
       }
+    } catch (error) {
+      throw signal.aborted ? abandoned(signal) : connectionError(error, engine.socketPath);
     } finally {
       cancel();
     }
@@ -143,13 +145,17 @@ function exited(
  */
 async function killProcess({ Pid, ContainerID }: ExecInspection): Promise<boolean> {
   if (Pid <= 1) return false;
+  const groups = await readFile(`/proc/${Pid}/cgroup`, 'utf8').catch(() => '');
+  if (!groups.includes(ContainerID)) return false;
+  // runc makes it the leader of a session, and so of a group; where it is none, it goes alone.
+  return sendKill(-Pid) || sendKill(Pid);
+}
+
+function sendKill(pid: number): boolean {
   try {
-    const groups = await readFile(`/proc/${Pid}/cgroup`, 'utf8');
-    if (!groups.includes(ContainerID)) return false;
-    // runc makes it the leader of a session, and so of a group.
-    process.kill(-Pid, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
     return true;
-  } catch (error) {
-    return /ESRCH|ENOENT/.test(toFailure(error).message) ? false : Promise.reject(error as Error);
+  } catch {
+    return false;
   }
 }

@@ -48,20 +48,23 @@ export function dockerExec(
       });
       if (reply.ok) return Tty ? reply.connection : toPlainDuplex(reply.connection);
       if (reply.status === 404) throw noSession(execId);
-      if (reply.status === 409) throw startedBefore(execId);
+      if (reply.status === 409)
+        throw /not running|container state improper/.test(reply.message)
+          ? notReady(identity, false)
+          : startedBefore(execId);
       throw refusal('The command could not be started', reply.status, reply.message);
     },
 
     async resize(identity, execId, { rows, columns }, signal) {
-      const { running } = toState(engine, await inspectOwn(engine, identity, execId, signal));
-      if (!running) return;
+      const { exitCode } = toState(engine, await inspectOwn(engine, identity, execId, signal));
+      if (exitCode !== null) return;
       const reply = await engine.send({
         method: 'POST',
         path: `/exec/${execId}/resize`,
         query: { h: String(rows), w: String(columns) },
         signal,
       });
-      // It ended meanwhile.
+      // It has ended meanwhile, or not begun.
       if (reply.ok || reply.status === 404 || reply.status === 409) return;
       throw refusal('The terminal could not be resized', reply.status, reply.message);
     },

@@ -3,17 +3,7 @@ import { statfs } from 'node:fs/promises';
 import type { Fingerprint } from '../../model/host.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { refusal } from './docker-errors.ts';
-
-interface EngineInfo {
-  readonly NCPU: number;
-  readonly MemTotal: number;
-  readonly DockerRootDir: string;
-  readonly OperatingSystem: string;
-  readonly Architecture: string;
-  readonly KernelVersion: string;
-  readonly Runtimes: Readonly<Record<string, unknown>> | null;
-  readonly Labels: readonly string[] | null;
-}
+import type { EngineInfo } from './engine-dialect.ts';
 
 const mib = 1024 ** 2;
 const gib = 1024 ** 3;
@@ -26,10 +16,10 @@ export async function dockerFingerprint(
   const version = await engine.negotiate(signal);
   const reply = await engine.send<EngineInfo>({ method: 'GET', path: '/info', signal });
   if (!reply.ok) throw refusal('The engine could not be asked what it offers', reply.status, reply.message);
-  const info = reply.body;
+  const info = engine.dialect.info(reply.body);
   return {
     hostname,
-    engine: 'docker',
+    engine: engine.dialect.name,
     engineVersion: version.version,
     engineApiVersion: version.apiVersion,
     cpus: info.NCPU,

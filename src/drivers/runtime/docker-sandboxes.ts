@@ -138,11 +138,10 @@ async function imageReference(engine: DockerEngine, signal: AbortSignal): Promis
 /** Importing it twice at once gives the same content under the same name. */
 async function importImage(engine: DockerEngine, image: string, signal: AbortSignal): Promise<void> {
   const architecture = await engine.architecture(signal);
-  const [repo = '', tag = ''] = image.split(':');
   const reply = await engine.send<unknown>({
     method: 'POST',
     path: '/images/create',
-    query: { fromSrc: '-', repo, tag },
+    query: { fromSrc: '-', ...engine.dialect.importQuery(image) },
     tar: await sandboxImageTar(architecture === 'arm64' ? 'arm64' : 'amd64'),
     signal,
   });

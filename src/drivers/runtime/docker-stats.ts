@@ -1,7 +1,7 @@
 /** What a container at a Docker engine has used. */
 import { readFile, readlink } from 'node:fs/promises';
 import { TroupeError } from '../../errors/errors.ts';
-import type { DockerEngine } from './docker-engine.ts';
+import type { DockerEngine, EngineReply } from './docker-engine.ts';
 import { refusal } from './docker-errors.ts';
 import { requireContainer } from './docker-find.ts';
 import type { StatsPower } from './runtime-powers.ts';
@@ -31,13 +31,7 @@ export function dockerStats(engine: DockerEngine): StatsPower {
     async sample(containerId, signal) {
       const info = await requireContainer(engine, containerId, signal);
       if (!info.State.Running) throw notRunning(containerId);
-      const reply = await engine.send<EngineStats>({
-        method: 'GET',
-        path: `/containers/${info.Id}/stats`,
-        // Without the second sample, for which the engine would wait.
-        query: { stream: '0', 'one-shot': '1' },
-        signal,
-      });
+      const reply = await measure(engine, info.Id, signal);
       if (!reply.ok) {
         if (reply.status === 404 || reply.status === 409) throw notRunning(containerId);
         throw refusal('The container could not be measured', reply.status, reply.message);
@@ -61,6 +55,30 @@ export function dockerStats(engine: DockerEngine): StatsPower {
       };
     },
   };
+}
+
+/** What it uses now; 0 when that can't be told. */
+export async function memoryUsage(
+  engine: DockerEngine,
+  engineId: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const reply = await measure(engine, engineId, signal);
+  return reply.ok ? (reply.body.memory_stats.usage ?? 0) : 0;
+}
+
+function measure(
+  engine: DockerEngine,
+  engineId: string,
+  signal: AbortSignal,
+): Promise<EngineReply<EngineStats>> {
+  return engine.send<EngineStats>({
+    method: 'GET',
+    path: `/containers/${engineId}/stats`,
+    // Without the second sample, for which the engine would wait.
+    query: { stream: '0', 'one-shot': '1' },
+    signal,
+  });
 }
 
 /**

@@ -4,6 +4,7 @@ import { TroupeError, toFailure } from '../../errors/errors.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { refusal } from './docker-errors.ts';
 import { gone, inspect, observed, requireOwn } from './docker-find.ts';
+import { memoryUsage } from './docker-stats.ts';
 import type { OperationIdentity } from './runtime-driver.ts';
 import type { Limits, UpdatePower, UpdateResult } from './runtime-powers.ts';
 
@@ -57,7 +58,7 @@ export async function applyLimits(
     if (reply.status === 404) throw gone(identity);
     const problem = refusal('The container could not be updated', reply.status, reply.message);
     if (problem.code !== 'ENGINE_ERROR') throw problem;
-    left.push({ limit: change.limit, reason: explain(reply.message) });
+    left.push({ limit: change.limit, reason: await explain(engine, info.Id, change, reply.message, signal) });
   }
   return left;
 }
@@ -106,10 +107,18 @@ async function toChanges(
   ];
 }
 
-/** runc: "unable to set memory limit to 16777216 (current usage: 91254784, peak usage: 134217728)". */
-function explain(message: string): string {
-  const usage = /unable to set memory limit to \d+ \(current usage: (\d+)/.exec(message);
-  if (usage) return `it uses ${Math.ceil(Number(usage[1]) / mib)} MiB now, which is more`;
-  if (/device or resource busy/i.test(message)) return 'it uses more than that now';
+/** Why a limit can't be had, in words. Podman doesn't tell: then it is looked up what the container uses. */
+async function explain(
+  engine: DockerEngine,
+  engineId: string,
+  change: LimitChange,
+  message: string,
+  signal: AbortSignal,
+): Promise<string> {
+  if (change.limit !== 'memoryMib') return message;
+  // runc: "unable to set memory limit to 16777216 (current usage: 91254784, peak usage: 134217728)"
+  const told = /unable to set memory limit to \d+ \(current usage: (\d+)/.exec(message)?.[1];
+  const usage = Number(told ?? (await memoryUsage(engine, engineId, signal)));
+  if (usage > change.memoryBytes) return `it uses ${Math.ceil(usage / mib)} MiB now, which is more`;
   return message;
 }

@@ -9,8 +9,8 @@ import { dockerCommit } from './docker-commit.ts';
 import { dockerContainers } from './docker-containers.ts';
 import type { LogRetention } from './docker-create.ts';
 import { dockerDialect } from './docker-dialect.ts';
-import { createDockerEngine } from './docker-engine.ts';
-import { dockerEvents } from './docker-events.ts';
+import { createDockerEngine, type DockerEngine } from './docker-engine.ts';
+import { dockerEvents, type EventSource } from './docker-events.ts';
 import { dockerExec } from './docker-exec.ts';
 import { dockerFingerprint } from './docker-fingerprint.ts';
 import { dockerImageTools } from './docker-image-tools.ts';
@@ -22,8 +22,10 @@ import { dockerStats } from './docker-stats.ts';
 import { dockerAttach } from './docker-terminal.ts';
 import { dockerTop } from './docker-top.ts';
 import { dockerUpdate } from './docker-update.ts';
+import type { EngineDialect } from './engine-dialect.ts';
 import type { RuntimeDriver } from './runtime-driver.ts';
 import type { RuntimePowers } from './runtime-powers.ts';
+import type { SandboxKeeper } from './sandbox-keeper.ts';
 
 export interface DockerDriverOptions {
   readonly socketPath: string;
@@ -37,26 +39,41 @@ export interface DockerDriverOptions {
 const defaultLogging: LogRetention = { maxSizeMib: 10, maxFiles: 3 };
 
 export function createDockerDriver(options: DockerDriverOptions): RuntimeDriver & RuntimePowers {
-  const engine = createDockerEngine(options.socketPath, dockerDialect);
-  const sandboxes = dockerSandboxes(engine);
+  return createDriver(options, dockerDialect, dockerSandboxes);
+}
+
+/**
+ * A driver for an engine that speaks Docker's API in some dialect.
+ *
+ * @param tellMore what else tells events
+ */
+export function createDriver(
+  { socketPath, hostname, environment, logging = defaultLogging }: DockerDriverOptions,
+  dialect: EngineDialect,
+  keepSandboxes: (engine: DockerEngine) => SandboxKeeper,
+  tellMore: EventSource = () => undefined,
+): RuntimeDriver & RuntimePowers {
+  const engine = createDockerEngine(socketPath, dialect);
+  const sandboxes = keepSandboxes(engine);
   return {
-    name: 'docker',
-    fingerprint: (signal) => dockerFingerprint(engine, options.hostname, signal),
+    name: dialect.name,
+    runsHealthChecks: dialect.runsHealthChecks,
+    fingerprint: (signal) => dockerFingerprint(engine, hostname, signal),
     ...dockerImages(engine),
     ensureSandbox: sandboxes.ensure,
     removeSandbox: sandboxes.remove,
     listSandboxes: sandboxes.list,
-    ...dockerContainers(engine, sandboxes, options.logging ?? defaultLogging),
+    ...dockerContainers(engine, sandboxes, logging),
     pause: dockerPause(engine),
     update: dockerUpdate(engine),
-    exec: dockerExec(engine, options.environment),
+    exec: dockerExec(engine, environment),
     attach: dockerAttach(engine),
     top: dockerTop(engine),
     stats: dockerStats(engine),
     archive: dockerArchives(engine),
     commit: dockerCommit(engine),
     imageTools: dockerImageTools(engine),
-    events: (signal) => dockerEvents(engine, options.environment, signal),
+    events: (signal) => dockerEvents(engine, environment, tellMore, signal),
     logs: (containerId, logOptions, signal) => openLogs(engine, containerId, logOptions, signal),
     close: async () => engine.close(),
   };

@@ -4,7 +4,8 @@
  * or can't do is in its dialect and nowhere else.
  */
 import type Docker from 'dockerode';
-import type { EngineRequest } from './docker-engine.ts';
+import type { ContainerSpec } from '../../model/container.ts';
+import type { DockerEngine, EngineRequest } from './docker-engine.ts';
 import type { ExecInspection } from './docker-exec-inspect.ts';
 import type { LimitChange } from './docker-update.ts';
 import type { EngineEvent } from './runtime-driver.ts';
@@ -21,6 +22,13 @@ export interface EngineDialect {
   status(status: number, message: string): number;
   /** An inspection in Docker's form. */
   inspection(info: Docker.ContainerInspectInfo): Docker.ContainerInspectInfo;
+  info(info: EngineInfo): EngineInfo;
+  /** @throws TroupeError INVALID_SPEC for what the engine would silently not do */
+  assertCan(engine: DockerEngine, spec: ContainerSpec, signal: AbortSignal): Promise<void>;
+  /** It runs `spec.healthcheck` and tells health. */
+  readonly runsHealthChecks: boolean;
+  /** Names the image that an import makes. */
+  importQuery(reference: string): Readonly<Record<string, string>>;
   /** Of a session that does not run; null when it never did. */
   execExitCode(exec: ExecInspection): number | null;
   /** A signal reaches a paused container, which then runs again to take it. */
@@ -45,4 +53,18 @@ export interface EventDialect {
   readonly actions: Readonly<Record<string, ContainerAction>>;
   /** The head of the answer comes with the first event only; `since` covers the time until then. */
   readonly isHeadLate: boolean;
+}
+
+/** @see https://docs.docker.com/reference/api/engine/version/v1.41/#tag/System/operation/SystemInfo */
+export interface EngineInfo {
+  readonly NCPU: number;
+  readonly MemTotal: number;
+  readonly DockerRootDir: string;
+  readonly OperatingSystem: string;
+  readonly OSVersion?: string;
+  readonly Architecture: string;
+  readonly KernelVersion: string;
+  readonly Runtimes: Readonly<Record<string, unknown>> | null;
+  readonly DefaultRuntime?: string;
+  readonly Labels: readonly string[] | null;
 }

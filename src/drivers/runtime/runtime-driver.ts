@@ -6,7 +6,8 @@
  * what it made by its labels and adopts it). Methods reject with
  * `TroupeError` only; `retryable` tells the chart whether trying again can
  * help. Aborting `signal` abandons the wait, never the container. No driver
- * keeps state of its own: the engine and its labels are the state.
+ * keeps state of its own: the engine and its labels are the state (where a
+ * sandbox is nothing but a namespace, a file beside it holds its labels).
  */
 import type { Readable } from 'node:stream';
 import type { ContainerSpec, Observation } from '../../model/container.ts';
@@ -55,7 +56,7 @@ export interface Sandbox {
   readonly sandboxId: string;
   /** Of the process that holds the namespace; null where the engine needs none. */
   readonly engineId: string | null;
-  /** A file that is the namespace, for whoever plugs into it; another one after the sandbox was restarted. */
+  /** A file that is the namespace, for whoever plugs into it. It, or what is behind it, is another one after a restart. */
   readonly netnsPath: string;
 }
 
@@ -152,6 +153,8 @@ export interface ListedSandbox {
 /** Beside what each driver does it may have powers, found with `'exec' in driver`. */
 export interface RuntimeDriver extends Partial<RuntimePowers> {
   readonly name: string;
+  /** The engine runs `spec.healthcheck` and tells health; if not, that is for the agent to do, by `exec`. */
+  readonly runsHealthChecks: boolean;
   /** @throws EngineUnavailable */
   fingerprint(signal: AbortSignal): Promise<Fingerprint>;
   /** References (`repo:tag`) of the images on this host. */
@@ -178,7 +181,8 @@ export interface RuntimeDriver extends Partial<RuntimePowers> {
    * Creates without starting. A container of an older generation under this id is removed first, and so is one of this
    * generation that joined another sandbox than the one asked.
    *
-   * @throws ImageNotFound, InvalidSpec, NameInUse, SandboxGone when the sandbox is not alive
+   * @throws ImageNotFound, InvalidSpec, NameInUse; SandboxGone when the sandbox is not alive, Forbidden when it is another
+   *   project's
    */
   createContainer(
     identity: OperationIdentity,

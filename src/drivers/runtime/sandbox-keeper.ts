@@ -1,17 +1,11 @@
 /** How an engine keeps network namespaces apart from containers, and lets containers join them. */
 import { TroupeError } from '../../errors/errors.ts';
-import type {
-  ListedSandbox,
-  OperationIdentity,
-  OwnerIdentity,
-  Sandbox,
-  SandboxOptions,
-} from './runtime-driver.ts';
+import type { OperationIdentity, RuntimeDriver, Sandbox } from './runtime-driver.ts';
 
 export interface SandboxKeeper {
-  ensure(identity: OwnerIdentity, options: SandboxOptions, signal: AbortSignal): Promise<Sandbox>;
-  remove(identity: OwnerIdentity, sandboxId: string, signal: AbortSignal): Promise<void>;
-  list(signal: AbortSignal): Promise<readonly ListedSandbox[]>;
+  readonly ensure: RuntimeDriver['ensureSandbox'];
+  readonly remove: RuntimeDriver['removeSandbox'];
+  readonly list: RuntimeDriver['listSandboxes'];
   /** What a container that joins it is created with. @throws TroupeError SANDBOX_GONE */
   join(
     identity: OperationIdentity,

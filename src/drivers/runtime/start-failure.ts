@@ -25,7 +25,10 @@ const meanings: readonly (readonly [RegExp, string])[] = [
     'command "$1" is not in the image, or the interpreter it names is not',
   ],
   [/chdir to cwd \(\\?"([^"\\]*)\\?"\)/, 'working directory "$1" can\'t be entered'],
-  [/cannot start a paused container/, 'it is paused; unpause it first'],
+  [
+    /cannot start a paused container|must be in Created or Stopped state to be started/,
+    'it is paused; unpause it first',
+  ],
   [/unable to find user ([^:]*):/, 'user "$1" is not in the image'],
   [/joining network namespace of container|cannot join network of/, 'its sandbox does not run'],
   [/OCI runtime .*cannot allocate memory/, 'this host has no memory left for it'],
@@ -53,8 +56,8 @@ export function explainStart(message: string): string {
 function strip(message: string): string {
   return message
     .replace(
-      /^(?:(?:failed to create (?:shim )?task(?: for container)?|OCI runtime create failed|runc create failed|container_linux\.go:\d+|starting container process caused|unable to start container process|error during container init): )+/,
+      /^(?:(?:failed to create (?:shim )?task(?: for container)?|OCI runtime create failed|(?:runc: )?runc create failed|container_linux\.go:\d+|starting container process caused|unable to start container process|error during container init): )+/,
       '',
     )
-    .replace(/: unknown$/, '');
+    .replace(/: (?:unknown|OCI [^:]*)$/, '');
 }
