@@ -46,6 +46,7 @@ const input = (at: number): HostInput => ({
   suspectMs: 0,
   lostMs: 8_000,
   syncMs: 30_000,
+  readyMost: 0,
 });
 
 /** Containers of a tenant, which come one after the other. */
