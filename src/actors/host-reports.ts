@@ -4,7 +4,7 @@
  */
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
-import { containerAddress, hostAddress, ownedAddress, type Address } from '../model/address.ts';
+import { containerAddress, hostAddress, kindOf, ownedAddress, type Address } from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Observation } from '../model/container.ts';
 import type { HostInput } from '../model/events.ts';
@@ -17,7 +17,6 @@ import type {
   SubjectKind,
   UpRecord,
 } from '../link/protocol.ts';
-import type { SandboxContext } from '../machines/sandbox/context.ts';
 import type { Cell } from './cell.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { HostDirectory } from './host-directory.ts';
@@ -121,10 +120,8 @@ export function createHostReports(options: HostReportsOptions): HostReports {
       else if (resource.alive) alive.add(address);
       else died(address, 'Its network namespace is gone');
     }
-    for (const cell of runtime().cellsOf('sandbox').values()) {
-      const context = cell.committed?.record.context as SandboxContext | undefined;
-      if (context?.hostId === hostId && !alive.has(cell.address))
-        died(cell.address, 'It is no longer on its host');
+    for (const { address } of runtime().placedOn(hostId)) {
+      if (kindOf(address) === 'sandbox' && !alive.has(address)) died(address, 'It is no longer on its host');
     }
     strangeResources.set(hostId, ownerless);
     return { remove, facts };
@@ -183,10 +180,10 @@ export function createHostReports(options: HostReportsOptions): HostReports {
           unknown.push(item);
         }
       }
-      for (const cell of runtime().cellsOf('container').values()) {
-        const context = cell.committed?.record.context as ContainerContext | undefined;
-        if (!context || context.hostId !== hostId || !context.containerHeld || seen.has(cell.address))
-          continue;
+      for (const cell of runtime().placedOn(hostId)) {
+        if (kindOf(cell.address) !== 'container' || seen.has(cell.address)) continue;
+        const context = cell.committed!.record.context as ContainerContext;
+        if (!context.containerHeld) continue;
         facts.push(
           fact(hostId, 0, cell.address, {
             type: 'runtime.gone',
@@ -218,7 +215,7 @@ export function createHostReports(options: HostReportsOptions): HostReports {
       await fact(hostId, sequence, cell.address, { ...said, hostId });
     },
     refused(hostId, opId, failure) {
-      for (const cell of runtime().cellsOf('container').values()) {
+      for (const cell of runtime().placedOn(hostId)) {
         const found = Object.entries(cell.committed?.record.operations ?? {}).find(
           ([, operation]) => operation.opId === opId,
         );

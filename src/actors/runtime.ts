@@ -23,6 +23,7 @@ import { createCommitter, type Committer } from './committer.ts';
 import { createCourier, type Courier } from './courier.ts';
 import type { Decider } from './decide.ts';
 import type { Effects } from './effects/effect.ts';
+import { createPlacements } from './placements.ts';
 import { createRunningEffects } from './running-effects.ts';
 import { indexOf } from './stage.ts';
 import type { ActorRecord, InboxMark, OutboxMessage, Store, TurnWrite, World } from './stores/store.ts';
@@ -57,6 +58,8 @@ export interface Tombstone {
 export interface Runtime {
   cell(address: Address): Cell | undefined;
   cellsOf(kind: ActorKind): ReadonlyMap<Address, Cell>;
+  /** Of all kinds, as committed. */
+  placedOn(hostId: string): Iterable<Cell>;
   readonly tombstones: ReadonlyMap<Address, Tombstone>;
   readonly committer: Committer;
   readonly courier: Courier;
@@ -96,6 +99,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const mapOf = (address: Address): Map<Address, Cell> => byKind[kindOf(address)];
   const find = (address: Address): Cell | undefined => mapOf(address).get(address);
   const allCells = (): readonly Cell[] => Object.values(byKind).flatMap((cells) => [...cells.values()]);
+  const placements = createPlacements();
   const tombstones = new Map<Address, Tombstone>();
   const committer = createCommitter(environment, store);
   const courier = createCourier(
@@ -148,6 +152,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
         environment.schedule(verifyMs * 3, () => recentlyEnded.delete(record.address));
       }
       if (cell && before === null) options.born(cell);
+      if (cell) placements.moved(cell, before, record.endedAt === null ? turn.state : null);
       if (cell) running.reconcile(cell);
       if (record.endedAt !== null) {
         mapOf(record.address).delete(record.address);
@@ -299,6 +304,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const runtime: Runtime = {
     cell: find,
     cellsOf: (kind) => byKind[kind],
+    placedOn: (hostId) => placements.on(hostId),
     tombstones,
     committer,
     courier,
@@ -342,6 +348,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     },
     adopt(state, inbox) {
       const cell = newCell(state.record.address, { state, inbox });
+      placements.moved(cell, null, state);
       options.born(cell);
       return cell;
     },
