@@ -35,7 +35,7 @@ export interface BootResult {
     readonly messages: readonly OutboxMessage[];
   }[];
   readonly positions: ReadonlyMap<Shard, number>;
-  /** Actors whose snapshot an older chart had written: they are asked to look at their state anew. */
+  /** Actors whose snapshot an older chart had written: their first turn takes them over durably, see `restore`. */
   readonly migrated: readonly Address[];
 }
 
@@ -65,7 +65,7 @@ export async function boot(
     }
     const state = restore(decider, record);
     runtime.adopt(state, inbox);
-    if (state.record.chartVersion !== record.chartVersion) migrated.push(record.address);
+    if (record.chartVersion !== decider.chart.version) migrated.push(record.address);
   };
 
   let batch: Promise<void>[] = [];
@@ -90,36 +90,36 @@ export async function boot(
   }
   await Promise.all(batch);
 
+  for (const each of unreadable)
+    environment.log.error({ actor: each.address, reason: each.reason }, 'actor quarantined at start');
   if (unreadable.length > Math.max(unreadableCount, actors * unreadableShare)) {
     const some = unreadable.slice(0, 5).map(({ address, reason }) => `${address} (${reason})`);
     throw new TroupeError(
       'INVALID_CONFIG',
-      `${unreadable.length} of ${actors} actors can't be read by this release, so it won't start: ${some.join('; ')}`,
+      `${unreadable.length} of ${actors} actors can't be read by this release, so it won't start; the log names all: ${some.join('; ')}`,
     );
   }
-  for (const each of unreadable)
-    environment.log.error({ actor: each.address, reason: each.reason }, 'actor quarantined at start');
   const positions = new Map<Shard, number>();
   for (const shard of await store.shards()) positions.set(shard, await store.position(shard));
   return { actors, unreadable, outboxes, positions, migrated };
 }
 
-/** Throws when the snapshot names a state or an operation that the chart doesn't have. */
+/**
+ * The state that a stored record stands for on our chart. One of an older
+ * chart keeps that version and its operations until its first turn here, which
+ * writes the migrated snapshot and starts and ends operations as the newer chart
+ * wants them. Throws when the snapshot names a state or an operation that the chart doesn't have.
+ */
 export function restore(decider: Decider, record: ActorRecord): ActorState {
-  const envelope = migrate(decider, record);
-  const snapshot = decider.resolve(envelope.value, envelope.context);
+  const { value, context } = migrate(decider, record);
+  const snapshot = decider.resolve(value, context);
   const expected = [...decider.invokes(snapshot)].sort();
   const stored = Object.keys(record.operations).sort();
-  if (envelope.chartVersion === record.chartVersion && expected.join() !== stored.join()) {
+  if (record.chartVersion === decider.chart.version && expected.join() !== stored.join()) {
     throw new Error(`Its state waits for [${expected.join(', ')}] but [${stored.join(', ')}] are stored`);
   }
   return {
-    record: {
-      ...record,
-      value: envelope.value,
-      context: envelope.context,
-      chartVersion: envelope.chartVersion,
-    },
+    record: { ...record, value, context },
     snapshot,
     paths: decider.paths(snapshot),
     projection: decider.project(snapshot),

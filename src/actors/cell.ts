@@ -219,11 +219,13 @@ class ActorCell implements Cell {
     } catch (error) {
       return this.#fault(delivery, error);
     }
-    // A message is marked as handled even when it changed nothing, so that it can't act when it comes again.
+    // A message is marked as handled even when it changed nothing, so that it can't act when it comes again;
+    // the first turn on a newer chart is written even when it changed nothing else.
     const { answer, reason } = answerOf(decision);
     const revise = answer === 'refused' ? undefined : delivery.revise;
     if (
       !revise &&
+      state.record.chartVersion === this.#options.decider.chart.version &&
       !decision.changed &&
       decision.emitted.every(({ type }) => type === 'answer') &&
       source.kind !== 'message'

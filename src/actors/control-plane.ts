@@ -8,10 +8,12 @@ import type { HostLinkEvents, HostLinks } from '../link/host-links.ts';
 import { noAmounts } from '../machines/amounts.ts';
 import type { Chart } from '../machines/chart.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
+import { definitionOf } from '../machines/definition.ts';
 import { emptyTally } from '../machines/host/claims.ts';
 import type { HostContext } from '../machines/host/context.ts';
 import { neighboursOf, type TenantContext } from '../machines/tenant/context.ts';
 import {
+  addressParts,
   hostAddress,
   kindOf,
   parseAddress,
@@ -27,7 +29,7 @@ import type { HostPolicy } from '../model/host.ts';
 import type { Cause } from '../model/journal.ts';
 import type { Neighbours } from '../model/placement.ts';
 import type { Strategy } from '../scheduler/request.ts';
-import { audit, comparable, sumContainers } from './audit.ts';
+import { audit, comparable, isCountable, sumContainers } from './audit.ts';
 import { boot, type Unreadable } from './boot.ts';
 import { createAdmission } from './create-container.ts';
 import type { Cell } from './cell.ts';
@@ -44,7 +46,7 @@ import { createHostReports } from './host-reports.ts';
 import type { Caller, ControlPlane, Readiness } from './index.ts';
 import { lifecycleOf } from './lifecycle.ts';
 import { createPlacement } from './placement.ts';
-import { createReadModel } from './read-model.ts';
+import { canonicalUuid, createReadModel } from './read-model.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import { createSpecs, type Sealer } from './specs.ts';
 import type { OwnerInfo, Store, World } from './stores/store.ts';
@@ -201,7 +203,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     });
   }
   configure(runtime, config);
-  recount(environment, runtime);
+  recount(environment, runtime, unreadable);
   environment.log.info(
     { actors: restored.actors, epoch: world.epoch, world_id: world.worldId },
     'actors restored',
@@ -237,6 +239,18 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     return within(address, runtime.ask(address, event, causeOf(caller), 'command'));
   };
 
+  /** What can't be read is there all the same: nobody is told that it is gone. */
+  const turnAwayFromUnreadable = (kind: ActorKind, tenant: string | null, id: string | null): void => {
+    for (const { address, reason } of unreadable) {
+      const each = addressParts(address);
+      if (each?.kind !== kind || each.id !== id || (tenant !== null && each.tenant !== tenant)) continue;
+      throw new TroupeError(
+        'QUARANTINED',
+        `"${address}" is quarantined: ${reason}; an operator must look at it`,
+      );
+    }
+  };
+
   const readiness = (): Readiness => {
     const checks = [
       { name: 'store', ok: runtime.readOnly === null, detail: runtime.readOnly ?? 'takes writes' },
@@ -256,6 +270,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     runtime,
     async createContainer(request) {
       if (stopping) throw new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again');
+      turnAwayFromUnreadable('tenant', null, request.caller.projectId);
       const address = await within(tenantAddress(request.caller.projectId), admission.create(request));
       const view = readModel.view(runtime.cell(address)!);
       if (!view)
@@ -265,7 +280,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         );
       return view;
     },
-    container: (tenant, idOrName) => readModel.container(tenant, idOrName),
+    container(tenant, idOrName) {
+      turnAwayFromUnreadable('container', tenant, canonicalUuid(idOrName));
+      return readModel.container(tenant, idOrName);
+    },
     containers: (query) => readModel.containers(query),
     command: (address, event, caller) => command(address, event, caller),
     commandHost: (hostId, event, caller) => {
@@ -307,7 +325,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     async chart(kind, version) {
       const wanted = version ?? charts[kind].version;
       if (wanted === charts[kind].version)
-        return { kind, version: wanted, definition: charts[kind].machine.definition };
+        return { kind, version: wanted, definition: definitionOf(charts[kind].machine) };
       const stored = (await store.settings(chartKey(kind, wanted)))[chartKey(kind, wanted)];
       if (stored === undefined)
         throw new TroupeError('NOT_FOUND', `Version ${wanted} of the ${kind} chart was never run here`);
@@ -387,12 +405,17 @@ const recountMs = 1_000;
  * Totals are a cache of the actors: a difference at start is an alarm, and
  * corrected by an event (correctness.md, quota). Goes on until each was compared.
  */
-function recount(environment: Environment, runtime: Runtime, seen = new Set<Address>()): void {
+function recount(
+  environment: Environment,
+  runtime: Runtime,
+  unreadable: readonly Unreadable[],
+  seen = new Set<Address>(),
+): void {
   const { quota, claims } = sumContainers(runtime);
   const cause: Cause = { kind: 'runtime', reason: 'recounted at start' };
   const correct = (cell: Cell, event: TurnEvent): void => {
     seen.add(cell.address);
-    cell.deliver({ event, cause, source: { kind: 'fact' } });
+    if (isCountable(cell.address, unreadable)) cell.deliver({ event, cause, source: { kind: 'fact' } });
   };
   for (const cell of comparable(runtime, 'tenant')) {
     if (seen.has(cell.address)) continue;
@@ -403,7 +426,7 @@ function recount(environment: Environment, runtime: Runtime, seen = new Set<Addr
     correct(cell, { type: 'host.recount', ...(claims.get(parseAddress(cell.address).id) ?? emptyTally) });
   }
   if (seen.size < runtime.cellsOf('tenant').size + runtime.cellsOf('host').size) {
-    environment.schedule(recountMs, () => recount(environment, runtime, seen));
+    environment.schedule(recountMs, () => recount(environment, runtime, unreadable, seen));
   }
 }
 
@@ -412,7 +435,7 @@ const chartKey = (kind: ActorKind, version: number): string => `chart/${kind}/${
 /** Charts are kept by version, so that an old journal can be read on the chart that wrote it. */
 async function recordCharts(store: Store, charts: Readonly<Record<ActorKind, Chart>>): Promise<void> {
   for (const { kind, version, machine } of Object.values(charts)) {
-    await store.putSetting(chartKey(kind, version), JSON.stringify(machine.definition));
+    await store.putSetting(chartKey(kind, version), JSON.stringify(definitionOf(machine)));
   }
 }
 

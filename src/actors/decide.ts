@@ -49,6 +49,8 @@ export interface Decider {
   resolve(value: unknown, context: unknown): AnyMachineSnapshot;
   /** Invoke ids that a snapshot's active states have. */
   invokes(snapshot: AnyMachineSnapshot): ReadonlySet<string>;
+  /** The same with what each would be given now: for actors that a newer chart takes over. */
+  pending(snapshot: AnyMachineSnapshot): readonly Invoke[];
   /** Active atomic states, e.g. `acquiring.image.pulling`, sorted. */
   paths(snapshot: AnyMachineSnapshot): readonly string[];
   project(snapshot: AnyMachineSnapshot): Projection;
@@ -128,6 +130,21 @@ export function createDecider(chart: Chart): Decider {
     },
     resolve: (value, context) => ({ ...configurationAt(value).shared, context }),
     invokes: (snapshot) => configurationOf(snapshot).invokes,
+    pending: (snapshot) =>
+      snapshot._nodes.flatMap(({ invoke }) =>
+        invoke.map(({ id, src, input }) => ({
+          id,
+          src: String(src),
+          input:
+            typeof input === 'function'
+              ? (input as (given: object) => unknown)({
+                  context: snapshot.context as unknown,
+                  event: { type: 'actor.restored' },
+                  self: inert,
+                })
+              : (input ?? null),
+        })),
+      ),
     paths: (snapshot) => configurationOf(snapshot).paths,
     project: (snapshot) => chart.project(configurationOf(snapshot).paths, snapshot.context),
   };

@@ -120,6 +120,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const positions = new Map<Shard, number>();
   let cancelVerify: Cancel = () => {};
 
+  /** What an older chart had begun goes on with the first turn on ours, which knows what of it is still wanted. */
+  const isCurrent = ({ record }: ActorState): boolean =>
+    record.chartVersion === deciders[parseAddress(record.address).kind].chart.version;
+
   /** Each step is in the journal; the log tells by itself only what people would see too. */
   const logChange = ({ state, write: { journal, stream } }: StagedTurn, before: ActorState | null): void => {
     const { kind, tenant, id } = parseAddress(state.record.address);
@@ -357,7 +361,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     },
     resume(shards, outboxes) {
       for (const [shard, position] of shards) positions.set(shard, position);
-      for (const cell of allCells()) if (cell.committed) running.reconcile(cell);
+      for (const cell of allCells()) if (cell.committed && isCurrent(cell.committed)) running.reconcile(cell);
       for (const { from, revision, messages } of outboxes)
         courier.carry(from, revision, messages, tombstones.has(from));
     },

@@ -45,11 +45,20 @@ export function stage(environment: Environment, decider: Decider, input: StageIn
   const attempts: Record<string, number> = settled ? {} : { ...before?.record.attempts };
   const started: JournalRecord['started'][number][] = [];
   const held = before?.record.operations ?? {};
+  // The first turn on a newer chart: what that waits for and the older did not is started, too.
+  const pending =
+    before && before.record.chartVersion !== decider.chart.version ? decider.pending(snapshot) : null;
   if (!ended) {
     for (const id of Object.keys(held)) {
-      if (decision.active.has(id)) operations[id] = held[id]!;
+      const isOther = pending?.some((each) => each.id === id && each.src !== held[id]!.src) ?? false;
+      if (decision.active.has(id) && !isOther) operations[id] = held[id]!;
     }
-    for (const { id, src, input: effectInput } of decision.started) {
+    const missing = pending?.filter(
+      ({ id }) => !operations[id] && !decision.started.some((each) => each.id === id),
+    );
+    for (const { id, src, input: effectInput } of missing
+      ? [...decision.started, ...missing]
+      : decision.started) {
       const attempt = (attempts[id] ?? 0) + 1;
       attempts[id] = attempt;
       const opId = environment.id();
@@ -104,7 +113,7 @@ export function stage(environment: Environment, decider: Decider, input: StageIn
     cause,
     from: before?.paths ?? [],
     to: paths,
-    patch: mergePatch(before?.record.context ?? {}, snapshot.context),
+    patch: pending ? snapshot.context : mergePatch(before?.record.context ?? {}, snapshot.context),
     started,
     ended: endedOperations,
     refused,

@@ -136,13 +136,28 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     exited: (observation) => restarts.exited(observation),
     engineChanged: () => void lookAtEngine(),
     unexpected(containerId) {
-      environment.log.warn(
-        { container_id: containerId },
-        'a container has come into being that nothing asks for now',
-      );
-      session.renew(4003, 'A container nobody asked for: syncing anew');
+      void isForeign(containerId).then((foreign) => {
+        if (foreign || signal.aborted) return;
+        environment.log.warn(
+          { container_id: containerId },
+          'a container has come into being that nothing asks for now',
+        );
+        session.renew(4003, 'A container nobody asked for: syncing anew');
+      });
     },
   });
+
+  /** Of another world that uses this engine too: nothing that our control plane could do about. */
+  const isForeign = async (containerId: string): Promise<boolean> => {
+    try {
+      const listed = await driver.list(signal);
+      const found = listed.filter(({ observation }) => observation.containerId === containerId);
+      return found.length > 0 && found.every(({ worldId }) => worldId !== identity?.worldId);
+    } catch {
+      // Unknown: a new inventory says.
+      return false;
+    }
+  };
 
   const operationEnded = ({ containerId, args }: OperateParams, outcome: OperationOutcome): void => {
     if (!outcome.ok) return;

@@ -1,105 +1,115 @@
 /** The API as the command line speaks it: one request, one answer, errors with their exit code. */
-import { request } from 'undici';
-import { errorKinds, type ErrorKind } from '../errors/kinds.ts';
+import { Agent, request, type Dispatcher } from 'undici';
+import { ApiError, unreachable, type ClientOptions } from './api-error.ts';
+import { watchStream, type WatchStream } from './watch-stream.ts';
 
-export interface ClientOptions {
-  readonly url: string;
-  readonly token: string;
-}
-
-/** What the API refused, with what the command line exits with. */
-export class ApiError extends Error {
-  readonly status: number;
-  readonly requestId: string | null;
-
-  constructor(status: number, message: string, requestId: string | null) {
-    super(message);
-    this.status = status;
-    this.requestId = requestId;
-  }
-
-  get exitCode(): number {
-    const kind = (Object.keys(errorKinds) as ErrorKind[]).find(
-      (each) => errorKinds[each].http === this.status,
-    );
-    // 403 is both forbidden and over quota: the message tells them apart.
-    if (this.status === 403 && this.message.startsWith('Quota')) return errorKinds.quota.exitCode;
-    return kind ? errorKinds[kind].exitCode : 1;
-  }
-}
+export type Method = 'GET' | 'POST' | 'DELETE';
 
 export interface Client {
   /** The parsed JSON answer, null when there is none. @throws ApiError */
   call<T = unknown>(
-    method: 'GET' | 'POST' | 'DELETE',
+    method: Method,
     path: string,
     body?: object,
-    headers?: Record<string, string>,
+    headers?: Readonly<Record<string, string>>,
   ): Promise<T>;
+  /** Every item of a list, page by page. @throws ApiError */
+  list<T>(path: string, key: string): Promise<readonly T[]>;
   /** The answer's bytes as they come. @throws ApiError */
   stream(path: string, signal: AbortSignal): Promise<AsyncIterable<Buffer>>;
-  readonly url: string;
-  readonly token: string;
+  /** Every change as it happens, over any loss of the connection. */
+  readonly watch: WatchStream;
 }
 
-export function createClient({ url, token }: ClientOptions): Client {
+const version = 'container 1.40';
+
+export function createClient(options: ClientOptions): Client {
+  const { url, token, tls } = options;
+  // A log that is followed may be silent for as long as it likes.
+  const dispatcher = new Agent({ bodyTimeout: 0, ...(tls ? { connect: tls } : {}) });
+
   const send = async (
-    method: 'GET' | 'POST' | 'DELETE',
+    method: Method,
     path: string,
-    body: object | null,
-    headers: Record<string, string>,
-    signal: AbortSignal | null,
-  ) => {
+    options: { body?: object; headers?: Readonly<Record<string, string>>; signal?: AbortSignal },
+  ): Promise<Dispatcher.ResponseData> => {
+    const { body, headers = {}, signal } = options;
     const answer = await request(`${url}${path}`, {
       method,
+      dispatcher,
       headers: {
         'x-auth-token': token,
-        'openstack-api-version': 'container 1.40',
+        'openstack-api-version': version,
         'content-type': 'application/json',
         ...headers,
       },
-      ...(body === null ? {} : { body: JSON.stringify(body) }),
-      ...(signal === null ? {} : { signal }),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
     }).catch((error: Error) => {
-      throw new ApiError(
-        503,
-        `Troupe does not answer at ${url}: ${error.message || 'no connection'}; is it up? ("troupe up")`,
-        null,
-      );
+      throw signal?.aborted ? error : new ApiError(503, unreachable(url, error));
     });
-    if (answer.statusCode < 400) return answer;
-    const text = await answer.body.text();
+    // What is not ready says so with 503, and its body is the answer.
+    if (answer.statusCode < 400 || path.startsWith('/readyz')) return answer;
+    const { code, message } = errorOf(await answer.body.text());
+    const requestId = answer.headers['x-openstack-request-id'];
+    if (answer.statusCode === 401)
+      throw new ApiError(401, `${url} does not accept the token; see "troupe env", or TROUPE_TOKEN`);
     throw new ApiError(
       answer.statusCode,
-      messageOf(text) || `HTTP ${answer.statusCode}`,
-      (answer.headers['x-openstack-request-id'] as string | undefined) ?? null,
+      message || `${url} answered HTTP ${answer.statusCode}`,
+      typeof requestId === 'string' ? requestId : null,
+      code,
     );
   };
-  return {
-    url,
-    token,
-    async call<T>(
-      method: 'GET' | 'POST' | 'DELETE',
-      path: string,
-      body?: object,
-      headers: Record<string, string> = {},
-    ) {
-      const answer = await send(method, path, body ?? null, headers, null);
-      const text = await answer.body.text();
+
+  const call = async <T>(
+    method: Method,
+    path: string,
+    body?: object,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<T> => {
+    const answer = await send(method, path, { ...(body ? { body } : {}), ...(headers ? { headers } : {}) });
+    const text = await answer.body.text();
+    try {
       return (text === '' ? null : JSON.parse(text)) as T;
+    } catch {
+      throw new ApiError(502, `What answers at ${url} is no Troupe`);
+    }
+  };
+
+  return {
+    call,
+    async list<T>(path: string, key: string) {
+      const items: T[] = [];
+      for (let next: string | null = path; next !== null;) {
+        const page: Record<string, unknown> = await call('GET', next);
+        items.push(...((page[key] ?? []) as T[]));
+        next = typeof page['next'] === 'string' ? pageAfter(path, page['next']) : null;
+      }
+      return items;
     },
-    stream: async (path, signal) => (await send('GET', path, null, {}, signal)).body,
+    stream: async (path, signal) => (await send('GET', path, { signal })).body,
+    watch: watchStream(options),
   };
 }
 
-function messageOf(text: string): string {
+/** The next page of the same list: its place comes from `next`, and what was asked from `path`, which `next` leaves out. */
+function pageAfter(path: string, next: string): string {
+  const [base = '', asked = ''] = path.split('?');
+  const query = new URLSearchParams(asked);
+  for (const [name, value] of new URL(next).searchParams) query.set(name, value);
+  return `${base}?${query}`;
+}
+
+/** Of Zun's envelope, or of the one that an authentication layer in front of it writes. */
+function errorOf(text: string): { readonly code: string; readonly message: string } {
   try {
     const { errors, error } = JSON.parse(text) as {
-      errors?: { detail?: string }[];
+      errors?: readonly { code?: string; detail?: string }[];
       error?: { message?: string };
     };
-    return errors?.[0]?.detail ?? error?.message ?? '';
+    return { code: errors?.[0]?.code ?? '', message: errors?.[0]?.detail ?? error?.message ?? '' };
   } catch {
-    return text.slice(0, 200);
+    return { code: '', message: text.trim().split('\n')[0]?.slice(0, 200) ?? '' };
   }
 }

@@ -1,209 +1,150 @@
-/** Commands on the site: up and down, hosts, stores, audits. */
-import type { Command } from 'commander';
-import { WebSocket } from 'ws';
-import { loadConfig, type LoadedConfig } from '../config/load.ts';
-import { ApiError, type Client } from './client.ts';
-import type { Roots } from './roots.ts';
-import { print, type Format, type Terminal } from './terminal.ts';
+/** Commands on the site: up and down, agents, stores, checks. */
+import { Option, type Command } from 'commander';
+import { quote } from 'shlex';
+import { loadConfig, shownSettings } from '../config/load.ts';
+import type { CommandContext } from './command-context.ts';
+import type { Parts } from './roots.ts';
+import { printJson, printList } from './terminal.ts';
 
-export interface SiteCommands {
-  readonly roots: Roots;
-  readonly client: () => Client;
-  readonly config: () => LoadedConfig;
-  readonly flags: () => Readonly<Record<string, string>>;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly terminal: Terminal;
-  readonly format: () => Format;
-  readonly exit: (code: number) => void;
-}
+export function siteCommands(program: Command, context: CommandContext): void {
+  const { roots, config, client, terminal, format, exit } = context;
 
-export function siteCommands(
-  program: Command,
-  { roots, client, config, flags, environment, terminal, format, exit }: SiteCommands,
-): void {
   program
     .command('up')
     .description('start Troupe: control plane and host agent in one process')
-    .option('-d, --detach', 'in the background')
+    .option('-d, --detach', 'in the background; returns once it is ready')
     .option('--control-plane-only', 'without the agent of this host')
     .action(async ({ detach, controlPlaneOnly }: { detach?: boolean; controlPlaneOnly?: boolean }) => {
-      const parts = controlPlaneOnly ? 'control-plane' : 'all';
-      if (!detach) return roots.up(config().config, parts);
-      const pid = await roots.upDetached(config().config, flags(), parts, (text) => terminal.say(text));
-      terminal.say(`Troupe is up (process ${pid}) at ${roots.connection(config().config).url}`);
+      const parts: Parts = controlPlaneOnly ? 'control-plane' : 'all';
+      if (!detach) return roots.serve(config(), parts);
+      const argv = [
+        ...context.globalArguments(),
+        'up',
+        ...(controlPlaneOnly ? ['--control-plane-only'] : []),
+      ];
+      const { pid, already } = await roots.detach(config(), 'troupe', argv, (text) => terminal.say(text));
+      const { url } = roots.address(config().config);
+      terminal.say(`Troupe is up${already ? ' already' : ''} (process ${pid}) at ${url}`);
     });
 
   program
     .command('down')
-    .description('stop Troupe; containers run on')
+    .description('stop Troupe and the agent of this state directory; containers run on')
     .action(async () => {
-      const ran = await roots.down(config().config);
-      terminal.say(ran ? 'Troupe is down; its containers run on' : 'Troupe was not up');
+      const stopped = await roots.down(config().config);
+      for (const { command, pid } of stopped) terminal.say(`"${command}" (process ${pid}) has stopped`);
+      terminal.say(
+        stopped.length > 0
+          ? 'Containers run on; "troupe up" looks after them again'
+          : `Nothing of Troupe ran on ${config().config.state.directory}`,
+      );
     });
 
   program
     .command('env')
     .description('shell exports for the openstack client: eval "$(troupe env)"')
     .action(() => {
-      const { url, token } = roots.connection(config().config);
-      const exports = {
+      const settings = config().config;
+      const url = settings.api.publicUrl === '' ? roots.address(settings).url : settings.api.publicUrl;
+      const authority = roots.authorityFile(settings);
+      const exports: Readonly<Record<string, string>> = {
         OS_AUTH_TYPE: 'admin_token',
         OS_ENDPOINT: `${url}/v1`,
-        OS_TOKEN: token,
+        OS_TOKEN: roots.adminToken(settings),
         TROUPE_URL: url,
-        TROUPE_TOKEN_FILE: roots.tokenFile(config().config),
+        TROUPE_TOKEN_FILE: roots.tokenFile(settings),
+        ...(authority === null ? {} : { OS_CACERT: authority, TROUPE_CA_FILE: authority }),
       };
-      for (const [name, value] of Object.entries(exports)) terminal.out(`export ${name}='${value}'\n`);
+      if (format() === 'json') return printJson(terminal, exports);
+      for (const [name, value] of Object.entries(exports)) terminal.out(`export ${name}=${quote(value)}\n`);
     });
 
   program
     .command('agent')
-    .description('run a host agent on this machine')
+    .description('run the host agent of this machine, which dials agent.controlUrl')
     .option('--join <token>', 'join with this one-time token')
-    .option('--adopt <world>', 'belong to another world from now on, and exit')
-    .action(async ({ join, adopt }: { join?: string; adopt?: string }) => {
-      if (adopt) return roots.adopt(config().config, adopt);
-      return roots.agent(config().config, join ?? null);
+    .option('-d, --detach', 'in the background')
+    .addOption(
+      new Option('--adopt <world>', 'belong to another world from now on, and exit').conflicts([
+        'join',
+        'detach',
+      ]),
+    )
+    .addHelpText('after', '\nThe first time it needs a token from "troupe join-token".')
+    .action(async ({ join, adopt, detach }: { join?: string; adopt?: string; detach?: boolean }) => {
+      if (adopt) {
+        await roots.adopt(config(), adopt);
+        return terminal.say(`This host belongs to world ${adopt} from now on; start its agent`);
+      }
+      if (!detach) return roots.serveAgent(config(), join ?? null);
+      const argv = [...context.globalArguments(), 'agent', ...(join ? ['--join', join] : [])];
+      const { pid, already } = await roots.detach(config(), 'agent', argv, (text) => terminal.say(text));
+      terminal.say(`The agent is up${already ? ' already' : ''} (process ${pid}); see "troupe hosts"`);
     });
 
   program
     .command('join-token')
     .description('a one-time token with which one host may join')
-    .action(async () =>
-      terminal.out(
-        `${(await client().call<{ join_token: string }>('POST', '/v1/join_tokens')).join_token}\n`,
-      ),
-    );
-
-  const hosts = program.command('hosts').description('list hosts');
-  hosts.action(async () => {
-    const { hosts: found } = await client().call<{ hosts: Record<string, unknown>[] }>('GET', '/v1/hosts');
-    print(terminal, format(), found, [
-      'uuid',
-      'hostname',
-      'state',
-      'admission',
-      'total_containers',
-      'cpus',
-      'cpu_used',
-      'mem_total',
-      'mem_used',
-      'engine',
-      'reason',
-    ]);
-  });
-  for (const verb of ['cordon', 'uncordon'] as const) {
-    hosts
-      .command(verb)
-      .description(verb === 'cordon' ? 'place nothing new there' : 'place there again')
-      .argument('<host>')
-      .action(async (host: string) => {
-        await client().call('POST', `/v1/hosts/${encodeURIComponent(host)}/${verb}`);
-        terminal.say(`${verb}ed ${host}`);
-      });
-  }
-
-  program
-    .command('audit')
-    .description('what has no owner; nothing when all is well')
     .action(async () => {
-      const { audit } = await client().call<{ audit: Record<string, unknown>[] }>('GET', '/v1/audit');
-      if (format() === 'json') terminal.out(`${JSON.stringify(audit, null, 2)}\n`);
-      else if (audit.length > 0) print(terminal, 'table', audit, ['problem', 'address', 'hostId', 'detail']);
-      else terminal.say('Everything has its owner');
-      if (audit.length > 0) exit(1);
+      const answer = await client().call<{ join_token: string }>('POST', '/v1/join_tokens');
+      if (format() === 'json') printJson(terminal, answer);
+      else terminal.out(`${answer.join_token}\n`);
     });
 
   program
-    .command('watch')
-    .description('follow every change, one JSON object a line')
-    .option('-a, --all-projects', 'of all projects (admins)')
-    .option('--id <id>', 'of one actor')
-    .option('--kind <kind...>', 'container, host, tenant')
-    .option('--from <position>', 'resume after this position')
-    .action(
-      async ({
-        allProjects,
-        id,
-        kind,
-        from,
-      }: {
-        allProjects?: boolean;
-        id?: string;
-        kind?: string[];
-        from?: string;
-      }) => {
-        const { url, token } = client();
-        const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/v1/watch`);
-        await new Promise<void>((resolve, reject) => {
-          socket.on('open', () => {
-            const wish = {
-              token,
-              all_projects: allProjects === true,
-              ...(id ? { id } : {}),
-              ...(kind ? { kinds: kind } : {}),
-              ...(from ? { from } : {}),
-            };
-            socket.send(JSON.stringify(wish));
-          });
-          socket.on('message', (data: Buffer) => terminal.out(`${data.toString('utf8')}\n`));
-          socket.on('error', (error) =>
-            reject(new ApiError(503, `Troupe does not answer at ${url}: ${error.message}`, null)),
-          );
-          socket.on('close', (code, reason) =>
-            code === 1000 || code === 1001
-              ? resolve()
-              : reject(new ApiError(400, reason.toString() || `closed with ${code}`, null)),
-          );
+    .command('audit')
+    .description('the leak ledger: what has no owner; empty, and exit code 0, when all is well')
+    .action(async () => {
+      const { audit } = await client().call<{ audit: readonly Readonly<Record<string, unknown>>[] }>(
+        'GET',
+        '/v1/audit',
+      );
+      if (audit.length === 0 && format() === 'table') terminal.say('Everything has its owner');
+      else
+        printList(terminal, format(), audit, {
+          problem: (entry) => entry['problem'],
+          address: (entry) => entry['address'],
+          host: (entry) => entry['hostId'],
+          detail: (entry) => entry['detail'],
         });
-      },
-    );
+      if (audit.length > 0) exit(1);
+    });
 
   program
     .command('store')
     .description('the store of a site')
     .command('copy')
-    .description('copy the world of this configuration into the store of another')
+    .description('copy the world of this configuration into the store of another; Troupe must be down')
     .requiredOption('--to <file>', 'configuration file whose store is filled; it must be empty')
     .action(async ({ to }: { to: string }) => {
-      const target = loadConfig({
-        flags: {},
-        environment: withoutSettings(environment),
-        file: to,
-        usualFiles: [],
-      });
-      await roots.copyStore(config().config, target.config);
-      terminal.say('The world has been copied; start Troupe with the other configuration');
+      // The target's file alone says where the copy goes.
+      const target = loadConfig({ flags: {}, environment: {}, file: to, usualFiles: [] });
+      await roots.copyStore(config(), target);
+      terminal.say(`The world has been copied; go on with it by "troupe --config ${quote(to)} up"`);
     });
 
   program
     .command('doctor')
     .description('check this machine and this site, and say what to do')
     .action(async () => {
-      const findings = await roots.doctor(config().config);
-      print(
-        terminal,
-        format(),
-        findings.map(({ check, ok, detail, fix }) => ({ check, ok, detail, fix })),
-        ['check', 'ok', 'detail', 'fix'],
-      );
+      const findings = await roots.doctor(config());
+      printList(terminal, format(), findings, {
+        check: ({ check }) => check,
+        ok: ({ ok }) => ok,
+        detail: ({ detail }) => detail,
+        'what to do': ({ fix }) => fix,
+      });
       if (findings.some(({ ok }) => !ok)) exit(1);
     });
 
-  const settings = program
+  program
     .command('config')
-    .description('the configuration in force, and where each value comes from');
-  settings.action(() => {
-    const { config: values, sources } = config();
-    const rows = [...sources].map(([setting, source]) => {
-      const [section = '', key = ''] = setting.split('.');
-      const value = (values as unknown as Record<string, Record<string, unknown>>)[section]?.[key];
-      return { setting, value: /password/i.test(key) && value ? '***' : value, source };
-    });
-    print(terminal, format(), rows, ['setting', 'value', 'source']);
-  });
+    .description('the configuration in force, and where each value comes from; no secrets')
+    .action(() =>
+      printList(terminal, format(), shownSettings(config()), {
+        setting: ({ setting }) => setting,
+        value: ({ value }) => value,
+        source: ({ source }) => source,
+      }),
+    );
 }
-
-/** The target's file alone says where the copy goes. */
-const withoutSettings = (environment: Readonly<Record<string, string | undefined>>) =>
-  Object.fromEntries(Object.entries(environment).filter(([name]) => !/^TROUPE_[A-Z]+__/.test(name)));

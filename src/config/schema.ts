@@ -1,148 +1,220 @@
 /** Every setting of a site: name, type, default, meaning. `docs/configuration.md` is made from this. */
 import { Type, type Static } from 'typebox';
 
-const text = (value: string, description: string) => Type.String({ default: value, description });
-const count = (value: number, description: string, least = 0) =>
-  Type.Integer({ default: value, minimum: least, description });
-const flag = (value: boolean, description: string) => Type.Boolean({ default: value, description });
+/** Beside JSON Schema's own keywords: the rule in words where there is a pattern, and what may not be shown. */
+export type Extra = {
+  readonly pattern?: string;
+  /** Completes "must be …". */
+  readonly rule?: string;
+  /** `all` of the value is a secret, or the `password` inside a URL. */
+  readonly secret?: 'all' | 'password';
+};
+
+const text = (value: string, description: string, extra: Extra = {}) =>
+  Type.String({ default: value, description, ...extra });
+const texts = (description: string, extra: Extra = {}) =>
+  Type.Array(Type.String(extra), { default: [], description, ...extra });
+const count = (value: number, description: string, minimum = 0, maximum?: number) =>
+  Type.Integer({
+    default: value,
+    minimum,
+    ...(maximum === undefined ? {} : { maximum }),
+    description,
+  });
+const amount = (value: number, description: string, minimum: number) =>
+  Type.Number({ default: value, minimum, description });
 const ratio = (description: string) =>
   Type.Number({ default: 1, minimum: 0.01, maximum: 1_000, description });
 const share = (description: string) => Type.Number({ default: 0, minimum: 0, maximum: 1, description });
 /** Of a host whose own configuration may say otherwise than the site's: -1 = as the site. */
 const own = (most: number, description: string) =>
   Type.Number({ default: -1, minimum: -1, maximum: most, description });
-const section = <T extends Parameters<typeof Type.Object>[0]>(properties: T) =>
-  Type.Object(properties, { default: {}, additionalProperties: false });
+const flag = (value: boolean, description: string) => Type.Boolean({ default: value, description });
+const section = <T extends Parameters<typeof Type.Object>[0]>(properties: T, description: string) =>
+  Type.Object(properties, { default: {}, additionalProperties: false, description });
 
 export const configSchema = Type.Object(
   {
-    state: section({
-      directory: text(
-        '/var/lib/troupe',
-        'Where keys, tokens, the embedded store and the agent keep their files',
-      ),
-    }),
-    api: section({
-      host: text('127.0.0.1', 'Address the API listens on'),
-      port: count(9517, 'Port the API listens on'),
-      allowedOrigins: Type.Array(Type.String(), {
-        default: [],
-        description: 'Origins besides the API’s own that may open WebSockets',
-      }),
-      certFile: text('', 'PEM certificate; with keyFile the API and the host links speak TLS'),
-      keyFile: text('', 'PEM key of certFile'),
-    }),
-    store: section({
-      kind: Type.Enum(['embedded', 'redis'], {
-        default: 'embedded',
-        description: 'Where actors are durable',
-      }),
-      redisUrl: text('redis://127.0.0.1:6379', 'URL of Redis; rediss:// for TLS'),
-      redisNodes: Type.Array(Type.String(), {
-        default: [],
-        description: 'host:port of Redis Cluster nodes; instead of redisUrl',
-      }),
-      redisUsername: text('', 'Redis ACL user'),
-      redisPassword: text('', 'Redis password; better redisPasswordFile'),
-      redisPasswordFile: text('', 'File that holds the Redis password'),
-      redisCaFile: text('', 'PEM authority that signed Redis’s certificate'),
-      redisPrefix: text('troupe:', 'Begins every key, so that several sites may share a Redis'),
-      journalRecords: count(200, 'Journal records kept of a living actor', 10),
-      keepDays: count(30, 'Days that tombstones, journals and streams are kept', 1),
-    }),
-    link: section({
-      allowInsecure: flag(false, 'Host links from other machines may be in clear'),
-      heartbeatMs: count(500, 'Between heartbeats, both ways; three missed end a link', 50),
-      leaseMs: count(5_000, 'Silence after which an agent restarts containers by itself', 500),
-    }),
-    host: section({
-      lostMs: count(8_000, 'From suspect to lost', 500),
-      syncMs: count(30_000, 'For a connected host to tell its inventory', 1_000),
-      cpuRatio: ratio('CPU promised ÷ had, without what is reserved; above 1 it is over-committed'),
-      memoryRatio: ratio('Memory promised ÷ had'),
-      diskRatio: ratio('Disk promised ÷ had'),
-      reservedCpu: share('Share of a host’s CPU kept back for the machine itself'),
-      reservedMemory: share('Share of its memory kept back'),
-      reservedDisk: share('Share of its disk kept back'),
-    }),
-    scheduler: section({
-      strategy: Type.Enum(['spread', 'pack'], {
-        default: 'spread',
-        description: 'Emptiest hosts first, or fullest',
-      }),
-      neighbours: Type.Enum(['off', 'preferred', 'enforced'], {
-        default: 'off',
-        description: 'Hosts with containers of one tenant only; each tenant may tighten it for itself',
-      }),
-    }),
-    engine: section({
-      socket: text('/var/run/docker.sock', 'Unix socket of the container engine'),
-    }),
-    agent: section({
-      controlUrl: text('', 'Where the agent dials, e.g. wss://control:9517'),
-      caFile: text('', 'PEM authority that signed the control plane’s certificate'),
-      joinTokenFile: text('', 'File that holds a join token; needed once'),
-      labels: Type.Record(Type.String(), Type.String(), { default: {}, description: 'Labels of this host' }),
-      availabilityZone: text('', 'Zone of this host; empty = the site’s'),
-      cpuRatio: own(1_000, 'host.cpuRatio of this host; -1 = the site’s'),
-      memoryRatio: own(1_000, 'host.memoryRatio of this host; -1 = the site’s'),
-      diskRatio: own(1_000, 'host.diskRatio of this host; -1 = the site’s'),
-      reservedCpu: own(1, 'host.reservedCpu of this host; -1 = the site’s'),
-      reservedMemory: own(1, 'host.reservedMemory of this host; -1 = the site’s'),
-      reservedDisk: own(1, 'host.reservedDisk of this host; -1 = the site’s'),
-      concurrency: count(16, 'Engine calls at once', 1),
-    }),
-    site: section({
-      availabilityZone: text('nova', 'Zone of hosts that name none'),
-      sandboxes: Type.Enum(['engine', 'own'], {
-        default: 'engine',
-        description: 'Network namespace: the engine’s, or one apart from the container',
-      }),
-      poolCeiling: count(16, 'Sandboxes made ahead at most, for each host, project and network; 0 = none'),
-      poolHostMost: count(
-        64,
-        'Sandboxes made ahead that a host keeps at most, of all pools; one costs 3 MiB',
-      ),
-      poolWindowMs: count(
-        30_000,
-        'Use is counted over so many milliseconds; without use a pool halves',
-        1_000,
-      ),
-      cpu: Type.Number({
-        default: 0,
-        minimum: 0,
-        description: 'CPUs of a container that asks for none; 0 = no limit',
-      }),
-      memoryMib: count(0, 'Memory of a container that asks for none; 0 = no limit'),
-    }),
-    quota: section({
-      containers: count(40, 'Containers of a project; -1 = no limit', -1),
-      cpu: Type.Number({ default: 20, minimum: -1, description: 'CPUs of a project; -1 = no limit' }),
-      memoryMib: count(51_200, 'Memory of a project; -1 = no limit', -1),
-      diskGib: count(100, 'Disk of a project; -1 = no limit', -1),
-      reservationMs: count(60_000, 'A reservation nobody confirmed is given back after this', 1_000),
-    }),
-    deadlines: section({
-      placingMs: count(60_000, 'To find a host', 100),
-      claimMs: count(10_000, 'For one host to grant or refuse room', 100),
-      imageMs: count(600_000, 'To have the image on the host', 100),
-      sandboxMs: count(60_000, 'To make the network namespace', 100),
-      createMs: count(120_000, 'To create the container', 100),
-      startMs: count(120_000, 'To start it', 100),
-      stopMs: count(30_000, 'To stop it, beyond its grace', 100),
-      removeMs: count(60_000, 'To remove it, before the engine counts as hung', 100),
-      answerMs: count(
-        5_000,
-        'For a request to become durable, before its outcome is told to be unknown',
-        100,
-      ),
-    }),
-    log: section({
-      level: Type.Enum(['debug', 'info', 'warn', 'error'], {
-        default: 'info',
-        description: 'Least level that is logged',
-      }),
-    }),
+    state: section(
+      {
+        directory: text(
+          '/var/lib/troupe',
+          'Where keys, tokens, the embedded store and the agent keep their files',
+          { pattern: '^/', rule: 'an absolute path' },
+        ),
+      },
+      'What this machine keeps',
+    ),
+    api: section(
+      {
+        host: text('127.0.0.1', 'Address the API listens on; 0.0.0.0 for all of IPv4, :: for all'),
+        port: count(9517, 'Port the API listens on', 1, 65_535),
+        publicUrl: text('', 'How clients reach the API, for "troupe env"; empty: made of host and port', {
+          pattern: '^(https?://[^/]+)?$',
+          rule: 'a URL without a path, such as https://control:9517',
+        }),
+        allowedOrigins: texts('Origins besides the API’s own that may open WebSockets', {
+          pattern: '^https?://[^/]+$',
+          rule: 'origins such as https://console.example',
+        }),
+        certFile: text('', 'PEM certificate; with keyFile the API and the host links speak TLS'),
+        keyFile: text('', 'PEM key of certFile'),
+      },
+      'The API, and where agents dial',
+    ),
+    store: section(
+      {
+        kind: Type.Enum(['embedded', 'redis'], {
+          default: 'embedded',
+          description: 'Where actors are durable',
+        }),
+        redisUrl: text('redis://127.0.0.1:6379', 'URL of Redis; rediss:// for TLS', {
+          pattern: '^rediss?://.+',
+          rule: 'a URL such as redis://127.0.0.1:6379',
+          secret: 'password',
+        }),
+        redisNodes: texts('Redis Cluster nodes; instead of redisUrl', {
+          pattern: '^.+:[0-9]+$',
+          rule: 'nodes as host:port',
+        }),
+        redisUsername: text('', 'Redis ACL user'),
+        redisPassword: text('', 'Redis password; better redisPasswordFile', { secret: 'all' }),
+        redisPasswordFile: text('', 'File that holds the Redis password'),
+        redisCaFile: text('', 'PEM authority that signed Redis’s certificate'),
+        redisPrefix: text('troupe:', 'Begins every key, so that several sites may share a Redis'),
+        journalRecords: count(200, 'Journal records kept of a living actor', 10),
+        keepDays: count(30, 'Days that tombstones, journals and streams are kept', 1),
+      },
+      'Where actors are durable; see [operations](operations.md#redis) for what may be lost',
+    ),
+    link: section(
+      {
+        allowInsecure: flag(false, 'Host links from other machines may be in clear'),
+        heartbeatMs: count(500, 'Between heartbeats, both ways; three missed end a link', 50),
+        leaseMs: count(5_000, 'Silence after which an agent restarts containers by itself', 500),
+      },
+      'Between control plane and agents',
+    ),
+    host: section(
+      {
+        lostMs: count(8_000, 'From suspect to lost', 500),
+        syncMs: count(30_000, 'For a connected host to tell its inventory', 1_000),
+        cpuRatio: ratio('CPU promised ÷ had, without what is reserved; above 1 it is over-committed'),
+        memoryRatio: ratio('Memory promised ÷ had'),
+        diskRatio: ratio('Disk promised ÷ had'),
+        reservedCpu: share('Share of a host’s CPU kept back for the machine itself'),
+        reservedMemory: share('Share of its memory kept back'),
+        reservedDisk: share('Share of its disk kept back'),
+      },
+      'When a host counts as lost, and how much of it may be promised',
+    ),
+    scheduler: section(
+      {
+        strategy: Type.Enum(['spread', 'pack'], {
+          default: 'spread',
+          description: 'Emptiest hosts first, or fullest',
+        }),
+        neighbours: Type.Enum(['off', 'preferred', 'enforced'], {
+          default: 'off',
+          description: 'Hosts with containers of one tenant only; each tenant may tighten it for itself',
+        }),
+      },
+      'Where containers go',
+    ),
+    engine: section(
+      {
+        socket: text('/var/run/docker.sock', 'Unix socket of the container engine', {
+          pattern: '^/',
+          rule: 'an absolute path',
+        }),
+      },
+      'The container engine of this host',
+    ),
+    agent: section(
+      {
+        controlUrl: text('', 'Where the agent dials, e.g. wss://control:9517', {
+          pattern: '^(wss?://[^/]+)?$',
+          rule: 'a URL without a path, such as wss://control:9517',
+        }),
+        caFile: text('', 'PEM authority that signed the control plane’s certificate'),
+        joinTokenFile: text('', 'File that holds a join token; needed once'),
+        labels: Type.Record(Type.String(), Type.String(), {
+          default: {},
+          description: 'Labels of this host',
+        }),
+        availabilityZone: text('', 'Zone of this host; empty = the site’s'),
+        cpuRatio: own(1_000, 'host.cpuRatio of this host; -1 = the site’s'),
+        memoryRatio: own(1_000, 'host.memoryRatio of this host; -1 = the site’s'),
+        diskRatio: own(1_000, 'host.diskRatio of this host; -1 = the site’s'),
+        reservedCpu: own(1, 'host.reservedCpu of this host; -1 = the site’s'),
+        reservedMemory: own(1, 'host.reservedMemory of this host; -1 = the site’s'),
+        reservedDisk: own(1, 'host.reservedDisk of this host; -1 = the site’s'),
+        concurrency: count(16, 'Engine calls at once', 1),
+      },
+      'The agent of this host',
+    ),
+    site: section(
+      {
+        availabilityZone: text('nova', 'Zone of hosts that name none'),
+        sandboxes: Type.Enum(['engine', 'own'], {
+          default: 'engine',
+          description: 'Network namespace: the engine’s, or one apart from the container',
+        }),
+        poolCeiling: count(
+          16,
+          'Sandboxes made ahead at most, for each host, project and network; 0 = none',
+        ),
+        poolHostMost: count(
+          64,
+          'Sandboxes made ahead that a host keeps at most, of all pools; one costs 3 MiB',
+        ),
+        poolWindowMs: count(
+          30_000,
+          'Use is counted over so many milliseconds; without use a pool halves',
+          1_000,
+        ),
+        cpu: amount(0, 'CPUs of a container that asks for none; 0 = no limit', 0),
+        memoryMib: count(0, 'Memory of a container that asks for none; 0 = no limit'),
+      },
+      'What containers get that ask for nothing',
+    ),
+    quota: section(
+      {
+        containers: count(40, 'Containers of a project; -1 = no limit', -1),
+        cpu: amount(20, 'CPUs of a project; -1 = no limit', -1),
+        memoryMib: count(51_200, 'Memory of a project; -1 = no limit', -1),
+        diskGib: count(100, 'Disk of a project; -1 = no limit', -1),
+        reservationMs: count(60_000, 'A reservation nobody confirmed is given back after this', 1_000),
+      },
+      'Limits of a project that has none of its own',
+    ),
+    deadlines: section(
+      {
+        placingMs: count(60_000, 'To find a host', 100),
+        claimMs: count(10_000, 'For one host to grant or refuse room', 100),
+        imageMs: count(600_000, 'To have the image on the host', 100),
+        sandboxMs: count(60_000, 'To make the network namespace', 100),
+        createMs: count(120_000, 'To create the container', 100),
+        startMs: count(120_000, 'To start it', 100),
+        stopMs: count(30_000, 'To stop it, beyond its grace', 100),
+        removeMs: count(60_000, 'To remove it, before the engine counts as hung', 100),
+        answerMs: count(
+          5_000,
+          'For a request to become durable, before its outcome is told to be unknown',
+          100,
+        ),
+      },
+      'How long each step of a container may take',
+    ),
+    log: section(
+      {
+        level: Type.Enum(['debug', 'info', 'warn', 'error'], {
+          default: 'info',
+          description: 'Least level that is logged',
+        }),
+      },
+      'What Troupe writes about itself',
+    ),
   },
   { additionalProperties: false },
 );

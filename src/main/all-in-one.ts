@@ -30,27 +30,35 @@ export async function runAllInOne(
 ): Promise<AllInOne> {
   const controlPlane = await runControlPlane(config, environment, store, logger);
   const { linkSocket } = paths(config);
-  rmSync(linkSocket, { force: true });
   const server = createServer((_, response) => response.writeHead(404).end());
-  attachLinkAcceptor(server, controlPlane.acceptLink);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(linkSocket, resolve);
-  });
-  chmodSync(linkSocket, 0o600);
-  const agent = await runAgent(config, environment, {
-    controlUrl: `ws+unix:${linkSocket}:`,
-    joinToken: await controlPlane.controlPlane.createJoinToken(),
-  });
-  return {
-    process: controlPlane,
-    agent,
-    async stop() {
-      await agent.stop();
-      await controlPlane.stop();
-      server.closeAllConnections();
-      server.close();
-      rmSync(linkSocket, { force: true });
-    },
+  const stopControlPlane = async (): Promise<void> => {
+    await controlPlane.stop();
+    server.closeAllConnections();
+    server.close();
+    rmSync(linkSocket, { force: true });
   };
+  try {
+    rmSync(linkSocket, { force: true });
+    attachLinkAcceptor(server, controlPlane.acceptLink);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(linkSocket, resolve);
+    });
+    chmodSync(linkSocket, 0o600);
+    const agent = await runAgent(config, environment, {
+      controlUrl: `ws+unix:${linkSocket}:`,
+      joinToken: await controlPlane.controlPlane.createJoinToken(),
+    });
+    return {
+      process: controlPlane,
+      agent,
+      async stop() {
+        await agent.stop();
+        await stopControlPlane();
+      },
+    };
+  } catch (error) {
+    await stopControlPlane();
+    throw error;
+  }
 }

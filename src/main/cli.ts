@@ -1,6 +1,7 @@
 /** The process behind `bin/troupe`: hands the world to the command line. */
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { createClient } from '../cli/client.ts';
 import { runProgram } from '../cli/program.ts';
 import { roots } from './roots.ts';
 
@@ -12,16 +13,27 @@ const stateHome = env['XDG_STATE_HOME'] ?? `${homedir()}/.local/state`;
 // A reader that goes away (`| head`) is no failure of ours.
 stdout.on('error', () => process.exit(0));
 
-process.exitCode = await runProgram(process.argv.slice(2), {
+const code = await runProgram(process.argv.slice(2), {
   roots,
+  connect: createClient,
   environment: env,
   terminal: {
-    out: (text) => void stdout.write(text),
+    out: (data) => void stdout.write(data),
     say: (text) => void stderr.write(`${text}\n`),
-    colour: stdout.isTTY === true && env['NO_COLOR'] === undefined && env['TERM'] !== 'dumb',
+    colour: stdout.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb',
   },
   readFile: (path) => readFileSync(path, 'utf8'),
   pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-  defaultState: isRoot ? '' : `${stateHome}/troupe`,
+  schedule(delayMs, task) {
+    const timer = setTimeout(task, delayMs);
+    return () => clearTimeout(timer);
+  },
+  onInterrupt(handler) {
+    process.on('SIGINT', handler);
+    return () => void process.off('SIGINT', handler);
+  },
+  defaultState: isRoot ? null : `${stateHome}/troupe`,
   usualFiles: [`${configHome}/troupe/config.yaml`, '/etc/troupe/config.yaml'],
 });
+// What failed half-way up may have left a socket or a timer behind; a pipe's output is written by now.
+process.exit(code);

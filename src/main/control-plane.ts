@@ -28,20 +28,27 @@ export interface ControlPlaneProcess {
 /** Between drops of what is older than it must be kept. */
 const trimMs = 3_600_000;
 
-/** @throws TroupeError INVALID_CONFIG, STORE_UNAVAILABLE */
+/** Starts over `store`, which is closed again when that fails. @throws TroupeError INVALID_CONFIG, STORE_UNAVAILABLE */
 export async function runControlPlane(
   config: Config,
   environment: Environment,
   store: Store,
   logger: FastifyBaseLogger,
 ): Promise<ControlPlaneProcess> {
+  let controlPlane: RunningControlPlane | null = null;
+  try {
+    controlPlane = await startActors(config, environment, store);
+    return await serve(config, environment, store, logger, controlPlane);
+  } catch (error) {
+    await (controlPlane ?? { stop: () => store.close() }).stop();
+    throw error;
+  }
+}
+
+function startActors(config: Config, environment: Environment, store: Store): Promise<RunningControlPlane> {
   const files = paths(config);
   ensureAdminToken(files.tokens, files.adminToken);
-  const tls =
-    config.api.certFile === ''
-      ? null
-      : { cert: readFileSync(config.api.certFile, 'utf8'), key: readFileSync(config.api.keyFile, 'utf8') };
-  const controlPlane = await startControlPlane({
+  return startControlPlane({
     environment,
     store,
     charts,
@@ -50,7 +57,20 @@ export async function runControlPlane(
     config: controlPlaneConfig(config),
     links: (events) => createHostLinks({ environment, events, timing: linkTiming(config) }),
   });
-  const authenticator = fileAuthenticator(files.tokens);
+}
+
+async function serve(
+  config: Config,
+  environment: Environment,
+  store: Store,
+  logger: FastifyBaseLogger,
+  controlPlane: RunningControlPlane,
+): Promise<ControlPlaneProcess> {
+  const tls =
+    config.api.certFile === ''
+      ? null
+      : { cert: readFileSync(config.api.certFile, 'utf8'), key: readFileSync(config.api.keyFile, 'utf8') };
+  const authenticator = fileAuthenticator(paths(config).tokens);
   const tickets = createTickets(environment);
   const app = await buildApp({
     controlPlane,
@@ -96,8 +116,8 @@ export async function runControlPlane(
     async stop() {
       cancelTrim();
       watch.close();
-      await app.close();
-      await controlPlane.stop();
+      // The API's server ends when its last connection does, and agents' links are among them: both at once.
+      await Promise.all([app.close(), controlPlane.stop()]);
     },
   };
 }

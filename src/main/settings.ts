@@ -80,7 +80,9 @@ export const paths = ({ state: { directory } }: Config) => ({
   store: `${directory}/store`,
   agent: `${directory}/agent`,
   linkSocket: `${directory}/link.sock`,
-  pidFile: `${directory}/troupe.pid`,
+  /** Who runs the control plane, and who the agent, of this directory. */
+  process: `${directory}/troupe.pid`,
+  agentProcess: `${directory}/agent.pid`,
   log: `${directory}/troupe.log`,
-  settings: `${directory}/settings.json`,
+  agentLog: `${directory}/agent.log`,
 });

@@ -4,10 +4,10 @@
  * the same one.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 import type { Sealer } from '../actors/specs.ts';
 import { TroupeError } from '../errors/errors.ts';
+import { writePrivateFile } from './private-file.ts';
 
 const keyBytes = 32;
 const ivBytes = 12;
@@ -23,8 +23,8 @@ export function loadSiteKey(path: string): Buffer {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   const key = randomBytes(keyBytes);
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  writeFileSync(path, `${key.toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+  // On disk before it seals anything: what is sealed with a key that is lost is lost.
+  writePrivateFile(path, `${key.toString('base64')}\n`);
   return key;
 }
 

@@ -1,13 +1,34 @@
 /** The standalone tokens of a site: a file of hashes, and the admin's token made at first start. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { Type } from 'typebox';
+import { Compile } from 'typebox/compile';
 import { createStaticAuthenticator, tokenHash, type StaticToken } from '../api/auth/static-tokens.ts';
 import type { Authenticator } from '../api/auth/identity.ts';
 import { TroupeError } from '../errors/errors.ts';
+import { writePrivateFile } from './private-file.ts';
 
-/** Makes the admin's token, and the file of hashes, where there are none. Both 0600. */
+const tokensFileShape = Compile(
+  Type.Object({
+    tokens: Type.Array(
+      Type.Object({
+        sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+        userId: Type.String(),
+        userName: Type.String(),
+        projectId: Type.String({ minLength: 1 }),
+        projectName: Type.String(),
+        roles: Type.Array(Type.String()),
+      }),
+    ),
+  }),
+);
+
+/**
+ * Makes the admin's token, and the file of hashes, where there are none. Both 0600.
+ * @throws TroupeError INVALID_CONFIG when there is a file of hashes and it can't be read
+ */
 export function ensureAdminToken(tokensFile: string, adminTokenFile: string): void {
+  const known = existsSync(tokensFile) ? readTokens(tokensFile) : [];
   if (existsSync(tokensFile) && existsSync(adminTokenFile)) return;
   const token = randomBytes(32).toString('base64url');
   const admin: StaticToken = {
@@ -18,31 +39,40 @@ export function ensureAdminToken(tokensFile: string, adminTokenFile: string): vo
     projectName: 'admin',
     roles: ['admin'],
   };
-  const others = existsSync(tokensFile)
-    ? readTokens(tokensFile).filter(({ userId }) => userId !== 'admin')
-    : [];
-  mkdirSync(dirname(tokensFile), { recursive: true, mode: 0o700 });
-  writeFileSync(adminTokenFile, `${token}\n`, { mode: 0o600 });
-  writeFileSync(tokensFile, `${JSON.stringify({ tokens: [admin, ...others] }, null, 2)}\n`, { mode: 0o600 });
+  const others = known.filter(({ userId }) => userId !== 'admin');
+  // The token's own file last: while it is missing, the next start makes another.
+  writePrivateFile(tokensFile, `${JSON.stringify({ tokens: [admin, ...others] }, null, 2)}\n`);
+  writePrivateFile(adminTokenFile, `${token}\n`);
 }
 
-/** Reads the tokens anew when their file has changed. */
+/** Reads the tokens anew when their file has changed. While it can't be read, those before count. */
 export function fileAuthenticator(tokensFile: string): Authenticator {
   let read = { mtimeMs: 0, tokens: [] as readonly StaticToken[] };
   return createStaticAuthenticator(() => {
-    const { mtimeMs } = statSync(tokensFile);
-    if (mtimeMs !== read.mtimeMs) read = { mtimeMs, tokens: readTokens(tokensFile) };
+    try {
+      const { mtimeMs } = statSync(tokensFile);
+      if (mtimeMs !== read.mtimeMs) read = { mtimeMs, tokens: readTokens(tokensFile) };
+    } catch (error) {
+      if (read.mtimeMs === 0) throw error;
+    }
     return read.tokens;
   });
 }
 
 function readTokens(path: string): readonly StaticToken[] {
+  let content: unknown;
   try {
-    return (JSON.parse(readFileSync(path, 'utf8')) as { tokens: readonly StaticToken[] }).tokens;
+    content = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new TroupeError(
       'INVALID_CONFIG',
       `The tokens in "${path}" can't be read: ${(error as Error).message}`,
     );
   }
+  if (tokensFileShape.Check(content)) return content.tokens;
+  const [wrong] = tokensFileShape.Errors(content);
+  throw new TroupeError(
+    'INVALID_CONFIG',
+    `The tokens in "${path}" can't be read: "${wrong?.instancePath ?? ''}" ${wrong?.message ?? 'is not valid'}`,
+  );
 }

@@ -50,6 +50,15 @@ export function parseAddress(address: string): ParsedAddress {
   throw new RangeError(`Not an actor address: "${address}"`);
 }
 
+/** The same for what may be no address: null then. */
+export function addressParts(text: string): ParsedAddress | null {
+  try {
+    return parseAddress(text);
+  } catch {
+    return null;
+  }
+}
+
 /** Asked several times in each turn, so that it takes nothing apart. */
 export const kindOf = (address: Address): ActorKind => address.slice(0, address.indexOf('/')) as ActorKind;
 

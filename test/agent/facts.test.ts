@@ -195,3 +195,17 @@ t.test('a container of ours that nothing asks for leads to a new inventory', asy
   await scene.environment.advance(1_000);
   t.same(scene.events.inventories.at(-1)?.items.map((item) => item.observation.containerId), ['c1', 'c9']); // prettier-ignore
 });
+
+t.test('a container of another world on the same engine leaves the link alone', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  const { observation, identity } = await scene.run('c1').then(() => scene.driver.containers.get('c1')!);
+  const inventories = scene.events.inventories.length;
+  scene.driver.containers.set('c9', {
+    identity: { ...identity, containerId: 'c9', worldId: 'another' },
+    observation: { ...observation, containerId: 'c9' },
+  });
+  scene.driver.tell({ kind: 'container', containerId: 'c9', engineId: 'e', action: 'create', signal: null });
+  await scene.environment.advance(1_000);
+  t.equal(scene.events.inventories.length, inventories);
+});

@@ -24,6 +24,15 @@ export interface ProofSubject {
   readonly project: (context: unknown, paths: readonly string[]) => unknown;
 }
 
+/** What one container takes, in proofs that need an amount. */
+export const proofAmounts = { containers: 1, cpuMillis: 500, memoryMib: 100, diskGib: 1 };
+
+/** An invoke's failure that no retry cures. */
+export const failed = (invokeId: string): ProofEvent => ({
+  type: `xstate.error.actor.${invokeId}`,
+  error: { code: 'INTERNAL', message: 'It failed', retryable: false },
+});
+
 export interface Step {
   readonly from: Configuration;
   readonly event: ProofEvent;

@@ -7,7 +7,7 @@
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { TroupeError } from '../../errors/errors.ts';
-import { shardOf, type Address, type Shard } from '../../model/address.ts';
+import { addressParts, shardOf, type Address, type Shard } from '../../model/address.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { StreamRecord } from '../../model/journal.ts';
 import { halfCopied } from './copy-errors.ts';
@@ -226,6 +226,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
   const actorOf = (address: string, text: string): StoredActor | UnreadableActor => {
     const texts = (table: Tables['outbox']): string[] =>
       [...table.getRange(under(address))].map(({ value }) => value);
+    if (addressParts(address) === null) return { address, error: 'It is no address of an actor' };
     const { head, record } = splitActor(text);
     return parseActor(address, head, record, texts(db().outbox), texts(db().inbox));
   };

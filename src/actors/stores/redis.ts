@@ -5,7 +5,7 @@
  */
 import { Cluster } from 'ioredis';
 import { TroupeError } from '../../errors/errors.ts';
-import { shardOf, type Address, type Shard } from '../../model/address.ts';
+import { addressParts, shardOf, type Address, type Shard } from '../../model/address.ts';
 import type { JournalRecord, StreamRecord } from '../../model/journal.ts';
 import { halfCopied } from './copy-errors.ts';
 import { parseActor, refusal, sealText, unsealText } from './record.ts';
@@ -206,9 +206,12 @@ export function createRedisStore(options: RedisStoreOptions): Store {
         const members = (await ask(client.smembers(`${base(shard)}:members`))) as Address[];
         for (let at = 0; at < members.length; at += pageSize) {
           const page = members.slice(at, at + pageSize);
-          const actors = await readMany(page);
+          const named = page.filter((address) => addressParts(address) !== null);
+          const actors = await readMany(named);
           for (const [index, actor] of actors.entries())
-            yield actor ?? { address: page[index]!, error: 'Its record is missing' };
+            yield actor ?? { address: named[index]!, error: 'Its record is missing' };
+          for (const address of page)
+            if (addressParts(address) === null) yield { address, error: 'It is no address of an actor' };
         }
       }
     },

@@ -1,0 +1,20 @@
+/** `troupe chart`: the statechart that decides, as the control plane runs it. */
+import { Argument, Option, type Command } from 'commander';
+import type { CommandContext } from './command-context.ts';
+import { toMermaid, type ChartNode } from './mermaid.ts';
+import { printJson } from './terminal.ts';
+
+export function chartCommand(program: Command, { client, terminal, format }: CommandContext): void {
+  program
+    .command('chart')
+    .description('the statechart that decides, as it is run now; with -o json its definition')
+    .addArgument(new Argument('<kind>').choices(['container', 'host', 'tenant']))
+    .addOption(new Option('--format <format>', 'as a diagram').choices(['mermaid']).default('mermaid'))
+    .option('--version-of <n>', 'an older version that was run here')
+    .action(async (kind: string, { versionOf }: { versionOf?: string }) => {
+      const query = versionOf === undefined ? '' : `?version=${encodeURIComponent(versionOf)}`;
+      const chart = await client().call<{ definition: ChartNode }>('GET', `/v1/statecharts/${kind}${query}`);
+      if (format() === 'json') printJson(terminal, chart);
+      else terminal.out(toMermaid(chart.definition));
+    });
+}

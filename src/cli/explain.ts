@@ -1,0 +1,39 @@
+/** Why an actor is where it is, as sentences. */
+import type { HistoryRecord, LifecycleView } from './lifecycle-view.ts';
+
+export function explain(name: string, lifecycle: LifecycleView): string {
+  const { status, statePaths, since, reason, waitingFor, lastError, allowedEvents, quarantined } = lifecycle;
+  const lines = [`${name} is ${status} (${statePaths.join(', ')}) since ${time(since)}.`];
+  if (reason) lines.push(sentence(reason));
+  if (quarantined)
+    lines.push(
+      sentence(`It is quarantined: ${quarantined.reason}`) +
+        (quarantined.event ? ` The event that broke it: ${quarantined.event}.` : ''),
+    );
+  for (const { description, attempt, deadlineAt } of waitingFor)
+    lines.push(
+      sentence(
+        `It waits for ${description}${deadlineAt === null ? '' : ` (at ${time(deadlineAt)})`}${attempt > 1 ? `, attempt ${attempt}` : ''}`,
+      ),
+    );
+  if (lastError) lines.push(sentence(`Last error: ${lastError.message}`));
+  const moves = allowedEvents.filter(({ answer }) => answer !== 'refused');
+  lines.push(moves.length === 0 ? 'Nothing that people may send would move it now.' : 'What would move it:');
+  for (const { type, mode, answer, to, roles } of moves)
+    lines.push(
+      `  ${type}${mode ? ` (${mode})` : ''}, ${answer}, to ${to.join(', ')}; may be sent by ${roles.join(', ')}`,
+    );
+  return `${lines.join('\n')}\n`;
+}
+
+/** Who or what made a transition happen. */
+export function causeOf(cause: HistoryRecord['cause']): string {
+  if (cause.kind === 'request') return `${String(cause['requestId'])} by ${String(cause['userId'])}`;
+  if (cause.kind === 'actor') return String(cause['address']);
+  if (cause.kind === 'operation') return `${String(cause['src'])} ${String(cause['requestId'] ?? '')}`.trim();
+  return cause.kind === 'agent' ? `host ${String(cause['hostId'])}` : String(cause['reason']);
+}
+
+export const time = (epochMs: number): string => new Date(epochMs).toISOString();
+
+const sentence = (text: string): string => (text.endsWith('.') ? text : `${text}.`);
