@@ -20,7 +20,7 @@ pull_busybox() {
 # Builds troupe/busybox:local from the machine's static busybox: the binary, a link per applet,
 # the folders and the two accounts that programs expect.
 build_busybox() {
-  local busybox root applet failed=0
+  local busybox root applet answer failed=0
   need_packages busybox-static || return 1
   busybox="$(command -v busybox)" || return 1
   root="$(mktemp -d)" || return 1
@@ -35,11 +35,11 @@ build_busybox() {
   done
   printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n' >"$root/etc/passwd"
   printf 'root:x:0:\nnobody:x:65534:\n' >"$root/etc/group"
-  tar --create --numeric-owner --owner=0 --group=0 --directory="$root" . |
+  answer="$(tar --create --numeric-owner --owner=0 --group=0 --directory="$root" . |
     engine_request -X POST -H 'Content-Type: application/x-tar' --data-binary @- \
-      "/images/create?fromSrc=-&repo=$TROUPE_LOCAL_IMAGE&changes=CMD%20%5B%22sh%22%5D&changes=ENV%20PATH%3D%2Fbin%3A%2Fsbin" \
-      >/dev/null || failed=1
+      "/images/create?fromSrc=-&repo=$TROUPE_LOCAL_IMAGE&changes=CMD%20%5B%22sh%22%5D&changes=ENV%20PATH%3D%2Fbin%3A%2Fsbin")" || failed=1
   rm -rf "$root"
+  [ "$failed" = 0 ] || echo "troupe: the engine answered: ${answer:-nothing}" >&2
   [ "$failed" = 0 ] && has_image "$TROUPE_LOCAL_IMAGE"
 }
 
@@ -48,7 +48,7 @@ ensure_local_image() {
   if has_image "$TROUPE_LOCAL_IMAGE"; then return 0; fi
   echo "Building the image $TROUPE_LOCAL_IMAGE from this machine's static busybox"
   if ! build_busybox; then
-    echo "troupe: building $TROUPE_LOCAL_IMAGE failed; is there room on the disk of the engine?" >&2
+    echo "troupe: building $TROUPE_LOCAL_IMAGE failed; see above, and the log of the engine" >&2
     return 1
   fi
 }

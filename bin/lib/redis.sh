@@ -52,7 +52,8 @@ ensure_redis() {
   if ! command -v redis-server >/dev/null 2>&1; then
     need_packages redis-server || return 1
   fi
-  if ! mkdir -p "$dir" || ! chmod 700 "$dir"; then
+  # The folder above is Troupe's state directory: for its owner alone, too.
+  if ! (umask 077 && mkdir -p "$dir") || ! chmod 700 "$dir"; then
     echo "troupe: can't make the folder $dir for Redis; give one this user may write" >&2
     return 1
   fi
@@ -62,7 +63,7 @@ ensure_redis() {
     case "$(redis_say "$port" "$dir" ping)" in
       PONG | LOADING*) ;;
       *)
-        echo "troupe: something else listens on 127.0.0.1:$port; choose another port for Redis" >&2
+        echo "troupe: something else listens on 127.0.0.1:$port; choose another port for Troupe's Redis, as in: TROUPE_REDIS_PORT=$((port + 1)) bin/quickstart" >&2
         return 1
         ;;
     esac

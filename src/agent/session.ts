@@ -157,7 +157,7 @@ export function createSession(options: SessionOptions): Session {
     if (line !== mine) return;
     if (welcome.worldId !== worldId) {
       throw refusal(
-        `The control plane is of another world ("${welcome.worldId}"); containers run on, its commands are refused until "troupe agent adopt"`,
+        `The control plane is of another world ("${welcome.worldId}"); containers run on, its commands are refused until "troupe agent --adopt ${welcome.worldId}"`,
       );
     }
     mine.welcome = welcome;

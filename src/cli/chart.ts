@@ -10,11 +10,14 @@ export function chartCommand(program: Command, { client, terminal, format }: Com
     .description('the statechart that decides, as it is run now; with -o json its definition')
     .addArgument(new Argument('<kind>').choices(['container', 'host', 'tenant']))
     .addOption(new Option('--format <format>', 'as a diagram').choices(['mermaid']).default('mermaid'))
+    .option('--depth <n>', 'only so many levels of states; 1 is the overview')
     .option('--version-of <n>', 'an older version that was run here')
-    .action(async (kind: string, { versionOf }: { versionOf?: string }) => {
+    .action(async (kind: string, { versionOf, depth }: { versionOf?: string; depth?: string }) => {
+      if (depth !== undefined && !/^[1-9]\d*$/.test(depth))
+        program.error(`error: --depth must be a whole number of at least 1, not "${depth}"`);
       const query = versionOf === undefined ? '' : `?version=${encodeURIComponent(versionOf)}`;
       const chart = await client().call<{ definition: ChartNode }>('GET', `/v1/statecharts/${kind}${query}`);
       if (format() === 'json') printJson(terminal, chart);
-      else terminal.out(toMermaid(chart.definition));
+      else terminal.out(toMermaid(chart.definition, depth === undefined ? Infinity : Number(depth)));
     });
 }

@@ -22,35 +22,41 @@ export interface ChartNode {
   readonly meta?: { readonly status?: string; readonly taskState?: string | null };
 }
 
-/** @see https://mermaid.js.org/syntax/stateDiagram.html */
-export function toMermaid(chart: ChartNode): string {
+/**
+ * @param depth states below it are drawn into those that hold them; all of them by default
+ * @see https://mermaid.js.org/syntax/stateDiagram.html
+ */
+export function toMermaid(chart: ChartNode, depth = Infinity): string {
   const lines = ['stateDiagram-v2'];
-  const write = (depth: number, text: string): void => void lines.push(`${'  '.repeat(depth)}${text}`);
+  const write = (indent: number, text: string): void => void lines.push(`${'  '.repeat(indent)}${text}`);
 
-  const declare = (node: ChartNode, depth: number): void => {
+  const declare = (node: ChartNode, level: number): void => {
     const children = Object.values(node.states);
-    if (children.length === 0) return write(depth, `state "${node.key}" as ${name(node.id)}`);
-    write(depth, `state "${node.key}" as ${name(node.id)} {`);
-    body(node, depth + 1);
-    write(depth, '}');
+    const title = `state "${node.key}" as ${name(node.id)}`;
+    if (children.length === 0 || level === depth) return write(level, title);
+    write(level, `${title} {`);
+    body(node, level + 1);
+    write(level, '}');
   };
-  const body = (node: ChartNode, depth: number): void => {
+  const body = (node: ChartNode, level: number): void => {
     const children = Object.values(node.states);
     children.forEach((child, index) => {
-      declare(child, depth);
-      // Regions stand side by side.
-      if (node.type === 'parallel' && index < children.length - 1) write(depth, '--');
+      declare(child, level);
+      // Regions stand side by side; the whole chart's need no line between them, and Mermaid has none there.
+      if (node.type === 'parallel' && node !== chart && index < children.length - 1) write(level, '--');
     });
-    for (const target of node.initial?.target ?? [])
-      if (node.type === 'compound') write(depth, `[*] --> ${name(target)}`);
-    for (const child of children) if (child.type === 'final') write(depth, `${name(child.id)} --> [*]`);
+    if (node.type === 'compound')
+      for (const target of node.initial?.target ?? []) write(level, `[*] --> ${name(target)}`);
+    for (const child of children) if (child.type === 'final') write(level, `${name(child.id)} --> [*]`);
   };
 
   body(chart, 1);
-  for (const { from, to, labels } of arrows(chart)) {
-    if (from === chart.id) {
+  for (const { from, to, labels } of arrows(chart, depth)) {
+    if (to.startsWith(`${from}.`)) {
+      // An arrow from a state into itself can't be seen.
+      const where = from === chart.id ? 'anywhere' : `anywhere in ${from.slice(chart.id.length + 1)}`;
       write(1, `note right of ${name(to)}`);
-      for (const label of labels) write(2, `from anywhere: ${label}`);
+      for (const label of labels) write(2, `from ${where}: ${label}`);
       write(1, 'end note');
     } else {
       write(1, `${name(from)} --> ${name(to)} : ${labels.join('<br>')}`);
@@ -74,36 +80,45 @@ interface Arrow {
 }
 
 /** One for each pair of states, with all that leads from the one to the other. */
-function arrows(chart: ChartNode): readonly Arrow[] {
-  const found = new Map<string, { from: string; to: string; labels: string[] }>();
+function arrows(chart: ChartNode, depth: number): readonly Arrow[] {
+  const shown = (id: string): string =>
+    id
+      .split('.')
+      .slice(0, depth + 1)
+      .join('.');
+  const found = new Map<
+    string,
+    { readonly from: string; readonly to: string; readonly moves: ChartTransition[] }
+  >();
   for (const node of [chart, ...statesOf(chart)]) {
-    const list = [...Object.values(node.on).flat(), ...node.always];
-    for (const transition of list) {
+    for (const transition of [...Object.values(node.on).flat(), ...node.always]) {
       for (const target of transition.target ?? []) {
-        const to = target.slice(1);
-        const arrow = found.get(`${node.id} ${to}`) ?? { from: node.id, to, labels: [] };
-        found.set(`${node.id} ${to}`, arrow);
-        const label = labelOf(transition);
-        if (!arrow.labels.includes(label)) arrow.labels.push(label);
+        const [from, to] = [shown(node.id), shown(target.slice(1))];
+        if (from === to && target.slice(1) !== node.id) continue;
+        const arrow = found.get(`${from} ${to}`) ?? { from, to, moves: [] };
+        found.set(`${from} ${to}`, arrow);
+        arrow.moves.push(transition);
       }
     }
   }
-  return [...found.values()];
+  return [...found.values()].map(({ from, to, moves }) => ({ from, to, labels: labelsOf(moves) }));
 }
 
 const invoked = /^xstate\.(done|error)\.(actor|state)\.(.+)$/;
 
-/** The event in words, and under which guard. */
-function labelOf({ eventType, guard }: ChartTransition): string {
-  const [, outcome, of, id = ''] = invoked.exec(eventType) ?? [];
-  const event =
-    of === 'state'
-      ? 'all done'
-      : of === 'actor'
-        ? `${id} ${outcome === 'done' ? 'done' : 'failed'}`
-        : eventType;
-  const condition = guard === undefined ? '' : `[${guard}]`;
-  return [event, condition].filter((part) => part !== '').join(' ') || 'otherwise';
+/** Each event in words, and under which guard; what leads there done or failed alike goes by its name alone. */
+function labelsOf(moves: readonly ChartTransition[]): readonly string[] {
+  const seen = new Set(moves.map(({ eventType, guard }) => `${eventType} ${guard ?? ''}`));
+  const labels = moves.map(({ eventType, guard }) => {
+    const [, outcome, of, id = ''] = invoked.exec(eventType) ?? [];
+    const condition = guard === undefined ? '' : `[${guard}]`;
+    if (of === undefined) return `${eventType} ${condition}`.trim() || 'otherwise';
+    if (of === 'state') return `all done ${condition}`.trim();
+    const otherwise = `xstate.${outcome === 'done' ? 'error' : 'done'}.actor.${id} ${guard ?? ''}`;
+    if (seen.has(otherwise)) return `${id} ${condition}`.trim();
+    return `${id} ${outcome === 'done' ? 'done' : 'failed'} ${condition}`.trim();
+  });
+  return [...new Set(labels)];
 }
 
 /** Mermaid's names have no dots. */

@@ -1,5 +1,6 @@
 /** Dials the control plane: `wss://…`, `ws://…` on loopback, or `ws+unix:<socket>:`. */
 import type { IncomingMessage } from 'node:http';
+import { createConnection, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { createWebSocketStream, WebSocket, type ClientOptions } from 'ws';
 import { TroupeError } from '../errors/errors.ts';
@@ -16,6 +17,7 @@ export interface WsDialerOptions {
   readonly allowInsecure: boolean;
 }
 
+const unixScheme = 'ws+unix:';
 const handshakeTimeout = 10_000;
 /** Of an answer that refuses the upgrade, for people. */
 const refusalBytes = 1_000;
@@ -35,13 +37,18 @@ export function createWsDialer({ url, ca, allowInsecure }: WsDialerOptions): Dia
     closeTimeout,
     ...(ca === undefined ? {} : { ca }),
   };
+  // A path is no part of a URL: it may hold blanks, colons and percent signs, which ws would read as one.
+  const socketPath = url.startsWith(unixScheme) ? url.slice(unixScheme.length, url.lastIndexOf(':')) : null;
+  if (socketPath !== null)
+    options.createConnection = (() => connectUnix(socketPath)) as typeof createConnection;
+  const base = socketPath === null ? url : 'ws://localhost';
   const unreachable = (why: string, cause?: unknown): TroupeError =>
     new TroupeError('HOST_UNREACHABLE', `The control plane at "${url}" can't be reached: ${why}`, { cause });
 
   const connect = (path: string, signal: AbortSignal): Promise<WebSocket> =>
     new Promise((resolve, reject) => {
       if (signal.aborted) return reject(unreachable('the agent is stopping'));
-      const socket = new WebSocket(`${url}${path}`, options);
+      const socket = new WebSocket(`${base}${path}`, options);
       const abort = (): void => socket.terminate();
       signal.addEventListener('abort', abort, { once: true });
       const settle = (): void => signal.removeEventListener('abort', abort);
@@ -78,6 +85,8 @@ export function createWsDialer({ url, ca, allowInsecure }: WsDialerOptions): Dia
     },
   };
 }
+
+const connectUnix = (path: string): Socket => createConnection({ path });
 
 async function refusalOf(response: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];

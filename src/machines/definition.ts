@@ -34,12 +34,16 @@ function transitionOf(source: AnyStateNode, transition: Transition): Readonly<Re
   return {
     ...(guard === undefined ? {} : { guard: guardName(guard) }),
     ...(target === undefined ? {} : { target: target.map(({ id }) => `#${id}`) }),
-    actions: actions.map((action) => (typeof action === 'function' ? action.name : action)),
+    actions: actions.map(actionOf),
     source: `#${source.id}`,
     reenter: reenter === true,
     eventType,
   };
 }
+
+/** Its name, or its type with the parameters that are data. */
+const actionOf = (action: unknown): unknown =>
+  typeof action === 'function' ? action.name : (JSON.parse(JSON.stringify(action)) as unknown);
 
 /** The name of a guard; of a combined one, the names it is made of. @see xstate:src/guards.ts */
 function guardName(guard: unknown): string {

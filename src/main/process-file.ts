@@ -13,9 +13,15 @@ export interface RunningProcess {
   readonly command: string;
   /** Epoch ms. */
   readonly startedAt: number;
+  isAlive(): boolean;
+  /** To this very process, not to another of the same pid. False when it has ended. @throws TroupeError FORBIDDEN when it belongs to another user */
+  signal(signal: NodeJS.Signals): boolean;
 }
 
-interface Holder extends RunningProcess {
+interface Holder {
+  readonly pid: number;
+  readonly command: string;
+  readonly startedAt: number;
   /** Field 22 of /proc/<pid>/stat, clock ticks since boot; where there is no /proc, what ps(1) says. @see proc(5) */
   readonly born: string;
   readonly boot: string;
@@ -54,13 +60,19 @@ export function claimProcess(path: string, command: string): ProcessClaim {
 /** The process that runs under `path` now; null when there is none. */
 export function runningProcess(path: string): RunningProcess | null {
   const holder = read(path);
-  return holder && isAlive(holder) ? holder : null;
+  if (!holder || !isAlive(holder)) return null;
+  const { pid, command, startedAt } = holder;
+  return {
+    pid,
+    command,
+    startedAt,
+    isAlive: () => isAlive(holder),
+    signal: (signal) => send(holder, signal),
+  };
 }
 
-/** Sends `signal` to exactly the process that runs under `path`. False when there is none. */
-export function signalProcess(path: string, signal: NodeJS.Signals): boolean {
-  const holder = read(path);
-  if (!holder || !isAlive(holder)) return false;
+function send(holder: Holder, signal: NodeJS.Signals): boolean {
+  if (!isAlive(holder)) return false;
   try {
     return process.kill(holder.pid, signal);
   } catch (error) {

@@ -1,17 +1,14 @@
-/** The command line's wishes on this machine, carried out. */
+/** The command line's wishes on this machine, carried out. What a wish needs is loaded with it: a list is no control plane. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Roots } from '../cli/roots.ts';
-import { openLmdbState } from '../agent/lmdb-state.ts';
-import { TroupeError } from '../errors/errors.ts';
 import { adminTokenOf, authorityFile, localTls, localUrl } from './connection.ts';
-import { copyStore } from './copy-store.ts';
 import { startDetached } from './detached.ts';
-import { doctor } from './doctor.ts';
-import { claimProcess, runningProcess, signalProcess } from './process-file.ts';
-import { serve, serveAgent, stopMs } from './serve.ts';
+import { runningProcess } from './process-file.ts';
 import { paths } from './settings.ts';
 import { prepareState } from './site-files.ts';
 
+/** Longer than any order of the agent takes that isn't a user's own grace. */
+const stopMs = 30_000;
 const pollMs = 50;
 
 export const roots: Roots = {
@@ -19,8 +16,8 @@ export const roots: Roots = {
   adminToken: adminTokenOf,
   address: (config) => ({ url: localUrl(config), tls: localTls(config) }),
   authorityFile,
-  serve,
-  serveAgent,
+  serve: async (loaded, parts) => (await import('./serve.ts')).serve(loaded, parts),
+  serveAgent: async (loaded, joinToken) => (await import('./serve.ts')).serveAgent(loaded, joinToken),
   async detach(loaded, what, argv, say) {
     prepareState(loaded);
     const files = paths(loaded.config);
@@ -35,34 +32,18 @@ export const roots: Roots = {
     const stopped = [];
     for (const path of [files.process, files.agentProcess]) {
       const running = runningProcess(path);
-      if (!running || !signalProcess(path, 'SIGTERM')) continue;
+      if (!running?.signal('SIGTERM')) continue;
       const until = performance.now() + stopMs;
-      while (runningProcess(path)?.pid === running.pid) {
+      while (running.isAlive()) {
         // Containers run on, and a killed process loses nothing that was accepted.
-        if (performance.now() > until) signalProcess(path, 'SIGKILL');
+        if (performance.now() > until) running.signal('SIGKILL');
         await pause(pollMs);
       }
       stopped.push(running);
     }
     return stopped;
   },
-  async adopt(loaded, worldId) {
-    prepareState(loaded);
-    const claim = claimProcess(paths(loaded.config).agentProcess, 'troupe agent --adopt');
-    try {
-      const state = await openLmdbState(paths(loaded.config).agent);
-      const { identity } = await state.read();
-      if (!identity)
-        throw new TroupeError(
-          'INVALID_CONFIG',
-          'This host has not joined any world yet; join it with a token: "troupe agent --join TOKEN"',
-        );
-      await state.write({ identity: { ...identity, worldId }, epoch: 0 });
-      await state.close();
-    } finally {
-      claim.release();
-    }
-  },
-  copyStore,
-  doctor,
+  adopt: async (loaded, worldId) => (await import('./adopt.ts')).adopt(loaded, worldId),
+  copyStore: async (from, to) => (await import('./copy-store.ts')).copyStore(from, to),
+  doctor: async (loaded) => (await import('./doctor.ts')).doctor(loaded),
 };

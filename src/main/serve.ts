@@ -3,8 +3,9 @@ import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import type { RunningControlPlane } from '../actors/control-plane.ts';
+import type { Agent } from '../agent/agent.ts';
 import type { Parts } from '../cli/roots.ts';
-import { badSetting, type LoadedConfig } from '../config/load.ts';
+import { badSetting, shownSettings, type LoadedConfig } from '../config/load.ts';
 import { TroupeError, type ErrorCode } from '../errors/errors.ts';
 import { runAllInOne } from './all-in-one.ts';
 import { runControlPlane } from './control-plane.ts';
@@ -17,8 +18,8 @@ import { paths } from './settings.ts';
 import { checkAgentFiles, checkControlPlaneFiles, checkListening, prepareState } from './site-files.ts';
 import { storeOf } from './stores.ts';
 
-/** Longer than any order of the agent takes that isn't a user's own grace. */
-export const stopMs = 30_000;
+/** As long as "troupe down" waits before it kills. */
+const stopMs = 30_000;
 /** This machine's own agent is waited for, so that the first container finds a host. */
 const hostOnlineMs = 20_000;
 /** How long a control plane that was taken over is still there to say so. */
@@ -40,7 +41,7 @@ export async function serve(loaded: LoadedConfig, parts: Parts): Promise<void> {
     const environment = createEnvironment(logger);
     const store = storeOf(config, environment);
     if (parts === 'control-plane') {
-      const running = await runControlPlane(config, environment, store, logger);
+      const running = await runControlPlane(config, environment, store, logger).catch(locate(loaded));
       tellStarter({ troupe: 'ready' });
       return await untilOver(
         () => running.stop(),
@@ -49,12 +50,12 @@ export async function serve(loaded: LoadedConfig, parts: Parts): Promise<void> {
         shown(running.controlPlane.fenced),
       );
     }
-    const running = await runAllInOne(config, environment, store, logger);
+    const running = await runAllInOne(config, environment, store, logger).catch(locate(loaded));
     const { controlPlane } = running.process;
     const over = untilOver(() => running.stop(), release, 'STALE_OWNER', shown(controlPlane.fenced));
     // It may be over before it is waited for.
     over.catch(() => {});
-    const problem = await hostProblem(controlPlane);
+    const problem = await hostProblem(controlPlane, running.agent);
     if (problem !== null) tellStarter({ troupe: 'said', text: problem });
     tellStarter({ troupe: 'ready' });
     return await over;
@@ -92,6 +93,23 @@ export async function serveAgent(loaded: LoadedConfig, joinToken: string | null)
   }
 }
 
+/** Says beside what the store answered where it was looked for. */
+const locate =
+  (loaded: LoadedConfig) =>
+  (error: unknown): never => {
+    const isStore = error instanceof TroupeError && error.code === 'STORE_UNAVAILABLE';
+    if (!isStore || loaded.config.store.kind !== 'redis') throw error;
+    const setting = loaded.config.store.redisNodes.length > 0 ? 'store.redisNodes' : 'store.redisUrl';
+    const { value, source } = shownSettings(loaded).find((each) => each.setting === setting)!;
+    throw new TroupeError(
+      'STORE_UNAVAILABLE',
+      `${error.message} It was looked for at ${String(value)}: "${setting}" (from ${source})`,
+      {
+        cause: error,
+      },
+    );
+  };
+
 /** Stops in order at a signal; or when it is `over` by itself, which is an error with `code`. */
 function untilOver(
   stop: () => Promise<void>,
@@ -123,7 +141,7 @@ async function shown(fenced: Promise<string>): Promise<string> {
 }
 
 /** Waits for the host of this machine; in words why it can't take containers yet, null when it can. */
-async function hostProblem(controlPlane: RunningControlPlane): Promise<string | null> {
+async function hostProblem(controlPlane: RunningControlPlane, agent: Agent): Promise<string | null> {
   const own = () => controlPlane.hosts().find((host) => host.hostname === hostname());
   let isOnline = (): void => {};
   const online = new Promise<void>((resolve) => (isOnline = resolve));
@@ -139,5 +157,6 @@ async function hostProblem(controlPlane: RunningControlPlane): Promise<string | 
   watching.close();
   const host = own();
   if (host?.status === 'online') return host.reason;
-  return `this host is not online yet${host?.reason ? `: ${host.reason}` : ''}; see "troupe hosts"`;
+  const reason = agent.status().reason ?? host?.reason;
+  return `this host is not online yet${reason ? `: ${reason}` : ''}; see "troupe hosts"`;
 }

@@ -1,15 +1,10 @@
 /** The import rule and the reach for the world, over the real sources and over sources that are bad on purpose. */
-import { dirname, join } from 'node:path';
-import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
+import { projectFolder } from '../support/project.ts';
 import { breaches } from './rules.ts';
 import { analyse, readSources } from './sources.ts';
 
-const projectFolder = (): string => {
-  let folder = import.meta.dirname;
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return folder;
-};
 const found = (files: Readonly<Record<string, string>>): readonly string[] =>
   breaches(analyse(new Map(Object.entries(files))));
 

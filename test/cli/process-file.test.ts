@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { claimProcess, runningProcess, signalProcess } from '../../src/main/process-file.ts';
+import { claimProcess, runningProcess } from '../../src/main/process-file.ts';
 
 const sleeper = (t: Test): ChildProcess => {
   const child = spawn('sleep', ['600'], { stdio: 'ignore' });
@@ -51,7 +51,6 @@ t.test('what a killed process left is no claim', async (t) => {
   await once(child, 'exit');
   t.ok(existsSync(path));
   t.equal(runningProcess(path), null);
-  t.equal(signalProcess(path, 'SIGTERM'), false);
   claimProcess(path, 'troupe up').release();
 });
 
@@ -62,12 +61,11 @@ t.test('a pid that is used again by another process is neither it, nor signalled
   stranger.once('exit', () => (ended = true));
   holderOf(path, { pid: stranger.pid });
   t.equal(runningProcess(path), null, 'born at another time');
-  t.equal(signalProcess(path, 'SIGKILL'), false);
   const claim = claimProcess(path, 'troupe up');
   t.match(runningProcess(path), { pid: process.pid });
   claim.release();
   holderOf(path, { pid: stranger.pid, boot: 'another boot' });
-  t.equal(signalProcess(path, 'SIGKILL'), false, 'of another boot');
+  t.equal(runningProcess(path), null, 'of another boot');
   await new Promise((resolve) => setImmediate(resolve));
   t.notOk(ended);
 });
@@ -76,7 +74,6 @@ t.test('a file that says nothing is no claim', async (t) => {
   for (const content of ['', '1234', 'null', '{"pid":"1"}', '{']) {
     const path = join(t.testdir({ 'troupe.pid': content }), 'troupe.pid');
     t.equal(runningProcess(path), null);
-    t.equal(signalProcess(path, 'SIGTERM'), false);
     claimProcess(path, 'troupe up').release();
   }
 });
@@ -102,7 +99,10 @@ t.test('a signal reaches the very process that claims', async (t) => {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(child.stdout, 'data');
-  t.equal(signalProcess(path, 'SIGTERM'), true);
+  const running = runningProcess(path)!;
+  t.equal(running.signal('SIGTERM'), true);
   const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
   t.equal(signal, 'SIGTERM');
+  t.notOk(running.isAlive());
+  t.equal(running.signal('SIGKILL'), false, 'what has ended is not signalled');
 });

@@ -68,7 +68,8 @@ async function agentAt(t: Test, url: string) {
 t.test('an agent joins, obeys and tells over TCP, and over a unix socket', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'link-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
-  const path = join(directory, 'link.sock');
+  // What a folder may be called, a URL would read otherwise.
+  const path = join(directory, 'a link: 50%20?.sock');
   for (const overUnix of [false, true]) {
     const { events, links, port } = await controlPlane(t, (server) =>
       overUnix ? server.listen(path) : server.listen(0, '127.0.0.1'),

@@ -1,0 +1,45 @@
+/** `docs/charts.md` from the charts that are run. */
+import { pathOf, statesOf, toMermaid, type ChartNode } from '../../src/cli/mermaid.ts';
+import { charts } from '../../src/machines/catalogue.ts';
+import type { Chart } from '../../src/machines/chart.ts';
+import { definitionOf } from '../../src/machines/definition.ts';
+import { code, table } from './markdown.ts';
+
+export function chartsPage(): string {
+  return `# Charts
+
+The statecharts as they are run now, made from \`src/machines/\` by \`npm run docs\`; \`troupe chart container\` prints the one that a
+control plane runs. An arrow's label is the event, with its guard in brackets; \`x done\` and \`x failed\` are the ends of an
+invoked effect, a name alone stands for both; \`otherwise\` is taken at once when no guard before it holds. What is answered
+without moving is not drawn: \`troupe chart container -o json\` has it.
+
+${Object.values(charts)
+  .map((chart) => section(chart))
+  .join('\n\n')}
+`;
+}
+
+function section({ kind, version, machine }: Chart): string {
+  const chart = definitionOf(machine) as ChartNode;
+  const isLarge = statesOf(chart).length > 20;
+  const whole = diagram(toMermaid(chart));
+  const drawing = isLarge
+    ? `${diagram(toMermaid(chart, 1))}\n\n<details>\n<summary>With all states inside</summary>\n\n${whole}\n\n</details>`
+    : whole;
+  const rows = statesOf(chart).map((node) => [
+    code(pathOf(node)),
+    node.description ?? '',
+    [node.meta?.status, node.meta?.taskState].filter((each) => each).join(', '),
+    (node.tags ?? []).join(', '),
+    node.invoke.map(({ id }) => code(id)).join(', '),
+  ]);
+  return `## ${kind}
+
+Version ${version}.
+
+${drawing}
+
+${table(['state', 'what it means', 'status, task', 'tags', 'waits for'], rows)}`;
+}
+
+const diagram = (text: string): string => `\`\`\`mermaid\n${text}\`\`\``;

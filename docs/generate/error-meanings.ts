@@ -1,0 +1,111 @@
+/** What each code means and what to do about it, for `docs/errors.md`. A code without an entry fails the test of the docs. */
+import type { ErrorCode } from '../../src/errors/errors.ts';
+
+export interface Meaning {
+  readonly meaning: string;
+  readonly fix: string;
+}
+
+const say = (meaning: string, fix: string): Meaning => ({ meaning, fix });
+
+export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
+  INVALID_INPUT: say('A field of the request is not what its rule says.', 'Correct the field that is named.'),
+  INVALID_PARAMETER: say('The position is none of this stream.', 'Watch again without a position.'),
+  INVALID_VALUE: say(
+    'A parameter is unknown, or has a value that is not possible.',
+    'Correct what is named.',
+  ),
+  PARAMETER_TOO_NEW: say(
+    'The parameter belongs to a later microversion than the request asks for.',
+    'Ask for that microversion, or leave the parameter out.',
+  ),
+  UNAUTHENTICATED: say('There is no token, or it is not known.', 'Send a token: `eval "$(troupe env)"`.'),
+  FORBIDDEN: say('This user may not do that.', 'Ask somebody who has the role that is named.'),
+  QUOTA_EXCEEDED: say(
+    'The project has no room for it in what is named: containers, cpu, memory or disk.',
+    'Delete what is not needed, or have the limit raised (`quota.*`).',
+  ),
+  CONTAINER_NOT_FOUND: say(
+    'There is no such container in this project.',
+    '`troupe list` shows what there is.',
+  ),
+  HOST_NOT_FOUND: say('There is no such host.', '`troupe hosts` shows what there is.'),
+  REQUESTED_HOST_NOT_FOUND: say('The host that was asked for is not there.', 'Ask for another, or for none.'),
+  NOT_FOUND: say('There is no such thing.', 'Correct the name or id.'),
+  NAME_AMBIGUOUS: say('Several containers have this name.', 'Use the id.'),
+  INVALID_STATE: say(
+    'It is not possible in the state the container or host is in; the answer lists what is.',
+    '`troupe why NAME` says what would move it.',
+  ),
+  IDEMPOTENCY_CONFLICT: say('The key was used for another request.', 'Use a new key for a new request.'),
+  SUPERSEDED: say('A later order has taken its place.', 'Nothing. This release gives it to nobody.'),
+  NOT_ACCEPTABLE: say('The microversion is not served.', 'Ask for one from 1.1 to 1.40.'),
+  STORE_UNAVAILABLE: say(
+    'The store does not answer, or takes no writes.',
+    'See `/readyz` and `troupe doctor`; start the store, or give it room.',
+  ),
+  STALE_OWNER: say(
+    'A newer control plane has taken over; this one has stopped deciding.',
+    'Ask the newer one; stop this one.',
+  ),
+  COMMIT_REFUSED: say('The store has refused the turn; nothing of it has happened.', 'Try again.'),
+  COMMIT_UNKNOWN: say(
+    'The store has not answered yet: the request may have been taken or not.',
+    'Look at it again; a create with the same idempotency key makes nothing twice.',
+  ),
+  QUARANTINED: say(
+    'The actor was given up, since it could not be read or its chart failed on an event three times.',
+    'See [quarantined actors](operations.md#quarantined-actors).',
+  ),
+  SHUTTING_DOWN: say('The control plane is stopping.', 'Try again once it is back.'),
+  TIMED_OUT: say('No answer came in time.', 'Try again; `troupe why NAME` says who does not answer.'),
+  HOST_UNREACHABLE: say(
+    'The host, or for an agent the control plane, is not connected now.',
+    'Start the agent there; see `troupe hosts`.',
+  ),
+  LINK_REFUSED: say(
+    'The control plane does not let this agent in: token or credential are not right, or it is of another world.',
+    'Join it again with a new `troupe join-token`, or `troupe agent --adopt WORLD`.',
+  ),
+  STALE_COMMAND: say(
+    'The order is older than what the host has obeyed already.',
+    'Nothing: the newer one counts.',
+  ),
+  ENGINE_UNAVAILABLE: say(
+    'The container engine of the host does not answer.',
+    'Start it; it is tried again by itself.',
+  ),
+  ENGINE_HUNG: say(
+    'The container engine of the host took the order and did not finish it in time.',
+    'Look at the engine there; restarting it harms no container where it is set to live-restore.',
+  ),
+  ENGINE_ERROR: say('The container engine answered with an error of its own.', 'Read what it says.'),
+  IMAGE_NOT_FOUND: say(
+    'The image is not on the host, and in no registry that was asked.',
+    'Correct its name.',
+  ),
+  REGISTRY_UNAVAILABLE: say(
+    'The registry does not answer.',
+    'It is tried again by itself; see the network of the host.',
+  ),
+  INVALID_SPEC: say('The engine will not make such a container.', 'Correct what it names.'),
+  START_FAILED: say(
+    'The container was made and its process could not be started.',
+    'Correct the command that is named.',
+  ),
+  CONTAINER_GONE: say('The host has no such container (any more).', 'Nothing: its restart policy decides.'),
+  NAME_IN_USE: say(
+    'Another container has its name on the engine, and is not ours.',
+    'Remove or rename that one.',
+  ),
+  DISK_FULL: say('The disk of the host is full.', 'Make room there.'),
+  NO_HOST: say(
+    'No host takes it.',
+    'Read the refusals: each says what would make it fit. This release tells it as the reason of a container.',
+  ),
+  INVALID_CONFIG: say(
+    'The configuration, or something that it names on this machine, is not right.',
+    'Correct the setting that is named; `troupe config` shows where its value comes from.',
+  ),
+  INTERNAL: say('A fault of Troupe.', 'Report it with the request id; the log holds the rest.'),
+};
