@@ -1,7 +1,7 @@
 /** The table of metrics in `docs/operations.md`, from what `/metrics` answers. */
 import Fastify from 'fastify';
 import type { ControlPlane } from '../../src/actors/index.ts';
-import { metrics } from '../../src/api/extensions/health.ts';
+import { measure } from '../../src/api/extensions/health.ts';
 import { code, table } from './markdown.ts';
 
 /** Counts nothing: the names and meanings are what is wanted. */
@@ -23,7 +23,7 @@ const ofTheLibrary = /^(nodejs|process)_/;
 
 export async function metricsTable(): Promise<string> {
   const app = Fastify();
-  await app.register(metrics(idle));
+  measure(app, idle);
   const { body } = await app.inject('/metrics');
   await app.close();
   const rows = [...body.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gm)]

@@ -1,6 +1,7 @@
 /**
  * The leak ledger: everything that has no owner, and every total that does not
- * equal what it counts. Empty when all is well.
+ * equal what it counts. Empty when all is well. What is on the hosts is
+ * `host-audit.ts`.
  */
 import type { ContainerContext } from '../machines/container/context.ts';
 import { emptyTally, isSameTally, withClaim } from '../machines/host/claims.ts';
@@ -11,11 +12,10 @@ import { addressParts, parseAddress, tenantAddress, type Address } from '../mode
 import type { Amounts } from '../model/container.ts';
 import type { HostTally } from '../model/events.ts';
 import type { PlacementTerms } from '../model/placement.ts';
-import type { InventoryItem } from '../link/protocol.ts';
 import type { AuditEntry } from './index.ts';
-import type { Unreadable } from './boot.ts';
 import type { Cell } from './cell.ts';
 import type { Runtime } from './runtime.ts';
+import type { Unreadable } from './unreadable.ts';
 
 export interface Sums {
   /** By tenant: what its containers hold of the quota. */
@@ -71,7 +71,6 @@ export function audit(
   runtime: Runtime,
   now: number,
   unreadable: readonly Unreadable[],
-  inventories: ReadonlyMap<string, readonly InventoryItem[]>,
 ): readonly AuditEntry[] {
   const entries: AuditEntry[] = [];
   const { quota, claims } = sumContainers(runtime);
@@ -126,16 +125,6 @@ export function audit(
       hostId: null,
       detail: `"${message.event.type}" to "${message.to}" waits since ${new Date(since).toISOString()}`,
     });
-  }
-  for (const [hostId, items] of inventories) {
-    for (const { observation, worldId } of items) {
-      entries.push({
-        problem: 'container-without-actor',
-        address: `container/${observation.tenant}/${observation.containerId}`,
-        hostId,
-        detail: `${observation.state} there as "${observation.engineId.slice(0, 12)}", generation ${observation.generation}, world ${worldId}`,
-      });
-    }
   }
   return entries;
 }

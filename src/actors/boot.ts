@@ -2,8 +2,8 @@
  * From the store to living actors. Restoring starts nothing twice and touches
  * no container: effects wait for their host's link, messages for their receiver.
  *
- * B1. What can't be read or placed on its chart is quarantined and shown; it
- *     never stops the process.
+ * B1. What can't be read or placed on its chart is quarantined and shown, with
+ *     its spec where that can be read; it never stops the process.
  * B2. A release that can't read a large share of the actors refuses to start,
  *     rather than quarantine a cloud.
  */
@@ -16,15 +16,13 @@ import type { Runtime } from './runtime.ts';
 import type { Specs } from './specs.ts';
 import type { ActorRecord, OutboxMessage, Store, StoredActor } from './stores/store.ts';
 import type { ActorState } from './turn.ts';
+import type { Unreadable } from './unreadable.ts';
 
 /** More unreadable actors than both of these: refuse to start. */
 const unreadableShare = 0.01;
 const unreadableCount = 10;
-
-export interface Unreadable {
-  readonly address: string;
-  readonly reason: string;
-}
+/** Of a container whose record says nothing. */
+const firstGeneration = 1;
 
 export interface BootResult {
   readonly actors: number;
@@ -52,17 +50,32 @@ export async function boot(
   const migrated: Address[] = [];
   let actors = 0;
 
+  const loadSpec = async (address: Address, generation: number): Promise<void> => {
+    const document = await store.document(address, generation);
+    if (document === null) throw new Error(`Its spec of generation ${generation} is missing`);
+    specs.load(address, generation, document);
+  };
+
+  const giveUp = async (address: string, reason: string, record: ActorRecord | null): Promise<void> => {
+    let createdAt = record?.createdAt ?? 0;
+    try {
+      if (!record)
+        [{ at: createdAt } = { at: 0 }] = await store.journal(address as Address, { after: 0, limit: 1 });
+      if (!specs.find(address as Address))
+        await loadSpec(address as Address, record?.generation || firstGeneration);
+    } catch (error) {
+      environment.log.warn({ actor: address, err: error }, 'nor can its spec or its history be read');
+    }
+    unreadable.push({ address, reason, record, createdAt });
+  };
+
   const take = async (stored: StoredActor): Promise<void> => {
     const { record, outbox, inbox } = stored;
     if (outbox.length > 0)
       outboxes.push({ from: record.address, revision: record.revision, messages: outbox });
     if (record.endedAt !== null) return runtime.bury(record);
     const decider = deciders[parseAddress(record.address).kind];
-    if (record.generation > 0) {
-      const document = await store.document(record.address, record.generation);
-      if (document === null) throw new Error(`Its spec of generation ${record.generation} is missing`);
-      specs.load(record.address, record.generation, document);
-    }
+    if (record.generation > 0) await loadSpec(record.address, record.generation);
     const state = restore(decider, record);
     runtime.adopt(state, inbox);
     if (record.chartVersion !== decider.chart.version) migrated.push(record.address);
@@ -72,16 +85,13 @@ export async function boot(
   for await (const stored of store.scan()) {
     actors += 1;
     if ('error' in stored) {
-      unreadable.push({ address: stored.address, reason: stored.error });
+      batch.push(giveUp(stored.address, stored.error, null));
       continue;
     }
     batch.push(
-      take(stored).catch((error: unknown) => {
-        unreadable.push({
-          address: stored.record.address,
-          reason: error instanceof Error ? error.message : String(error),
-        });
-      }),
+      take(stored).catch((error: unknown) =>
+        giveUp(stored.record.address, error instanceof Error ? error.message : String(error), stored.record),
+      ),
     );
     if (batch.length >= 512) {
       await Promise.all(batch);

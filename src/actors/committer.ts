@@ -131,6 +131,8 @@ export function createCommitter(environment: Environment, store: Store): Committ
 
   /** Acknowledgements ride with the next turns, and go alone only when none come. */
   const schedulePassenger = (): void => {
+    // Who waits for the end waits for no company.
+    if (idleWaiters.length > 0) return schedule();
     if (passenger) return;
     passenger = true;
     environment.schedule(passengerMs, () => {

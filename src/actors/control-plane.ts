@@ -14,6 +14,7 @@ import type { HostContext } from '../machines/host/context.ts';
 import { neighboursOf, type TenantContext } from '../machines/tenant/context.ts';
 import {
   addressParts,
+  containerAddress,
   hostAddress,
   kindOf,
   parseAddress,
@@ -30,7 +31,7 @@ import type { Cause } from '../model/journal.ts';
 import type { Neighbours } from '../model/placement.ts';
 import type { Strategy } from '../scheduler/request.ts';
 import { audit, comparable, isCountable, sumContainers } from './audit.ts';
-import { boot, type Unreadable } from './boot.ts';
+import { boot } from './boot.ts';
 import { createAdmission } from './create-container.ts';
 import type { Cell } from './cell.ts';
 import { createDecider } from './decide.ts';
@@ -41,6 +42,7 @@ import { hostOperations } from './effects/host-operations.ts';
 import { tellContainersEffect } from './effects/tell-containers.ts';
 import { tellHostsEffect } from './effects/tell-hosts.ts';
 import { createEnrolment } from './enrolment.ts';
+import { auditHosts } from './host-audit.ts';
 import { createHostDirectory } from './host-directory.ts';
 import { createHostReports } from './host-reports.ts';
 import type { Caller, ControlPlane, Readiness } from './index.ts';
@@ -51,6 +53,7 @@ import { createRuntime, type Runtime } from './runtime.ts';
 import { createSpecs, type Sealer } from './specs.ts';
 import type { OwnerInfo, Store, World } from './stores/store.ts';
 import type { TurnAnswer, TurnEvent } from './turn.ts';
+import { createUnreadableActors, type Unreadable } from './unreadable.ts';
 import { createWatchHub } from './watch-hub.ts';
 
 export interface ControlPlaneConfig {
@@ -109,9 +112,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const specs = createSpecs(options.sealer);
   const enrolment = createEnrolment(environment, store);
   const hosts = createHostDirectory(() => runtime);
-  const readModel = createReadModel(() => runtime, specs);
-  const hub = createWatchHub(store, readModel.snapshot);
-  let unreadable: readonly Unreadable[] = [];
+  let unreadable = createUnreadableActors([], specs);
+  const readModel = createReadModel(
+    () => runtime,
+    specs,
+    () => unreadable.views,
+  );
+  const hub = createWatchHub(store, readModel.snapshot, () => world.worldId);
   let stopping = false;
 
   const placement = createPlacement({
@@ -179,7 +186,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const links: HostLinks = options.links(reports);
 
   const restored = await boot(environment, store, runtime, specs, deciders);
-  unreadable = restored.unreadable;
+  unreadable = createUnreadableActors(restored.unreadable, specs);
   hub.restore(restored.positions);
   await recordCharts(store, charts);
   const admission = createAdmission({ environment, runtime, specs, placement, ...config });
@@ -203,7 +210,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     });
   }
   configure(runtime, config);
-  recount(environment, runtime, unreadable);
+  recount(environment, runtime, unreadable.all);
   environment.log.info(
     { actors: restored.actors, epoch: world.epoch, world_id: world.worldId },
     'actors restored',
@@ -236,13 +243,17 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const command = (address: Address, event: TurnEvent, caller: Caller): Promise<TurnAnswer> => {
     if (stopping)
       return Promise.reject(new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again'));
+    const problem = unreadable.problem(address);
+    if (problem) return Promise.reject(problem);
     return within(address, runtime.ask(address, event, causeOf(caller), 'command'));
   };
 
   /** What can't be read is there all the same: nobody is told that it is gone. */
   const turnAwayFromUnreadable = (kind: ActorKind, tenant: string | null, id: string | null): void => {
-    for (const { address, reason } of unreadable) {
+    for (const { address, reason } of unreadable.all) {
       const each = addressParts(address);
+      // One whose spec can be read is shown.
+      if (unreadable.views.some((view) => view.address === address)) continue;
       if (each?.kind !== kind || each.id !== id || (tenant !== null && each.tenant !== tenant)) continue;
       throw new TroupeError(
         'QUARANTINED',
@@ -255,7 +266,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     const checks = [
       { name: 'store', ok: runtime.readOnly === null, detail: runtime.readOnly ?? 'takes writes' },
       { name: 'owner', ok: runtime.fencedBy === null, detail: runtime.fencedBy ?? `epoch ${world.epoch}` },
-      { name: 'actors', ok: true, detail: `${restored.actors} restored, ${unreadable.length} unreadable` },
+      {
+        name: 'actors',
+        ok: true,
+        detail: `${restored.actors} restored, ${unreadable.all.length} unreadable`,
+      },
       { name: 'lifecycle', ok: !stopping, detail: stopping ? 'stopping' : 'running' },
     ];
     return { ready: checks.every(({ ok }) => ok), checks };
@@ -270,8 +285,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     runtime,
     async createContainer(request) {
       if (stopping) throw new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again');
-      turnAwayFromUnreadable('tenant', null, request.caller.projectId);
-      const address = await within(tenantAddress(request.caller.projectId), admission.create(request));
+      const address = admission.address(request);
+      const problem =
+        unreadable.problem(tenantAddress(request.caller.projectId)) ?? unreadable.problem(address);
+      if (problem) throw problem;
+      await within(address, admission.create(request, address));
       const view = readModel.view(runtime.cell(address)!);
       if (!view)
         throw new TroupeError(
@@ -285,6 +303,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       return readModel.container(tenant, idOrName);
     },
     containers: (query) => readModel.containers(query),
+    ended(tenant, id) {
+      const uuid = canonicalUuid(id);
+      if (uuid === null) return null;
+      const isIt = (address: Address): boolean =>
+        parseAddress(address).kind === 'container' && parseAddress(address).id === uuid;
+      if (tenant === null) return [...runtime.tombstones.keys()].find(isIt) ?? null;
+      const address = containerAddress(tenant, uuid);
+      return runtime.tombstones.has(address) ? address : null;
+    },
     command: (address, event, caller) => command(address, event, caller),
     commandHost: (hostId, event, caller) => {
       if (!runtime.cell(hostAddress(hostId))) {
@@ -317,8 +344,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     },
     lifecycle(address) {
       const cell = runtime.cell(address);
-      const lifecycle = cell && lifecycleOf(cell, deciders[parseAddress(address).kind]);
-      if (!lifecycle) throw new TroupeError('NOT_FOUND', `"${address}" could not be found`);
+      const { kind, id } = parseAddress(address);
+      const lifecycle = cell
+        ? lifecycleOf(cell, deciders[kind])
+        : unreadable.lifecycle(address, charts[kind]);
+      if (!lifecycle) throw new TroupeError('NOT_FOUND', `The ${kind} "${id}" could not be found`);
       return lifecycle;
     },
     history: (address, range) => store.journal(address, range),
@@ -333,26 +363,39 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     },
     watch: (filter, from, handlers) => hub.subscribe(filter, from, handlers),
     logs(address, logOptions, signal) {
-      const context = runtime.cell(address)?.committed?.record.context as ContainerContext | undefined;
-      if (!context)
-        return Promise.reject(new TroupeError('CONTAINER_NOT_FOUND', `"${address}" could not be found`));
+      const problem = unreadable.problem(address);
+      if (problem) return Promise.reject(problem);
+      const { id } = parseAddress(address);
+      const state = runtime.cell(address)?.committed;
+      if (!state)
+        return Promise.reject(new TroupeError('CONTAINER_NOT_FOUND', `Container ${id} could not be found.`));
+      const context = state.record.context as ContainerContext;
       if (context.hostId === null || !context.containerHeld) {
+        const { status } = state.projection;
         return Promise.reject(
-          new TroupeError('INVALID_STATE', 'It has no logs, since it was never created on a host'),
+          new TroupeError(
+            'INVALID_STATE',
+            `Cannot logs container ${id} in ${status} state: it is not on a host, so it has no log`,
+            { details: { state: status } },
+          ),
         );
       }
-      return links.openStream(
-        context.hostId,
-        parseAddress(address).id,
-        { kind: 'logs', ...logOptions },
-        signal,
-      );
+      return links.openStream(context.hostId, id, { kind: 'logs', ...logOptions }, signal);
     },
     createJoinToken: () => enrolment.createJoinToken(),
-    audit: async () => audit(runtime, environment.now(), unreadable, reports.strangers()),
+    async audit() {
+      const onHosts = await auditHosts({
+        environment,
+        runtime,
+        links,
+        world,
+        isUnreadable: (address) => unreadable.has(address),
+      });
+      return [...audit(runtime, environment.now(), unreadable.all), ...onHosts];
+    },
     readiness,
     quarantined: () => [
-      ...unreadable.map(({ address, reason }) => ({ address, reason, event: null })),
+      ...unreadable.all.map(({ address, reason }) => ({ address, reason, event: null })),
       ...(['container', 'host', 'tenant'] as const).flatMap((kind) =>
         [...runtime.cellsOf(kind).values()].flatMap(({ address, quarantined }) =>
           quarantined ? [{ address, ...quarantined }] : [],

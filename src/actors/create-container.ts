@@ -4,7 +4,7 @@
  * between leaves a reservation, which its deadline gives back.
  */
 import { TroupeError } from '../errors/errors.ts';
-import { containerAddress, tenantAddress, type Address } from '../model/address.ts';
+import { containerAddress, parseAddress, tenantAddress, type Address } from '../model/address.ts';
 import type { Amounts, ContainerSpec } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type {
@@ -35,8 +35,10 @@ export interface AdmissionOptions {
 }
 
 export interface Admission {
-  /** Resolves with the address once the reservation and the first snapshot are durable. @throws TroupeError as `ControlPlane.createContainer` */
-  create(request: CreateRequest): Promise<Address>;
+  /** Where a request's container will be: the same for a repeat by key. */
+  address(request: CreateRequest): Address;
+  /** Resolves once the reservation and the first snapshot are durable. @throws TroupeError as `ControlPlane.createContainer` */
+  create(request: CreateRequest, address: Address): Promise<Address>;
   /** The tenant's actor, made with the site's limits when it is met first. */
   tenant(projectId: string, cause: Cause): Promise<Address>;
 }
@@ -110,10 +112,13 @@ export function createAdmission(options: AdmissionOptions): Admission {
 
   return {
     tenant,
-    async create(request) {
-      const { caller, idempotencyKey } = request;
-      const id = idempotencyKey === null ? environment.id() : idempotentId(caller.projectId, idempotencyKey);
-      const address = containerAddress(caller.projectId, id);
+    address: ({ caller, idempotencyKey }) =>
+      containerAddress(
+        caller.projectId,
+        idempotencyKey === null ? environment.id() : idempotentId(caller.projectId, idempotencyKey),
+      ),
+    async create(request, address) {
+      const { idempotencyKey } = request;
       // Nobody can repeat a request that has no key.
       const digest =
         idempotencyKey === null
@@ -135,7 +140,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
         return address;
       }
       if (runtime.tombstones.has(address)) throw conflict('made a container that has been deleted');
-      const created = admit(request, id, address, digest).finally(() => underway.delete(address));
+      const created = admit(request, parseAddress(address).id, address, digest).finally(() =>
+        underway.delete(address),
+      );
       underway.set(address, { digest, created });
       return created;
     },

@@ -10,13 +10,7 @@ import type { Observation } from '../model/container.ts';
 import type { HostInput } from '../model/events.ts';
 import type { Cause } from '../model/journal.ts';
 import type { HostLinkEvents } from '../link/host-links.ts';
-import type {
-  InventoryItem,
-  InventoryResource,
-  InventoryResult,
-  SubjectKind,
-  UpRecord,
-} from '../link/protocol.ts';
+import type { InventoryResource, InventoryResult, SubjectKind, UpRecord } from '../link/protocol.ts';
 import type { Cell } from './cell.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { HostDirectory } from './host-directory.ts';
@@ -35,17 +29,8 @@ export interface HostReportsOptions {
   readonly hostInput: (hostId: string, hostname: string) => HostInput;
 }
 
-export interface HostReports extends HostLinkEvents {
-  /** Ours by label and world, but of no actor: by host, as of the last inventory. */
-  strangers(): ReadonlyMap<string, readonly InventoryItem[]>;
-  /** The same of sandboxes, networks and volumes. */
-  strangeResources(): ReadonlyMap<string, readonly InventoryResource[]>;
-}
-
-export function createHostReports(options: HostReportsOptions): HostReports {
+export function createHostReports(options: HostReportsOptions): HostLinkEvents {
   const { environment, runtime, enrolment, hosts, world } = options;
-  const strangers = new Map<string, readonly InventoryItem[]>();
-  const strangeResources = new Map<string, readonly InventoryResource[]>();
 
   /** Resolves once the turn is durable or was not wanted; an agent's record is never refused for good. */
   const tell = (address: Address, event: TurnEvent, cause: Cause, source: Source): Promise<void> =>
@@ -104,7 +89,6 @@ export function createHostReports(options: HostReportsOptions): HostReports {
   const ofResources = (hostId: string, resources: readonly InventoryResource[]) => {
     const remove: InventoryResult['remove'][number][] = [];
     const facts: Promise<void>[] = [];
-    const ownerless: InventoryResource[] = [];
     const alive = new Set<Address>();
     const died = (address: Address, reason: string): void =>
       void facts.push(fact(hostId, 0, address, { type: 'sandbox.died', hostId, reason }));
@@ -113,17 +97,15 @@ export function createHostReports(options: HostReportsOptions): HostReports {
       if (resource.worldId !== world().worldId) continue;
       const address = tenant === null ? null : ownedAddress(subject, tenant, id);
       const cell = address && runtime().cell(address);
-      if (address === null || tenant === null) ownerless.push(resource);
-      else if (runtime().tombstones.has(address))
-        remove.push({ subject, containerId: id, tenant, generation: 1 });
-      else if (!cell || !placedOn(hostId, subject, tenant, id)) ownerless.push(resource);
+      if (address === null || tenant === null) continue;
+      if (runtime().tombstones.has(address)) remove.push({ subject, containerId: id, tenant, generation: 1 });
+      else if (!cell || !placedOn(hostId, subject, tenant, id)) continue;
       else if (resource.alive) alive.add(address);
       else died(address, 'Its network namespace is gone');
     }
     for (const { address } of runtime().placedOn(hostId)) {
       if (kindOf(address) === 'sandbox' && !alive.has(address)) died(address, 'It is no longer on its host');
     }
-    strangeResources.set(hostId, ownerless);
     return { remove, facts };
   };
 
@@ -154,7 +136,6 @@ export function createHostReports(options: HostReportsOptions): HostReports {
     async inventory(hostId, _session, items, images, resources) {
       hosts.setImages(hostId, images);
       const remove: InventoryResult['remove'][number][] = [];
-      const unknown: InventoryItem[] = [];
       const facts: Promise<void>[] = [];
       const seen = new Set<Address>();
       for (const item of items) {
@@ -166,7 +147,6 @@ export function createHostReports(options: HostReportsOptions): HostReports {
         if (!cell || !context) {
           if (runtime().tombstones.has(address))
             remove.push({ subject: 'container', containerId, tenant, generation });
-          else unknown.push(item);
         } else if (
           generation < context.generation ||
           (context.hostId !== null && context.hostId !== hostId)
@@ -176,8 +156,6 @@ export function createHostReports(options: HostReportsOptions): HostReports {
           seen.add(address);
           const event = inventoryFact(hostId, item.observation);
           if (event) facts.push(fact(hostId, 0, address, event));
-        } else {
-          unknown.push(item);
         }
       }
       for (const cell of runtime().placedOn(hostId)) {
@@ -193,7 +171,6 @@ export function createHostReports(options: HostReportsOptions): HostReports {
           }),
         );
       }
-      strangers.set(hostId, unknown);
       const verdict = ofResources(hostId, resources);
       remove.push(...verdict.remove);
       facts.push(...verdict.facts);
@@ -236,7 +213,5 @@ export function createHostReports(options: HostReportsOptions): HostReports {
     },
     images: (hostId, images) => hosts.setImages(hostId, images),
     closed: (hostId, session, reason) => hostFact(hostId, { type: 'link.closed', session, reason }),
-    strangers: () => strangers,
-    strangeResources: () => strangeResources,
   };
 }

@@ -117,6 +117,8 @@ export interface WaitingFor extends Operation {
 
 export interface AllowedEvent {
   readonly type: string;
+  /** The command's other fields as tried out, e.g. `mode` of a delete. */
+  readonly [field: string]: unknown;
   /** What the chart answers now. */
   readonly answer: 'accepted' | 'queued' | 'refused';
   readonly reason: string | null;
@@ -133,16 +135,18 @@ export interface WatchFilter {
   readonly id: string | null;
 }
 
-/** A change as told to watchers; `position` is opaque and resumes after it. */
+/** A change as told to watchers; `position` is opaque and resumes the stream of its tenant, or of the hosts, after it. */
 export interface WatchChange extends StreamRecord {
   readonly position: string;
 }
 
 export interface WatchHandlers {
-  /** The current state of all that matches, before any change. Not told on a resume that has everything. */
-  snapshot(views: readonly WatchSnapshotItem[], position: string): void;
-  /** Return false to be dropped (a slow reader). */
+  /** The current state of all that matches, before any change. Not told on a resume that has everything. Returns false to be dropped. */
+  snapshot(views: readonly WatchSnapshotItem[], position: string): boolean;
+  /** Return false to be dropped (a slow reader). The same object is told to every watcher. */
   change(change: WatchChange): boolean;
+  /** Resolves once the reader has taken what it was told, false when it has gone; awaited between pages of what it missed. */
+  drained(): Promise<boolean>;
 }
 
 export interface WatchSnapshotItem {
@@ -156,7 +160,10 @@ export interface WatchSnapshotItem {
 }
 
 export interface AuditEntry {
-  /** `container-without-actor`, `actor-without-container`, `quota-differs`, `claims-differ`, `undelivered-message`, `quarantined`. */
+  /**
+   * `container-without-actor`, `actor-without-container`, `quota-differs`, `claims-differ`, `undelivered-message`, `quarantined`,
+   * `host-silent`; and `of-another-world`, which is somebody else's and no leak of ours.
+   */
   readonly problem: string;
   readonly address: string | null;
   readonly hostId: string | null;
@@ -179,7 +186,10 @@ export interface ControlPlane {
    * @throws TroupeError CONTAINER_NOT_FOUND, NAME_AMBIGUOUS
    */
   container(tenant: string | null, idOrName: string): ContainerView;
+  /** In order of creation. */
   containers(query: ContainerQuery): readonly ContainerView[];
+  /** A container that has ended, by UUID, while its history is kept; null when there is none within `tenant` (null = all). */
+  ended(tenant: string | null, id: string): Address | null;
   /** Resolves when the turn is durable. @throws TroupeError CONTAINER_NOT_FOUND, QUARANTINED, STORE_UNAVAILABLE, COMMIT_UNKNOWN */
   command(address: Address, command: ContainerCommand, caller: Caller): Promise<CommandAnswer>;
   commandHost(hostId: string, command: HostOperatorCommand, caller: Caller): Promise<CommandAnswer>;
@@ -201,9 +211,11 @@ export interface ControlPlane {
   ): Promise<{ readonly kind: ActorKind; readonly version: number; readonly definition: unknown }>;
   /**
    * Snapshot then changes, in commit order per shard; `from` resumes after a position, or gets a new snapshot when that is too old.
-   * @throws TroupeError INVALID_PARAMETER for a position that is not ours
+   * @param from empty = from now; for one tenant its last position; for all tenants the snapshot's position and the last one of each
+   *   tenant's changes and of the hosts'
+   * @throws TroupeError INVALID_PARAMETER for a position that is not ours; STORE_UNAVAILABLE
    */
-  watch(filter: WatchFilter, from: string | null, handlers: WatchHandlers): Promise<{ close(): void }>;
+  watch(filter: WatchFilter, from: readonly string[], handlers: WatchHandlers): Promise<{ close(): void }>;
   /** @throws TroupeError CONTAINER_NOT_FOUND, HOST_UNREACHABLE, INVALID_STATE when it never had a host */
   logs(
     address: Address,
@@ -219,6 +231,7 @@ export interface ControlPlane {
   ): Promise<Readable>;
   /** A new one-time token with which one host may join. Shown once. */
   createJoinToken(): Promise<string>;
+  /** Asks the hosts afresh; resolves when each has answered or had its time. */
   audit(): Promise<readonly AuditEntry[]>;
   readiness(): Readiness;
   /** Actors that the supervisor gave up on. */

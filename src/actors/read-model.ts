@@ -4,7 +4,7 @@
  */
 import { TroupeError } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
-import { containerAddress, parseAddress, type Address } from '../model/address.ts';
+import { actorKinds, parseAddress, tenantAddress, type ActorKind, type Address } from '../model/address.ts';
 import type { Cell } from './cell.ts';
 import type { ContainerQuery, ContainerView, WatchFilter, WatchSnapshotItem } from './index.ts';
 import type { Runtime } from './runtime.ts';
@@ -12,6 +12,7 @@ import type { Specs } from './specs.ts';
 
 export interface ReadModel {
   container(tenant: string | null, idOrName: string): ContainerView;
+  /** In order of creation. */
   containers(query: ContainerQuery): readonly ContainerView[];
   view(cell: Cell): ContainerView | null;
   snapshot(filter: WatchFilter): readonly WatchSnapshotItem[];
@@ -20,9 +21,14 @@ export interface ReadModel {
   remove(address: Address): void;
 }
 
-export function createReadModel(runtime: () => Runtime, specs: Specs): ReadModel {
-  const byTenant = new Map<string, Map<string, Cell>>();
-  const byId = new Map<string, Cell>();
+/** @param unreadable containers whose actor could not be restored and whose spec is known */
+export function createReadModel(
+  runtime: () => Runtime,
+  specs: Specs,
+  unreadable: () => readonly ContainerView[],
+): ReadModel {
+  const byTenant = new Map<string, Shelf>();
+  const byId = createShelf();
 
   const view = (cell: Cell): ContainerView | null => {
     const state = cell.committed;
@@ -36,9 +42,7 @@ export function createReadModel(runtime: () => Runtime, specs: Specs): ReadModel
       spec: specs.get(cell.address),
       generation: state.record.generation,
       revision: state.record.revision,
-      status: cell.quarantined ? 'Unknown' : state.projection.status,
-      taskState: state.projection.taskState,
-      reason: cell.quarantined ? `Quarantined: ${cell.quarantined.reason}` : state.projection.reason,
+      ...statusOf(cell),
       statePaths: state.paths,
       hostId: context.hostId,
       hostname: context.hostname,
@@ -52,19 +56,45 @@ export function createReadModel(runtime: () => Runtime, specs: Specs): ReadModel
     };
   };
 
-  const cellsOf = (tenant: string | null): Iterable<Cell> =>
-    tenant === null ? byId.values() : (byTenant.get(tenant)?.values() ?? []);
+  const shelfOf = (tenant: string | null): Shelf | undefined =>
+    tenant === null ? byId : byTenant.get(tenant);
+  const unreadableOf = (tenant: string | null): readonly ContainerView[] =>
+    unreadable().filter((each) => tenant === null || each.tenant === tenant);
+
+  const item = (cell: Cell): WatchSnapshotItem | null => {
+    const state = cell.committed;
+    if (!state || state.record.endedAt !== null) return null;
+    return {
+      address: cell.address,
+      revision: state.record.revision,
+      ...statusOf(cell),
+      statePaths: state.paths,
+      since: state.record.since,
+    };
+  };
+
+  const cellsOf = (kind: ActorKind, tenant: string | null): Iterable<Cell> => {
+    if (tenant === null) return runtime().cellsOf(kind).values();
+    if (kind === 'container') return byTenant.get(tenant)?.inOrder() ?? [];
+    if (kind !== 'tenant')
+      return [...runtime().cellsOf(kind).values()].filter(
+        ({ address }) => parseAddress(address).tenant === tenant,
+      );
+    const mine = runtime().cell(tenantAddress(tenant));
+    return mine ? [mine] : [];
+  };
 
   return {
     view,
     container(tenant, idOrName) {
       const id = canonicalUuid(idOrName);
-      const direct = id === null ? undefined : tenant === null ? byId.get(id) : byTenant.get(tenant)?.get(id);
-      const found = direct && view(direct);
+      const direct = id === null ? undefined : shelfOf(tenant)?.find(id);
+      const found = (direct && view(direct)) ?? unreadableOf(tenant).find((each) => each.id === id);
       if (found) return found;
-      const named = [...cellsOf(tenant)]
+      const named = [...(shelfOf(tenant)?.inOrder() ?? [])]
         .filter((cell) => cell.committed && specs.get(cell.address).name === idOrName)
-        .flatMap((cell) => view(cell) ?? []);
+        .flatMap((cell) => view(cell) ?? [])
+        .concat(unreadableOf(tenant).filter(({ spec }) => spec.name === idOrName));
       if (named.length > 1) {
         throw new TroupeError(
           'NAME_AMBIGUOUS',
@@ -77,54 +107,99 @@ export function createReadModel(runtime: () => Runtime, specs: Specs): ReadModel
     },
     containers({ tenant, status, name }) {
       const views: ContainerView[] = [];
-      for (const cell of cellsOf(tenant)) {
+      for (const cell of shelfOf(tenant)?.inOrder() ?? []) {
         const each = view(cell);
-        if (!each) continue;
-        if (status !== undefined && each.status !== status) continue;
-        if (name !== undefined && each.spec.name !== name) continue;
-        views.push(each);
+        if (each) views.push(each);
       }
-      return views;
-    },
-    snapshot(filter) {
-      const wanted = filter.kinds ?? (['container', 'host', 'tenant'] as const);
-      return wanted.flatMap((kind) =>
-        [...runtime().cellsOf(kind).values()].flatMap((cell): readonly WatchSnapshotItem[] => {
-          const { tenant, id } = parseAddress(cell.address);
-          const state = cell.committed;
-          if (
-            !state ||
-            (filter.tenant !== null && tenant !== filter.tenant) ||
-            (filter.id !== null && id !== filter.id)
-          )
-            return [];
-          return [
-            {
-              address: cell.address,
-              revision: state.record.revision,
-              ...state.projection,
-              statePaths: state.paths,
-              since: state.record.since,
-            },
-          ];
-        }),
+      const others = unreadableOf(tenant);
+      if (others.length > 0) views.push(...others);
+      if (others.length > 0) views.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+      return views.filter(
+        (each) =>
+          (status === undefined || each.status === status) && (name === undefined || each.spec.name === name),
       );
     },
+    snapshot({ kinds, tenant, id }) {
+      const items: WatchSnapshotItem[] = [];
+      for (const kind of kinds ?? actorKinds) {
+        for (const cell of cellsOf(kind, tenant)) {
+          const each = id === null || parseAddress(cell.address).id === id ? item(cell) : null;
+          if (each) items.push(each);
+        }
+        if (kind !== 'container') continue;
+        for (const {
+          address,
+          revision,
+          status,
+          taskState,
+          reason,
+          statePaths,
+          since,
+          ...rest
+        } of unreadableOf(tenant))
+          if (id === null || id === rest.id)
+            items.push({ address, revision, status, taskState, reason, statePaths, since });
+      }
+      return items;
+    },
     add(cell) {
-      const { kind, id, tenant } = parseAddress(cell.address);
+      const { kind, tenant } = parseAddress(cell.address);
       if (kind !== 'container' || tenant === null) return;
-      byId.set(id, cell);
+      byId.add(cell);
       let mine = byTenant.get(tenant);
-      if (!mine) byTenant.set(tenant, (mine = new Map()));
-      mine.set(id, cell);
+      if (!mine) byTenant.set(tenant, (mine = createShelf()));
+      mine.add(cell);
     },
     remove(address) {
       const { id, tenant } = parseAddress(address);
-      byId.delete(id);
-      if (tenant !== null) byTenant.get(tenant)?.delete(id);
+      byId.remove(id);
+      if (tenant !== null) byTenant.get(tenant)?.remove(id);
       specs.forget(address);
     },
   };
+}
+
+/** What is shown of an actor; one that was given up is in no state that anybody knows. */
+function statusOf({ committed, quarantined }: Cell): Pick<ContainerView, 'status' | 'taskState' | 'reason'> {
+  const { status, taskState, reason } = committed!.projection;
+  return quarantined
+    ? { status: 'Unknown', taskState: null, reason: `Quarantined: ${quarantined.reason}` }
+    : { status, taskState, reason };
+}
+
+/** Containers in order of their creation, whatever the order in which a start found them. */
+interface Shelf {
+  find(id: string): Cell | undefined;
+  inOrder(): Iterable<Cell>;
+  add(cell: Cell): void;
+  remove(id: string): void;
+}
+
+function createShelf(): Shelf {
+  let cells = new Map<string, Cell>();
+  let last: Cell | null = null;
+  let isSorted = true;
+  return {
+    find: (id) => cells.get(id),
+    inOrder() {
+      if (!isSorted) {
+        cells = new Map([...cells].sort(([, a], [, b]) => byCreation(a, b)));
+        isSorted = true;
+      }
+      return cells.values();
+    },
+    add(cell) {
+      if (last && byCreation(last, cell) > 0) isSorted = false;
+      else last = cell;
+      cells.set(parseAddress(cell.address).id, cell);
+    },
+    remove: (id) => void cells.delete(id),
+  };
+}
+
+function byCreation(a: Cell, b: Cell): number {
+  const earlier = (a.committed?.record.createdAt ?? 0) - (b.committed?.record.createdAt ?? 0);
+  return earlier || (a.address < b.address ? -1 : 1);
 }
 
 /** A UUID in any spelling (dashed or not, any case) as we write it, or null. As oslo's is_uuid_like. */
@@ -133,6 +208,3 @@ export function canonicalUuid(text: string): string | null {
   if (!/^[0-9a-f]{32}$/.test(hex)) return null;
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
-
-export const addressOf = (view: { readonly tenant: string; readonly id: string }): Address =>
-  containerAddress(view.tenant, view.id);

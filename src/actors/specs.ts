@@ -32,6 +32,7 @@ export interface Specs {
   load(address: Address, generation: number, document: string): void;
   /** @throws RangeError when the actor's spec was never put or loaded */
   get(address: Address): ContainerSpec;
+  find(address: Address): ContainerSpec | null;
   digest(address: Address): string | null;
   /** The document as stored, for a store that lost it. */
   document(address: Address): { readonly generation: number; readonly body: string } | null;
@@ -86,6 +87,7 @@ export function createSpecs(sealer: Sealer): Specs {
       if (!found) throw new RangeError(`No spec is known of "${address}"`);
       return found.spec;
     },
+    find: (address) => known.get(address)?.spec ?? null,
     digest: (address) => known.get(address)?.digest ?? null,
     document(address) {
       const found = known.get(address);

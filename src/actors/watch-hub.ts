@@ -1,21 +1,32 @@
 /**
- * Streams of committed turns. A position names, per shard, the last commit
- * sequence seen; who comes back with it gets exactly what was missed, or an
- * explicit new snapshot when the stream no longer reaches back that far.
+ * Streams of committed turns.
+ *
+ * W1. Who comes back with its position gets exactly what was missed, or an
+ *     explicit new snapshot: when the stream no longer reaches back that far,
+ *     belongs to another world, or is not the one that was read (a store that
+ *     lost its tail uses positions twice).
+ * W2. A record is told to a subscriber of its own tenant, or of all.
+ * W3. What a slow reader missed waits in the store, not in our memory: it is
+ *     read page by page, each once the one before has been taken.
  */
-import { TroupeError } from '../errors/errors.ts';
 import { parseAddress, shardOf, type Address, type Shard } from '../model/address.ts';
 import type { StreamRecord } from '../model/journal.ts';
-import type { WatchFilter, WatchHandlers, WatchSnapshotItem } from './index.ts';
+import type { WatchChange, WatchFilter, WatchHandlers, WatchSnapshotItem } from './index.ts';
 import type { Store, StreamEntry } from './stores/store.ts';
+import { decodePositions, encodePosition, type Mark, type WatchPosition } from './watch-position.ts';
 
-/** Records kept in memory per shard, so that a resume after a blip needs no store. */
+/** Records kept in memory per shard, so that a resume after a blip needs no store, and of all shards. */
 const ringSize = 1_000;
+const rememberedMost = 100_000;
 const pageSize = 500;
 
 export interface WatchHub {
   publish(record: StreamRecord, position: number | null): void;
-  subscribe(filter: WatchFilter, from: string | null, handlers: WatchHandlers): Promise<{ close(): void }>;
+  subscribe(
+    filter: WatchFilter,
+    from: readonly string[],
+    handlers: WatchHandlers,
+  ): Promise<{ close(): void }>;
   /** Positions as the store has them, taken at start. */
   restore(positions: ReadonlyMap<Shard, number>): void;
   readonly watchers: number;
@@ -24,143 +35,180 @@ export interface WatchHub {
 interface Subscription {
   readonly filter: WatchFilter;
   readonly handlers: WatchHandlers;
-  /** Last position told (or passed over) per shard. */
-  readonly positions: Map<Shard, number>;
-  /** Collects what is published while older records are read; null once live. */
-  backlog: { shard: Shard; entry: StreamEntry }[] | null;
+  /** Told what is published as it is; false while it reads what it missed. */
+  live: boolean;
   closed: boolean;
 }
 
 export function createWatchHub(
   store: Pick<Store, 'stream'>,
   views: (filter: WatchFilter) => readonly WatchSnapshotItem[],
+  worldId: () => string,
 ): WatchHub {
-  const current = new Map<Shard, number>();
+  const last = new Map<Shard, Mark>();
+  /** In the order in which shards were last published to. Positions in each follow one another. */
   const rings = new Map<Shard, StreamEntry[]>();
-  const subscriptions = new Set<Subscription>();
+  let remembered = 0;
+  /** By tenant; null = of all. */
+  const subscriptions = new Map<string | null, Set<Subscription>>();
 
-  const shardsOf = (filter: WatchFilter): readonly Shard[] =>
-    filter.tenant === null ? [...current.keys()] : [`t:${filter.tenant}`];
+  const shardsOf = ({ tenant }: WatchFilter): readonly Shard[] =>
+    tenant === null ? [...last.keys()] : [`t:${tenant}`];
 
-  const tell = (subscription: Subscription, shard: Shard, { position, record }: StreamEntry): void => {
-    if (subscription.closed || position <= (subscription.positions.get(shard) ?? 0)) return;
-    subscription.positions.set(shard, position);
-    if (!matches(subscription.filter, record)) return;
-    const kept = subscription.handlers.change({
-      ...record,
-      position: encodePosition(subscription.positions),
-    });
-    if (!kept) close(subscription);
+  const changeOf = (shard: Shard, { position, record }: StreamEntry): WatchChange => ({
+    ...record,
+    position: encodePosition(worldId(), [[shard, { position, at: record.at }]], false),
+  });
+
+  const tell = (subscription: Subscription, change: WatchChange): void => {
+    if (subscription.closed || !matches(subscription.filter, change)) return;
+    if (!subscription.handlers.change(change)) close(subscription);
   };
 
   const close = (subscription: Subscription): void => {
     subscription.closed = true;
-    subscriptions.delete(subscription);
+    const mine = subscriptions.get(subscription.filter.tenant);
+    mine?.delete(subscription);
+    if (mine?.size === 0) subscriptions.delete(subscription.filter.tenant);
   };
 
   const snapshot = (subscription: Subscription): void => {
-    for (const shard of shardsOf(subscription.filter))
-      subscription.positions.set(shard, current.get(shard) ?? 0);
-    subscription.handlers.snapshot(views(subscription.filter), encodePosition(subscription.positions));
+    if (subscription.closed) return;
+    subscription.live = true;
+    const { filter, handlers } = subscription;
+    const marks = shardsOf(filter).map(
+      (shard) => [shard, last.get(shard) ?? { position: 0, at: null }] as const,
+    );
+    const position = encodePosition(worldId(), marks, filter.tenant === null);
+    if (!handlers.snapshot(views(filter), position)) close(subscription);
   };
 
-  /** Reads what was missed, from memory or the store. False = it is no longer all there. */
-  const catchUp = async (subscription: Subscription, shard: Shard): Promise<boolean> => {
-    for (;;) {
-      const after = subscription.positions.get(shard) ?? 0;
-      const target = current.get(shard) ?? 0;
-      if (after >= target || subscription.closed) return after <= target;
-      const ring = rings.get(shard) ?? [];
-      const first = ring[0]?.position;
-      if (first !== undefined && first <= after + 1) {
-        for (const entry of ring) tell(subscription, shard, entry);
-        continue;
-      }
-      const page = await store.stream(shard, after, pageSize);
-      if (page.kind === 'expired' || page.entries.length === 0) return false;
-      for (const entry of page.entries) tell(subscription, shard, entry);
+  const forget = (shard: Shard): void => {
+    remembered -= rings.get(shard)?.length ?? 0;
+    rings.delete(shard);
+  };
+
+  const remember = (shard: Shard, entry: StreamEntry): void => {
+    const ring = rings.get(shard) ?? [];
+    ring.push(entry);
+    remembered += 1;
+    if (ring.length > ringSize * 2) remembered -= ring.splice(0, ring.length - ringSize).length;
+    rings.delete(shard);
+    rings.set(shard, ring);
+    for (const oldest of rings.keys()) {
+      if (remembered <= rememberedMost || oldest === shard) break;
+      forget(oldest);
     }
+  };
+
+  /** The entries behind `after` if memory has them all, a page at most; null if it doesn't. */
+  const fromMemory = (shard: Shard, after: number): readonly StreamEntry[] | null => {
+    const ring = rings.get(shard);
+    const first = ring?.[0]?.position;
+    if (!ring || first === undefined || first > after + 1) return null;
+    return ring.slice(after + 1 - first, after + 1 - first + pageSize);
+  };
+
+  /** Whether the record that a watcher saw at `mark` is still the one that is there. */
+  const isKnown = async (shard: Shard, { position, at }: Mark): Promise<boolean> => {
+    if (position === 0 || at === null) return true;
+    const remembered = fromMemory(shard, position - 1);
+    if (remembered) return remembered[0]?.record.at === at;
+    const page = await store.stream(shard, position - 1, 1);
+    return page.kind === 'page' && page.entries[0]?.position === position && page.entries[0].record.at === at;
+  };
+
+  /** Tells what was missed, and goes live. False = it is no longer all there. */
+  const catchUp = async (subscription: Subscription, { marks }: WatchPosition): Promise<boolean> => {
+    const { filter, handlers } = subscription;
+    const told = new Map<Shard, number>();
+    for (const shard of shardsOf(filter)) {
+      const mark = marks.get(shard) ?? { position: 0, at: null };
+      if (mark.position > (last.get(shard)?.position ?? 0) || !(await isKnown(shard, mark))) return false;
+      told.set(shard, mark.position);
+    }
+    let sinceDrained = 0;
+    // A round that waited for nothing and found nothing ends in the same turn of the event loop in which it goes live.
+    for (let isBehind = true; isBehind;) {
+      isBehind = false;
+      for (const shard of shardsOf(filter)) {
+        const after = told.get(shard) ?? 0;
+        const target = last.get(shard)?.position ?? 0;
+        if (after > target) return false;
+        if (after === target) continue;
+        isBehind = true;
+        let entries = fromMemory(shard, after);
+        if (!entries) {
+          const page = await store.stream(shard, after, pageSize);
+          if (page.kind === 'expired' || page.entries.length === 0) return false;
+          ({ entries } = page);
+        }
+        for (const entry of entries) tell(subscription, changeOf(shard, entry));
+        if (subscription.closed) return true;
+        told.set(shard, entries.at(-1)!.position);
+        sinceDrained += entries.length;
+        if (sinceDrained < pageSize) continue;
+        sinceDrained = 0;
+        if (!(await handlers.drained())) close(subscription);
+        if (subscription.closed) return true;
+      }
+    }
+    subscription.live = true;
+    return true;
+  };
+
+  const begin = async (subscription: Subscription, from: readonly string[]): Promise<void> => {
+    const positions = from.length === 0 ? null : decodePositions(worldId(), from);
+    const isEnough = positions !== null && (positions.isWhole || subscription.filter.tenant !== null);
+    if (!isEnough || !(await catchUp(subscription, positions))) snapshot(subscription);
   };
 
   return {
     publish(record, position) {
       if (position === null) return;
       const shard = shardOf(record.address as Address);
+      const before = last.get(shard);
+      last.set(shard, { position, at: record.at });
+      const { tenant } = parseAddress(record.address);
+      const mine = [subscriptions.get(null), tenant === null ? undefined : subscriptions.get(tenant)];
+      const listening = mine.flatMap((each) => [...(each ?? [])]).filter(({ live }) => live);
       const entry = { position, record };
-      const rewound = position <= (current.get(shard) ?? 0);
-      current.set(shard, position);
-      if (rewound) {
-        // The store lost its tail: positions are used again, so what was remembered by them is void.
-        rings.delete(shard);
-        for (const subscription of subscriptions)
-          if (shardsOf(subscription.filter).includes(shard)) snapshot(subscription);
+      if (before && position !== before.position + 1) {
+        // The store lost its tail, or was written to past us: what is remembered does not lead here.
+        forget(shard);
+        remember(shard, entry);
+        for (const subscription of listening) snapshot(subscription);
         return;
       }
-      let ring = rings.get(shard);
-      if (!ring) rings.set(shard, (ring = []));
-      ring.push(entry);
-      if (ring.length > ringSize * 2) ring.splice(0, ring.length - ringSize);
-      for (const subscription of subscriptions) {
-        if (subscription.filter.tenant !== null && shard !== `t:${subscription.filter.tenant}`) continue;
-        if (subscription.backlog) subscription.backlog.push({ shard, entry });
-        else tell(subscription, shard, entry);
-      }
+      remember(shard, entry);
+      if (listening.length === 0) return;
+      const change = changeOf(shard, entry);
+      for (const subscription of listening) tell(subscription, change);
     },
     async subscribe(filter, from, handlers) {
-      const subscription: Subscription = {
-        filter,
-        handlers,
-        positions: new Map(),
-        backlog: null,
-        closed: false,
-      };
-      const positions = from === null ? null : decodePosition(from);
-      subscriptions.add(subscription);
-      if (!positions) {
-        snapshot(subscription);
-      } else {
-        subscription.backlog = [];
-        for (const shard of shardsOf(filter)) subscription.positions.set(shard, positions.get(shard) ?? 0);
-        let whole = true;
-        for (const shard of shardsOf(filter)) whole = whole && (await catchUp(subscription, shard));
-        const backlog = subscription.backlog;
-        subscription.backlog = null;
-        if (!whole && !subscription.closed) snapshot(subscription);
-        for (const { shard, entry } of backlog) tell(subscription, shard, entry);
+      const subscription: Subscription = { filter, handlers, live: false, closed: false };
+      const mine = subscriptions.get(filter.tenant) ?? new Set();
+      subscriptions.set(filter.tenant, mine.add(subscription));
+      try {
+        await begin(subscription, from);
+      } catch (error) {
+        close(subscription);
+        throw error;
       }
       return { close: () => close(subscription) };
     },
     restore(positions) {
-      for (const [shard, position] of positions) current.set(shard, position);
+      for (const [shard, position] of positions) last.set(shard, { position, at: null });
     },
     get watchers() {
-      return subscriptions.size;
+      return [...subscriptions.values()].reduce((sum, { size }) => sum + size, 0);
     },
   };
 }
 
-function matches(filter: WatchFilter, record: StreamRecord): boolean {
-  const { kind, id } = parseAddress(record.address);
+function matches(filter: WatchFilter, { address }: StreamRecord): boolean {
+  const { kind, id, tenant } = parseAddress(address);
+  if (filter.tenant !== null && filter.tenant !== tenant) return false;
   if (filter.kinds !== null && !filter.kinds.includes(kind)) return false;
   return filter.id === null || filter.id === id;
-}
-
-function encodePosition(positions: ReadonlyMap<Shard, number>): string {
-  return Buffer.from(JSON.stringify(Object.fromEntries(positions))).toString('base64url');
-}
-
-function decodePosition(text: string): ReadonlyMap<Shard, number> {
-  try {
-    const entries = Object.entries(
-      JSON.parse(Buffer.from(text, 'base64url').toString()) as Record<string, unknown>,
-    );
-    if (entries.every(([, position]) => Number.isSafeInteger(position)))
-      return new Map(entries as [Shard, number][]);
-  } catch {
-    // Told below, in words.
-  }
-  throw new TroupeError(
-    'INVALID_PARAMETER',
-    `"${text.slice(0, 40)}" is not a position of this stream; watch again without one`,
-  );
 }

@@ -1,18 +1,27 @@
 /** The HTTP API: registers everything, listens to nothing. Everything it needs comes by argument. */
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type HTTPMethods } from 'fastify';
+import Fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type HTTPMethods,
+} from 'fastify';
 import type { ControlPlane } from '../actors/index.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Authenticator } from './auth/identity.ts';
-import { health, metrics } from './extensions/health.ts';
+import { health, measure } from './extensions/health.ts';
 import { lifecycles } from './extensions/lifecycles.ts';
 import { operations } from './extensions/operations.ts';
+import { bodyLimit, takeJsonBodies } from './json-body.ts';
+import { canonicalPath } from './paths.ts';
 import './request.ts';
 import type { Tickets } from './stream/tickets.ts';
 import { containers } from './zun/containers.ts';
 import { discovery } from './zun/discovery.ts';
 import { errorBody, sendError } from './zun/errors.ts';
 import { hosts } from './zun/hosts.ts';
-import { requestedMinor, versionHeaders } from './zun/microversion.ts';
+import { rangeHeaders, requestedMinor, usedHeader } from './zun/microversion.ts';
 
 export interface AppOptions {
   readonly controlPlane: ControlPlane;
@@ -28,79 +37,51 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Open to callers without a token. */
     public?: boolean;
+    /** The path is known, the method is not. */
+    wrongMethod?: boolean;
   }
 }
 
-const bodyMostBytes = 1024 * 1024;
 /** `req-` and a UUID, as oslo.middleware makes and takes them. */
 const requestIdPattern = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** First segments that lead to `/v1` without saying so. */
-const versionless = new Set([
-  'containers',
-  'hosts',
-  'tenants',
-  'statecharts',
-  'audit',
-  'tickets',
-  'join_tokens',
-  'quarantine',
-]);
-const methods: readonly HTTPMethods[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+/** Characters of one part of a path, decoded: the longest name of a container. */
+const maxParamLength = 255;
+/** For a whole request to arrive. */
+const requestTimeout = 60_000;
 
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { controlPlane, environment, authenticator, tickets } = options;
+  const { controlPlane, environment, tickets } = options;
   const app = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : {}),
     ...(options.https ? { https: { cert: options.https.cert, key: options.https.key } } : {}),
-    bodyLimit: bodyMostBytes,
-    disableRequestLogging: true,
+    bodyLimit,
+    requestTimeout,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => `req-${environment.id()}`,
-    rewriteUrl: (request: { url?: string }) => canonicalPath(request.url ?? '/'),
+    rewriteUrl: (request) => canonicalPath(request.url ?? '/'),
+    routerOptions: { maxParamLength },
+    frameworkErrors(error, request, reply) {
+      name(request, reply);
+      return sendError(error, request, reply);
+    },
     forceCloseConnections: true,
-  } as object) as unknown as FastifyInstance;
+  }) as unknown as FastifyInstance;
 
   app.decorateRequest('requestId', '');
   app.decorateRequest('minor', 1);
-  // Zun takes an unreadable body for an empty one, whatever its content type says.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string' }, (_, body, done) => {
-    try {
-      const parsed = JSON.parse(body as string) as unknown;
-      done(null, typeof parsed === 'object' && !Array.isArray(parsed) ? parsed : {});
-    } catch {
-      done(null, {});
-    }
-  });
+  takeJsonBodies(app);
 
   app.addHook('onRequest', async (request, reply) => {
-    request.requestId = String(request.id);
-    reply.header('x-openstack-request-id', request.requestId);
+    name(request, reply);
     const { config } = request.routeOptions;
-    if (config.public || request.is404) return;
-    const given = request.headers['x-openstack-request-id'];
-    const globalId = typeof given === 'string' && requestIdPattern.test(given) ? given : undefined;
-    const token = request.headers['x-auth-token'];
-    const identity = typeof token === 'string' ? await authenticator.authenticate(token) : null;
-    if (!identity) {
-      reply.header('www-authenticate', authenticator.challenge);
-      await reply.code(401).send({
-        error: {
-          code: 401,
-          title: 'Unauthorized',
-          message: 'The request you have made requires authentication.',
-        },
-      });
-      return;
-    }
-    request.identity = identity;
-    request.log = request.log.child({
-      request_id: request.requestId,
-      global_request_id: globalId,
-      project_id: identity.projectId,
-      user_id: identity.userId,
-    });
+    if (config.public) return;
+    if (!(await letIn(request, reply, options.authenticator))) return;
+    // What the router itself answers has no version.
+    if (request.is404 || config.wrongMethod) return;
+    reply.headers(rangeHeaders);
     request.minor = requestedMinor(request.headers['openstack-api-version'] as string | undefined);
-    reply.headers(versionHeaders(request.minor));
+    reply.headers(usedHeader(request.minor));
   });
   app.addHook('onResponse', async (request, reply) => {
     if (request.routeOptions.config.public) return;
@@ -117,14 +98,14 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply));
   app.setNotFoundHandler((request, reply) => reply.code(404).send(errorBody(request.requestId, 404, '', '')));
 
-  const routes = new Map<string, Set<string>>();
-  app.addHook('onRoute', ({ url, method }) => {
-    const known = routes.get(url) ?? new Set();
-    for (const each of [method].flat()) known.add(each);
+  const routes = new Map<string, { readonly methods: Set<string>; readonly isPublic: boolean }>();
+  app.addHook('onRoute', ({ url, method, config }) => {
+    const known = routes.get(url) ?? { methods: new Set(), isPublic: config?.public === true };
+    for (const each of [method].flat()) known.methods.add(each);
     routes.set(url, known);
   });
 
-  await app.register(metrics(controlPlane));
+  measure(app, controlPlane);
   await app.register(discovery);
   await app.register(health(controlPlane));
   await app.register(containers({ controlPlane, environment, defaults: options.defaults }));
@@ -139,15 +120,14 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
   // A known path with another method is 405 and says which there are.
   for (const [url, known] of new Map(routes)) {
-    const others = methods.filter((method) => !known.has(method));
-    const allow = [...known]
+    const allow = [...known.methods]
       .filter((method) => method !== 'HEAD')
       .sort()
       .join(', ');
     app.route({
-      method: others,
+      method: methods.filter((method) => !known.methods.has(method)),
       url,
-      config: { public: true },
+      config: { public: known.isPublic, wrongMethod: true },
       handler: (request, reply) =>
         reply
           .code(405)
@@ -158,10 +138,38 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   return app;
 }
 
-/** Double and trailing slashes are one path; a path without version is of v1. */
-export function canonicalPath(url: string): string {
-  const [path = '/', query] = url.split(/\?(.*)/s);
-  const segments = path.split('/').filter((segment) => segment !== '');
-  if (versionless.has(segments[0] ?? '')) segments.unshift('v1');
-  return `/${segments.join('/')}${query ? `?${query}` : ''}`;
+/** Every answer says which request it is of. */
+function name(request: FastifyRequest, reply: FastifyReply): void {
+  request.requestId = String(request.id);
+  reply.header('x-openstack-request-id', request.requestId);
+}
+
+/** Finds out who calls, by the token alone. False = it has been answered. */
+async function letIn(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  authenticator: Authenticator,
+): Promise<boolean> {
+  const token = request.headers['x-auth-token'];
+  const identity = typeof token === 'string' ? await authenticator.authenticate(token) : null;
+  if (!identity) {
+    reply.header('www-authenticate', authenticator.challenge);
+    await reply.code(401).send({
+      error: {
+        code: 401,
+        title: 'Unauthorized',
+        message: 'The request you have made requires authentication.',
+      },
+    });
+    return false;
+  }
+  const given = request.headers['x-openstack-request-id'];
+  request.identity = identity;
+  request.log = request.log.child({
+    request_id: request.requestId,
+    global_request_id: typeof given === 'string' && requestIdPattern.test(given) ? given : undefined,
+    project_id: identity.projectId,
+    user_id: identity.userId,
+  });
+  return true;
 }

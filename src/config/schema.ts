@@ -160,10 +160,7 @@ export const configSchema = Type.Object(
           default: 'engine',
           description: 'Network namespace: the engine’s, or one apart from the container',
         }),
-        poolCeiling: count(
-          16,
-          'Sandboxes made ahead at most, for each host, project and network; 0 = none',
-        ),
+        poolCeiling: count(16, 'Sandboxes made ahead at most, for each host, project and network; 0 = none'),
         poolHostMost: count(
           64,
           'Sandboxes made ahead that a host keeps at most, of all pools; one costs 3 MiB',

@@ -1,11 +1,10 @@
 /** A control connection over a WebSocket. */
 import type { WebSocket } from 'ws';
+import { closeReason } from '../model/close-reason.ts';
 import type { Connection } from './transport.ts';
 
 /** Bytes waiting for a peer that does not read; beyond this it is given up. */
 const bufferedMost = 64 * 1024 * 1024;
-/** Bytes of a close reason. @see RFC 6455, 5.5.1 (125 with the code) */
-const reasonBytes = 123;
 
 /** How long a closed socket waits for the other end to agree before it is destroyed, ms. */
 export const closeTimeout = 2_000;
@@ -39,7 +38,7 @@ export function webSocketConnection(socket: WebSocket): Connection {
     },
     close(code, reason) {
       if (ended) return;
-      socket.close(code, cut(reason));
+      socket.close(code, closeReason(reason));
       end(code, reason);
     },
     onFrame(listener) {
@@ -52,14 +51,4 @@ export function webSocketConnection(socket: WebSocket): Connection {
     onClose: (listener) => void closeListeners.push(listener),
   };
   return connection;
-}
-
-/** As much of it as a close frame carries, without half a character. */
-export function cut(reason: string): string {
-  const bytes = Buffer.from(reason);
-  if (bytes.length <= reasonBytes) return reason;
-  return bytes
-    .subarray(0, reasonBytes)
-    .toString('utf8')
-    .replace(/\uFFFD+$/, '');
 }

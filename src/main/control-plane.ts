@@ -1,7 +1,7 @@
 /** The control plane's process: store, actors, links, API, in this order; stopped in the other. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import type { FastifyBaseLogger } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { startControlPlane, type RunningControlPlane } from '../actors/control-plane.ts';
 import type { Store } from '../actors/stores/store.ts';
 import { buildApp } from '../api/app.ts';
@@ -18,6 +18,7 @@ import { ensureAdminToken, fileAuthenticator } from './tokens.ts';
 
 export interface ControlPlaneProcess {
   readonly controlPlane: RunningControlPlane;
+  readonly app: FastifyInstance;
   /** Where the API listens, e.g. `http://127.0.0.1:9517`. */
   readonly url: string;
   /** Takes agents' upgrades off another server, e.g. one on a unix socket. */
@@ -111,6 +112,7 @@ async function serve(
   environment.log.info({ url, store: (await store.durability()).store }, 'control plane ready');
   return {
     controlPlane,
+    app,
     url,
     acceptLink,
     async stop() {

@@ -150,7 +150,11 @@ async function hostProblem(controlPlane: RunningControlPlane, agent: Agent): Pro
     return true;
   };
   const filter = { tenant: null, kinds: ['host' as const], id: null };
-  const watching = await controlPlane.watch(filter, null, { snapshot: look, change: look });
+  const watching = await controlPlane.watch(filter, [], {
+    snapshot: look,
+    change: look,
+    drained: () => Promise.resolve(true),
+  });
   const timer = setTimeout(isOnline, hostOnlineMs);
   await online;
   clearTimeout(timer);

@@ -8,11 +8,18 @@ import { createDecider, type Decider } from '../../src/actors/decide.ts';
 import { restore } from '../../src/actors/boot.ts';
 import { deadlineEffect } from '../../src/actors/effects/deadline.ts';
 import type { Effect } from '../../src/actors/effects/effect.ts';
+import { createSpecs } from '../../src/actors/specs.ts';
 import { createRuntime } from '../../src/actors/runtime.ts';
 import { parseRecord, sealText } from '../../src/actors/stores/record.ts';
 import type { ActorRecord, Store } from '../../src/actors/stores/store.ts';
 import { charts } from '../../src/machines/catalogue.ts';
-import { containerAddress, hostAddress, tenantAddress, type Address, perKind } from '../../src/model/address.ts';
+import {
+  containerAddress,
+  hostAddress,
+  tenantAddress,
+  type Address,
+  perKind,
+} from '../../src/model/address.ts';
 import type { Operation, StreamRecord } from '../../src/model/journal.ts';
 import { containerSubject } from '../machines/container-space.ts';
 import { hostSubject } from '../machines/host-space.ts';

@@ -8,9 +8,13 @@
  *     the ledger is empty, memory equals store.
  */
 import { sealText } from '../../src/actors/stores/record.ts';
+import type { AuditEntry } from '../../src/actors/index.ts';
 import type { ContainerContext } from '../../src/machines/container/context.ts';
 import { parseAddress } from '../../src/model/address.ts';
 import type { SimulatedWorld } from './world.ts';
+
+/** For the hosts to answer, or to be given up. */
+const auditMs = 6_000;
 
 export async function checkInvariants(world: SimulatedWorld): Promise<readonly string[]> {
   const { kernel, disk, engines, accepted, controlPlane } = world;
@@ -67,9 +71,11 @@ export async function checkInvariants(world: SimulatedWorld): Promise<readonly s
     if (containerHeld && !there)
       wrong.push(`I3: ${cell.address} believes to be on ${hostname} (${state!.paths.join()})`);
   }
-  let entries: readonly { problem: string; address: string | null; detail: string }[] = [];
-  void controlPlane.audit().then((found) => (entries = found));
-  await kernel.run(kernel.now + 10);
+  const audits: (readonly AuditEntry[])[] = [];
+  void controlPlane.audit().then((found) => audits.push(found));
+  await kernel.run(kernel.now + auditMs);
+  const [entries] = audits;
+  if (!entries) return [...wrong, 'I3: the audit does not end'];
   for (const { problem, address, detail } of entries)
     wrong.push(`I3: audit: ${problem} ${address}: ${detail}`);
   return wrong;

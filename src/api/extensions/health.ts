@@ -18,8 +18,12 @@ export function health(controlPlane: ControlPlane) {
   };
 }
 
-/** Every metric of the API process, declared once. Labels are bounded: never an id. */
-export function metrics(controlPlane: ControlPlane) {
+/**
+ * Measures every request, and answers `/metrics`: every metric of the process,
+ * declared once. Labels are bounded: never an id.
+ * @param app the outermost: a plugin's hooks see its own routes only
+ */
+export function measure(app: FastifyInstance, controlPlane: ControlPlane): void {
   const register = new Registry();
   collectDefaultMetrics({ register });
   const duration = new Histogram({
@@ -82,14 +86,12 @@ export function metrics(controlPlane: ControlPlane) {
     commits.inc(stats.commits);
   };
 
-  return async (app: FastifyInstance): Promise<void> => {
-    app.addHook('onResponse', async (request, reply) => {
-      const route = request.routeOptions.url ?? 'unknown';
-      duration.observe({ route, method: request.method, code: reply.statusCode }, reply.elapsedTime / 1000);
-    });
-    app.get('/metrics', { config: { public: true } }, async (_, reply) => {
-      collect();
-      return reply.type(register.contentType).send(await register.metrics());
-    });
-  };
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    duration.observe({ route, method: request.method, code: reply.statusCode }, reply.elapsedTime / 1000);
+  });
+  app.get('/metrics', { config: { public: true } }, async (_, reply) => {
+    collect();
+    return reply.type(register.contentType).send(await register.metrics());
+  });
 }

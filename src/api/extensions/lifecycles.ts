@@ -13,32 +13,38 @@ const historyDefault = 100;
 export function lifecycles(controlPlane: ControlPlane) {
   return async (app: FastifyInstance): Promise<void> => {
     /** Each answers an address that the caller may see, or throws as for an unknown one. */
-    const lookUps: Readonly<Record<string, (request: FastifyRequest, id: string) => Address>> = {
-      containers: (request, id) =>
-        controlPlane.container(isAdmin(request.identity) ? null : request.identity.projectId, id).address,
-      hosts: (request, id) => {
+    const lookUps: Readonly<
+      Record<string, (request: FastifyRequest, id: string, ended: boolean) => Address>
+    > = {
+      containers(request, id, ended) {
+        const tenant = isAdmin(request.identity) ? null : request.identity.projectId;
+        return (ended ? controlPlane.ended(tenant, id) : null) ?? controlPlane.container(tenant, id).address;
+      },
+      hosts(request, id) {
         requireAdmin(request, 'host:get', 1);
         const host = controlPlane.hosts().find((each) => each.id === id || each.hostname === id);
         if (!host) throw new TroupeError('HOST_NOT_FOUND', `Compute host ${id} could not be found.`);
         return hostAddress(host.id);
       },
-      tenants: (request, id) => {
-        if (id !== request.identity.projectId && !isAdmin(request.identity))
-          throw new TroupeError('NOT_FOUND', `Tenant ${id} could not be found.`);
+      tenants(request, id) {
+        if (id === '' || (id !== request.identity.projectId && !isAdmin(request.identity)))
+          throw new TroupeError('NOT_FOUND', `The tenant "${id}" could not be found`);
         return tenantAddress(id);
       },
     };
     for (const [plural, look] of Object.entries(lookUps)) {
       app.get<{ Params: { id: string } }>(`/v1/${plural}/:id/lifecycle`, (request) => {
         onlyKnown(request.query as object as Record<string, unknown>, []);
-        return controlPlane.lifecycle(look(request, request.params.id));
+        return controlPlane.lifecycle(look(request, request.params.id, false));
       });
       app.get<{ Params: { id: string } }>(`/v1/${plural}/:id/history`, async (request) => {
         const query = request.query as Record<string, unknown>;
         onlyKnown(query, ['after', 'limit']);
         const after = queryInteger('after', query['after'], 0, 0);
         const limit = Math.min(queryInteger('limit', query['limit'], historyDefault, 1), historyMost);
-        return { history: await controlPlane.history(look(request, request.params.id), { after, limit }) };
+        // What has ended is gone from every other route; how it ended is asked here.
+        const address = look(request, request.params.id, true);
+        return { history: await controlPlane.history(address, { after, limit }) };
       });
     }
     app.get<{ Params: { kind: string } }>('/v1/statecharts/:kind', (request) => {

@@ -1,13 +1,21 @@
 /** For operators: what has no owner, and how a host joins. Admins only. */
 import type { FastifyInstance } from 'fastify';
-import type { ControlPlane } from '../../actors/index.ts';
+import type { AuditEntry, ControlPlane } from '../../actors/index.ts';
 import { requireAdmin } from '../policy.ts';
+import { onlyKnown } from '../zun/values.ts';
 
 export function operations(controlPlane: ControlPlane) {
   return async (app: FastifyInstance): Promise<void> => {
     app.get('/v1/audit', async (request) => {
       requireAdmin(request, 'troupe:audit', 1);
-      return { audit: await controlPlane.audit() };
+      onlyKnown(request.query as object as Record<string, unknown>, []);
+      const entries = await controlPlane.audit();
+      const isForeign = ({ problem }: AuditEntry): boolean => problem === 'of-another-world';
+      return {
+        audit: entries.filter((entry) => !isForeign(entry)),
+        // With our labels, and somebody else's: shown, and no leak of ours.
+        other_worlds: entries.filter(isForeign),
+      };
     });
     app.get('/v1/quarantine', (request) => {
       requireAdmin(request, 'troupe:quarantine', 1);

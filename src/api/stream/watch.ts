@@ -4,24 +4,33 @@
  * The client's first frame says who it is and what it wants:
  * `{"ticket": "…"}` or `{"token": "…"}`, with `all_projects`, `kinds`, `id`,
  * `from`. Then come `hello`, `snapshot` (not on a resume that has everything)
- * and `change` frames, each with a position to resume after.
+ * and `change` frames, the last two with a position.
+ *
+ * `from` is the last position that was told. Who watches all projects keeps
+ * the snapshot's position and the last one of each `project_id`'s changes, and
+ * gives the list of them; with less it gets a new snapshot.
  *
  * | close | meaning |
  * | --- | --- |
  * | 1001 | the server is stopping: come back with your position |
- * | 1008 | the first frame, ticket or token was not right |
+ * | 1008 | the first frame, ticket, token or position was not right |
+ * | 1011 | the server failed: come back with your position |
+ * | 1013 | what was missed can't be read now: come back later with your position |
  * | 4403 | not allowed |
- * | 4429 | you read too slowly; the reason holds your last position |
+ * | 4429 | you read too slowly; the reason holds your last position, if it has room for it |
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer, type WebSocket } from 'ws';
-import type { ControlPlane, WatchFilter } from '../../actors/index.ts';
-import { actorKinds, parseAddress, type ActorKind } from '../../model/address.ts';
+import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
+import type { ControlPlane } from '../../actors/index.ts';
+import { TroupeError } from '../../errors/errors.ts';
+import { closeReason } from '../../model/close-reason.ts';
 import type { Cancel, Environment } from '../../model/environment.ts';
-import { toFailure } from '../../errors/errors.ts';
 import { isAdmin, type Authenticator, type Identity } from '../auth/identity.ts';
+import { canonicalPath } from '../paths.ts';
+import { createReader } from './reader.ts';
 import type { Tickets } from './tickets.ts';
+import { filterOf, parseWish, WishError, type Wish } from './wish.ts';
 
 export interface WatchOptions {
   readonly controlPlane: ControlPlane;
@@ -38,83 +47,60 @@ export interface WatchEndpoint {
   close(): void;
 }
 
-/** Bytes waiting for one reader; a slower one is dropped with its position. */
-const bufferedMost = 1024 * 1024;
 const firstFrameMs = 10_000;
 const pingMs = 15_000;
-/** Sockets that have not said who they are, at most. */
+/** Sockets that have not proved who they are, at most. */
 const strangersMost = 256;
-
-interface Wish {
-  readonly ticket?: unknown;
-  readonly token?: unknown;
-  readonly all_projects?: unknown;
-  readonly kinds?: unknown;
-  readonly id?: unknown;
-  readonly from?: unknown;
-}
+/** Of the first frame: positions of some thousand projects. */
+const maxPayload = 256 * 1024;
+/** How long a closed socket waits for the other end to agree before it is destroyed, ms. */
+const closeTimeout = 2_000;
 
 export function createWatchEndpoint(options: WatchOptions): WatchEndpoint {
   const { controlPlane, environment, authenticator, tickets, allowedOrigins } = options;
-  const server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 64 * 1024 });
-  let strangers = 0;
-
-  const filterOf = (wish: Wish, identity: Identity): WatchFilter | string => {
-    const all = wish.all_projects === true;
-    if (all && !isAdmin(identity)) return 'Only an admin may watch all projects';
-    const kinds = wish.kinds ?? null;
-    if (
-      kinds !== null &&
-      (!Array.isArray(kinds) || !kinds.every((kind) => actorKinds.includes(kind as ActorKind)))
-    ) {
-      return `kinds must be a list of ${actorKinds.join(', ')}`;
-    }
-    if (wish.id !== undefined && typeof wish.id !== 'string') return 'id must be a string';
-    return {
-      tenant: all ? null : identity.projectId,
-      kinds: kinds as readonly ActorKind[] | null,
-      id: (wish.id as string | undefined) ?? null,
-    };
+  const serverOptions: ServerOptions & { closeTimeout: number } = {
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload,
+    closeTimeout,
   };
+  const server = new WebSocketServer(serverOptions);
+  const strangers = new Set<WebSocket>();
 
-  const identify = async (wish: Wish): Promise<Identity | null> => {
-    if (typeof wish.ticket === 'string') return tickets.redeem(wish.ticket);
-    if (typeof wish.token === 'string') return authenticator.authenticate(wish.token);
-    return null;
-  };
+  const close = (socket: WebSocket, code: number, reason: string): void =>
+    socket.close(code, closeReason(reason));
 
-  const serve = async (socket: WebSocket, wish: Wish): Promise<void> => {
+  const identify = async ({ ticket, token }: Wish): Promise<Identity | null> =>
+    ticket !== null ? tickets.redeem(ticket) : authenticator.authenticate(token ?? '');
+
+  const serve = async (socket: WebSocket, frame: string): Promise<void> => {
+    const wish = parseWish(frame);
     const identity = await identify(wish);
-    if (!identity) return socket.close(1008, 'The ticket or token is unknown, used or expired');
-    const filter = filterOf(wish, identity);
-    if (typeof filter === 'string') return socket.close(4403, filter);
-    const from = wish.from === undefined || wish.from === null ? null : String(wish.from);
-    socket.send(
-      JSON.stringify({
-        type: 'hello',
-        time: new Date(environment.now()).toISOString(),
-        project_id: filter.tenant,
-      }),
-    );
-    let last = from ?? '';
-    const subscription = await controlPlane.watch(filter, from, {
-      snapshot(views, position) {
-        last = position;
-        socket.send(JSON.stringify({ type: 'snapshot', items: views.map(named), position }));
-      },
-      change(change) {
-        if (socket.readyState !== socket.OPEN) return false;
-        if (socket.bufferedAmount > bufferedMost) {
-          environment.log.warn({ project_id: filter.tenant }, 'a slow watcher is dropped');
-          socket.close(4429, last.slice(0, 120));
-          return false;
-        }
-        last = change.position;
-        socket.send(JSON.stringify({ type: 'change', ...named(change) }));
-        return true;
-      },
+    if (!identity) throw new WishError('The ticket or token is unknown, used or expired');
+    strangers.delete(socket);
+    if (wish.allProjects && !isAdmin(identity))
+      return close(socket, 4403, 'Only an admin may watch all projects');
+    const filter = filterOf(wish, identity.projectId);
+    const time = new Date(environment.now()).toISOString();
+    socket.send(JSON.stringify({ type: 'hello', time, project_id: filter.tenant }));
+    const reader = createReader(socket, (lastPosition) => {
+      environment.log.warn({ project_id: filter.tenant }, 'a slow watcher is dropped');
+      const isWhole = closeReason(lastPosition) === lastPosition;
+      close(socket, 4429, isWhole ? lastPosition : 'Resume after the last position you were told');
     });
-    socket.on('close', () => subscription.close());
+    const subscription = await controlPlane.watch(filter, wish.from, reader);
+    // It may have gone while it was being told what it missed.
+    if (socket.readyState !== socket.OPEN) subscription.close();
+    else socket.once('close', () => subscription.close());
+  };
+
+  const refuse = (socket: WebSocket, error: unknown): void => {
+    if (error instanceof WishError) return close(socket, 1008, error.message);
+    if (error instanceof TroupeError && error.kind === 'invalid') return close(socket, 1008, error.message);
+    environment.log.error({ err: error }, 'a watcher could not be served');
+    if (error instanceof TroupeError && error.kind === 'unavailable')
+      return close(socket, 1013, error.message);
+    close(socket, 1011, 'The server failed; come back');
   };
 
   const beat = (socket: WebSocket): void => {
@@ -128,58 +114,48 @@ export function createWatchEndpoint(options: WatchOptions): WatchEndpoint {
       cancel = environment.schedule(pingMs, tick);
     };
     cancel = environment.schedule(pingMs, tick);
-    socket.on('close', () => cancel());
+    socket.once('close', () => cancel());
+  };
+
+  const greet = (socket: WebSocket): void => {
+    strangers.add(socket);
+    const cancelLate = environment.schedule(firstFrameMs, () =>
+      close(socket, 1008, 'The first frame did not come in time'),
+    );
+    socket.once('close', () => {
+      strangers.delete(socket);
+      cancelLate();
+    });
+    socket.on('error', () => socket.terminate());
+    beat(socket);
+    socket.once('message', (data: Buffer) => {
+      cancelLate();
+      serve(socket, data.toString('utf8')).catch((error: unknown) => refuse(socket, error));
+    });
   };
 
   return {
     upgrade(request, socket, head) {
-      if ((request.url ?? '').split('?')[0]!.replace(/^\/+v1\/+/, '/v1/') !== '/v1/watch') return false;
+      if (canonicalPath(request.url ?? '/').split('?')[0] !== '/v1/watch') return false;
       const { origin, host } = request.headers;
       if (origin !== undefined && !allowedOrigins.includes(origin) && hostOf(origin) !== host) {
-        socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-        return true;
+        turnAway(socket, '403 Forbidden');
+      } else if (strangers.size >= strangersMost) {
+        turnAway(socket, '503 Service Unavailable', 'Retry-After: 1\r\n');
+      } else {
+        server.handleUpgrade(request, socket, head, greet);
       }
-      if (strangers >= strangersMost) {
-        socket.end(
-          'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n',
-        );
-        return true;
-      }
-      strangers += 1;
-      server.handleUpgrade(request, socket, head, (webSocket) => {
-        let stranger = true;
-        const known = (): void => {
-          if (stranger) strangers -= 1;
-          stranger = false;
-          late();
-        };
-        const late = environment.schedule(firstFrameMs, () =>
-          webSocket.close(1008, 'The first frame did not come in time'),
-        );
-        webSocket.on('close', known);
-        webSocket.on('error', () => webSocket.terminate());
-        beat(webSocket);
-        webSocket.once('message', (data: Buffer) => {
-          known();
-          let wish: Wish;
-          try {
-            wish = JSON.parse(data.toString('utf8')) as Wish;
-          } catch {
-            return webSocket.close(1008, 'The first frame must be JSON with a ticket or a token');
-          }
-          serve(webSocket, wish).catch((error: unknown) =>
-            webSocket.close(1008, toFailure(error).message.slice(0, 120)),
-          );
-        });
-      });
       return true;
     },
     close() {
-      for (const client of server.clients) client.close(1001, 'The server is stopping');
+      for (const client of server.clients) close(client, 1001, 'The server is stopping');
       server.close();
     },
   };
 }
+
+const turnAway = (socket: Duplex, status: string, headers = ''): void =>
+  void socket.end(`HTTP/1.1 ${status}\r\n${headers}Connection: close\r\nContent-Length: 0\r\n\r\n`);
 
 function hostOf(origin: string): string | null {
   try {
@@ -187,13 +163,4 @@ function hostOf(origin: string): string | null {
   } catch {
     return null;
   }
-}
-
-/** Kind, id and project instead of our internal address. */
-function named<T extends { readonly address: string }>(
-  item: T,
-): Omit<T, 'address'> & { kind: string; id: string; project_id: string | null } {
-  const { address, ...rest } = item;
-  const { kind, id, tenant } = parseAddress(address);
-  return { kind, id, project_id: tenant, ...rest };
 }

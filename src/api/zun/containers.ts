@@ -6,13 +6,14 @@ import type { Environment } from '../../model/environment.ts';
 import type { ContainerCommand } from '../../model/events.ts';
 import { isAdmin } from '../auth/identity.ts';
 import { callerOf } from '../request.ts';
+import { allProjects, listContainers } from './container-list.ts';
+import { containerLogs } from './container-logs.ts';
 import { containerView } from './container-view.ts';
 import { parseCreateBody } from './create-body.ts';
 import { baseUrlOf } from './discovery.ts';
 import { requireVersion } from './microversion.ts';
 import { generateName } from './names.ts';
-import { page, pagingParameters } from './paging.ts';
-import { invalidQuery, onlyKnown, queryBoolean, queryInteger } from './values.ts';
+import { onlyKnown, queryBoolean, queryInteger } from './values.ts';
 
 export interface ContainersOptions {
   readonly controlPlane: ControlPlane;
@@ -25,21 +26,10 @@ interface ById {
   Params: { id: string };
 }
 
-/** Equality filters of the list. */
-const filters = [
-  'name',
-  'image',
-  'project_id',
-  'user_id',
-  'memory',
-  'host',
-  'task_state',
-  'status',
-  'auto_remove',
-] as const;
-/** Bytes of a log in one JSON answer; followers get a stream without such a bound. */
-const logBytesMost = 8 * 1024 * 1024;
 const stopGraceSeconds = 10;
+/** A week: who wants it to end later asks later. */
+const graceMostSeconds = 7 * 24 * 3600;
+const keyMost = 255;
 
 export function containers({ controlPlane, environment, defaults }: ContainersOptions) {
   return async (app: FastifyInstance): Promise<void> => {
@@ -60,6 +50,8 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
       ...(request.body as Fields | null),
       ...query(request),
     });
+    const grace = (asked: Fields): number =>
+      queryInteger('timeout', asked['timeout'], stopGraceSeconds, 0, graceMostSeconds) * 1000;
 
     const act = async (
       request: FastifyRequest,
@@ -69,20 +61,13 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
     ): Promise<void> => {
       const view = find(request, id);
       const { answer, reason } = await controlPlane.command(view.address, command, callerOf(request));
-      if (answer !== 'refused') return;
-      const allowed = controlPlane
-        .lifecycle(view.address)
-        .allowedEvents.filter((each) => each.answer !== 'refused')
-        .map(({ type }) => type);
-      const what = `Cannot ${verb} container ${view.id} in ${view.status} state`;
-      throw new TroupeError('INVALID_STATE', `${what}${reason ? `: ${reason}` : ''}`, {
-        details: { state: view.status, allowed: [...new Set(allowed)] },
-      });
+      if (answer === 'refused') throw refusal(controlPlane, request, view, verb, reason);
     };
 
     app.post('/v1/containers', async (request, reply) => {
       onlyKnown(query(request), ['run']);
       const run = queryBoolean('run', query(request)['run'], false);
+      const idempotencyKey = keyOf(request);
       const body = (request.body ?? {}) as Fields;
       const spec = parseCreateBody(body, {
         minor: request.minor,
@@ -91,12 +76,11 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
         generatedName: generateName(environment),
         defaults,
       });
-      const key = request.headers['idempotency-key'];
       const view = await controlPlane.createContainer({
         caller: callerOf(request),
         spec,
         run,
-        idempotencyKey: typeof key === 'string' ? key : null,
+        idempotencyKey,
         nameGenerated: body['name'] === undefined || body['name'] === null,
       });
       reply.code(202).header('location', `${baseUrlOf(request)}/v1/containers/${view.id}`);
@@ -104,31 +88,18 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
     });
 
     app.get('/v1/containers', (request) => {
-      const asked = query(request);
-      onlyKnown(asked, [...filters, ...pagingParameters, 'all_projects']);
-      const admin = isAdmin(request.identity);
-      const all = queryBoolean('all_projects', asked['all_projects'], false);
-      if (all && !admin)
-        throw new TroupeError(
-          'FORBIDDEN',
-          "Policy doesn't allow container:get_all_all_projects to be performed.",
-        );
-      if (asked['host'] !== undefined && !admin)
-        throw new TroupeError('FORBIDDEN', "Policy doesn't allow container:get_one:host to be performed.");
+      const { items, next } = listContainers(controlPlane, request);
+      const options = { admin: isAdmin(request.identity), baseUrl: null };
       const now = environment.now();
-      const views = controlPlane
-        .containers({ tenant: all ? null : request.identity.projectId })
-        .map((view) => containerView(view, { admin, baseUrl: null }, now))
-        .filter((view) => filters.every((key) => matches(view, key, asked[key])));
-      const { items, next } = page(views, asked, 'uuid');
       return {
-        containers: items,
+        containers: items.map((view) => containerView(view, options, now)),
         next: next === null ? null : `${baseUrlOf(request)}/v1/containers?${next}`,
       };
     });
 
     app.get<ById>('/v1/containers/:id', (request) => {
       onlyKnown(query(request), ['all_projects']);
+      allProjects(request, 'container:get_one_all_projects');
       return show(request, find(request, request.params.id));
     });
 
@@ -139,93 +110,65 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
       const stop = queryBoolean('stop', asked['stop'], false);
       if (force) requireVersion('force', request.minor, 7);
       if (stop) requireVersion('stop', request.minor, 12);
+      allProjects(request, 'container:delete_all_projects');
       if (force && !isAdmin(request.identity)) {
         throw new TroupeError('FORBIDDEN', "Policy doesn't allow container:delete_force to be performed.");
       }
       const mode = stop ? 'stop' : force ? 'force' : 'ifStopped';
       const verb = stop ? 'delete_after_stop' : force ? 'delete_force' : 'delete';
-      const graceMs = queryInteger('timeout', asked['timeout'], stopGraceSeconds, 0) * 1000;
-      await act(request, request.params.id, verb, { type: 'container.delete', mode, graceMs });
+      await act(request, request.params.id, verb, { type: 'container.delete', mode, graceMs: grace(asked) });
       return reply.code(204).send();
     });
 
     app.post<ById>('/v1/containers/:id/start', async (request, reply) => {
+      onlyKnown(merged(request), []);
       await act(request, request.params.id, 'start', { type: 'container.start' });
       return nothing(reply);
     });
 
     app.post<ById>('/v1/containers/:id/stop', async (request, reply) => {
-      const graceMs = queryInteger('timeout', merged(request)['timeout'], stopGraceSeconds, 0) * 1000;
-      await act(request, request.params.id, 'stop', { type: 'container.stop', graceMs });
+      onlyKnown(merged(request), ['timeout']);
+      await act(request, request.params.id, 'stop', {
+        type: 'container.stop',
+        graceMs: grace(merged(request)),
+      });
       return nothing(reply);
     });
 
-    app.get<ById>('/v1/containers/:id/logs', async (request, reply) => {
-      const asked = query(request);
-      onlyKnown(asked, ['stdout', 'stderr', 'timestamps', 'tail', 'since', 'follow']);
-      const view = find(request, request.params.id);
-      if (
-        !['Created', 'Running', 'Paused', 'Stopped', 'Error', 'Unknown', 'Restarting'].includes(view.status)
-      ) {
-        throw new TroupeError('INVALID_STATE', `Cannot logs container ${view.id} in ${view.status} state`);
-      }
-      const follow = queryBoolean('follow', asked['follow'], false);
-      const gone = new AbortController();
-      request.raw.on('close', () => gone.abort());
-      const source = await controlPlane.logs(
-        view.address,
-        {
-          stdout: queryBoolean('stdout', asked['stdout'], true),
-          stderr: queryBoolean('stderr', asked['stderr'], true),
-          timestamps: queryBoolean('timestamps', asked['timestamps'], false),
-          tail: tail(asked['tail']),
-          sinceSeconds: since(asked['since']),
-          follow,
-        },
-        gone.signal,
-      );
-      if (follow) {
-        reply.raw.on('close', () => source.destroy());
-        return reply.type('text/plain; charset=utf-8').send(source);
-      }
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      for await (const chunk of source) {
-        bytes += (chunk as Buffer).length;
-        chunks.push(chunk as Buffer);
-        if (bytes > logBytesMost) break;
-      }
-      const log = Buffer.concat(chunks).toString('utf8');
-      const note =
-        bytes > logBytesMost
-          ? `\n[Troupe: cut after ${logBytesMost} bytes; ask for a tail, or follow]\n`
-          : '';
-      return reply.type('application/json').send(JSON.stringify(log + note));
-    });
+    app.get<ById>('/v1/containers/:id/logs', (request, reply) =>
+      containerLogs(controlPlane, find(request, request.params.id), request, reply),
+    );
   };
 }
 
 /** Action answers carry the JSON body `null`. */
 const nothing = (reply: FastifyReply): FastifyReply => reply.code(202).type('application/json').send('null');
 
-function matches(view: Fields, key: string, wanted: unknown): boolean {
-  if (wanted === undefined || wanted === 'None') return true;
-  if (key === 'auto_remove') return view[key] === queryBoolean(key, wanted, false);
-  return String(view[key] ?? '') === String(wanted);
+/** 409, with the state that refused and what the caller may do now. */
+function refusal(
+  controlPlane: ControlPlane,
+  request: FastifyRequest,
+  { id, address }: ContainerView,
+  verb: string,
+  reason: string | null,
+): TroupeError {
+  const { status, allowedEvents } = controlPlane.lifecycle(address);
+  const role = isAdmin(request.identity) ? 'admin' : 'owner';
+  const allowed = allowedEvents
+    .filter(({ answer, roles }) => answer !== 'refused' && roles.includes(role))
+    .map(({ type, mode }) => (mode === undefined ? { type } : { type, mode }));
+  const names = allowed.map(({ type, mode }) => (mode === undefined ? type : `${type} (${String(mode)})`));
+  return new TroupeError(
+    'INVALID_STATE',
+    `Cannot ${verb} container ${id} in ${status} state${reason ? `: ${reason}` : ''}; allowed now: ${names.join(', ') || 'nothing'}`,
+    { details: { state: status, allowed } },
+  );
 }
 
-function tail(value: unknown): number | 'all' {
-  if (value === undefined || value === 'all' || value === 'None') return 'all';
-  return queryInteger('tail', value, 0, 0);
-}
-
-/** Epoch seconds, or `YYYY-MM-DD HH:MM:SS,fff` in UTC. */
-function since(value: unknown): number {
-  if (value === undefined || value === 'None' || value === '') return 0;
-  const text = String(value);
-  if (/^\d+$/.test(text)) return Number(text);
-  const time = Date.parse(`${text.replace(',', '.').replace(' ', 'T')}Z`);
-  if (Number.isNaN(time))
-    throw invalidQuery('since', value, 'It must be epoch seconds or YYYY-MM-DD HH:MM:SS,fff');
-  return time / 1000;
+/** @throws TroupeError INVALID_VALUE */
+function keyOf(request: FastifyRequest): string | null {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return null;
+  if (typeof key === 'string' && key !== '' && key.length <= keyMost) return key;
+  throw new TroupeError('INVALID_VALUE', `Idempotency-Key must have 1 to ${keyMost} characters`);
 }

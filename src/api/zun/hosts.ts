@@ -5,7 +5,8 @@ import { TroupeError } from '../../errors/errors.ts';
 import { callerOf } from '../request.ts';
 import { requireAdmin } from '../policy.ts';
 import { baseUrlOf } from './discovery.ts';
-import { page } from './paging.ts';
+import { page, pagingParameters, type Listing } from './paging.ts';
+import { onlyKnown } from './values.ts';
 
 export function hostView(host: HostDetail, baseUrl: string | null): Record<string, unknown> {
   const { fingerprint, capacity, used } = host;
@@ -46,21 +47,41 @@ export function hostView(host: HostDetail, baseUrl: string | null): Record<strin
   };
 }
 
+const notFound = (host: string): TroupeError =>
+  new TroupeError('HOST_NOT_FOUND', `Compute host ${host} could not be found.`);
+
+const listing: Listing<HostDetail> = {
+  id: ({ id }) => id,
+  sortKeys: {
+    uuid: ({ id }) => id,
+    hostname: ({ hostname }) => hostname,
+    mem_total: ({ capacity }) => capacity.memoryMib,
+    mem_used: ({ used }) => used.memoryMib,
+    total_containers: ({ used }) => used.containers,
+    cpus: ({ fingerprint }) => fingerprint?.cpus ?? 0,
+    cpu_used: ({ used }) => used.cpuMillis,
+    state: ({ status }) => status,
+  },
+  notFound,
+};
+
 export function hosts(controlPlane: ControlPlane) {
   return async (app: FastifyInstance): Promise<void> => {
     const find = (idOrName: string): HostDetail => {
       const found = controlPlane.hosts().find(({ id, hostname }) => id === idOrName || hostname === idOrName);
-      if (!found) throw new TroupeError('HOST_NOT_FOUND', `Compute host ${idOrName} could not be found.`);
+      if (!found) throw notFound(idOrName);
       return found;
     };
     app.get('/v1/hosts', (request) => {
       requireAdmin(request, 'host:get_all', 4);
-      const views = controlPlane
-        .hosts()
-        .map((host) => hostView(host, null))
-        .sort((a, b) => (String(a['hostname']) < String(b['hostname']) ? -1 : 1));
-      const { items, next } = page(views, request.query as Record<string, unknown>, 'uuid');
-      return { hosts: items, next: next === null ? null : `${baseUrlOf(request)}/v1/hosts?${next}` };
+      const query = request.query as Readonly<Record<string, unknown>>;
+      onlyKnown(query, pagingParameters);
+      const byName = controlPlane.hosts().toSorted((a, b) => (a.hostname < b.hostname ? -1 : 1));
+      const { items, next } = page(byName, query, listing);
+      return {
+        hosts: items.map((host) => hostView(host, null)),
+        next: next === null ? null : `${baseUrlOf(request)}/v1/hosts?${next}`,
+      };
     });
     app.get<{ Params: { id: string } }>('/v1/hosts/:id', (request) => {
       requireAdmin(request, 'host:get', 4);

@@ -13,11 +13,11 @@ const service = 'container';
 export function requestedMinor(header: string | undefined): number {
   if (header === undefined || header.trim() === '') return minimumVersion;
   const [name, version, ...rest] = header.trim().split(/\s+/);
-  const [major, minor] = (version ?? '').split('.');
+  const [major, minor, ...parts] = (version ?? '').split('.');
   if (name?.toLowerCase() !== service || rest.length > 0)
     throw notAcceptable('Invalid service for version header');
   if (version?.toLowerCase() === 'latest') return maximumVersion;
-  if (!/^\d+$/.test(major ?? '') || !/^\d+$/.test(minor ?? ''))
+  if (!/^\d+$/.test(major ?? '') || !/^\d+$/.test(minor ?? '') || parts.length > 0)
     throw notAcceptable('Invalid value for version header');
   if (Number(major) !== 1 || Number(minor) < minimumVersion || Number(minor) > maximumVersion) {
     throw notAcceptable(
@@ -27,11 +27,16 @@ export function requestedMinor(header: string | undefined): number {
   return Number(minor);
 }
 
-export const versionHeaders = (minor: number): Readonly<Record<string, string>> => ({
-  'openstack-api-version': `${service} 1.${minor}`,
+/** On every answer under `/v1`, also when the version that was asked for is not spoken. */
+export const rangeHeaders: Readonly<Record<string, string>> = {
   'openstack-api-minimum-version': `${service} 1.${minimumVersion}`,
   'openstack-api-maximum-version': `${service} 1.${maximumVersion}`,
   vary: 'OpenStack-API-Version',
+};
+
+/** The version that was used. */
+export const usedHeader = (minor: number): Readonly<Record<string, string>> => ({
+  'openstack-api-version': `${service} 1.${minor}`,
 });
 
 /** @throws TroupeError PARAMETER_TOO_NEW */

@@ -4,28 +4,32 @@ import { TroupeError } from '../../errors/errors.ts';
 /** Zun's `[api] max_limit`: the default page and the largest. */
 const pageMost = 1_000;
 
-export interface Page {
-  readonly items: readonly Record<string, unknown>[];
-  /** Query of the next page, or null on the last. */
+export const pagingParameters = ['limit', 'marker', 'sort_key', 'sort_dir'] as const;
+
+export interface Listing<T> {
+  readonly id: (item: T) => string;
+  /** What it may be sorted by, beside `id`, which is the order in which the items are given. */
+  readonly sortKeys: Readonly<Record<string, (item: T) => string | number | boolean | null>>;
+  /** For a marker that is no item. */
+  readonly notFound: (marker: string) => TroupeError;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Query of the next page, what was asked included; null on the last. */
   readonly next: string | null;
 }
 
-export const pagingParameters = ['limit', 'marker', 'sort_key', 'sort_dir'] as const;
-
-/**
- * @param items views in order of creation
- * @param sortKeys views have these keys; `id` is the order of creation
- * @throws TroupeError INVALID_VALUE, CONTAINER_NOT_FOUND for a marker that is not there
- */
-export function page(
-  items: readonly Record<string, unknown>[],
+/** @throws TroupeError INVALID_VALUE, or what `notFound` gives */
+export function page<T>(
+  items: readonly T[],
   query: Readonly<Record<string, unknown>>,
-  idKey: string,
-): Page {
+  { id, sortKeys, notFound }: Listing<T>,
+): Page<T> {
   const { limit: asked, marker, sort_key: sortKey = 'id', sort_dir: direction = 'asc' } = query;
-  const limit = asked === undefined ? pageMost : Number(asked);
+  const limit = asked === undefined || asked === 'None' ? pageMost : Number(asked);
   if (!Number.isSafeInteger(limit) || limit <= 0)
-    throw new TroupeError('INVALID_VALUE', 'Limit must be positive integer');
+    throw new TroupeError('INVALID_VALUE', `Limit must be positive integer, not "${String(asked)}"`);
   if (direction !== 'asc' && direction !== 'desc') {
     throw new TroupeError(
       'INVALID_VALUE',
@@ -33,34 +37,51 @@ export function page(
     );
   }
   const key = String(sortKey);
-  const [sample] = items;
-  if (key !== 'id' && sample && !(key in sample))
-    throw new TroupeError('INVALID_VALUE', `The sort_key value "${key}" is invalid for sorting`);
-  const sorted = key === 'id' ? [...items] : [...items].sort((a, b) => compare(a[key], b[key]));
+  const valueOf = Object.hasOwn(sortKeys, key) ? sortKeys[key]! : null;
+  if (!valueOf && key !== 'id') {
+    const known = ['id', ...Object.keys(sortKeys)].join(', ');
+    throw new TroupeError(
+      'INVALID_VALUE',
+      `The sort_key value "${key}" is invalid for sorting; it is one of ${known}`,
+    );
+  }
+  const sorted = valueOf ? items.toSorted((a, b) => compare(valueOf(a), valueOf(b))) : [...items];
   if (direction === 'desc') sorted.reverse();
   let from = 0;
-  if (marker !== undefined) {
-    from = sorted.findIndex((item) => item[idKey] === marker) + 1;
-    if (from === 0)
-      throw new TroupeError('CONTAINER_NOT_FOUND', `Container ${String(marker)} could not be found.`);
+  if (marker !== undefined && marker !== 'None') {
+    from = sorted.findIndex((item) => id(item) === marker) + 1;
+    if (from === 0) throw notFound(String(marker));
   }
   const size = Math.min(limit, pageMost);
   const selected = sorted.slice(from, from + size);
   const last = selected.at(-1);
-  const next =
-    selected.length === size && last
-      ? new URLSearchParams({
-          sort_key: key,
-          sort_dir: direction,
-          limit: String(size),
-          marker: String(last[idKey]),
-        }).toString()
-      : null;
-  return { items: selected, next };
+  const full = selected.length === size && last !== undefined;
+  return { items: selected, next: full ? nextQuery(query, key, direction, size, id(last)) : null };
 }
 
-function compare(a: unknown, b: unknown): number {
-  if (typeof a === 'number' && typeof b === 'number') return a - b;
-  const [one, other] = [String(a ?? ''), String(b ?? '')];
+function nextQuery(
+  query: Readonly<Record<string, unknown>>,
+  sortKey: string,
+  direction: string,
+  limit: number,
+  marker: string,
+): string {
+  const filters = Object.entries(query).filter(
+    ([name]) => !(pagingParameters as readonly string[]).includes(name),
+  );
+  return new URLSearchParams({
+    ...Object.fromEntries(filters.map(([name, value]) => [name, String(value)])),
+    sort_key: sortKey,
+    sort_dir: direction,
+    limit: String(limit),
+    marker,
+  }).toString();
+}
+
+type Sortable = string | number | boolean | null;
+
+/** Nothing comes before something. */
+function compare(one: Sortable, other: Sortable): number {
+  if (one === null || other === null) return Number(one !== null) - Number(other !== null);
   return one < other ? -1 : one > other ? 1 : 0;
 }

@@ -6,7 +6,7 @@ const no = new Set(['false', '0', 'off', 'no']);
 
 /**
  * A boolean of a query. Absent and Python's `None` are the default.
- * @throws TroupeError INVALID_VALUE
+ * @throws TroupeError INVALID_INPUT
  */
 export function queryBoolean(name: string, value: unknown, fallback: boolean): boolean {
   if (value === undefined || value === null || value === 'None' || value === '') return fallback;
@@ -17,22 +17,36 @@ export function queryBoolean(name: string, value: unknown, fallback: boolean): b
   throw invalidQuery(name, value, 'It must be a boolean such as true or false');
 }
 
-/** @throws TroupeError INVALID_VALUE */
-export function queryInteger(name: string, value: unknown, fallback: number, minimum: number): number {
+/** @throws TroupeError INVALID_INPUT */
+export function queryInteger(
+  name: string,
+  value: unknown,
+  fallback: number,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+): number {
   if (value === undefined || value === null || value === 'None' || value === '') return fallback;
-  const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < minimum)
-    throw invalidQuery(name, value, `It must be an integer of at least ${minimum}`);
+  const number = integerIn(value);
+  if (number === null || number < least || number > most) {
+    const rule = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `between ${least} and ${most}`;
+    throw invalidQuery(name, value, `It must be an integer ${rule}`);
+  }
   return number;
 }
 
-/** @throws TroupeError INVALID_INPUT for a key that the request does not have */
+/** An integer as JSON or in digits; null for anything else that JavaScript would make a number of. */
+export function integerIn(value: unknown): number | null {
+  if (typeof value !== 'number' && !(typeof value === 'string' && /^-?\d+$/.test(value))) return null;
+  return Number.isSafeInteger(Number(value)) ? Number(value) : null;
+}
+
+/** @throws TroupeError INVALID_VALUE for a parameter that the request does not have */
 export function onlyKnown(query: Readonly<Record<string, unknown>>, known: readonly string[]): void {
   const unknown = Object.keys(query).filter((key) => !known.includes(key));
   if (unknown.length > 0)
     throw new TroupeError(
       'INVALID_VALUE',
-      `Unknown parameters: ${unknown.join(', ')}. Known are: ${known.join(', ')}`,
+      `Unknown parameters: ${unknown.join(', ')}. ${known.length > 0 ? `Known are: ${known.join(', ')}` : 'There are none here'}`,
     );
 }
 

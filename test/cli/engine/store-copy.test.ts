@@ -9,7 +9,7 @@ import { createCommandSite, removeContainers, testImage } from './command-site.t
 t.setTimeout(300_000);
 
 t.test('embedded, Redis, embedded', async (t) => {
-  const redis = await startRedis([], 'hunter2');
+  const redis = await startRedis([], { password: 'hunter2' });
   t.teardown(() => redis.stop());
   const site = await createCommandSite(t);
   const file = (name: string, store: object, state: string): string => {

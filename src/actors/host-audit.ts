@@ -1,0 +1,135 @@
+/**
+ * What is on the hosts now, held against the actors. Hosts are asked afresh,
+ * since the inventory of a link's beginning says nothing of what came after.
+ *
+ * A container is a leak only if no actor explained it before its host was
+ * asked and none does now: one that was just created, or is just going, is none.
+ */
+import { TroupeError, toFailure } from '../errors/errors.ts';
+import type { HostLinks } from '../link/host-links.ts';
+import type { InventoryItem } from '../link/protocol.ts';
+import type { ContainerContext } from '../machines/container/context.ts';
+import { containerAddress, hostAddress, parseAddress, type Address } from '../model/address.ts';
+import type { Environment } from '../model/environment.ts';
+import type { AuditEntry } from './index.ts';
+import type { Runtime } from './runtime.ts';
+import type { World } from './stores/store.ts';
+
+export interface HostAuditOptions {
+  readonly environment: Environment;
+  readonly runtime: Runtime;
+  readonly links: HostLinks;
+  readonly world: World;
+  /** Its actor is in quarantine, which is told already. */
+  readonly isUnreadable: (address: string) => boolean;
+}
+
+/** What an actor believes of its place. */
+interface Belief {
+  readonly hostId: string | null;
+  readonly generation: number;
+  /** It has a container there, and nothing is under way. */
+  readonly rests: boolean;
+  readonly revision: number;
+}
+
+/** For a host to tell what it has. */
+const answerMs = 5_000;
+
+export async function auditHosts(options: HostAuditOptions): Promise<readonly AuditEntry[]> {
+  const { runtime, links } = options;
+  const online = links.online();
+  const before = beliefsOf(runtime);
+  const answers = await Promise.all(
+    [...runtime.cellsOf('host').keys()].map(async (address) => {
+      const hostId = parseAddress(address).id;
+      try {
+        if (!online.has(hostId)) throw new TroupeError('HOST_UNREACHABLE', 'It is not connected');
+        return { hostId, items: await asked(options, hostId) };
+      } catch (error) {
+        return { hostId, silent: toFailure(error).message };
+      }
+    }),
+  );
+  const after = beliefsOf(runtime);
+  return answers.flatMap(({ hostId, items, silent }): readonly AuditEntry[] =>
+    items
+      ? [...strangersOn(options, hostId, items, [before, after]), ...missingOn(hostId, items, before, after)]
+      : [
+          {
+            problem: 'host-silent',
+            address: hostAddress(hostId),
+            hostId,
+            detail: `What it has is not known: ${silent}`,
+          },
+        ],
+  );
+}
+
+function asked({ environment, links }: HostAuditOptions, hostId: string): Promise<readonly InventoryItem[]> {
+  return new Promise((resolve, reject) => {
+    const cancel = environment.schedule(answerMs, () =>
+      reject(new TroupeError('TIMED_OUT', `It did not answer within ${answerMs / 1000} s`)),
+    );
+    links
+      .inventory(hostId)
+      .then(({ items }) => resolve(items), reject)
+      .finally(cancel);
+  });
+}
+
+function beliefsOf(runtime: Runtime): ReadonlyMap<Address, Belief> {
+  const beliefs = new Map<Address, Belief>();
+  for (const { address, committed } of runtime.cellsOf('container').values()) {
+    if (!committed) continue;
+    const { hostId, generation, containerHeld } = committed.record.context as ContainerContext;
+    const rests = containerHeld && Object.keys(committed.record.operations).length === 0;
+    beliefs.set(address, { hostId, generation, rests, revision: committed.record.revision });
+  }
+  return beliefs;
+}
+
+function strangersOn(
+  { runtime, world, isUnreadable }: HostAuditOptions,
+  hostId: string,
+  items: readonly InventoryItem[],
+  beliefs: readonly ReadonlyMap<Address, Belief>[],
+): readonly AuditEntry[] {
+  return items.flatMap(({ observation, worldId }): readonly AuditEntry[] => {
+    const { containerId, tenant, generation, state, engineId } = observation;
+    const address = containerAddress(tenant, containerId);
+    const what = `${state} there as "${engineId.slice(0, 12)}", generation ${generation}`;
+    if (worldId !== world.worldId) {
+      return [{ problem: 'of-another-world', address, hostId, detail: `${what}, of world "${worldId}"` }];
+    }
+    const isExplained = beliefs.some((each) => {
+      const belief = each.get(address);
+      return belief?.generation === generation && belief.hostId === hostId;
+    });
+    if (isExplained || isUnreadable(address)) return [];
+    const belief = beliefs.at(-1)?.get(address);
+    const why = runtime.tombstones.has(address)
+      ? 'its actor has ended'
+      : belief
+        ? `its actor has generation ${belief.generation} on ${belief.hostId === null ? 'no host' : `host "${belief.hostId}"`}`
+        : 'it has no actor';
+    return [{ problem: 'container-without-actor', address, hostId, detail: `${what}: ${why}` }];
+  });
+}
+
+function missingOn(
+  hostId: string,
+  items: readonly InventoryItem[],
+  before: ReadonlyMap<Address, Belief>,
+  after: ReadonlyMap<Address, Belief>,
+): readonly AuditEntry[] {
+  const there = new Set(
+    items.map(({ observation }) => containerAddress(observation.tenant, observation.containerId)),
+  );
+  return [...before].flatMap(([address, belief]): readonly AuditEntry[] => {
+    if (belief.hostId !== hostId || !belief.rests || there.has(address)) return [];
+    if (after.get(address)?.revision !== belief.revision) return [];
+    const detail = 'Its actor believes it to be there, and the host has no such container';
+    return [{ problem: 'actor-without-container', address, hostId, detail }];
+  });
+}

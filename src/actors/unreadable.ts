@@ -1,0 +1,100 @@
+/** Actors that could not be restored: kept as they are stored, shown to owners and operators, never dropped. */
+import { TroupeError } from '../errors/errors.ts';
+import { parseAddress, type Address } from '../model/address.ts';
+import type { Chart } from '../machines/chart.ts';
+import type { ContainerView, Lifecycle } from './index.ts';
+import type { Specs } from './specs.ts';
+import type { ActorRecord } from './stores/store.ts';
+
+export interface Unreadable {
+  readonly address: string;
+  readonly reason: string;
+  /** What could be parsed of it. */
+  readonly record: ActorRecord | null;
+  /** Epoch ms; 0 when nothing says so any more. */
+  readonly createdAt: number;
+}
+
+export interface UnreadableActors {
+  readonly all: readonly Unreadable[];
+  /** Containers among them whose spec can be read. */
+  readonly views: readonly ContainerView[];
+  has(address: string): boolean;
+  /** Null for an actor that was restored. */
+  lifecycle(address: Address, chart: Chart): Lifecycle | null;
+  /** What who asks it for something is told: QUARANTINED; null for an actor that was restored. */
+  problem(address: Address): TroupeError | null;
+}
+
+export function createUnreadableActors(all: readonly Unreadable[], specs: Specs): UnreadableActors {
+  const byAddress = new Map(all.map((each) => [each.address, each]));
+  const reasonOf = ({ reason }: Unreadable): string => `Quarantined: ${reason}`;
+  return {
+    all,
+    views: all.flatMap((each) => viewOf(each, specs) ?? []),
+    has: (address) => byAddress.has(address),
+    lifecycle(address, { version, commands }) {
+      const found = byAddress.get(address);
+      if (!found) return null;
+      const reason = 'The actor is quarantined';
+      return {
+        address,
+        kind: parseAddress(address).kind,
+        chartVersion: found.record?.chartVersion ?? version,
+        revision: found.record?.revision ?? 0,
+        statePaths: [],
+        status: 'Unknown',
+        taskState: null,
+        reason: reasonOf(found),
+        since: found.record?.since ?? found.createdAt,
+        waitingFor: [],
+        lastError: null,
+        allowedEvents: commands.map(({ sample, roles }) => ({
+          ...sample,
+          answer: 'refused',
+          reason,
+          to: [],
+          roles,
+        })),
+        quarantined: { reason: found.reason, event: null },
+      };
+    },
+    problem(address) {
+      const found = byAddress.get(address);
+      if (!found) return null;
+      const { kind, id } = parseAddress(address);
+      return new TroupeError(
+        'QUARANTINED',
+        `The ${kind} "${id}" is quarantined: ${found.reason}; an operator must look at it`,
+      );
+    },
+  };
+}
+
+function viewOf(unreadable: Unreadable, specs: Specs): ContainerView | null {
+  const { address, record, createdAt } = unreadable;
+  const spec = specs.find(address as Address);
+  if (!spec) return null;
+  const { id, tenant } = parseAddress(address);
+  return {
+    address: address as Address,
+    id,
+    tenant: tenant ?? '',
+    spec,
+    generation: record?.generation ?? 1,
+    revision: record?.revision ?? 0,
+    status: 'Unknown',
+    taskState: null,
+    reason: `Quarantined: ${unreadable.reason}`,
+    statePaths: [],
+    hostId: null,
+    hostname: null,
+    observation: null,
+    restarts: 0,
+    failure: null,
+    refusals: [],
+    createdAt,
+    updatedAt: record?.updatedAt ?? createdAt,
+    since: record?.since ?? createdAt,
+  };
+}

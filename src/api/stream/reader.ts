@@ -1,0 +1,59 @@
+/**
+ * One watching socket as the hub's reader: frames out, and no more of them in
+ * memory than it may have waiting.
+ */
+import type { WebSocket } from 'ws';
+import type { WatchChange, WatchHandlers } from '../../actors/index.ts';
+import { parseAddress } from '../../model/address.ts';
+
+/** Bytes of changes waiting for one reader; a slower one is dropped. */
+const bufferedMost = 1024 * 1024;
+
+/** Changes as they go out, written once for all who watch. */
+const written = new WeakMap<WatchChange, string>();
+
+export function createReader(socket: WebSocket, tooSlow: (lastPosition: string) => void): WatchHandlers {
+  let last = '';
+  /** Bytes of snapshots on their way: however large, they are what was asked for. */
+  let excused = 0;
+  const isReading = (): boolean => {
+    if (socket.readyState !== socket.OPEN) return false;
+    if (socket.bufferedAmount <= bufferedMost + excused) return true;
+    tooSlow(last);
+    return false;
+  };
+  return {
+    snapshot(views, position) {
+      if (!isReading()) return false;
+      last = position;
+      const text = JSON.stringify({ type: 'snapshot', items: views.map(named), position });
+      const bytes = Buffer.byteLength(text);
+      excused += bytes;
+      socket.send(text, () => (excused -= bytes));
+      return true;
+    },
+    change(change) {
+      if (!isReading()) return false;
+      last = change.position;
+      let text = written.get(change);
+      if (text === undefined)
+        written.set(change, (text = JSON.stringify({ type: 'change', ...named(change) })));
+      socket.send(text);
+      return true;
+    },
+    // A ping leaves when all before it has, and is told when it has left.
+    drained: () =>
+      new Promise((resolve) =>
+        socket.ping('', undefined, (error) => resolve(error === undefined || error === null)),
+      ),
+  };
+}
+
+/** Kind, id and project instead of our internal address. */
+function named<T extends { readonly address: string }>(
+  item: T,
+): Omit<T, 'address'> & { kind: string; id: string; project_id: string | null } {
+  const { address, ...rest } = item;
+  const { kind, id, tenant } = parseAddress(address);
+  return { kind, id, project_id: tenant, ...rest };
+}

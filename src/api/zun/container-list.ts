@@ -1,0 +1,74 @@
+/** `GET /v1/containers`: whose, which, in which order. @see zun-api 2.3 */
+import type { FastifyRequest } from 'fastify';
+import type { ContainerView, ControlPlane } from '../../actors/index.ts';
+import { TroupeError } from '../../errors/errors.ts';
+import { isAdmin } from '../auth/identity.ts';
+import { page, pagingParameters, type Listing, type Page } from './paging.ts';
+import { onlyKnown, queryBoolean } from './values.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+type Column = Listing<ContainerView>['sortKeys'][string];
+
+/** Equality filters. */
+const filters = {
+  name: ({ spec }) => spec.name,
+  image: ({ spec }) => spec.image,
+  project_id: ({ tenant }) => tenant,
+  user_id: ({ spec }) => spec.userId,
+  memory: ({ spec }) => spec.memoryMib,
+  host: ({ hostname }) => hostname,
+  task_state: ({ taskState }) => taskState,
+  status: ({ status }) => status,
+  auto_remove: ({ spec }) => spec.autoRemove,
+} as const satisfies Record<string, Column>;
+
+const sortKeys: Readonly<Record<string, Column>> = {
+  uuid: ({ id }) => id,
+  ...filters,
+  cpu: ({ spec }) => spec.cpu,
+  disk: ({ spec }) => spec.diskGib,
+  status_reason: ({ reason }) => reason,
+  hostname: ({ spec, observation }) => spec.hostname ?? observation?.hostname ?? null,
+  interactive: ({ spec }) => spec.interactive,
+  tty: ({ spec }) => spec.tty,
+  runtime: ({ spec }) => spec.runtime,
+  created_at: ({ createdAt }) => createdAt,
+  updated_at: ({ updatedAt }) => updatedAt,
+};
+
+/** Shown to admins only, so only they may sort by it. */
+const adminsOnly = new Set(['host', 'runtime']);
+
+/** @throws TroupeError INVALID_VALUE, INVALID_INPUT, FORBIDDEN, CONTAINER_NOT_FOUND for the marker */
+export function listContainers(controlPlane: ControlPlane, request: FastifyRequest): Page<ContainerView> {
+  const query = request.query as Fields;
+  onlyKnown(query, [...Object.keys(filters), ...pagingParameters, 'all_projects']);
+  const admin = isAdmin(request.identity);
+  const all = allProjects(request, 'container:get_all_all_projects');
+  if (query['host'] !== undefined && !admin)
+    throw new TroupeError('FORBIDDEN', "Policy doesn't allow container:get_one:host to be performed.");
+  const wanted = Object.entries(filters).flatMap(([key, column]) => {
+    const value = query[key];
+    if (value === undefined || value === 'None') return [];
+    const text = key === 'auto_remove' ? String(queryBoolean(key, value, false)) : String(value);
+    return [(view: ContainerView): boolean => String(column(view) ?? '') === text];
+  });
+  const views = controlPlane
+    .containers({ tenant: all ? null : request.identity.projectId })
+    .filter((view) => wanted.every((matches) => matches(view)));
+  return page(views, query, {
+    id: ({ id }) => id,
+    sortKeys: admin
+      ? sortKeys
+      : Object.fromEntries(Object.entries(sortKeys).filter(([key]) => !adminsOnly.has(key))),
+    notFound: (marker) => new TroupeError('CONTAINER_NOT_FOUND', `Container ${marker} could not be found.`),
+  });
+}
+
+/** @throws TroupeError FORBIDDEN naming the rule, for who is no admin */
+export function allProjects(request: FastifyRequest, rule: string): boolean {
+  const all = queryBoolean('all_projects', (request.query as Fields)['all_projects'], false);
+  if (all && !isAdmin(request.identity))
+    throw new TroupeError('FORBIDDEN', `Policy doesn't allow ${rule} to be performed.`);
+  return all;
+}

@@ -1,0 +1,296 @@
+/** Start, stop and delete in every state: taken, queued, or refused with the state and what is allowed now. @see zun-api 2.6, 3.4 */
+import t from 'tap';
+import { TroupeError } from '../../src/errors/errors.ts';
+import { createApiSite, type ApiSite, type Host, type Json } from './site.ts';
+import { until } from './until.ts';
+
+interface Stage {
+  readonly site: ApiSite;
+  readonly host: Host;
+}
+
+type Arrange = (stage: Stage) => Promise<string>;
+
+const running: Arrange = async ({ site }) => {
+  const { uuid } = await site.create({}, { run: true });
+  await site.reach(uuid, 'Running');
+  return uuid;
+};
+const created: Arrange = async ({ site }) => {
+  const { uuid } = await site.create();
+  await site.reach(uuid, 'Created');
+  return uuid;
+};
+const inPath = async ({ site }: Stage, uuid: string, path: string): Promise<string> => {
+  await until(() => site.controlPlane.container(null, uuid).statePaths.some((each) => each.startsWith(path)));
+  return uuid;
+};
+
+/** Each state by how it is reached: Zun's status, and what is answered there. `+` = taken, `~` = queued, `-` = refused. */
+const states: readonly {
+  readonly path: string;
+  readonly status: string;
+  readonly arrange: Arrange;
+  /** start, stop, delete, delete?stop, delete?force */
+  readonly answers: string;
+}[] = [
+  {
+    path: 'placing',
+    status: 'Creating',
+    answers: '~~-++',
+    arrange: async (stage) => {
+      const { host, site } = stage;
+      host.driver.up = false;
+      host.driver.tell({ kind: 'gap' });
+      await until(() => !site.controlPlane.hosts()[0]!.engineUp);
+      const { uuid } = await site.create();
+      return inPath(stage, uuid, 'placing');
+    },
+  },
+  {
+    path: 'acquiring.image.pulling',
+    status: 'Creating',
+    answers: '~~-++',
+    arrange: async (stage) => {
+      stage.host.driver.hold('pullImage');
+      const { uuid } = await stage.site.create({ image: 'other:1' });
+      return inPath(stage, uuid, 'acquiring.image.pulling');
+    },
+  },
+  {
+    path: 'creating',
+    status: 'Creating',
+    answers: '~~-++',
+    arrange: async (stage) => {
+      stage.host.driver.hold('createContainer');
+      const { uuid } = await stage.site.create();
+      return inPath(stage, uuid, 'creating');
+    },
+  },
+  { path: 'created', status: 'Created', answers: '+-+++', arrange: created },
+  {
+    path: 'starting',
+    status: 'Created',
+    answers: '~+-++',
+    arrange: async (stage) => {
+      const uuid = await created(stage);
+      stage.host.driver.hold('startContainer');
+      await stage.site.call('POST', `/v1/containers/${uuid}/start`);
+      return inPath(stage, uuid, 'starting');
+    },
+  },
+  { path: 'running', status: 'Running', answers: '-+-++', arrange: running },
+  {
+    path: 'stopping',
+    status: 'Running',
+    answers: '~~-++',
+    arrange: async (stage) => {
+      const uuid = await running(stage);
+      stage.host.driver.hold('stopContainer');
+      await stage.site.call('POST', `/v1/containers/${uuid}/stop`);
+      return inPath(stage, uuid, 'stopping');
+    },
+  },
+  {
+    path: 'stopped',
+    status: 'Stopped',
+    answers: '+-+++',
+    arrange: async (stage) => {
+      const uuid = await running(stage);
+      stage.host.driver.exit(uuid, 1);
+      return inPath(stage, uuid, 'stopped');
+    },
+  },
+  {
+    path: 'backingOff',
+    status: 'Restarting',
+    answers: '++-++',
+    arrange: async (stage) => {
+      const { uuid } = await stage.site.create({ restart_policy: { Name: 'always' } }, { run: true });
+      await stage.site.reach(uuid, 'Running');
+      stage.host.driver.exit(uuid, 1);
+      return inPath(stage, uuid, 'backingOff');
+    },
+  },
+  {
+    path: 'error',
+    status: 'Error',
+    answers: '+-+++',
+    arrange: async (stage) => {
+      stage.host.driver.failNext('createContainer', new TroupeError('INVALID_SPEC', 'It makes no sense'));
+      const { uuid } = await stage.site.create();
+      return inPath(stage, uuid, 'error');
+    },
+  },
+  {
+    path: 'lost',
+    status: 'Unknown',
+    answers: '~~-++',
+    arrange: async (stage) => {
+      const uuid = await running(stage);
+      stage.host.wire.links = null;
+      stage.host.wire.cut();
+      await until(async () => {
+        await stage.site.clock.advance(500);
+        return stage.site.controlPlane.container(null, uuid).status === 'Unknown';
+      });
+      return uuid;
+    },
+  },
+  {
+    path: 'removing',
+    status: 'Deleting',
+    answers: '--~~~',
+    arrange: async (stage) => {
+      const uuid = await created(stage);
+      stage.host.driver.hold('removeContainer');
+      await stage.site.call('DELETE', `/v1/containers/${uuid}`);
+      return inPath(stage, uuid, 'removing');
+    },
+  },
+];
+
+const verbs = [
+  { name: 'start', method: 'POST', path: '/start', type: 'container.start' },
+  { name: 'stop', method: 'POST', path: '/stop', type: 'container.stop' },
+  { name: 'delete', method: 'DELETE', path: '', type: 'container.delete', mode: 'ifStopped' },
+  { name: 'delete_after_stop', method: 'DELETE', path: '?stop=True', type: 'container.delete', mode: 'stop' },
+  { name: 'delete_force', method: 'DELETE', path: '?force=True', type: 'container.delete', mode: 'force' },
+] as const;
+
+for (const { path, status, answers, arrange } of states) {
+  t.test(`${status} (${path})`, async (t) => {
+    const site = await createApiSite(t);
+    const stage = { site, host: site.hosts[0]! };
+    const uuid = await arrange(stage);
+    const lifecycle = async (as: 'ann' | 'root') =>
+      (await site.call('GET', `/v1/containers/${uuid}/lifecycle`, { as })).json;
+    const before = await lifecycle('root');
+    t.match(before, { status });
+
+    const allowed = (as: 'ann' | 'root') =>
+      verbs
+        .filter((_, at) => answers[at] !== '-' && (as === 'root' || at < 4))
+        .map((verb) => ('mode' in verb ? { type: verb.type, mode: verb.mode } : { type: verb.type }));
+    // Refusals change nothing, so they are all asked first.
+    for (const [at, { name, method, path: end }] of verbs.entries()) {
+      if (answers[at] !== '-') continue;
+      for (const as of ['ann', 'root'] as const) {
+        if (as === 'ann' && name === 'delete_force') continue;
+        const answer = await site.call(method, `/v1/containers/${uuid}${end}`, { as });
+        t.equal(answer.status, 409, `${name} is refused`);
+        t.match(answer.error, { code: 'container.invalid-state-exception', status: 409, state: status });
+        t.ok(
+          answer.error.title.startsWith(`Cannot ${name} container ${uuid} in ${status} state: `),
+          answer.error.title,
+        );
+        t.same(answer.error['allowed'], allowed(as), 'what is allowed now, to who asks');
+        for (const { type } of allowed(as)) t.match(answer.error.title, type, 'in words, too');
+      }
+    }
+    const { revision, ...rest } = await lifecycle('root');
+    t.ok(Number(revision) >= Number(before['revision']));
+    t.same(rest['statePaths'], before['statePaths'], 'nothing has moved');
+
+    const answered = (before['allowedEvents'] as Json[]).map(({ answer }) => answer);
+    t.same(
+      answered,
+      [...answers].map((each) => ({ '+': 'accepted', '~': 'queued', '-': 'refused' })[each]),
+      'the lifecycle says the same',
+    );
+    const taken = verbs.findLastIndex((_, at) => at < 2 && answers[at] !== '-');
+    if (taken >= 0) {
+      const { method, path: end, name } = verbs[taken]!;
+      const answer = await site.call(method, `/v1/containers/${uuid}${end}`);
+      t.equal(answer.status, 202, `${name} is taken`);
+      t.equal(answer.text, 'null');
+      t.match(answer.headers['content-type'], /^application\/json/);
+    }
+    const deleted = await site.call('DELETE', `/v1/containers/${uuid}?stop=true`);
+    t.equal(deleted.status, 204, 'delete is taken everywhere');
+    t.equal(deleted.text, '');
+    t.equal(deleted.headers['content-type'], undefined);
+  });
+}
+
+t.test('what was asked for happens', async (t) => {
+  const site = await createApiSite(t);
+  const stage = { site, host: site.hosts[0]! };
+  const uuid = await created(stage);
+  const post = async (verb: string) => (await site.call('POST', `/v1/containers/${uuid}/${verb}`)).status;
+  t.equal(await post('start'), 202);
+  await site.reach(uuid, 'Running');
+  t.equal(await post('stop?timeout=1'), 202);
+  t.match(await site.reach(uuid, 'Stopped'), { exit_code: 143 });
+  t.equal(await post('start'), 202);
+  await site.reach(uuid, 'Running');
+  t.equal((await site.call('DELETE', `/v1/containers/${uuid}?stop=true&timeout=1`)).status, 204);
+  await site.gone(uuid);
+  t.same([...stage.host.driver.containers.keys()], []);
+  for (const [method, path] of [
+    ['GET', ''],
+    ['POST', '/start'],
+    ['DELETE', ''],
+    ['GET', '/logs'],
+    ['GET', '/lifecycle'],
+  ] as const)
+    t.equal((await site.call(method, `/v1/containers/${uuid}${path}`)).status, 404, `${method} ${path}`);
+  t.same((await site.call('GET', '/v1/containers')).json['containers'], []);
+});
+
+t.test('a stop that is queued while it starts is done; the last of start and stop wins', async (t) => {
+  const site = await createApiSite(t);
+  const host = site.hosts[0]!;
+  const release = host.driver.hold('createContainer');
+  const { uuid } = await site.create({}, { run: true });
+  await inPath({ site, host }, uuid, 'creating');
+  for (const verb of ['stop', 'start', 'stop'])
+    t.equal((await site.call('POST', `/v1/containers/${uuid}/${verb}`)).status, 202);
+  release();
+  await site.reach(uuid, 'Created');
+});
+
+t.test('which delete, by whom, at which version', async (t) => {
+  const site = await createApiSite(t);
+  const stage = { site, host: site.hosts[0]! };
+  const uuid = await running(stage);
+  const remove = (query: string, as: 'ann' | 'bob' | 'root', version: number) =>
+    site.call('DELETE', `/v1/containers/${uuid}${query}`, { as, version });
+  const tooNew = (field: string, asked: number, since: number) => ({
+    status: 400,
+    code: 'container.invalid-param-in-version',
+    title: `Invalid param ${field} because current request version is 1.${asked}. ${field} is only supported from version 1.${since}`,
+  });
+  t.match((await remove('?force=true', 'root', 6)).error, tooNew('force', 6, 7));
+  t.match((await remove('?stop=true', 'ann', 11)).error, tooNew('stop', 11, 12));
+  t.match((await remove('?force=true', 'ann', 7)).error, {
+    status: 403,
+    title: "Policy doesn't allow container:delete_force to be performed.",
+  });
+  t.equal((await remove('?force=true&stop=true', 'ann', 40)).status, 403);
+  t.match((await remove('?all_projects=True', 'ann', 40)).error, {
+    status: 403,
+    title: "Policy doesn't allow container:delete_all_projects to be performed.",
+  });
+  t.equal(
+    (await remove('?force=1', 'bob', 40)).status,
+    403,
+    'who may not force is told so before who may not see',
+  );
+  t.equal((await remove('?stop=1', 'bob', 40)).status, 404);
+  for (const query of ['?forced=true', '?force=maybe', '?stop=2', '?timeout=-1'])
+    t.equal((await remove(query, 'root', 40)).status, 400, query);
+  t.match((await remove('', 'ann', 1)).error, { status: 409, state: 'Running' });
+  t.match(
+    (await remove('?force=False&stop=None&all_projects=False', 'ann', 1)).error,
+    { status: 409 },
+    'as the client sends it',
+  );
+  t.equal((await remove('?all_projects=True&force=True', 'root', 7)).status, 204);
+  await site.gone(uuid);
+  t.same(
+    stage.host.driver.calls.filter((call) => call.startsWith('stopContainer')),
+    [],
+    'force does not stop it gently',
+  );
+});
