@@ -4,7 +4,7 @@
  */
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
-import { containerAddress, hostAddress, kindOf, ownedAddress, type Address } from '../model/address.ts';
+import { containerAddress, hostAddress, kindOf, ownedAddress, parseAddress, type Address } from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Observation } from '../model/container.ts';
 import type { HostInput } from '../model/events.ts';
@@ -60,12 +60,23 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
     return cell && context?.hostId === hostId ? cell : null;
   };
 
-  const result = async (hostId: string, record: Extract<UpRecord, { kind: 'result' }>): Promise<void> => {
+  const result = async (
+    hostId: string,
+    sequence: number,
+    record: Extract<UpRecord, { kind: 'result' }>,
+  ): Promise<void> => {
     const cell = placedOn(hostId, record.subject, record.tenant, record.containerId);
     const operations = Object.entries(cell?.committed?.record.operations ?? {});
     const [invokeId, operation] = operations.find(([, { opId }]) => opId === record.opId) ?? [];
-    if (!cell || invokeId === undefined || !operation) return;
+    if (!cell) return;
     const { outcome, opId } = record;
+    if (invokeId === undefined || !operation) {
+      // Nobody waits for it any more; what it says of the container is true all the same.
+      const { observation } = ((outcome.ok && outcome.output) || {}) as { observation?: Observation };
+      const event = observation && factOf(hostId, observation, opId);
+      if (event) await fact(hostId, sequence, cell.address, event);
+      return;
+    }
     await tell(
       cell.address,
       outcome.ok
@@ -74,15 +85,6 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       { kind: 'operation', opId, src: operation.src, requestId: operation.requestId },
       { kind: 'result', invokeId, opId },
     );
-  };
-
-  const inventoryFact = (hostId: string, observation: Observation): TurnEvent | null => {
-    if (observation.state === 'running')
-      return { type: 'runtime.started', hostId, observation, opId: null, byAgent: false };
-    if (observation.state === 'exited' || observation.state === 'dead') {
-      return { type: 'runtime.exited', hostId, observation, opId: null, stoppedOutside: false };
-    }
-    return null;
   };
 
   /** Sandboxes, networks and volumes, held against their actors. */
@@ -154,14 +156,13 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
           remove.push({ subject: 'container', containerId, tenant, generation });
         } else if (context.hostId === hostId) {
           seen.add(address);
-          const event = inventoryFact(hostId, item.observation);
+          const event = factOf(hostId, item.observation, null);
           if (event) facts.push(fact(hostId, 0, address, event));
         }
       }
       for (const cell of runtime().placedOn(hostId)) {
         if (kindOf(cell.address) !== 'container' || seen.has(cell.address)) continue;
         const context = cell.committed!.record.context as ContainerContext;
-        if (!context.containerHeld) continue;
         facts.push(
           fact(hostId, 0, cell.address, {
             type: 'runtime.gone',
@@ -175,11 +176,17 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       remove.push(...verdict.remove);
       facts.push(...verdict.facts);
       await Promise.all(facts);
+      // An end that was on its way when we looked is durable now.
+      for (const address of seen) {
+        const { id, tenant } = parseAddress(address);
+        const end = runtime().tombstones.get(address);
+        if (end) remove.push({ subject: 'container', containerId: id, tenant: tenant ?? '', generation: end.generation });
+      }
       return { remove };
     },
     synced: (hostId, session) => hostFact(hostId, { type: 'link.synced', session }),
     async record(hostId, sequence, record) {
-      if (record.kind === 'result') return result(hostId, record);
+      if (record.kind === 'result') return result(hostId, sequence, record);
       const said = record.fact;
       if (said.type === 'host.fingerprinted') return fact(hostId, sequence, hostAddress(hostId), { ...said });
       if (said.type === 'sandbox.died') {
@@ -214,4 +221,25 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
     images: (hostId, images) => hosts.setImages(hostId, images),
     closed: (hostId, session, reason) => hostFact(hostId, { type: 'link.closed', session, reason }),
   };
+}
+
+/** What an observation says to the chart; null while the engine removes it. */
+function factOf(hostId: string, observation: Observation, opId: string | null): TurnEvent | null {
+  const { state, startedAt } = observation;
+  const fact = { hostId, observation, opId };
+  switch (state) {
+    case 'removing':
+      return null;
+    case 'created':
+      return { type: 'runtime.created', ...fact };
+    case 'exited':
+    case 'dead':
+      return startedAt === null
+        ? { type: 'runtime.created', ...fact }
+        : { type: 'runtime.exited', ...fact, stoppedOutside: false };
+    case 'running':
+    case 'paused':
+    case 'restarting':
+      return { type: 'runtime.started', ...fact, byAgent: false };
+  }
 }

@@ -207,6 +207,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     if (storedRevision >= state.record.revision || !isStill()) return;
     const outcome = await store.writeForward(rewoundWrite(state, storedRevision, address));
     if (outcome.kind !== 'committed') environment.log.error({ address, outcome }, 'could not write forward');
+    else if (outcome.position !== null) positions.set(shardOf(address), outcome.position);
   };
 
   const startRewind = (): void => {

@@ -172,8 +172,7 @@ export function createFacts(options: FactsOptions): Facts {
     learn(containerId);
     if (action === 'destroy') return follow(containerId, signal, 'miss');
     if (action === 'create') {
-      const last = lanes.lane(containerId)?.slots.runtime;
-      if (!last || (last.kind === 'removeContainer' && last.outcome !== null)) return unexpected(containerId);
+      if (!lanes.isAsked(containerId)) return unexpected(containerId);
     }
     follow(containerId, signal, 'look');
   };

@@ -54,8 +54,8 @@ export function createInventory({
   lanes,
   epoch,
 }: InventoryOptions): Inventory {
-  /** By container and generation. */
-  const purging = new Set<string>();
+  /** By container and generation: the last order of its lane when the verdict came. */
+  const purging = new Map<string, string | null>();
 
   const take = async (signal: AbortSignal): Promise<readonly InventoryItem[]> => {
     const before = lanes.all();
@@ -95,13 +95,15 @@ export function createInventory({
   const purge = async (verdict: Removal, signal: AbortSignal): Promise<void> => {
     const { subject, containerId, tenant, generation } = verdict;
     const key = `${containerId}/${generation}`;
-    if (purging.has(key)) return;
-    purging.add(key);
+    const lastOrder = (): string | null => newest(lanes.lane(containerId))?.opId ?? null;
+    const isUnderway = purging.has(key);
+    purging.set(key, lastOrder());
+    if (isUnderway) return;
     environment.log.warn({ container_id: containerId, generation }, 'removing a container that must not be');
-    const before = lanes.lane(containerId);
+    await lanes.letGo(containerId, generation);
     const attempt = async (retryMs: number): Promise<void> => {
       // A newer order for this container overrules the verdict.
-      if (lanes.lane(containerId) !== before) return void purging.delete(key);
+      if (lastOrder() !== purging.get(key)) return void purging.delete(key);
       try {
         await lanes.purge(subject, containerId, tenant, generation, epoch());
         purging.delete(key);

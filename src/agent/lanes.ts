@@ -60,9 +60,13 @@ export interface Lanes {
   /** Resolves when no start of ours is under way, so that its result is told before what followed. */
   settled(containerId: string): Promise<void>;
   lane(containerId: string): Lane | null;
+  /** Somebody wants the container to be, as far as this process was told: not by an operation that ended with an earlier one. */
+  isAsked(containerId: string): boolean;
   all(): readonly Lane[];
   /** Keeps what the agent did alone. */
   setDesired(containerId: string, desired: DesiredState): Promise<void>;
+  /** From now on the agent does not keep this generation up alone. */
+  letGo(containerId: string, generation: number): Promise<void>;
   /** Starts a container on the agent's own account, in its lane. Resolves when `start` has ended or may not begin. */
   startAlone(containerId: string, start: (signal: AbortSignal) => Promise<void>): Promise<void>;
   /** Removes a container that must not be, in its lane, after what runs there. @throws TroupeError of the driver, ENGINE_HUNG */
@@ -250,6 +254,11 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
     current: slots.current,
     settled: slots.settled,
     lane: (containerId) => lanes.get(containerId) ?? null,
+    isAsked(containerId) {
+      const last = lanes.get(containerId)?.slots.runtime;
+      if (!last) return false;
+      return last.outcome === null ? underway.has(last.opId) : last.kind !== 'removeContainer';
+    },
     all: () => [...lanes.values()],
     async setDesired(containerId, desired) {
       const lane = lanes.get(containerId);
@@ -257,6 +266,14 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
       const next = { ...lane, desired };
       lanes.set(containerId, next);
       await state.write({ lane: next });
+    },
+    async letGo(containerId, generation) {
+      const lane = lanes.get(containerId);
+      if (!lane?.desired?.running || lane.generation > generation) return;
+      // In memory at once; a disk that is full must not keep it from being removed.
+      await api.setDesired(containerId, { ...lane.desired, running: false }).catch((error: unknown) => {
+        environment.log.warn({ container_id: containerId, err: error }, 'a lane could not be kept on disk');
+      });
     },
     async startAlone(containerId, start) {
       if (slots.isHung(containerId)) throw hung('has not finished the last operation on this container');
@@ -314,7 +331,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
         const entries = Object.values(lane.slots);
         if (lanes.get(containerId) !== lane || present.has(containerId) || !slots.isIdle(containerId))
           continue;
-        if (desired?.running || entries.some(({ opId, outcome }) => !outcome || outbox.holdsResult(opId)))
+        if (desired?.running || entries.some(({ opId }) => underway.has(opId) || outbox.holdsResult(opId)))
           continue;
         forget(containerId);
       }

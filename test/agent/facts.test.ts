@@ -1,5 +1,5 @@
 import t from 'tap';
-import { args, createLinkScene, toldNames } from '../support/link-scene.ts';
+import { args, createLinkScene, spec, toldNames } from '../support/link-scene.ts';
 
 t.test('an exit is told in full, once', async (t) => {
   const scene = await createLinkScene(t);
@@ -101,6 +101,27 @@ t.test('the result of a start is told before the exit of its run, however quick 
   scene.operate({ args: args.startContainer });
   await scene.environment.settle();
   t.same(toldNames(scene.events).slice(1), ['result op-2', 'runtime.exited c1']);
+});
+
+t.test('what comes into being by a call of an agent that has died is looked at anew', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  const { createContainer } = scene.driver;
+  scene.driver.createContainer = () => new Promise(() => {});
+  const create = scene.operate({ args: args.createContainer });
+  await scene.environment.settle();
+  await scene.endAgent();
+  scene.links.forget('host-1', create.opId);
+  await scene.restartAgent();
+  const inventories = scene.events.inventories.length;
+  await createContainer(
+    { opId: create.opId, worldId: 'world-1', containerId: 'c1', tenant: 'p1', generation: 1, epoch: 1 },
+    { spec, sandbox: null, files: null, mounts: [], run: 0 },
+    new AbortController().signal,
+  );
+  await scene.environment.advance(1_000);
+  t.equal(scene.events.inventories.length, inventories + 1, 'nobody waits for it, so it is told');
+  t.match(scene.events.inventories.at(-1)?.items, [{ observation: { containerId: 'c1' } }]);
 });
 
 t.test('what happened in a hole of the event stream is found by listing', async (t) => {

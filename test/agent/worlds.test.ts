@@ -84,6 +84,26 @@ t.test('a removal that fails does not keep the host away, and is tried until it 
   t.notOk(scene.driver.containers.has('c1'));
 });
 
+t.test('what must not be is not restarted alone, and a verdict that is told again holds', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  await scene.run('c1', { name: 'always', maximumRetryCount: 0 });
+  scene.driver.exit('c1', 1);
+  scene.events.remove = [{ subject: 'container', containerId: 'c1', tenant: 'p1', generation: 1 }];
+  for (let failures = 0; failures < 4; failures += 1)
+    scene.driver.failNext('removeContainer', new TroupeError('ENGINE_UNAVAILABLE', 'The engine is away'));
+  scene.wire.cut();
+  await scene.environment.advance(1_000);
+  const starts = scene.driver.calls.filter((call) => call === 'startContainer c1').length;
+  scene.wire.links = null;
+  scene.wire.cut();
+  await scene.environment.advance(6_000);
+  scene.wire.links = scene.links;
+  await scene.environment.advance(30_000);
+  t.equal(scene.driver.calls.filter((call) => call === 'startContainer c1').length, starts);
+  t.notOk(scene.driver.containers.has('c1'));
+});
+
 t.test('an engine that hangs on one removal does not keep the host away', async (t) => {
   const scene = await createLinkScene(t);
   await scene.begin();

@@ -122,16 +122,17 @@ export function createKernel(seed: number, keepLines: boolean): Kernel {
     hash: () => digest.copy().digest('hex').slice(0, 16),
     process(name) {
       let alive = true;
-      const logger = (): Logger => ({
+      const say =
+        (verb: string): Logger['info'] =>
+        (fields, message) =>
+          kernel.trace(`${name} ${verb}: ${message} ${JSON.stringify(fields, errorsAsWords)}`);
+      const logger: Logger = {
         debug: () => {},
-        info: () => {},
-        warn: (fields, message) => kernel.trace(`${name} warns: ${message} ${JSON.stringify(fields)}`),
-        error: (fields, message) =>
-          kernel.trace(
-            `${name} errs: ${message} ${JSON.stringify(fields, (_, value: unknown) => (value instanceof Error ? value.message : value))}`,
-          ),
-        child: () => logger(),
-      });
+        info: say('says'),
+        warn: say('warns'),
+        error: say('errs'),
+        child: () => logger,
+      };
       return {
         name,
         get alive() {
@@ -152,10 +153,13 @@ export function createKernel(seed: number, keepLines: boolean): Kernel {
           random,
           schedule: (delayMs, task) => (alive ? kernel.at(delayMs, () => alive && task()) : () => {}),
           defer: (task) => void (alive && kernel.at(0, () => alive && task())),
-          log: logger(),
+          log: logger,
         },
       };
     },
   };
   return kernel;
 }
+
+const errorsAsWords = (_: string, value: unknown): unknown =>
+  value instanceof Error ? value.message : value;
