@@ -49,7 +49,8 @@ interface Session {
   readonly hostId: string;
   readonly peer: Peer<ControlMethods>;
   synced: boolean;
-  lastHeard: number;
+  /** Heartbeats sent since the agent was last heard: a pause of our own is none of its. */
+  unanswered: number;
   inventory: InventoryItem[];
   cancelSync: Cancel;
   cancelBeats: Cancel;
@@ -83,10 +84,11 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
     return desk;
   };
 
-  const beats = createRounds<Session>(environment, timing.heartbeatMs, ({ peer, lastHeard }) => {
-    if (environment.monotonic() - lastHeard >= timing.heartbeatMs * heartbeatsMissed)
-      peer.close(4001, 'Three heartbeats were missed');
-    else peer.notify('heartbeat', {});
+  const beats = createRounds<Session>(environment, timing.heartbeatMs, (session) => {
+    if (session.unanswered >= heartbeatsMissed)
+      return session.peer.close(4001, 'Three heartbeats were missed');
+    session.unanswered += 1;
+    session.peer.notify('heartbeat', {});
   });
 
   const isCurrent = (session: Session): boolean => sessions.get(session.hostId) === session;
@@ -115,7 +117,7 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
       hostId,
       peer,
       synced: false,
-      lastHeard: environment.monotonic(),
+      unanswered: 0,
       inventory: [],
       cancelSync: environment.schedule(timing.syncMs ?? defaultSyncMs, () =>
         peer.close(4005, 'The inventory did not come in time'),
@@ -177,7 +179,7 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
           connection.close(1008, 'Say hello first');
           throw fatal('Say hello first');
         }
-        session.lastHeard = environment.monotonic();
+        session.unanswered = 0;
         return session;
       };
 

@@ -16,9 +16,10 @@
  *     answers `ack {sequence}` (cumulative) once the turn that took it is
  *     durable. Unacknowledged records are kept on disk and sent again after
  *     `hello`, which names the last acknowledged one.
- *  6. `heartbeat` notifications go both ways each `heartbeatMs`; three missed
- *     end the connection. The lease that lets only the chart restart
- *     containers is renewed by each one the agent receives.
+ *  6. `heartbeat` notifications go both ways each `heartbeatMs`, the agent's
+ *     as the answer to the control plane's; three missed end the connection.
+ *     The lease that lets only the chart restart containers is renewed by each
+ *     one the agent receives.
  *
  * L1. Records about one container keep their order.
  * L2. An agent obeys no command of an older epoch than it has seen, and none
