@@ -159,7 +159,9 @@ export function createWatchHub(
 
   const begin = async (subscription: Subscription, from: readonly string[]): Promise<void> => {
     const positions = from.length === 0 ? null : decodePositions(worldId(), from);
-    const isEnough = positions !== null && (positions.isWhole || subscription.filter.tenant !== null);
+    const { tenant } = subscription.filter;
+    const isEnough =
+      positions !== null && (positions.isWhole || (tenant !== null && positions.marks.has(`t:${tenant}`)));
     if (!isEnough || !(await catchUp(subscription, positions))) snapshot(subscription);
   };
 

@@ -12,10 +12,13 @@ export interface HeldStore extends Store {
   away: Error | null;
   /** Looks into the stream since the start. */
   streamReads: number;
+  /** Looks into the stream wait until what this returns is called. */
+  holdStreams(): () => void;
 }
 
 export function createHeldStore(inner: Store): HeldStore {
   let gate: Promise<void> = Promise.resolve();
+  let streamGate: Promise<void> = Promise.resolve();
   const looks = new Set([
     'read',
     'document',
@@ -26,7 +29,10 @@ export function createHeldStore(inner: Store): HeldStore {
     'shards',
     'settings',
   ]);
-  const held: Pick<HeldStore, 'commit' | 'hold' | 'outcome' | 'losesReplies' | 'away' | 'streamReads'> = {
+  const held: Pick<
+    HeldStore,
+    'commit' | 'hold' | 'holdStreams' | 'outcome' | 'losesReplies' | 'away' | 'streamReads' | 'stream'
+  > = {
     outcome: null,
     losesReplies: false,
     away: null,
@@ -35,6 +41,17 @@ export function createHeldStore(inner: Store): HeldStore {
       let release: () => void = () => {};
       gate = new Promise((resolve) => (release = resolve));
       return release;
+    },
+    holdStreams() {
+      let release: () => void = () => {};
+      streamGate = new Promise((resolve) => (release = resolve));
+      return release;
+    },
+    async stream(shard, after, limit) {
+      held.streamReads += 1;
+      await streamGate;
+      if (held.away) throw held.away;
+      return inner.stream(shard, after, limit);
     },
     async commit(writes, acknowledged) {
       await gate;
@@ -50,7 +67,6 @@ export function createHeldStore(inner: Store): HeldStore {
     get(_, name: keyof HeldStore & string) {
       if (name in held) return held[name as keyof typeof held];
       if (looks.has(name)) {
-        if (name === 'stream') held.streamReads += 1;
         if (held.away) return () => Promise.reject(held.away!);
       }
       return inner[name as keyof Store];

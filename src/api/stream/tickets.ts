@@ -4,7 +4,8 @@ import type { Identity } from '../auth/identity.ts';
 
 /** A ticket nobody used is void after this. */
 const ticketMs = 30_000;
-const ticketsMost = 10_000;
+/** Unused ones of one user; one more makes its oldest void, and nobody else's. */
+const ticketsOfOneMost = 100;
 
 export interface Tickets {
   issue(identity: Identity): { readonly ticket: string; readonly expiresInSeconds: number };
@@ -12,26 +13,46 @@ export interface Tickets {
   redeem(ticket: string): Identity | null;
 }
 
+interface Issued {
+  readonly identity: Identity;
+  readonly until: number;
+}
+
 export function createTickets(environment: Environment): Tickets {
-  const issued = new Map<string, { readonly identity: Identity; readonly until: number }>();
+  /** In order of issue, hence of expiry. */
+  const issued = new Map<string, Issued>();
+  const byUser = new Map<string, Set<string>>();
+
+  const take = (ticket: string): Issued | null => {
+    const found = issued.get(ticket);
+    if (!found) return null;
+    issued.delete(ticket);
+    const mine = byUser.get(found.identity.userId);
+    mine?.delete(ticket);
+    if (mine?.size === 0) byUser.delete(found.identity.userId);
+    return found;
+  };
+
   const sweep = (): void => {
     const now = environment.monotonic();
     for (const [ticket, { until }] of issued) {
-      // In order of issue: the first that still lives ends the sweep.
-      if (until > now && issued.size < ticketsMost) return;
-      issued.delete(ticket);
+      if (until > now) return;
+      take(ticket);
     }
   };
+
   return {
     issue(identity) {
       sweep();
       const ticket = `${environment.id()}${environment.id()}`;
+      const mine = byUser.get(identity.userId) ?? new Set();
+      if (mine.size >= ticketsOfOneMost) for (const oldest of [...mine].slice(0, 1)) take(oldest);
       issued.set(ticket, { identity, until: environment.monotonic() + ticketMs });
+      byUser.set(identity.userId, mine.add(ticket));
       return { ticket, expiresInSeconds: ticketMs / 1000 };
     },
     redeem(ticket) {
-      const found = issued.get(ticket);
-      issued.delete(ticket);
+      const found = take(ticket);
       return found && found.until > environment.monotonic() ? found.identity : null;
     },
   };
