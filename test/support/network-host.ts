@@ -47,7 +47,7 @@ export async function machineHost(): Promise<NetworkHost> {
     const links = await run('ip', '-brief', 'address', 'show');
     const ours = links.split('\n').filter((line) => /^(tr-|tp-|tt)/.test(line));
     const chain = await run('iptables', '--list-rules').then((all) => all.match(/^.*troupe_.*$/gm) ?? []);
-    return [...ours.map(withoutPeer).toSorted(), ...tables.toSorted(), ...chain].join('\n');
+    return [...ours.map(steady).toSorted(), ...tables.toSorted(), ...chain].join('\n');
   });
 }
 
@@ -67,10 +67,11 @@ export async function ownHost(options: OwnHostOptions): Promise<NetworkHost> {
       '--append FORWARD --jump DOCKER-USER',
     ])
       for (const family of ['iptables', 'ip6tables']) await run(family, '--wait', '5', ...command.split(' '));
-  const furnished = await furnish(host, namespace, run, async () => {
-    const forwarding = await run('sysctl', '--all', '--pattern', '^net.ipv4.*\\.(forwarding|ip_forward)$');
-    const links = (await run('ip', '-brief', 'address', 'show')).split('\n').map(withoutPeer).toSorted();
-    const routes = (await run('ip', 'route', 'show')).split('\n').toSorted();
+  const furnished: NetworkHost = await furnish(host, namespace, run, async () => {
+    const settings = ['ip_forward', `conf.${furnished.uplink}.forwarding`].map((name) => `net.ipv4.${name}`);
+    const forwarding = await run('sysctl', ...settings);
+    const links = (await run('ip', '-brief', 'address', 'show')).split('\n').map(steady).toSorted();
+    const routes = (await run('ip', 'route', 'show')).split('\n').map(steady).toSorted();
     return [forwarding, ...links, ...routes, await run('nft', '--stateless', 'list', 'ruleset')].join('\n');
   });
   return {
@@ -130,5 +131,11 @@ async function furnish(
   };
 }
 
-/** A number that counts the links of a namespace. */
-const withoutPeer = (line: string): string => line.replace(/@if\d+/, '');
+/** Without what counts the links of a namespace, and without what a bridge hears of its ports' carriers only later. */
+export const steady = (line: string): string =>
+  line
+    .replace(/@[^: ]+/, '')
+    .replace(/^(tr-\S+) +\S+/, '$1')
+    .replace(/ linkdown\b/, '')
+    .replace(/ +/g, ' ')
+    .trim();

@@ -15,7 +15,11 @@ export interface Link {
   readonly ifalias?: string;
   readonly address?: string;
   readonly mtu: number;
-  readonly linkinfo?: { readonly info_kind?: string };
+  readonly linkinfo?: {
+    readonly info_kind?: string;
+    /** Of a bridge's port, among others: `forwarding`. */
+    readonly info_slave_data?: { readonly state?: string };
+  };
 }
 
 export interface LinkAddress {

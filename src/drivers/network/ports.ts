@@ -2,6 +2,7 @@
  * Ports: a veth pair each, one end at the network's bridge, the other in a
  * sandbox's namespace. The rules of what it may send are there before it is.
  */
+import { TroupeError } from '../../errors/errors.ts';
 import { familyOf } from '../../model/subnet.ts';
 import { checkPlug } from './check-specs.ts';
 import * as firewall from './firewall.ts';
@@ -51,8 +52,23 @@ async function plug(parts: Parts, spec: PlugSpec, namespace: Namespace, signal: 
   // Engines switch it off in the namespaces they make.
   if (wantsIpv6(spec)) await writeInside(spec, namespace, [`ipv6/conf/${dev}/disable_ipv6`], '0', signal);
   await ip.batch(attempt, await insideLines(parts, spec, stale), signal, { inside: namespace });
+  await awaitForwarding(parts, spec, signal);
   await announce(parts, spec, namespace, signal);
 }
+
+/** The kernel tells the bridge a moment later that the port has a carrier; until then nothing passes it. */
+async function awaitForwarding({ ip }: Parts, spec: PlugSpec, signal: AbortSignal): Promise<void> {
+  for (let looks = 0; looks < mostLooks; looks++) {
+    const link = await ip.link(names.portName(spec.portId), signal);
+    if (link?.linkinfo?.info_slave_data?.state === 'forwarding') return;
+  }
+  throw new TroupeError('NETWORK_ERROR', `${attemptOf(spec)}: its bridge lets nothing pass it`, {
+    retryable: true,
+  });
+}
+
+/** Each takes as long as starting a program: together some tenths of a second. */
+const mostLooks = 100;
 
 async function insideLines({ host }: Parts, spec: PlugSpec, stale: Stale): Promise<readonly string[]> {
   const { interfaceName: dev, addresses, gateway, routes } = spec;
@@ -77,8 +93,7 @@ async function insideLines({ host }: Parts, spec: PlugSpec, stale: Stale): Promi
 
 /**
  * Lets the neighbours know whose the addresses are now: the kernel tells them
- * when the MAC is set, if it was told to. By then the bridge has seen that the
- * port has a carrier.
+ * when the MAC is set, if it was told to.
  *
  * @see Documentation/networking/ip-sysctl.rst: arp_notify, ndisc_notify
  */
