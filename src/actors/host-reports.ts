@@ -4,7 +4,14 @@
  */
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
-import { containerAddress, hostAddress, kindOf, ownedAddress, parseAddress, type Address } from '../model/address.ts';
+import {
+  containerAddress,
+  hostAddress,
+  kindOf,
+  ownedAddress,
+  parseAddress,
+  type Address,
+} from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Observation } from '../model/container.ts';
 import type { HostInput } from '../model/events.ts';
@@ -180,7 +187,13 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       for (const address of seen) {
         const { id, tenant } = parseAddress(address);
         const end = runtime().tombstones.get(address);
-        if (end) remove.push({ subject: 'container', containerId: id, tenant: tenant ?? '', generation: end.generation });
+        if (end)
+          remove.push({
+            subject: 'container',
+            containerId: id,
+            tenant: tenant ?? '',
+            generation: end.generation,
+          });
       }
       return { remove };
     },
