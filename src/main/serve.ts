@@ -56,7 +56,10 @@ export async function serve(loaded: LoadedConfig, parts: Parts): Promise<void> {
     // It may be over before it is waited for.
     over.catch(() => {});
     const problem = await hostProblem(controlPlane, running.agent);
-    if (problem !== null) tellStarter({ troupe: 'said', text: problem });
+    if (problem !== null) {
+      logger.warn(problem);
+      tellStarter({ troupe: 'said', text: problem });
+    }
     tellStarter({ troupe: 'ready' });
     return await over;
   } finally {
@@ -156,11 +159,14 @@ async function hostProblem(controlPlane: RunningControlPlane, agent: Agent): Pro
     drained: () => Promise.resolve(true),
   });
   const timer = setTimeout(isOnline, hostOnlineMs);
-  await online;
+  await Promise.race([online, agent.refused]);
   clearTimeout(timer);
   watching.close();
   const host = own();
   if (host?.status === 'online') return host.reason;
-  const reason = agent.status().reason ?? host?.reason;
+  const { state, reason: said } = agent.status();
+  if (state === 'refused')
+    return `this host is refused: ${said ?? 'no reason was given'}; its own agent joins anew once "agent" in the state directory is removed`;
+  const reason = said ?? host?.reason;
   return `this host is not online yet${reason ? `: ${reason}` : ''}; see "troupe hosts"`;
 }
