@@ -63,7 +63,7 @@ function decode(text: string): Wire {
   }
   throw new TroupeError(
     'INVALID_PARAMETER',
-    `"${text.slice(0, 40)}" is not a position of this stream; watch again without one`,
+    `This is not a position of this stream, watch again without one: "${text.slice(0, 40)}"`,
   );
 }
 

@@ -15,7 +15,7 @@ export interface Watcher {
   readonly socket: WebSocket;
   readonly frames: Frame[];
   readonly changes: readonly Frame[];
-  /** The next frame that matches, those that came already included once. */
+  /** The next frame that matches, those that came already included once. Rejects when the socket closes first. */
   next(matches: (frame: Frame) => boolean): Promise<Frame>;
   /** The answer to an upgrade that was refused. */
   readonly refused: Promise<{ readonly status: number; readonly headers: Record<string, unknown> }>;
@@ -36,7 +36,10 @@ export function openWatcher(url: string, first: unknown, headers: Record<string,
   });
   const opened = new Promise<void>((resolve) => socket.once('open', resolve));
   const closed = new Promise<{ code: number; reason: string }>((resolve) =>
-    socket.once('close', (code, reason) => resolve({ code, reason: reason.toString('utf8') })),
+    socket.once('close', (code, reason) => {
+      resolve({ code, reason: reason.toString('utf8') });
+      wake();
+    }),
   );
   const refused = new Promise<{ status: number; headers: Record<string, unknown> }>((resolve) =>
     socket.once('unexpected-response', (_, response) => {
@@ -65,6 +68,10 @@ export function openWatcher(url: string, first: unknown, headers: Record<string,
           if (!matches(frame)) continue;
           seen += 1;
           return frame;
+        }
+        if (socket.readyState === socket.CLOSED) {
+          const { code, reason } = await closed;
+          throw new Error(`It closed with ${code} ${reason}`);
         }
         await new Promise<void>((resolve) => (wake = resolve));
       }
