@@ -36,11 +36,16 @@ export interface Host {
   writeSetting(path: string, value: string): Promise<void>;
 }
 
-/** What a program speaks and where it is looked for don't depend on who started the agent. */
-const programEnvironment = {
-  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-  LC_ALL: 'C',
-};
+export interface HostOptions {
+  /**
+   * Folders with programs, parted by colons.
+   *
+   * @defaultValue the usual ones: where a program is looked for doesn't depend on who started the agent
+   */
+  readonly searchPath?: string;
+}
+
+const usualSearchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Debian's package of each program that drivers run. */
 const packages: Readonly<Record<string, string>> = {
@@ -60,10 +65,10 @@ const packages: Readonly<Record<string, string>> = {
   repquota: 'quota',
 };
 
-export function createHost(): Host {
+export function createHost({ searchPath = usualSearchPath }: HostOptions = {}): Host {
   return {
     networkNamespace: '/proc/self/ns/net',
-    run,
+    run: (program, args, options) => run(searchPath, program, args, options),
     async readSetting(path) {
       try {
         return (await readFile(`/proc/sys/${path}`, 'utf8')).trimEnd();
@@ -76,11 +81,17 @@ export function createHost(): Host {
   };
 }
 
-function run(program: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
+function run(
+  searchPath: string,
+  program: string,
+  args: readonly string[],
+  options: CommandOptions,
+): Promise<CommandResult> {
   const { input = '', fd, signal } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
-      env: programEnvironment,
+      // What it says is read: it speaks English.
+      env: { PATH: searchPath, LC_ALL: 'C' },
       stdio: ['pipe', 'pipe', 'pipe', ...(fd === undefined ? [] : [fd])],
       signal,
       killSignal: 'SIGKILL',
