@@ -12,7 +12,8 @@
  */
 import type { Sandboxes } from './sandboxes.ts';
 import type { Volumes } from './volumes.ts';
-import type { OperationIdentity, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import type { OperationIdentity } from '../drivers/runtime/operation-identity.ts';
+import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import {
   removals,

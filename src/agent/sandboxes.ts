@@ -3,7 +3,8 @@
  * driver, with the files that make names of addresses. Every method is an
  * ensure, as those of its drivers are.
  */
-import type { OwnerIdentity, RuntimeDriver, Sandbox } from '../drivers/runtime/runtime-driver.ts';
+import type { OwnerIdentity } from '../drivers/runtime/operation-identity.ts';
+import type { RuntimeDriver, Sandbox } from '../drivers/runtime/runtime-driver.ts';
 import type { ContainerFiles } from '../drivers/runtime/runtime-driver.ts';
 import type { NetworkDriver } from '../drivers/network/network-driver.ts';
 import { TroupeError, toFailure } from '../errors/errors.ts';

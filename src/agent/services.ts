@@ -1,5 +1,6 @@
 /** What is asked of running containers beside their life: nothing is kept of it, and nothing is asked twice. */
-import type { OperationIdentity, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import type { OperationIdentity } from '../drivers/runtime/operation-identity.ts';
+import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import type { ServeParams } from '../link/protocol.ts';
 import { power } from './operations.ts';
 

@@ -1,6 +1,6 @@
 /** Volumes of this host as the agent's operations ask for them. */
 import type { InventoryResource } from '../link/protocol.ts';
-import type { OwnerIdentity } from '../drivers/runtime/runtime-driver.ts';
+import type { OwnerIdentity } from '../drivers/runtime/operation-identity.ts';
 
 export interface Volumes {
   ensure(

@@ -324,19 +324,6 @@ export type HostSandboxMessage =
 
 // ── all charts ─────────────────────────────────────────────────────────────
 
-/** A message that could not be delivered: its receiver is gone (tombstone) or was never known. */
-export interface Undeliverable {
-  readonly type: 'message.undeliverable';
-  readonly to: Address;
-  readonly gone: boolean;
-  readonly message: { readonly type: string; readonly [field: string]: unknown };
-}
-
-/** Sent first to every restored actor, since `always` is not re-evaluated by a restore. */
-export interface Restored {
-  readonly type: 'actor.restored';
-}
-
 /** What a chart may `emit`; captured by the runtime and acted on after the commit. */
 export type Emitted =
   /** A turn's answer to its command; none emitted = accepted. */

@@ -3,7 +3,7 @@
  * hosts. A sandbox owns its namespace and its addresses for its whole life;
  * a claim is a state of it, so that ownership never moves.
  */
-import type { Restored, Undeliverable } from './events.ts';
+import type { Restored, Undeliverable } from './delivery.ts';
 import type { Failure } from './failure.ts';
 import type { NetworkDefinition, NetworkRequest, Port, PublishedPort } from './network.ts';
 

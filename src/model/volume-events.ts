@@ -1,5 +1,5 @@
 /** What volumes hear and say: places for data of one host that outlive containers. */
-import type { Restored, Undeliverable } from './events.ts';
+import type { Restored, Undeliverable } from './delivery.ts';
 
 export interface VolumeInput {
   readonly id: string;

@@ -3,14 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import type {
-  CreateOptions,
-  EngineEvent,
-  LogOptions,
-  OperationIdentity,
-  RuntimeDriver,
-  Sandbox,
-} from '../../src/drivers/runtime/runtime-driver.ts';
+import type { OperationIdentity } from '../../src/drivers/runtime/operation-identity.ts';
+import type { CreateOptions, EngineEvent, LogOptions, RuntimeDriver, Sandbox } from '../../src/drivers/runtime/runtime-driver.ts';
 import type { RuntimePowers } from '../../src/drivers/runtime/runtime-powers.ts';
 import type { ContainerSpec, Observation } from '../../src/model/container.ts';
 

@@ -82,19 +82,21 @@ t.test('the host chart', async (t) => {
   );
   const readyOf = (context: HostContext): readonly string[] => Object.values(context.ready).flat();
   t.same(
-    space.steps.filter((step) => readyOf(after(step)).length > after(step).readyMost),
+    space.steps.filter((step) => readyOf(after(step)).length > after(step).readyMost).map(({ event }) => event),
     [],
     'no more sandboxes are kept ahead than the host may',
   );
   t.same(
-    granted.filter((step) =>
-      step.emitted.some(
-        (each) =>
-          each.type === 'message' &&
-          typeof each.event['sandboxId'] === 'string' &&
-          readyOf(after(step)).includes(each.event['sandboxId']),
-      ),
-    ),
+    granted
+      .filter((step) =>
+        step.emitted.some(
+          (each) =>
+            each.type === 'message' &&
+            typeof each.event['sandboxId'] === 'string' &&
+            readyOf(after(step)).includes(each.event['sandboxId']),
+        ),
+      )
+      .map(({ event }) => event),
     [],
     'a sandbox is handed out once',
   );

@@ -4,11 +4,8 @@
  * else only believes.
  */
 import { Readable } from 'node:stream';
-import type {
-  EngineEvent,
-  OperationIdentity,
-  RuntimeDriver,
-} from '../../src/drivers/runtime/runtime-driver.ts';
+import type { OperationIdentity } from '../../src/drivers/runtime/operation-identity.ts';
+import type { EngineEvent, RuntimeDriver } from '../../src/drivers/runtime/runtime-driver.ts';
 import { TroupeError } from '../../src/errors/errors.ts';
 import type { Observation } from '../../src/model/container.ts';
 import type { Kernel, SimulatedProcess } from './kernel.ts';

@@ -9,7 +9,7 @@ import { TroupeError } from '../../errors/errors.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { engineName, type Found, findLabelled, inspect, removeByEngineId } from './docker-find.ts';
 import { type Kind, readLabels } from './docker-labels.ts';
-import type { OwnerIdentity } from './runtime-driver.ts';
+import type { OwnerIdentity } from './operation-identity.ts';
 
 export interface Wanted {
   readonly kind: Kind;

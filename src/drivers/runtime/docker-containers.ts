@@ -3,6 +3,7 @@ import type { Observation } from '../../model/container.ts';
 import { createOrAdopt } from './docker-adopt.ts';
 import { type LogRetention, toCreateBody } from './docker-create.ts';
 import type { DockerEngine } from './docker-engine.ts';
+import { engineInfo } from './docker-fingerprint.ts';
 import { createRefusal, refusal } from './docker-errors.ts';
 import {
   eachOf,
@@ -43,7 +44,7 @@ export function dockerContainers(
     async createContainer(identity, options, signal) {
       const { spec, sandbox } = options;
       const { dialect } = engine;
-      await dialect.assertCan(engine, spec, signal);
+      await dialect.assertCan(spec, () => engineInfo(engine, signal));
       const mounts = await toMounts(options, dialect);
       const membership = sandbox && (await sandboxes.join(identity, sandbox, spec.hostname, signal));
       const info = await createOrAdopt(

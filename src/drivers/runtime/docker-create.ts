@@ -8,7 +8,8 @@
 import type Docker from 'dockerode';
 import { containerLabels } from './docker-labels.ts';
 import { cpuShares, nanoCpus } from './docker-update.ts';
-import type { CreateOptions, OperationIdentity } from './runtime-driver.ts';
+import type { OperationIdentity } from './operation-identity.ts';
+import type { CreateOptions } from './runtime-driver.ts';
 import type { Membership } from './sandbox-keeper.ts';
 
 /** What of a container's output is kept on the host. */

@@ -1,19 +1,7 @@
 /** What a Docker engine knows of a process it runs beside a container's main one. */
 import type { DockerEngine } from './docker-engine.ts';
 import { refusal } from './docker-errors.ts';
-
-/** @see https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Exec/operation/ExecInspect */
-export interface ExecInspection {
-  readonly ContainerID: string;
-  readonly Running: boolean;
-  /** Null before it has ended (Docker). */
-  readonly ExitCode: number | null;
-  /** On the host; 0 while the engine doesn't know. */
-  readonly Pid: number;
-  readonly ProcessConfig: { readonly tty: boolean };
-  /** Podman: it has ended. */
-  readonly CanRemove?: boolean;
-}
+import type { ExecInspection } from './engine-dialect.ts';
 
 /** Null when there is none. */
 export async function inspectExec(

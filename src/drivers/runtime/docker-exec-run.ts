@@ -6,7 +6,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import type { Environment } from '../../model/environment.ts';
-import { type ExecInspection, inspectExec } from './docker-exec-inspect.ts';
+import { inspectExec } from './docker-exec-inspect.ts';
+import type { ExecInspection } from './engine-dialect.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { abandoned, connectionError } from './docker-errors.ts';
 import type { ExecPower, RunResult } from './runtime-powers.ts';

@@ -4,10 +4,11 @@ import type { Environment } from '../../model/environment.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { refusal } from './docker-errors.ts';
 import { gone, requireOwn } from './docker-find.ts';
-import { type ExecInspection, inspectExec } from './docker-exec-inspect.ts';
+import { inspectExec } from './docker-exec-inspect.ts';
+import type { ExecInspection } from './engine-dialect.ts';
 import { createExecRun } from './docker-exec-run.ts';
 import { toPlainDuplex } from './docker-terminal.ts';
-import type { OperationIdentity } from './runtime-driver.ts';
+import type { OperationIdentity } from './operation-identity.ts';
 import type { ExecPower, ExecSpec, ExecState } from './runtime-powers.ts';
 
 export function dockerExec(

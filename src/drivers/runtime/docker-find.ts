@@ -6,7 +6,7 @@ import type { DockerEngine } from './docker-engine.ts';
 import { refusal } from './docker-errors.ts';
 import { idLabels, type Kind, type OwnLabels, readLabels } from './docker-labels.ts';
 import { toObservation } from './docker-observe.ts';
-import type { OperationIdentity } from './runtime-driver.ts';
+import type { OperationIdentity } from './operation-identity.ts';
 
 export interface Found {
   readonly engineId: string;

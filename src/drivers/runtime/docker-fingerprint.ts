@@ -14,9 +14,7 @@ export async function dockerFingerprint(
   signal: AbortSignal,
 ): Promise<Fingerprint> {
   const version = await engine.negotiate(signal);
-  const reply = await engine.send<EngineInfo>({ method: 'GET', path: '/info', signal });
-  if (!reply.ok) throw refusal('The engine could not be asked what it offers', reply.status, reply.message);
-  const info = engine.dialect.info(reply.body);
+  const info = engine.dialect.info(await engineInfo(engine, signal));
   return {
     hostname,
     engine: engine.dialect.name,
@@ -33,6 +31,13 @@ export async function dockerFingerprint(
     engineUp: true,
     engineProblem: null,
   };
+}
+
+/** As the engine tells it. @throws TroupeError as its answer says */
+export async function engineInfo(engine: DockerEngine, signal: AbortSignal): Promise<EngineInfo> {
+  const reply = await engine.send<EngineInfo>({ method: 'GET', path: '/info', signal });
+  if (!reply.ok) throw refusal('The engine could not be asked what it offers', reply.status, reply.message);
+  return reply.body;
 }
 
 /** Size of the file system that holds images and containers; 0 when the engine's folder can't be seen from here. */

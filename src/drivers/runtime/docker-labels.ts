@@ -4,7 +4,7 @@
  * tell how it was created, not what happened to it since.
  */
 import { TroupeError } from '../../errors/errors.ts';
-import type { OperationIdentity, OwnerIdentity } from './runtime-driver.ts';
+import type { OperationIdentity, OwnerIdentity } from './operation-identity.ts';
 
 /** Everything under this prefix is Troupe's. */
 export const labelPrefix = 'troupe.';

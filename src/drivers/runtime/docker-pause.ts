@@ -4,7 +4,7 @@ import type { Observation } from '../../model/container.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { refusal } from './docker-errors.ts';
 import { inspect, observed, requireOwn } from './docker-find.ts';
-import type { OperationIdentity } from './runtime-driver.ts';
+import type { OperationIdentity } from './operation-identity.ts';
 import type { PausePower } from './runtime-powers.ts';
 
 export function dockerPause(engine: DockerEngine): PausePower {

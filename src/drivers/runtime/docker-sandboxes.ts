@@ -14,7 +14,8 @@ import type { DockerEngine } from './docker-engine.ts';
 import { createRefusal, refusal } from './docker-errors.ts';
 import { eachOf, engineName, findLabelled, inspect, removeByEngineId } from './docker-find.ts';
 import { readLabels, sandboxLabels } from './docker-labels.ts';
-import type { ListedSandbox, OwnerIdentity, SandboxOptions } from './runtime-driver.ts';
+import type { OwnerIdentity } from './operation-identity.ts';
+import type { ListedSandbox, SandboxOptions } from './runtime-driver.ts';
 import {
   isSandboxArchitecture,
   sandboxImageReference,

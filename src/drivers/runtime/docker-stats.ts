@@ -1,7 +1,8 @@
 /** What a container at a Docker engine has used. */
 import { readFile, readlink } from 'node:fs/promises';
 import { TroupeError } from '../../errors/errors.ts';
-import type { DockerEngine, EngineReply } from './docker-engine.ts';
+import type { DockerEngine } from './docker-engine.ts';
+import type { EngineReply } from './engine-request.ts';
 import { refusal } from './docker-errors.ts';
 import { requireContainer } from './docker-find.ts';
 import type { StatsPower } from './runtime-powers.ts';

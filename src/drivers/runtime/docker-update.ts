@@ -5,13 +5,9 @@ import type { DockerEngine } from './docker-engine.ts';
 import { refusal } from './docker-errors.ts';
 import { gone, inspect, observed, requireOwn } from './docker-find.ts';
 import { memoryUsage } from './docker-stats.ts';
-import type { OperationIdentity } from './runtime-driver.ts';
+import type { LimitChange } from './engine-dialect.ts';
+import type { OperationIdentity } from './operation-identity.ts';
 import type { Limits, UpdatePower, UpdateResult } from './runtime-powers.ts';
-
-/** One limit in the engine's terms; changed apart from the other, so that one that can't be leaves the other in force. */
-export type LimitChange =
-  | { readonly limit: 'cpu'; readonly nanoCpus: number; readonly cpuShares: number }
-  | { readonly limit: 'memoryMib'; readonly memoryBytes: number };
 
 const mib = 1024 * 1024;
 

@@ -5,9 +5,7 @@
  */
 import type Docker from 'dockerode';
 import type { ContainerSpec } from '../../model/container.ts';
-import type { DockerEngine, EngineRequest } from './docker-engine.ts';
-import type { ExecInspection } from './docker-exec-inspect.ts';
-import type { LimitChange } from './docker-update.ts';
+import type { EngineRequest } from './engine-request.ts';
 import type { EngineEvent } from './runtime-driver.ts';
 
 export type ContainerAction = Extract<EngineEvent, { kind: 'container' }>['action'];
@@ -24,7 +22,7 @@ export interface EngineDialect {
   inspection(info: Docker.ContainerInspectInfo): Docker.ContainerInspectInfo;
   info(info: EngineInfo): EngineInfo;
   /** @throws TroupeError INVALID_SPEC for what the engine would silently not do */
-  assertCan(engine: DockerEngine, spec: ContainerSpec, signal: AbortSignal): Promise<void>;
+  assertCan(spec: ContainerSpec, info: () => Promise<EngineInfo>): Promise<void>;
   /** It runs `spec.healthcheck` and tells health. */
   readonly runsHealthChecks: boolean;
   /** Names the image that an import makes. */
@@ -68,3 +66,21 @@ export interface EngineInfo {
   readonly DefaultRuntime?: string;
   readonly Labels: readonly string[] | null;
 }
+
+/** @see https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Exec/operation/ExecInspect */
+export interface ExecInspection {
+  readonly ContainerID: string;
+  readonly Running: boolean;
+  /** Null before it has ended (Docker). */
+  readonly ExitCode: number | null;
+  /** On the host; 0 while the engine doesn't know. */
+  readonly Pid: number;
+  readonly ProcessConfig: { readonly tty: boolean };
+  /** Podman: it has ended. */
+  readonly CanRemove?: boolean;
+}
+
+/** One limit in the engine's terms; changed apart from the other, so that one that can't be leaves the other in force. */
+export type LimitChange =
+  | { readonly limit: 'cpu'; readonly nanoCpus: number; readonly cpuShares: number }
+  | { readonly limit: 'memoryMib'; readonly memoryBytes: number };

@@ -10,10 +10,7 @@
 import type Docker from 'dockerode';
 import { TroupeError } from '../../errors/errors.ts';
 import type { ContainerSpec } from '../../model/container.ts';
-import type { DockerEngine } from './docker-engine.ts';
-import { refusal } from './docker-errors.ts';
-import type { LimitChange } from './docker-update.ts';
-import type { EngineDialect, EngineInfo } from './engine-dialect.ts';
+import type { EngineDialect, EngineInfo, LimitChange } from './engine-dialect.ts';
 
 /** Its own API, for what the compatible one lacks. */
 const libpod = '/v4.0.0/libpod';
@@ -123,11 +120,9 @@ function readInfo(info: EngineInfo): EngineInfo {
 }
 
 /** A runtime asked for would be ignored. */
-async function assertCan(engine: DockerEngine, spec: ContainerSpec, signal: AbortSignal): Promise<void> {
+async function assertCan(spec: ContainerSpec, info: () => Promise<EngineInfo>): Promise<void> {
   if (spec.runtime === null) return;
-  const reply = await engine.send<EngineInfo>({ method: 'GET', path: '/info', signal });
-  if (!reply.ok) throw refusal('The engine could not be asked what it offers', reply.status, reply.message);
-  const { DefaultRuntime } = reply.body;
+  const { DefaultRuntime } = await info();
   if (spec.runtime === DefaultRuntime) return;
   throw new TroupeError(
     'INVALID_SPEC',

@@ -12,20 +12,8 @@
 import type { Readable } from 'node:stream';
 import type { ContainerSpec, Observation } from '../../model/container.ts';
 import type { Fingerprint } from '../../model/host.ts';
+import type { OperationIdentity, OwnerIdentity } from './operation-identity.ts';
 import type { Limits, RuntimePowers } from './runtime-powers.ts';
-
-/** Who asks, for which incarnation of what; becomes the engine's labels `troupe.*`. */
-export interface OwnerIdentity {
-  readonly opId: string;
-  readonly worldId: string;
-  readonly tenant: string;
-  readonly generation: number;
-  readonly epoch: number;
-}
-
-export interface OperationIdentity extends OwnerIdentity {
-  readonly containerId: string;
-}
 
 export interface StartOptions {
   /** Number of the run about to start, from 1. */

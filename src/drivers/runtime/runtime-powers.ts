@@ -9,7 +9,7 @@
  */
 import type { Duplex, Readable } from 'node:stream';
 import type { Observation } from '../../model/container.ts';
-import type { OperationIdentity } from './runtime-driver.ts';
+import type { OperationIdentity } from './operation-identity.ts';
 
 export interface RuntimePowers {
   readonly pause: PausePower;

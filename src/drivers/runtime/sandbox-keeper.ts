@@ -1,6 +1,7 @@
 /** How an engine keeps network namespaces apart from containers, and lets containers join them. */
 import { TroupeError } from '../../errors/errors.ts';
-import type { OperationIdentity, RuntimeDriver, Sandbox } from './runtime-driver.ts';
+import type { OperationIdentity } from './operation-identity.ts';
+import type { RuntimeDriver, Sandbox } from './runtime-driver.ts';
 
 export interface SandboxKeeper {
   readonly ensure: RuntimeDriver['ensureSandbox'];

@@ -5,7 +5,7 @@
  */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { OwnerIdentity } from './runtime-driver.ts';
+import type { OwnerIdentity } from './operation-identity.ts';
 
 export interface SandboxRecord extends OwnerIdentity {
   readonly sandboxId: string;

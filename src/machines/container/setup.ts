@@ -2,6 +2,7 @@
 import { assign, emit, enqueueActions, setup, type EventObject } from 'xstate';
 import { hostAddress, sandboxAddress, tenantAddress, volumeAddress } from '../../model/address.ts';
 import type { Amounts, Observation } from '../../model/container.ts';
+import type { Restored, Undeliverable } from '../../model/delivery.ts';
 import type {
   ContainerCommand,
   ContainerFact,
@@ -9,8 +10,6 @@ import type {
   ContainerMessage,
   EffectResults,
   Emitted,
-  Restored,
-  Undeliverable,
 } from '../../model/events.ts';
 import type { Failure } from '../../model/failure.ts';
 import type { SandboxInput } from '../../model/network-events.ts';

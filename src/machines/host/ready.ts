@@ -22,8 +22,11 @@ export function takeReady(
   return sandboxId === undefined ? null : { sandboxId, left: withPool(ready, key, rest) };
 }
 
-export const withReady = (ready: ReadySandboxes, key: string, sandboxId: string): ReadySandboxes =>
-  withPool(ready, key, [...((Object.hasOwn(ready, key) && ready[key]) || []), sandboxId]);
+/** The same when it is there already: an id that were listed twice would be handed out twice. */
+export function withReady(ready: ReadySandboxes, key: string, sandboxId: string): ReadySandboxes {
+  const all = (Object.hasOwn(ready, key) && ready[key]) || [];
+  return all.includes(sandboxId) ? ready : withPool(ready, key, [...all, sandboxId]);
+}
 
 export const withoutReady = (ready: ReadySandboxes, key: string, sandboxId: string): ReadySandboxes =>
   withPool(

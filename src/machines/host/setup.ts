@@ -1,6 +1,7 @@
 /** The host chart's vocabulary: events, guards, actions and the effects it names. */
 import { assign, emit, enqueueActions, setup } from 'xstate';
 import { containerAddress } from '../../model/address.ts';
+import type { Restored, Undeliverable } from '../../model/delivery.ts';
 import type {
   Claim,
   EffectResults,
@@ -11,8 +12,6 @@ import type {
   HostMessage,
   HostSandboxMessage,
   HostTally,
-  Restored,
-  Undeliverable,
 } from '../../model/events.ts';
 import { unbound } from '../unbound.ts';
 import { isSameTally, refusalOf, shortageOf, withClaim, withoutClaim, withWish } from './claims.ts';

@@ -1,15 +1,14 @@
 /** The tenant chart's vocabulary: events, guards, actions and the effects it names. */
 import { assign, emit, setup } from 'xstate';
 import type { Amounts } from '../../model/container.ts';
+import type { Restored, Undeliverable } from '../../model/delivery.ts';
 import type {
   EffectResults,
   Emitted,
-  Restored,
   TenantCommand,
   TenantFact,
   TenantInput,
   TenantMessage,
-  Undeliverable,
 } from '../../model/events.ts';
 import { isLooser, type Neighbours } from '../../model/placement.ts';
 import { equal, minus, noAmounts, plus } from '../amounts.ts';
