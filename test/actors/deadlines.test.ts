@@ -16,6 +16,7 @@ import { charts } from '../../src/machines/catalogue.ts';
 import {
   containerAddress,
   hostAddress,
+  ownedAddress,
   tenantAddress,
   type Address,
   perKind,
@@ -24,7 +25,11 @@ import type { Operation, StreamRecord } from '../../src/model/journal.ts';
 import { containerSubject } from '../machines/container-space.ts';
 import { hostSubject } from '../machines/host-space.ts';
 import { explore, invokesOf, nodesOf, type Configuration, type ProofSubject } from '../machines/proofs.ts';
+import { networkSubject } from '../machines/network-space.ts';
+import { poolSubject } from '../machines/pool-space.ts';
+import { sandboxSubject } from '../machines/sandbox-space.ts';
 import { tenantSubject } from '../machines/tenant-space.ts';
+import { volumeSubject } from '../machines/volume-space.ts';
 import { createScriptedStore } from '../support/scripted-store.ts';
 import { createTestEnvironment } from '../support/test-environment.ts';
 
@@ -108,11 +113,23 @@ const subjects: readonly [string, ProofSubject, Address][] = [
   ['container', containerSubject, containerAddress('p1', 'one')],
   ['host', hostSubject, hostAddress('h1')],
   ['tenant', tenantSubject, tenantAddress('p1')],
+  ...(
+    [
+      ['sandbox', sandboxSubject],
+      ['pool', poolSubject],
+      ['network', networkSubject],
+      ['volume', volumeSubject],
+    ] as const
+  ).map(([kind, subject]): [string, ProofSubject, Address] => [
+    kind,
+    subject,
+    ownedAddress(kind, 'p1', 'one'),
+  ]),
 ];
 
 t.same(
-  subjects.map(([, { chart }]) => chart),
-  Object.values(charts),
+  subjects.map(([kind]) => kind),
+  Object.keys(charts),
   'every chart is here',
 );
 

@@ -267,6 +267,10 @@ async function fill(folder: EmbeddedFolder, writes: (epoch: number) => readonly 
   await store.close();
 }
 
+/** The container chart's, and that of a release after ours. */
+const now = charts.container.version;
+const next = now + 1;
+
 const created = createDecider(charts.container).initial({ ...containerInput, candidates: [] }).snapshot;
 const stopped = (address: Address, epoch: number, changes: Parameters<typeof turn>[3] = {}): TurnWrite =>
   turn(address, 1, epoch, {
@@ -287,13 +291,13 @@ t.test(
       `00000000-0000-4000-8000-${Buffer.from(name.padEnd(6, '-').slice(0, 6)).toString('hex')}`;
     const at = (name: (typeof ids)[number]): Address => containerAddress('p1', uuid(name));
     await fill(folder, (epoch) => [
-      stopped(at('newer'), epoch, { record: { chartVersion: 3 } }),
-      stopped(at('elsewhere'), epoch, { record: { chartVersion: 2, value: 'teleporting' } }),
-      stopped(at('unmigrated'), epoch, { record: { chartVersion: 1 } }),
-      stopped(at('waiting'), epoch, { record: { chartVersion: 2, value: 'starting' } }),
-      stopped(at('specless'), epoch, { record: { chartVersion: 2, generation: 1 } }),
+      stopped(at('newer'), epoch, { record: { chartVersion: next + 1 } }),
+      stopped(at('elsewhere'), epoch, { record: { chartVersion: next, value: 'teleporting' } }),
+      stopped(at('unmigrated'), epoch, { record: { chartVersion: now } }),
+      stopped(at('waiting'), epoch, { record: { chartVersion: next, value: 'stopping' } }),
+      stopped(at('specless'), epoch, { record: { chartVersion: next, generation: 1 } }),
       stopped(at('fine'), epoch, {
-        record: { chartVersion: 2, generation: 1 },
+        record: { chartVersion: next, generation: 1 },
         document: {
           generation: 1,
           body: JSON.stringify({ spec: { name: 'fine', labels: {} }, environment: '{}', digest: 'd' }),
@@ -302,12 +306,12 @@ t.test(
     ]);
     const store = folder.open(createTestEnvironment());
     const { controlPlane, until, stop } = await startActors(store, {
-      charts: { ...charts, container: { ...charts.container, version: 2 } },
+      charts: { ...charts, container: { ...charts.container, version: next } },
     });
     const reasons: Readonly<Record<string, RegExp>> = {
-      newer: /written by chart version 3; this release has 2/,
+      newer: new RegExp(`written by chart version ${next + 1}; this release has ${next}`),
       elsewhere: /teleporting/,
-      unmigrated: /No migration leads from chart version 1/,
+      unmigrated: new RegExp(`No migration leads from chart version ${now}`),
       waiting: /Its state waits for \[.+\] but \[\] are stored/,
       specless: /spec of generation 1 is missing/,
     };
@@ -359,7 +363,7 @@ t.test(
       await fill(folder, (epoch) =>
         Array.from({ length: many }, (_, index) =>
           stopped(containerAddress('p1', `c${index}`), epoch, {
-            record: { chartVersion: index < unreadable ? 9 : 1 },
+            record: { chartVersion: index < unreadable ? 9 : now },
           }),
         ),
       );
@@ -396,26 +400,26 @@ t.test('charts that were run here are served by their version', async (t) => {
     await stop();
   };
   await run(charts.container, async (controlPlane) => {
-    t.match(await controlPlane.chart('container', null), { version: 1 });
+    t.match(await controlPlane.chart('container', null), { version: now });
   });
   const newer: Chart = {
     ...charts.container,
-    version: 2,
+    version: next,
     machine: createMachine({ id: 'container', initial: 'only', states: { only: {} } }),
-    migrations: { 1: (envelope) => envelope },
+    migrations: { ...charts.container.migrations, [now]: (envelope) => envelope },
   };
   await run(newer, async (controlPlane) => {
     t.match(await controlPlane.chart('container', null), {
-      version: 2,
+      version: next,
       definition: { states: { only: {} } },
     });
-    const old = await controlPlane.chart('container', 1);
+    const old = await controlPlane.chart('container', now);
     t.same(
       old.definition,
       JSON.parse(JSON.stringify(charts.container.machine.definition)),
       'the old one, whole',
     );
-    await t.rejects(controlPlane.chart('container', 3), { code: 'NOT_FOUND' });
+    await t.rejects(controlPlane.chart('container', next + 1), { code: 'NOT_FOUND' });
   });
 });
 

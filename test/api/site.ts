@@ -96,12 +96,14 @@ export async function createApiSite(test: Test, options: SiteOptions = {}): Prom
   const logged: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
   const clock = createStillClock(logger);
-  const { config } = loadConfig({
-    flags: { 'state.directory': directory, 'api.port': '0', ...options.settings },
+  const { config: loaded } = loadConfig({
+    flags: { 'state.directory': directory, ...options.settings },
     environment: {},
     file: null,
     usualFiles: [],
   });
+  // Any port that is free, which no setting can say.
+  const config = { ...loaded, api: { ...loaded.api, port: 0 } };
   const tokens = Object.entries(users).map(([userId, { project, roles }]): StaticToken => ({
     sha256: tokenHash(`token-of-${userId}`),
     userId,

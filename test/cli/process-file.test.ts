@@ -81,7 +81,7 @@ t.test('a file that says nothing is no claim', async (t) => {
 t.test('a process that has ended and was not waited for has ended', async (t) => {
   const path = join(t.testdir(), 'troupe.pid');
   // Its parent ignores its end, so it stays a zombie.
-  const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 600'], {
+  const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 600'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   t.teardown(() => parent.kill('SIGKILL'));

@@ -82,7 +82,9 @@ t.test('the host chart', async (t) => {
   );
   const readyOf = (context: HostContext): readonly string[] => Object.values(context.ready).flat();
   t.same(
-    space.steps.filter((step) => readyOf(after(step)).length > after(step).readyMost).map(({ event }) => event),
+    space.steps
+      .filter((step) => readyOf(after(step)).length > after(step).readyMost)
+      .map(({ event }) => event),
     [],
     'no more sandboxes are kept ahead than the host may',
   );

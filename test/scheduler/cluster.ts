@@ -14,7 +14,7 @@ import { tenantChart } from '../../src/machines/tenant.machine.ts';
 import { neighboursOf, type TenantContext } from '../../src/machines/tenant/context.ts';
 import { grown } from '../../src/machines/resize.ts';
 import { equal, minus, noAmounts, plus } from '../../src/machines/amounts.ts';
-import { containerAddress, hostAddress, tenantAddress } from '../../src/model/address.ts';
+import { containerAddress, hostAddress } from '../../src/model/address.ts';
 import type { Amounts } from '../../src/model/container.ts';
 import type { Claim, EffectResults, Emitted } from '../../src/model/events.ts';
 import type { HostView } from '../../src/model/host.ts';
@@ -43,12 +43,6 @@ interface Message {
   readonly event: { readonly type: string; readonly [field: string]: unknown };
 }
 
-/** A resize as `machines/resize.ts` has it, played for the container. */
-interface Resize {
-  readonly more: Amounts;
-  readonly granted: boolean;
-}
-
 export interface Cluster {
   /** What was wrong so far, in words. */
   readonly wrong: readonly string[];
@@ -71,6 +65,9 @@ export interface Cluster {
   /** Lets everything that is under way come to its end, and compares all totals. */
   settle(pick: () => number): void;
 }
+
+/** How long hosts are waited for; may end at any time. */
+const patience = new Set(['claim.deadline', 'reclaim.deadline']);
 
 export function createCluster(
   plans: readonly HostPlan[],
@@ -105,13 +102,12 @@ export function createCluster(
     ]),
   );
   const containers = new Map<string, Walk>();
-  const resizes = new Map<string, Resize>();
   const queues = new Map<string, Message[]>();
   /** Every view there ever was of each host, oldest first. */
   const views: HostView[][] = hosts.map(() => []);
   /** What each host has granted and not got back, by what the messages said. */
   const ledger = hosts.map((): Claim[] => []);
-  const ledgerExtra = hosts.map(() => noAmounts);
+  const ledgerTotals = hosts.map(() => noAmounts);
 
   const contextOf = <T>(each: Walk): T => each.context as unknown as T;
   const hostContext = (at: number): HostContext => contextOf<HostContext>(hosts[at]!);
@@ -127,9 +123,6 @@ export function createCluster(
       queues.set(pair, [...(queues.get(pair) ?? []), { from, to: each.to, event: each.event }]);
     }
   };
-  const postOne = (from: string, to: string, event: Message['event']): void =>
-    post(from, [{ type: 'message', to: to as never, event }]);
-
   const claimIn = (event: Message['event']): Claim => event as unknown as Claim;
 
   /** The ledger's own account of what one event to a host has done. */
@@ -146,20 +139,19 @@ export function createCluster(
       event.type === 'host.release' ? event : bounced?.type.endsWith('.granted') ? bounced : null;
     if (released) {
       const { containerId, amounts } = claimIn(released);
+      ledgerTotals[at] = minus(ledgerTotals[at]!, amounts);
       if (amounts.containers > 0) {
         const found = mine.findIndex((claim) => claim.containerId === containerId);
         if (found < 0) wrong.push(`host${at} got back ${containerId}, which it had not granted`);
         else mine.splice(found, 1);
-      } else ledgerExtra[at] = minus(ledgerExtra[at]!, amounts);
+      }
     }
     for (const each of emitted) {
       if (each.type !== 'message' || !each.event.type.endsWith('.granted')) continue;
       const claim = claimIn(each.event);
       granted += 1;
-      if (claim.amounts.containers === 0) {
-        ledgerExtra[at] = plus(ledgerExtra[at]!, claim.amounts);
-        continue;
-      }
+      ledgerTotals[at] = plus(ledgerTotals[at]!, claim.amounts);
+      if (claim.amounts.containers === 0) continue;
       for (const other of mine) {
         const foreign = other.tenant !== claim.tenant;
         if (foreign && (claim.terms.neighbours === 'enforced' || other.terms.neighbours === 'enforced'))
@@ -172,7 +164,7 @@ export function createCluster(
       mine.push(claim);
     }
     const { totals } = hostContext(at);
-    const expected = mine.reduce((sum, { amounts }) => plus(sum, amounts), ledgerExtra[at]!);
+    const expected = ledgerTotals[at]!;
     if (!equal(totals, expected))
       wrong.push(`host${at} counts ${JSON.stringify(totals)}, granted are ${JSON.stringify(expected)}`);
     const { allocatable } = views[at]![0]!;
@@ -229,50 +221,11 @@ export function createCluster(
     if (!container) return;
     container.send(event);
     post(address, container.emitted);
-    playResize(second, event);
     bury(second);
   };
 
-  /** Ended: what a resize had added is given back too, as Z5 has it. */
   const bury = (id: string): void => {
-    const container = containers.get(id)!;
-    if (!container.paths.includes('deleted')) return;
-    const context = contextOf<ContainerContext>(container);
-    const address = containerAddress(context.tenant, id);
-    const resize = resizes.get(id);
-    if (resize) {
-      const extra = {
-        containerId: id,
-        tenant: context.tenant,
-        generation: 2,
-        amounts: resize.more,
-        terms: context.terms,
-      };
-      postOne(address, tenantAddress(context.tenant), { type: 'tenant.release', ...extra });
-      if (resize.granted)
-        postOne(address, hostAddress(placedOn.get(id)!), { type: 'host.release', ...extra });
-      resizes.delete(id);
-    }
-    containers.delete(id);
-  };
-  const placedOn = new Map<string, string>();
-
-  const playResize = (id: string, event: Message['event']): void => {
-    const context = contextOf<ContainerContext>(containers.get(id)!);
-    if (context.hostId) placedOn.set(id, context.hostId);
-    const resize = resizes.get(id);
-    if (!resize) return;
-    const address = containerAddress(context.tenant, id);
-    const about = { containerId: id, tenant: context.tenant, generation: 2, terms: context.terms };
-    if (event.type === 'reclaim.granted') resizes.set(id, { ...resize, granted: true });
-    if (event.type === 'reclaim.refused') {
-      postOne(address, tenantAddress(context.tenant), {
-        type: 'tenant.release',
-        ...about,
-        amounts: resize.more,
-      });
-      resizes.delete(id);
-    }
+    if (containers.get(id)!.paths.includes('deleted')) containers.delete(id);
   };
 
   const finishContainer = (id: string, invokeId: string, pick: () => number): void => {
@@ -287,7 +240,6 @@ export function createCluster(
     };
     container.done(invokeId, outputs[invokeId] ?? (invokeId.includes('.') ? { at: 0 } : null));
     post(containerAddress(context.tenant, id), container.emitted);
-    playResize(id, { type: '' });
     bury(id);
   };
 
@@ -303,7 +255,7 @@ export function createCluster(
   const waiting = (settling: boolean): readonly (readonly [string, string])[] => [
     ...[...containers].flatMap(([id, { active }]) =>
       active
-        .filter((each) => !each.endsWith('.deadline') || (!settling && each === 'claim.deadline'))
+        .filter((each) => !each.endsWith('.deadline') || (!settling && patience.has(each)))
         .map((each) => [id, each] as const),
     ),
     ...[...tenantWalks].flatMap(([id, { active }]) =>
@@ -343,26 +295,18 @@ export function createCluster(
       tell(containerAddress(tenant, id), { type: 'container.delete', mode: 'force', graceMs: 0 });
     },
     resize(id, to) {
-      const context = contextOf<ContainerContext>(containers.get(id)!);
-      const { tenant, amounts, claimHeld, hostId } = context;
-      if (!claimHeld || hostId === null || resizes.has(id)) return;
-      const more = grown(amounts, to);
-      const about = { containerId: id, tenant, generation: 2, amounts: more, terms: context.terms };
-      const owner = tenantWalks.get(tenant)!.send({ type: 'tenant.reserve', ...about, at: 0 });
+      const { tenant, amounts, terms, specVersion } = contextOf<ContainerContext>(containers.get(id)!);
+      const reservation = { containerId: id, tenant, generation: specVersion + 1, amounts: grown(amounts, to), terms }; // prettier-ignore
+      const owner = tenantWalks.get(tenant)!.send({ type: 'tenant.reserve', ...reservation, at: 0 });
       if (owner.emitted.some((each) => each.type === 'answer' && each.answer === 'refused')) return;
-      resizes.set(id, { more, granted: false });
-      const address = containerAddress(tenant, id);
-      postOne(address, tenantAddress(tenant), { type: 'tenant.confirm', ...about });
-      postOne(address, hostAddress(hostId), { type: 'host.reclaim', ...about });
+      tell(containerAddress(tenant, id), { type: 'container.resize', amounts: to });
     },
     failResize(id) {
-      const { tenant, hostId, terms } = contextOf<ContainerContext>(containers.get(id)!);
-      const resize = resizes.get(id);
-      if (!resize?.granted || hostId === null) return;
-      const back = { containerId: id, tenant, generation: 2, amounts: resize.more, terms };
-      postOne(containerAddress(tenant, id), tenantAddress(tenant), { type: 'tenant.release', ...back });
-      postOne(containerAddress(tenant, id), hostAddress(hostId), { type: 'host.release', ...back });
-      resizes.delete(id);
+      const container = containers.get(id)!;
+      if (!container.active.includes('updateContainer')) return;
+      const { tenant } = contextOf<ContainerContext>(container);
+      container.failed('updateContainer', 'ENGINE_ERROR');
+      post(containerAddress(tenant, id), container.emitted);
     },
     isolate: (tenant, neighbours) =>
       void tenantWalks.get(tenant)!.send({ type: 'tenant.isolate', neighbours }),
@@ -413,14 +357,12 @@ export function createCluster(
     },
   };
 
-  const held = (id: string): Amounts => resizes.get(id)?.more ?? noAmounts;
-
   const compareTenant = (id: string, { totals, reservations }: TenantContext): void => {
     let expected = noAmounts;
-    for (const [containerId, container] of containers) {
+    for (const container of containers.values()) {
       const context = contextOf<ContainerContext>(container);
       if (context.tenant === id && context.reservationHeld)
-        expected = plus(plus(expected, context.amounts), held(containerId));
+        expected = plus(plus(expected, context.amounts), asked(context));
     }
     if (!equal(totals, expected) || Object.keys(reservations).length > 0)
       wrong.push(`${id} counts ${JSON.stringify(totals)}, its containers hold ${JSON.stringify(expected)}`);
@@ -428,11 +370,11 @@ export function createCluster(
 
   const compareHost = (at: number): void => {
     let expected = emptyTally;
-    for (const [id, container] of containers) {
+    for (const container of containers.values()) {
       const context = contextOf<ContainerContext>(container);
       if (context.hostId !== `h${at}` || !context.claimHeld) continue;
       expected = withClaim(expected, context);
-      expected = withClaim(expected, { ...context, amounts: held(id) });
+      if (context.resize?.granted) expected = withClaim(expected, { ...context, amounts: asked(context) });
     }
     const is = hostContext(at);
     if (!isSameTally(is, { ...expected, enforcing: is.enforcing }))
@@ -446,6 +388,10 @@ export function createCluster(
 
   return cluster;
 }
+
+/** What a resize that is under way adds. */
+const asked = ({ amounts, resize }: ContainerContext): Amounts =>
+  resize ? grown(amounts, resize.to) : noAmounts;
 
 function isApartFrom(one: Claim, other: Claim): boolean {
   const a = one.terms.group;

@@ -68,7 +68,12 @@ export interface ContainerContext {
   /** Counts specs: names and limits change without a new generation. */
   readonly specVersion: number;
   /** Amounts it is on its way to; null unless it is being resized. */
-  readonly resize: { readonly to: Amounts; readonly granted: boolean } | null;
+  readonly resize: {
+    readonly to: Amounts;
+    /** Of the spec it leads to: answers to an earlier resize are none to this one. */
+    readonly generation: number;
+    readonly granted: boolean;
+  } | null;
   /** Why it is where it is, in words. */
   readonly reason: string | null;
   readonly graceMs: number;

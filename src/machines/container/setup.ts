@@ -140,11 +140,12 @@ const reserved = ({ amounts, resize }: ContainerContext): Amounts =>
 const claimed = ({ amounts, resize }: ContainerContext): Amounts =>
   resize?.granted ? plus(amounts, grown(amounts, resize.to)) : amounts;
 
-/** To tenant and host alike; nothing is not worth a message. */
+/** To the tenant, and to the host when that has granted it; nothing is not worth a message. */
 function giveBack(
   enqueue: { emit(message: Extract<Emitted, { type: 'message' }>): void },
   context: ContainerContext,
   amounts: Amounts,
+  isGranted: boolean,
 ): void {
   if (equal(amounts, noAmounts)) return;
   const change = { ...claimMessage(context), amounts };
@@ -153,6 +154,7 @@ function giveBack(
     to: tenantAddress(context.tenant),
     event: { type: 'tenant.release', ...change },
   });
+  if (!isGranted) return;
   enqueue.emit({
     type: 'message',
     to: hostAddress(context.hostId ?? ''),
@@ -275,11 +277,18 @@ export const containerSetup = setup({
     isRunningCurrent: ({ context, event }) =>
       observationOf(event)?.state === 'running' && isCurrent(context, event),
     isKilled: ({ context, event }) => context.killedWith !== null && isCurrent(context, event),
+    /** A host's answer to the resize that is under way. */
     isResizing: ({ context, event }) =>
-      context.resize !== null && 'hostId' in event && event.hostId === context.hostId,
+      context.claimHeld &&
+      'hostId' in event &&
+      event.hostId === context.hostId &&
+      'generation' in event &&
+      event.generation === context.resize?.generation,
     isReclaimed: ({ context }) => context.resize?.granted ?? true,
-    isReclaimBounced: ({ event }) =>
-      event.type === 'message.undeliverable' && event.message.type === 'host.reclaim',
+    isReclaimBounced: ({ context, event }) =>
+      event.type === 'message.undeliverable' &&
+      event.message.type === 'host.reclaim' &&
+      event.message['generation'] === context.resize?.generation,
     isAttachedTo: ({ context, event }) =>
       'networkId' in event && context.networks.some(({ networkId }) => networkId === event.networkId),
     isOnAskedNetwork: ({ context, event }) =>
@@ -577,7 +586,7 @@ export const containerSetup = setup({
       const changes = { ...claimMessage(context), generation: context.specVersion + 1, amounts: more };
       enqueue.assign({
         specVersion: context.specVersion + 1,
-        resize: { to: event.amounts, granted: equal(more, noAmounts) },
+        resize: { to: event.amounts, generation: changes.generation, granted: equal(more, noAmounts) },
       });
       if (equal(more, noAmounts)) return;
       enqueue.emit({
@@ -624,13 +633,13 @@ export const containerSetup = setup({
     /** The engine obeyed: what is less now is given back. */
     recordResize: enqueueActions(({ enqueue, context }) => {
       if (!context.resize) return;
-      giveBack(enqueue, context, shrunk(context.amounts, context.resize.to));
+      giveBack(enqueue, context, shrunk(context.amounts, context.resize.to), true);
       enqueue.assign({ amounts: context.resize.to, resize: null, failure: null, reason: null });
     }),
     /** It did not: what was claimed for it is given back, and the old spec holds. */
     revertResize: enqueueActions(({ enqueue, context, event }) => {
       if (!context.resize) return;
-      giveBack(enqueue, context, grown(context.amounts, context.resize.to));
+      giveBack(enqueue, context, grown(context.amounts, context.resize.to), context.resize.granted);
       const failure = (event as unknown as { error?: Failure }).error;
       enqueue.assign({
         resize: null,
