@@ -127,7 +127,13 @@ export const roots: Roots = {
     const settings = Object.entries(flags).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
     const child = spawn(
       process.execPath,
-      [process.argv[1]!, ...settings, 'up', ...(parts === 'control-plane' ? ['--control-plane-only'] : [])],
+      [
+        ...process.execArgv,
+        process.argv[1]!,
+        ...settings,
+        'up',
+        ...(parts === 'control-plane' ? ['--control-plane-only'] : []),
+      ],
       { detached: true, stdio: ['ignore', output, output], env: process.env },
     );
     closeSync(output);
