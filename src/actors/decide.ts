@@ -104,18 +104,22 @@ export function createDecider(chart: Chart): Decider {
     const { shared, invokes: active } = configurationOf(decided);
     const changed = decided !== before;
     const snapshot = changed ? { ...shared, context: compact(decided.context) } : decided;
-    const started = new Map<string, Invoke>();
+    const started: Invoke[] = [];
     const emitted: Emitted[] = [];
     for (const { type, params } of executed) {
       if (type === 'xstate.spawnChild') {
         const { id, src, input } = params as { id: string; src: unknown; input: unknown };
-        if (typeof src === 'string' && active.has(id)) started.set(id, { id, src, input: input ?? null });
+        if (typeof src !== 'string' || !active.has(id)) continue;
+        // Of one that was left and entered again in this turn, the last.
+        const again = started.findIndex((each) => each.id === id);
+        if (again >= 0) started.splice(again, 1);
+        started.push({ id, src, input: input ?? null });
       } else if (type === 'xstate.emit') {
         emitted.push((params as { event: Emitted }).event);
       }
     }
     executed.length = 0;
-    return { snapshot, changed, started: [...started.values()], active, emitted };
+    return { snapshot, changed, started, active, emitted };
   };
 
   return {
