@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { makeZombie } from '../support/zombie.ts';
 import { claimProcess, runningProcess } from '../../src/main/process-file.ts';
 
 const sleeper = (t: Test): ChildProcess => {
@@ -80,16 +81,7 @@ t.test('a file that says nothing is no claim', async (t) => {
 
 t.test('a process that has ended and was not waited for has ended', async (t) => {
   const path = join(t.testdir(), 'troupe.pid');
-  // Its parent ignores its end, so it stays a zombie.
-  const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 600'], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  t.teardown(() => parent.kill('SIGKILL'));
-  const [line] = (await once(parent.stdout, 'data')) as [Buffer];
-  const pid = Number(line.toString());
-  const stat = (): string => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!;
-  while (!stat().startsWith('Z')) await new Promise((resolve) => setImmediate(resolve));
-  holderOf(path, { pid, born: stat().split(' ')[19] });
+  holderOf(path, { ...(await makeZombie(t)) });
   t.equal(runningProcess(path), null);
 });
 

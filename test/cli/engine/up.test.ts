@@ -1,11 +1,14 @@
 /** `troupe up` and `down` as processes: one per state directory, faults in one line, nothing signalled that isn't ours. */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { quote } from 'shlex';
 import t, { type Test } from 'tap';
 import { stringify } from 'yaml';
+import { projectFolder } from '../../support/project.ts';
 import { testCertificate } from '../../support/test-certificate.ts';
 import { createCommandSite, type CommandSite, type Ended } from './command-site.ts';
 
@@ -78,6 +81,15 @@ t.test('up, up again, down, down again', async (t) => {
   );
   t.ok(hasEnded(pid));
   t.match((await site.run('down')).err, `Nothing of Troupe ran on ${state}`);
+  chmodSync(join(state, 'admin.token'), 0o644);
+  const doctor = await site.run('doctor', '--set', 'engine.socket=/nowhere.sock');
+  t.equal(doctor.code, 1);
+  t.match(doctor.out, /^state +false +others may reach admin\.token in .* chmod -R go= /m);
+  t.match(
+    doctor.out,
+    /^engine +false +No container engine listens at "\/nowhere\.sock"; start it +Start the container engine/m,
+  );
+  t.match(doctor.out, /^troupe +false +is not up +Start it with "troupe up --detach"$/m);
   oneLine(
     t,
     await site.run('list'),
@@ -203,4 +215,21 @@ t.test('a port that another Troupe has is no reason to take its store', async (t
   const second = await site.run('up', '-d', '--set', `state.directory=${state}`);
   oneLine(t, second, /"api\.port" .* must be free/);
   t.equal((await site.run('list')).code, 0);
+});
+
+t.test('colour is for a terminal, and for who wants it', async (t) => {
+  const site = await createCommandSite(t);
+  const line = `${quote(join(projectFolder(), 'bin', 'troupe'))} config`;
+  const environment = { PATH: process.env['PATH']!, HOME: site.directory, TERM: 'xterm' };
+  const onTerminal = async (variables: Readonly<Record<string, string>>): Promise<string> =>
+    (
+      await promisify(execFile)('script', ['-qec', line, '/dev/null'], {
+        env: { ...environment, ...variables },
+      })
+    ).stdout;
+  const escape = '\u001b[';
+  t.match(await onTerminal({}), escape);
+  t.notMatch(await onTerminal({ NO_COLOR: '1' }), escape);
+  t.notMatch(await onTerminal({ TERM: 'dumb' }), escape);
+  t.notMatch((await site.run('config')).out, escape);
 });
