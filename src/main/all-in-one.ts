@@ -12,7 +12,7 @@ import type { Config } from '../config/schema.ts';
 import { attachLinkAcceptor } from '../link/ws-acceptor.ts';
 import type { Environment } from '../model/environment.ts';
 import { runControlPlane, type ControlPlaneProcess } from './control-plane.ts';
-import { runAgent } from './host-agent.ts';
+import { runAgent, type AgentWiring } from './host-agent.ts';
 import { paths } from './settings.ts';
 
 export interface AllInOne {
@@ -21,12 +21,13 @@ export interface AllInOne {
   stop(): Promise<void>;
 }
 
-/** @throws TroupeError INVALID_CONFIG, STORE_UNAVAILABLE */
+/** @param wiring for tests that cut the driver @throws TroupeError INVALID_CONFIG, STORE_UNAVAILABLE */
 export async function runAllInOne(
   config: Config,
   environment: Environment,
   store: Store,
   logger: FastifyBaseLogger,
+  wiring: Pick<AgentWiring, 'wrapDriver'> = {},
 ): Promise<AllInOne> {
   const controlPlane = await runControlPlane(config, environment, store, logger);
   const { linkSocket } = paths(config);
@@ -46,6 +47,7 @@ export async function runAllInOne(
     });
     chmodSync(linkSocket, 0o600);
     const agent = await runAgent(config, environment, {
+      ...wiring,
       controlUrl: `ws+unix:${linkSocket}:`,
       joinToken: await controlPlane.controlPlane.createJoinToken(),
     });

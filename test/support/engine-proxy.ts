@@ -8,6 +8,8 @@ export interface EngineProxy {
   readonly socketPath: string;
   /** First lines of the requests that passed: `GET /v1.41/events?…`. */
   readonly requests: string[];
+  /** The same with the moment of each, by `performance.now()`. */
+  readonly arrivals: { readonly at: number; readonly line: string }[];
   /** Cuts every connection there is; new ones are served. */
   cut(): void;
   /** Cuts, and serves none until `open`. */
@@ -23,6 +25,7 @@ export async function startEngineProxy(target: string): Promise<EngineProxy> {
   const folder = await mkdtemp(join(tmpdir(), 'troupe-proxy-'));
   const socketPath = join(folder, 'engine.sock');
   const requests: string[] = [];
+  const arrivals: { at: number; line: string }[] = [];
   const sockets = new Set<Socket>();
   const upstreams = new Set<Socket>();
   let isHeld = false;
@@ -42,8 +45,10 @@ export async function startEngineProxy(target: string): Promise<EngineProxy> {
     client.on('data', (chunk) => {
       for (const [, line = ''] of chunk
         .toString('latin1')
-        .matchAll(/^((?:GET|POST|DELETE) \S+) HTTP\/1\.1\r$/gm))
+        .matchAll(/^((?:GET|POST|DELETE) \S+) HTTP\/1\.1\r$/gm)) {
         requests.push(line);
+        arrivals.push({ at: performance.now(), line });
+      }
       upstream.write(chunk);
     });
     upstream.on('data', (chunk) => client.write(chunk));
@@ -68,6 +73,7 @@ export async function startEngineProxy(target: string): Promise<EngineProxy> {
   return {
     socketPath,
     requests,
+    arrivals,
     cut,
     close,
     open,

@@ -50,7 +50,7 @@ export interface TestSite {
   readonly settings: readonly string[];
   /** Starts `node <script>` with the site's settings. */
   start(script: string, args?: readonly string[], environment?: Record<string, string>): ChildProcess;
-  /** Kills what is left, removes the site's containers and directory. */
+  /** Kills what is left of its processes, and removes its directory. */
   clean(): Promise<void>;
 }
 
@@ -110,16 +110,6 @@ export async function createSite(settings: readonly string[] = []): Promise<Test
           await gone;
         }),
       );
-      for (const { Id, Labels } of await docker.listContainers({
-        all: true,
-        filters: { label: ['troupe.world'] },
-      })) {
-        if (Labels['troupe.test'] === directory)
-          await docker
-            .getContainer(Id)
-            .remove({ force: true, v: true })
-            .catch(() => {});
-      }
       rmSync(directory, { recursive: true, force: true });
     },
   };
