@@ -1,16 +1,7 @@
 /** Network namespaces of a test's own, and a machine's networking inside one of them. Needs root. */
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { promisify } from 'node:util';
 import { createHost, type Host } from '../../src/drivers/host.ts';
-
-const execute = promisify(execFile);
-
-/** Runs a program of this machine; rejects when it fails. */
-export async function program(name: string, ...args: readonly string[]): Promise<string> {
-  const { stdout } = await execute(name, args, { maxBuffer: 64 * 2 ** 20 });
-  return stdout;
-}
+import { program } from './run-program.ts';
 
 export interface TestNamespace {
   readonly name: string;

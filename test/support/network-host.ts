@@ -4,7 +4,8 @@
  * one that is attached to it but isn't outside.
  */
 import { createHost, type Host } from '../../src/drivers/host.ts';
-import { hostInside, makeNamespace, newTestName, program, type TestNamespace } from './namespaces.ts';
+import { hostInside, makeNamespace, newTestName, type TestNamespace } from './namespaces.ts';
+import { program } from './run-program.ts';
 import { startTalker, type Talker } from './talker.ts';
 
 export interface NetworkHost {

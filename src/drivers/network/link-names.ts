@@ -10,6 +10,7 @@
  *   addresses; a link without it was never finished.
  */
 import { TroupeError } from '../../errors/errors.ts';
+import { isUuid } from '../../model/uuid.ts';
 
 export const bridgePrefix = 'tr-';
 export const portPrefix = 'tp-';
@@ -60,9 +61,8 @@ export function parsePortAlias(alias: string | undefined): PortAlias | null {
   return portId && worldId && networkId ? { worldId, networkId, portId } : null;
 }
 
-/** @throws TroupeError INVALID_INPUT: names, rules and paths are made of ids, so nothing else passes for one */
+/** @throws TroupeError INVALID_INPUT when it is no UUID */
 export function hexOf(id: string): string {
-  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(id))
-    throw new TroupeError('INVALID_INPUT', `"${id}" is not a UUID`);
+  if (!isUuid(id)) throw new TroupeError('INVALID_INPUT', `"${id}" is not a UUID`);
   return id.replaceAll('-', '');
 }

@@ -7,6 +7,7 @@ import { constants } from 'node:fs';
 import { chmod, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TroupeError } from '../../errors/errors.ts';
+import { isUuid } from '../../model/uuid.ts';
 import { checkName, type HostEntry, renderHosts } from './hosts-file.ts';
 import { hexOf } from './link-names.ts';
 import { type Dns, readResolvConf, renderResolvConf } from './resolv-conf.ts';
@@ -83,17 +84,9 @@ export function createSandboxFiles(options: SandboxFilesOptions): SandboxFiles {
         if (error.code === 'ENOENT') return [];
         throw error;
       });
-      return found.filter(isId).toSorted();
+      return found.filter(isUuid).toSorted();
     },
   };
-}
-
-function isId(name: string): boolean {
-  try {
-    return hexOf(name) !== '';
-  } catch {
-    return false;
-  }
 }
 
 async function hostsDns(paths: readonly string[]): Promise<Dns> {

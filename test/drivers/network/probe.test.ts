@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { createHost, type Host } from '../../../src/drivers/host.ts';
 import { createBridgeNetworkDriver } from '../../../src/drivers/network/bridge-network.ts';
 import { parseListener } from '../../../src/drivers/network/listeners.ts';
-import { program } from '../../support/namespaces.ts';
+import { program } from '../../support/run-program.ts';
 import { needRoot } from '../../support/need-root.ts';
 import { ownHost } from '../../support/network-host.ts';
 

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap';
 import { renderHosts } from '../../../src/drivers/network/hosts-file.ts';
 import { readResolvConf, renderResolvConf } from '../../../src/drivers/network/resolv-conf.ts';
 import { createSandboxFiles } from '../../../src/drivers/network/sandbox-files.ts';
-import { program } from '../../support/namespaces.ts';
+import { program } from '../../support/run-program.ts';
 import { needRoot } from '../../support/need-root.ts';
 
 needRoot();
