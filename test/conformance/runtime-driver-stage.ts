@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { OperationIdentity } from '../../src/drivers/runtime/operation-identity.ts';
-import type { CreateOptions, EngineEvent, LogOptions, RuntimeDriver, Sandbox } from '../../src/drivers/runtime/runtime-driver.ts';
+import type {
+  CreateOptions,
+  EngineEvent,
+  LogOptions,
+  RuntimeDriver,
+  Sandbox,
+} from '../../src/drivers/runtime/runtime-driver.ts';
 import type { RuntimePowers } from '../../src/drivers/runtime/runtime-powers.ts';
 import type { ContainerSpec, Observation } from '../../src/model/container.ts';
 

@@ -1,7 +1,11 @@
 /** A container engine in memory that does what a test tells it to: hang, fail, go away, be meddled with. */
 import { Readable } from 'node:stream';
 import type { OperationIdentity } from '../../src/drivers/runtime/operation-identity.ts';
-import type { EngineEvent, ListedContainer, RuntimeDriver } from '../../src/drivers/runtime/runtime-driver.ts';
+import type {
+  EngineEvent,
+  ListedContainer,
+  RuntimeDriver,
+} from '../../src/drivers/runtime/runtime-driver.ts';
 import { TroupeError } from '../../src/errors/errors.ts';
 import type { Observation } from '../../src/model/container.ts';
 import type { Fingerprint } from '../../src/model/host.ts';
