@@ -14,6 +14,7 @@ import { createFigures } from './figures.ts';
 import { measureIdle } from './idle.ts';
 import { openRealSite, type RealSite } from './real-site.ts';
 import { measureRestart } from './restart.ts';
+import { measurePlacements } from './placements.ts';
 import { configOf } from './site.ts';
 import { measureStarts } from './starts.ts';
 
@@ -72,6 +73,7 @@ try {
   if (wanted('2')) await measureToldDeaths(figures, newDirectory());
   if (wanted('3')) await measureRestart(figures, newDirectory(), restarted);
   if (wanted('4')) await measureIdle(figures, newDirectory());
+  if (wanted('6')) measurePlacements(figures.tell, hostCounts);
   await measureReal([
     ...(wanted('2') ? [(site: RealSite) => measureKilled(figures, site)] : []),
     ...(wanted('5') ? [(site: RealSite) => measureAgainstEngine(figures, site)] : []),

@@ -130,14 +130,21 @@ function join(url: string, joinToken: string, number: number): Promise<void> {
       });
       hostOf.set(containerId, host);
     }
-    host.tell({ kind: 'result', opId, containerId, tenant, outcome: { ok: true, output }, at: Date.now() });
+    host.tell({
+      kind: 'result',
+      opId,
+      subject: params.subject,
+      containerId,
+      tenant,
+      outcome: { ok: true, output },
+      at: Date.now(),
+    });
   };
 
   return new Promise((joined, failed) => {
     const dial = (): void => {
       const socket = new WebSocket(url, { perMessageDeflate: false });
       let nextId = 0;
-      let beat: NodeJS.Timeout | undefined;
       const calls = new Map<number, (result: Record<string, unknown>) => void>();
       const call = (method: string, params: object): Promise<Record<string, unknown>> =>
         new Promise((answered) => {
@@ -148,7 +155,7 @@ function join(url: string, joinToken: string, number: number): Promise<void> {
       const greet = async (): Promise<void> => {
         identity ??= await call('enrol', { protocol: 1, joinToken, hostname });
         const { hostId, credential, worldId } = identity;
-        const welcome = await call('hello', {
+        await call('hello', {
           protocol: 1,
           agentVersion: 'bench',
           hostId,
@@ -163,12 +170,12 @@ function join(url: string, joinToken: string, number: number): Promise<void> {
         for (let at = 0; at === 0 || at < items.length; at += pageItems) {
           await call('inventory', {
             items: items.slice(at, at + pageItems),
+            resources: [],
             images: ['busybox:latest'],
             engineUp: true,
             complete: at + pageItems >= items.length,
           });
         }
-        beat = setInterval(() => send({ method: 'heartbeat', params: {} }), Number(welcome['heartbeatMs']));
         joined();
       };
       socket.on('open', () => {
@@ -188,6 +195,7 @@ function join(url: string, joinToken: string, number: number): Promise<void> {
           error?: { message: string };
         };
         if (message.method === 'operate') operate(message.id!, message.params);
+        else if (message.method === 'heartbeat') send({ method: 'heartbeat', params: {} });
         else if (message.method === 'ack') acknowledged = message.params.sequence;
         else if (message.error) failed(new Error(message.error.message));
         else if (message.id !== undefined && message.result) {
@@ -197,7 +205,6 @@ function join(url: string, joinToken: string, number: number): Promise<void> {
       });
       socket.on('error', () => {});
       socket.on('close', () => {
-        clearInterval(beat);
         send = () => {};
         setTimeout(dial, redialMs);
       });

@@ -146,7 +146,7 @@ export const specOf = (name: string): ContainerSpec => ({
   name, userId: 'u', image: 'busybox:latest', imageDriver: 'docker', imagePullPolicy: 'ifnotpresent', command: ['sleep', '600'],
   entrypoint: null, workdir: null, environment: { A: 'b' }, labels: {}, hints: {}, cpu: null, memoryMib: null, diskGib: 0, pidsLimit: 100,
   interactive: false, tty: false, hostname: null, runtime: null, restartPolicy: null, autoRemove: false, autoHeal: false,
-  healthcheck: null, availabilityZone: null, requestedHost: null,
+  healthcheck: null, availabilityZone: null, requestedHost: null, networks: [], published: [], mounts: [], files: [],
 }); // prettier-ignore
 
 const tenants = 50;

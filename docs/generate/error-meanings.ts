@@ -96,7 +96,7 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
   CONTAINER_GONE: say('The host has no such container (any more).', 'Nothing: its restart policy decides.'),
   SANDBOX_GONE: say(
     'The network namespace that the container was to join is gone.',
-    'Start the container again.',
+    'Nothing: it is made again.',
   ),
   IMAGE_IN_USE: say('A container or another image is made of this image.', 'Remove that first.'),
   NAME_IN_USE: say(
@@ -104,6 +104,21 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
     'Remove or rename that one.',
   ),
   DISK_FULL: say('The disk of the host is full.', 'Make room there.'),
+  HOST_INCAPABLE: say(
+    'The host lacks what networks and volumes of its own need.',
+    'Install there what is named, and run its agent as root.',
+  ),
+  NETWORK_NOT_FOUND: say('There is no such network on this host.', 'Correct the name or id.'),
+  NETWORK_IN_USE: say('Something is attached to the network.', 'Detach or delete that first.'),
+  NETWORK_ERROR: say('The host could not change its networks.', 'Read what it says.'),
+  SUBNET_IN_USE: say(
+    'The subnet overlaps one of this host, or none is left.',
+    'Choose another, or configure a larger pool.',
+  ),
+  HOST_PORT_IN_USE: say('The port of the host is taken.', 'Choose another.'),
+  VOLUME_NOT_FOUND: say('There is no such volume on this host.', 'Correct the name or id.'),
+  VOLUME_IN_USE: say('A container has the volume.', 'Detach it, or delete that container.'),
+  VOLUME_ERROR: say('The host could not change its volumes.', 'Read what it says.'),
   NO_HOST: say(
     'No host takes it.',
     'Read the refusals: each says what would make it fit. This release tells it as the reason of a container.',

@@ -221,16 +221,23 @@ class ActorCell implements Cell {
     }
     // A message is marked as handled even when it changed nothing, so that it can't act when it comes again;
     // the first turn on a newer chart is written even when it changed nothing else.
+    const { answer, reason } = answerOf(decision);
+    const revise = answer === 'refused' ? undefined : delivery.revise;
     if (
+      !revise &&
       state.record.chartVersion === this.#options.decider.chart.version &&
       !decision.changed &&
       decision.emitted.every(({ type }) => type === 'answer') &&
       source.kind !== 'message'
     ) {
-      const { answer, reason } = answerOf(decision);
       return this.#follow(delivery, state, answer, reason);
     }
-    this.#put(decision, delivery, null);
+    const generation = state.record.generation + 1;
+    this.#put(
+      decision,
+      delivery,
+      revise ? this.#options.host.revised(this.address, generation, revise) : null,
+    );
   }
 
   /** Answers a delivery that needs no turn, once what its answer rests on is durable. */
@@ -289,6 +296,7 @@ class ActorCell implements Cell {
     }
     const dropped = this.#staged.splice(0);
     this.#head = this.#committed;
+    host.unrevised(this.address);
     this.#forgetMarks(dropped);
     if (outcome.cause === 'stale') {
       this.#staged = dropped;

@@ -2,45 +2,52 @@
  * The composition of the control plane's actors: built by `main/` with
  * everything it needs as arguments, started once, stopped once.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { TroupeError } from '../errors/errors.ts';
 import type { HostLinkEvents, HostLinks } from '../link/host-links.ts';
 import { noAmounts } from '../machines/amounts.ts';
 import type { Chart } from '../machines/chart.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import { definitionOf } from '../machines/definition.ts';
+import { emptyTally } from '../machines/host/claims.ts';
 import type { HostContext } from '../machines/host/context.ts';
-import type { TenantContext } from '../machines/tenant/context.ts';
+import { neighboursOf, type TenantContext } from '../machines/tenant/context.ts';
 import {
   addressParts,
   containerAddress,
   hostAddress,
   kindOf,
   parseAddress,
+  perKind,
   tenantAddress,
   type ActorKind,
   type Address,
 } from '../model/address.ts';
 import type { Amounts } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
-import type { ContainerDeadlines, EffectResults } from '../model/events.ts';
-import { taggedImage } from '../model/image.ts';
+import type { ContainerDeadlines } from '../model/events.ts';
+import type { HostPolicy } from '../model/host.ts';
 import type { Cause } from '../model/journal.ts';
-import { rankHosts } from '../scheduler/rank.ts';
+import type { Neighbours } from '../model/placement.ts';
+import type { Strategy } from '../scheduler/request.ts';
 import { audit, comparable, isCountable, sumContainers } from './audit.ts';
 import { boot } from './boot.ts';
-import { amountsOf, createAdmission } from './create-container.ts';
+import { createAdmission } from './create-container.ts';
 import type { Cell } from './cell.ts';
-import { createDecider, type Decider } from './decide.ts';
+import { createDecider } from './decide.ts';
 import { deadlineEffect } from './effects/deadline.ts';
 import type { Effect } from './effects/effect.ts';
+import { fillPoolEffect } from './effects/fill-pool.ts';
 import { hostOperations } from './effects/host-operations.ts';
 import { tellContainersEffect } from './effects/tell-containers.ts';
+import { tellHostsEffect } from './effects/tell-hosts.ts';
 import { createEnrolment } from './enrolment.ts';
 import { auditHosts } from './host-audit.ts';
 import { createHostDirectory } from './host-directory.ts';
 import { createHostReports } from './host-reports.ts';
 import type { Caller, ControlPlane, Readiness } from './index.ts';
 import { lifecycleOf } from './lifecycle.ts';
+import { createPlacement } from './placement.ts';
 import { canonicalUuid, createReadModel } from './read-model.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import { createSpecs, type Sealer } from './specs.ts';
@@ -55,7 +62,15 @@ export interface ControlPlaneConfig {
   readonly limits: Amounts;
   readonly reservationMs: number;
   readonly sandbox: 'own' | 'engine';
-  readonly availabilityZone: string;
+  /** Sandboxes made ahead, for each host, project and network; null = none. */
+  readonly pool: { readonly ceiling: number; readonly windowMs: number } | null;
+  /** Of all pools together, on one host. */
+  readonly readyMost: number;
+  readonly strategy: Strategy;
+  /** Whether tenants bear each other on a host; each may tighten it for itself. */
+  readonly neighbours: Neighbours;
+  /** Of hosts whose own configuration says nothing else. */
+  readonly hostPolicy: HostPolicy;
   /** From a closed link to suspect; from suspect to lost; from connected to synced. Milliseconds. */
   readonly suspectMs: number;
   readonly lostMs: number;
@@ -93,11 +108,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   let world = await store.open(options.owner, 0);
   let tellFenced: (reason: string) => void = () => {};
   const fenced = new Promise<string>((resolve) => (tellFenced = resolve));
-  const deciders: Readonly<Record<ActorKind, Decider>> = {
-    container: createDecider(charts.container),
-    host: createDecider(charts.host),
-    tenant: createDecider(charts.tenant),
-  };
+  const deciders = perKind((kind) => createDecider(charts[kind]));
   const specs = createSpecs(options.sealer);
   const enrolment = createEnrolment(environment, store);
   const hosts = createHostDirectory(() => runtime);
@@ -110,17 +121,17 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const hub = createWatchHub(store, readModel.snapshot, () => world.worldId);
   let stopping = false;
 
+  const placement = createPlacement({
+    environment,
+    runtime: () => runtime,
+    views: () => hosts.views(),
+    strategy: config.strategy,
+    neighbours: config.neighbours,
+  });
+
   const rank: Effect = ({ address, context, done }) => {
-    const spec = specs.get(address);
-    const { refusedBy } = context as ContainerContext;
-    const ranked: EffectResults['rankHosts'] = rankHosts(hosts.views(), {
-      amounts: amountsOf(spec),
-      image: taggedImage(spec.image),
-      runtime: spec.runtime,
-      availabilityZone: spec.availabilityZone,
-      requestedHost: spec.requestedHost,
-      exclude: new Set(refusedBy),
-    });
+    const container = context as ContainerContext;
+    const ranked = placement.rank(container, specs.get(address), container.refusedBy);
     environment.defer(() => done(ranked));
     return () => {};
   };
@@ -141,12 +152,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       if (kindOf(cell.address) === 'host') hosts.changed(cell.address);
     },
     died: (address) => readModel.remove(address),
-    documentOf: (address) => specs.document(address),
+    specs,
     isUnreadable: (address) => unreadable.has(address),
     effects: {
       deadline: deadlineEffect(environment),
       rankHosts: rank,
       tellContainers: tellContainersEffect(() => runtime),
+      fillPool: fillPoolEffect(() => runtime),
+      tellHosts: tellHostsEffect(() => runtime),
       ...hostOperations({
         links: () => links,
         epoch: () => world.epoch,
@@ -164,10 +177,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     hostInput: (id, hostname) => ({
       id,
       hostname,
-      availabilityZone: config.availabilityZone,
+      policy: config.hostPolicy,
       suspectMs: config.suspectMs,
       lostMs: config.lostMs,
       syncMs: config.syncMs,
+      readyMost: config.readyMost,
     }),
   });
   const links: HostLinks = options.links(reports);
@@ -176,7 +190,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   unreadable = createUnreadableActors(restored.unreadable, specs);
   hub.restore(restored.positions);
   await recordCharts(store, charts);
-  const admission = createAdmission({ environment, runtime, specs, hosts, ...config });
+  const admission = createAdmission({ environment, runtime, specs, placement, ...config });
   runtime.resume(restored.positions, restored.outboxes);
   const atStart = (reason: string): Cause => ({ kind: 'runtime', reason });
   for (const address of restored.migrated) {
@@ -196,6 +210,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       source: { kind: 'fact' },
     });
   }
+  configure(runtime, config);
   recount(environment, runtime, unreadable.all);
   environment.log.info(
     { actors: restored.actors, epoch: world.epoch, world_id: world.worldId },
@@ -312,6 +327,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       const address = await admission.tenant(tenant, causeOf(caller));
       return command(address, { type: 'tenant.limit', limits }, caller);
     },
+    async isolate(tenant, neighbours, caller) {
+      const address = await admission.tenant(tenant, causeOf(caller));
+      return command(address, { type: 'tenant.isolate', neighbours }, caller);
+    },
     hosts: () => hosts.list(),
     tenant(id) {
       const address = tenantAddress(id);
@@ -322,6 +341,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         limits: context?.limits ?? config.limits,
         used: context?.totals ?? noAmounts,
         reserved: Object.keys(context?.reservations ?? {}).length,
+        neighbours: context ? neighboursOf(context) : config.neighbours,
       };
     },
     lifecycle(address) {
@@ -406,6 +426,23 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   };
 }
 
+/** What the site's configuration says now may differ from what actors were begun with. */
+function configure(runtime: Runtime, { hostPolicy, neighbours }: ControlPlaneConfig): void {
+  const cause: Cause = { kind: 'runtime', reason: 'the configuration has changed' };
+  for (const cell of runtime.cellsOf('host').values()) {
+    if (isDeepStrictEqual((cell.committed!.record.context as HostContext).policy, hostPolicy)) continue;
+    cell.deliver({
+      event: { type: 'host.configured', policy: hostPolicy },
+      cause,
+      source: { kind: 'fact' },
+    });
+  }
+  for (const cell of runtime.cellsOf('tenant').values()) {
+    if ((cell.committed!.record.context as TenantContext).siteNeighbours === neighbours) continue;
+    cell.deliver({ event: { type: 'tenant.configured', neighbours }, cause, source: { kind: 'fact' } });
+  }
+}
+
 /** Between looks at actors whose messages were still on their way when totals were compared. */
 const recountMs = 1_000;
 
@@ -431,12 +468,7 @@ function recount(
   }
   for (const cell of comparable(runtime, 'host')) {
     if (seen.has(cell.address)) continue;
-    const claim = claims.get(parseAddress(cell.address).id);
-    correct(cell, {
-      type: 'host.recount',
-      totals: claim?.totals ?? noAmounts,
-      tenants: claim?.tenants ?? {},
-    });
+    correct(cell, { type: 'host.recount', ...(claims.get(parseAddress(cell.address).id) ?? emptyTally) });
   }
   if (seen.size < runtime.cellsOf('tenant').size + runtime.cellsOf('host').size) {
     environment.schedule(recountMs, () => recount(environment, runtime, unreadable, seen));

@@ -7,12 +7,16 @@ import { TroupeError } from '../errors/errors.ts';
 import { containerAddress, parseAddress, tenantAddress, type Address } from '../model/address.ts';
 import type { Amounts, ContainerSpec } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
-import type { ContainerDeadlines, ContainerInput, TenantInput } from '../model/events.ts';
-import { taggedImage } from '../model/image.ts';
+import type {
+  ContainerAttachments,
+  ContainerDeadlines,
+  ContainerInput,
+  TenantInput,
+} from '../model/events.ts';
 import type { Cause } from '../model/journal.ts';
-import { rankHosts } from '../scheduler/rank.ts';
-import type { HostDirectory } from './host-directory.ts';
+import type { Neighbours } from '../model/placement.ts';
 import type { CreateRequest } from './index.ts';
+import { amountsOf, type Placement } from './placement.ts';
 import type { Runtime } from './runtime.ts';
 import { idempotentId, specDigest, type Specs } from './specs.ts';
 
@@ -20,11 +24,14 @@ export interface AdmissionOptions {
   readonly environment: Environment;
   readonly runtime: Runtime;
   readonly specs: Specs;
-  readonly hosts: HostDirectory;
+  readonly placement: Placement;
   readonly deadlines: ContainerDeadlines;
   readonly limits: Amounts;
+  /** The site's. */
+  readonly neighbours: Neighbours;
   readonly reservationMs: number;
   readonly sandbox: 'own' | 'engine';
+  readonly pool: ContainerAttachments['pool'];
 }
 
 export interface Admission {
@@ -37,7 +44,7 @@ export interface Admission {
 }
 
 export function createAdmission(options: AdmissionOptions): Admission {
-  const { environment, runtime, specs, hosts } = options;
+  const { environment, runtime, specs, placement } = options;
   const underway = new Map<Address, { readonly digest: string; readonly created: Promise<Address> }>();
   const tenantsUnderway = new Map<Address, Promise<unknown>>();
 
@@ -49,6 +56,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
         const input: TenantInput = {
           id: projectId,
           limits: options.limits,
+          neighbours: options.neighbours,
           reservationMs: options.reservationMs,
         };
         begun = runtime.begin(address, input, cause, null).finally(() => tenantsUnderway.delete(address));
@@ -72,16 +80,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       userId: caller.userId,
       projectId: caller.projectId,
     };
-    const { requestedHost } = spec;
-    if (
-      requestedHost !== null &&
-      !hosts.views().some((host) => host.id === requestedHost || host.hostname === requestedHost)
-    ) {
-      throw new TroupeError(
-        'REQUESTED_HOST_NOT_FOUND',
-        `Requested host ${requestedHost} could not be found.`,
-      );
-    }
+    placement.check(caller.projectId, spec);
     const amounts = amountsOf(spec);
     const owner = await tenant(caller.projectId, cause);
     const reserved = await runtime.ask(
@@ -92,17 +91,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
     );
     if (reserved.answer === 'refused')
       throw new TroupeError('QUOTA_EXCEEDED', reserved.reason ?? 'Quota exceeded');
-    const { candidates } = rankHosts(hosts.views(), {
-      amounts,
-      image: taggedImage(spec.image),
-      runtime: spec.runtime,
-      availabilityZone: spec.availabilityZone,
-      requestedHost,
-      exclude: new Set(),
-    });
+    const container = { id, tenant: caller.projectId, terms: placement.terms(caller.projectId, spec) };
+    const { candidates } = placement.rank(container, spec, []);
     const input: ContainerInput = {
-      id,
-      tenant: caller.projectId,
+      ...container,
       generation: 1,
       run,
       amounts,
@@ -110,6 +102,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       autoRemove: spec.autoRemove,
       imagePullPolicy: spec.imagePullPolicy,
       sandbox: options.sandbox,
+      ...attachmentsOf(spec, options.pool),
       candidates,
       deadlines: options.deadlines,
     };
@@ -156,12 +149,17 @@ export function createAdmission(options: AdmissionOptions): Admission {
   };
 }
 
-/** What a spec takes from quotas and hosts. */
-export function amountsOf(spec: ContainerSpec): Amounts {
+/** What a spec asks of sandboxes and volumes. */
+export function attachmentsOf(
+  { networks, published, hostname, mounts }: ContainerSpec,
+  pool: ContainerAttachments['pool'],
+): ContainerAttachments {
+  const asked = networks.length > 0 ? networks : [{ networkId: '', isDefault: true, fixedAddress: null }];
   return {
-    containers: 1,
-    cpuMillis: Math.round((spec.cpu ?? 0) * 1000),
-    memoryMib: spec.memoryMib ?? 0,
-    diskGib: spec.diskGib,
+    networks: asked,
+    published,
+    hostname,
+    pool,
+    mounts: mounts.map(({ volumeId, made }) => ({ volumeId, made })),
   };
 }

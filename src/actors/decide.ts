@@ -81,35 +81,45 @@ export function createDecider(chart: Chart): Decider {
   };
 
   const configurations = new Map<string, Configuration>();
+  /** The same by what snapshots share, which is faster to find. */
+  const byNodes = new WeakMap<object, Configuration>();
 
-  const configurationOf = (value: unknown): Configuration => {
+  const configurationAt = (value: unknown): Configuration => {
     const key = JSON.stringify(value);
     let found = configurations.get(key);
     if (!found) {
       const shared = chart.machine.resolveState({ value: value as never, context: {} as never });
       found = { shared, paths: pathsOf(shared), invokes: invokesOf(shared) };
       configurations.set(key, found);
+      byNodes.set(shared._nodes, found);
     }
     return found;
   };
 
+  const configurationOf = ({ _nodes, value }: AnyMachineSnapshot): Configuration =>
+    byNodes.get(_nodes) ?? configurationAt(value);
+
   const decision = (decided: AnyMachineSnapshot, before: AnyMachineSnapshot | null): Decision => {
     if (decided.status === 'error') throw decided.error;
-    const { shared, invokes: active } = configurationOf(decided.value);
+    const { shared, invokes: active } = configurationOf(decided);
     const changed = decided !== before;
     const snapshot = changed ? { ...shared, context: compact(decided.context) } : decided;
-    const started = new Map<string, Invoke>();
+    const started: Invoke[] = [];
     const emitted: Emitted[] = [];
     for (const { type, params } of executed) {
       if (type === 'xstate.spawnChild') {
         const { id, src, input } = params as { id: string; src: unknown; input: unknown };
-        if (typeof src === 'string' && active.has(id)) started.set(id, { id, src, input: input ?? null });
+        if (typeof src !== 'string' || !active.has(id)) continue;
+        // Of one that was left and entered again in this turn, the last.
+        const again = started.findIndex((each) => each.id === id);
+        if (again >= 0) started.splice(again, 1);
+        started.push({ id, src, input: input ?? null });
       } else if (type === 'xstate.emit') {
         emitted.push((params as { event: Emitted }).event);
       }
     }
     executed.length = 0;
-    return { snapshot, changed, started: [...started.values()], active, emitted };
+    return { snapshot, changed, started, active, emitted };
   };
 
   return {
@@ -122,8 +132,8 @@ export function createDecider(chart: Chart): Decider {
       executed.length = 0;
       return decision(chart.machine.transition(snapshot, event, scope), snapshot);
     },
-    resolve: (value, context) => ({ ...configurationOf(value).shared, context }),
-    invokes: ({ value }) => configurationOf(value).invokes,
+    resolve: (value, context) => ({ ...configurationAt(value).shared, context }),
+    invokes: (snapshot) => configurationOf(snapshot).invokes,
     pending: (snapshot) =>
       snapshot._nodes.flatMap(({ invoke }) =>
         invoke.map(({ id, src, input }) => ({
@@ -139,8 +149,8 @@ export function createDecider(chart: Chart): Decider {
               : (input ?? null),
         })),
       ),
-    paths: ({ value }) => configurationOf(value).paths,
-    project: ({ value, context }) => chart.project(configurationOf(value).paths, context),
+    paths: (snapshot) => configurationOf(snapshot).paths,
+    project: (snapshot) => chart.project(configurationOf(snapshot).paths, snapshot.context),
   };
 }
 

@@ -57,8 +57,10 @@ export function createEnrolment(environment: Environment, store: Store): Enrolme
         );
       }
       const credential = secret();
-      await store.putSetting(joinedKey(record.hostId), key);
-      await store.putSetting(credentialKey(record.hostId), digest(credential));
+      await Promise.all([
+        store.putSetting(joinedKey(record.hostId), key),
+        store.putSetting(credentialKey(record.hostId), digest(credential)),
+      ]);
       return { hostId: record.hostId, credential };
     },
     async authenticate(hostId, credential) {
@@ -76,8 +78,7 @@ export function createEnrolment(environment: Environment, store: Store): Enrolme
       }
       const joined = (await store.settings(joinedKey(hostId)))[joinedKey(hostId)];
       if (joined === undefined) return;
-      await store.putSetting(joined, null);
-      await store.putSetting(joinedKey(hostId), null);
+      await Promise.all([store.putSetting(joined, null), store.putSetting(joinedKey(hostId), null)]);
     },
   };
 }

@@ -71,7 +71,10 @@ function asked({ environment, links }: HostAuditOptions, hostId: string): Promis
     const cancel = environment.schedule(answerMs, () =>
       reject(new TroupeError('TIMED_OUT', `It did not answer within ${answerMs / 1000} s`)),
     );
-    links.inventory(hostId).then(resolve, reject).finally(cancel);
+    links
+      .inventory(hostId)
+      .then(({ items }) => resolve(items), reject)
+      .finally(cancel);
   });
 }
 

@@ -4,7 +4,8 @@
  * looks at them all and few have changed since the last.
  */
 import type { HostContext } from '../machines/host/context.ts';
-import { hostAddress, parseAddress, type Address } from '../model/address.ts';
+import { hostViewOf } from '../machines/host/view.ts';
+import { hostAddress, type Address } from '../model/address.ts';
 import type { HostView } from '../model/host.ts';
 import type { HostDetail } from './index.ts';
 import type { Cell } from './cell.ts';
@@ -29,32 +30,14 @@ export function createHostDirectory(runtime: () => Runtime): HostDirectory {
     const state = cell.committed;
     if (!state) return null;
     const context = state.record.context as HostContext;
-    const { fingerprint, totals } = context;
-    const { id } = parseAddress(cell.address);
     return {
+      ...hostViewOf(context, state.paths, images.get(context.id) ?? none),
       address: cell.address,
-      id,
-      hostname: context.hostname,
-      online: state.paths.includes('link.online'),
-      expected: state.paths.includes('link.suspect') || state.paths.includes('link.syncing'),
-      open: state.paths.includes('admission.open'),
-      engineUp: fingerprint?.engineUp ?? false,
-      availabilityZone: context.availabilityZone,
-      runtimes: fingerprint?.runtimes ?? [],
-      labels: fingerprint?.labels ?? {},
-      capacity: {
-        cpuMillis: (fingerprint?.cpus ?? 0) * 1000,
-        memoryMib: fingerprint?.memoryMib ?? 0,
-        diskGib: fingerprint?.diskGib ?? 0,
-      },
-      used: totals,
-      tenants: context.tenants,
-      images: images.get(id) ?? none,
       status: state.projection.status,
       statePaths: state.paths,
       reason: state.projection.reason,
       since: state.record.since,
-      fingerprint,
+      fingerprint: context.fingerprint,
     };
   };
 

@@ -4,13 +4,20 @@
  */
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
-import { containerAddress, hostAddress, parseAddress, type Address } from '../model/address.ts';
+import {
+  containerAddress,
+  hostAddress,
+  kindOf,
+  ownedAddress,
+  parseAddress,
+  type Address,
+} from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Observation } from '../model/container.ts';
 import type { HostInput } from '../model/events.ts';
 import type { Cause } from '../model/journal.ts';
 import type { HostLinkEvents } from '../link/host-links.ts';
-import type { UpRecord } from '../link/protocol.ts';
+import type { InventoryResource, InventoryResult, SubjectKind, UpRecord } from '../link/protocol.ts';
 import type { Cell } from './cell.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { HostDirectory } from './host-directory.ts';
@@ -54,9 +61,9 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
   };
 
   /** The actor a host speaks of, if it is placed there. */
-  const placedOn = (hostId: string, tenant: string, containerId: string): Cell | null => {
-    const cell = runtime().cell(containerAddress(tenant, containerId));
-    const context = cell?.committed?.record.context as ContainerContext | undefined;
+  const placedOn = (hostId: string, subject: SubjectKind, tenant: string, id: string): Cell | null => {
+    const cell = runtime().cell(ownedAddress(subject, tenant, id));
+    const context = cell?.committed?.record.context as { readonly hostId: string | null } | undefined;
     return cell && context?.hostId === hostId ? cell : null;
   };
 
@@ -65,7 +72,7 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
     sequence: number,
     record: Extract<UpRecord, { kind: 'result' }>,
   ): Promise<void> => {
-    const cell = placedOn(hostId, record.tenant, record.containerId);
+    const cell = placedOn(hostId, record.subject, record.tenant, record.containerId);
     const operations = Object.entries(cell?.committed?.record.operations ?? {});
     const [invokeId, operation] = operations.find(([, { opId }]) => opId === record.opId) ?? [];
     if (!cell) return;
@@ -85,6 +92,30 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       { kind: 'operation', opId, src: operation.src, requestId: operation.requestId },
       { kind: 'result', invokeId, opId },
     );
+  };
+
+  /** Sandboxes, networks and volumes, held against their actors. */
+  const ofResources = (hostId: string, resources: readonly InventoryResource[]) => {
+    const remove: InventoryResult['remove'][number][] = [];
+    const facts: Promise<void>[] = [];
+    const alive = new Set<Address>();
+    const died = (address: Address, reason: string): void =>
+      void facts.push(fact(hostId, 0, address, { type: 'sandbox.died', hostId, reason }));
+    for (const resource of resources) {
+      const { subject, id, tenant } = resource;
+      if (resource.worldId !== world().worldId) continue;
+      const address = tenant === null ? null : ownedAddress(subject, tenant, id);
+      const cell = address && runtime().cell(address);
+      if (address === null || tenant === null) continue;
+      if (runtime().tombstones.has(address)) remove.push({ subject, containerId: id, tenant, generation: 1 });
+      else if (!cell || !placedOn(hostId, subject, tenant, id)) continue;
+      else if (resource.alive) alive.add(address);
+      else died(address, 'Its network namespace is gone');
+    }
+    for (const { address } of runtime().placedOn(hostId)) {
+      if (kindOf(address) === 'sandbox' && !alive.has(address)) died(address, 'It is no longer on its host');
+    }
+    return { remove, facts };
   };
 
   return {
@@ -111,9 +142,9 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
     world: async (agentEpoch) => (agentEpoch > world().epoch ? options.raiseEpoch(agentEpoch) : world()),
     connected: (hostId, session, fingerprint) =>
       hostFact(hostId, { type: 'link.connected', session, fingerprint }),
-    async inventory(hostId, _session, items, images) {
+    async inventory(hostId, _session, items, images, resources) {
       hosts.setImages(hostId, images);
-      const remove: { containerId: string; tenant: string; generation: number }[] = [];
+      const remove: InventoryResult['remove'][number][] = [];
       const facts: Promise<void>[] = [];
       const seen = new Set<Address>();
       for (const item of items) {
@@ -123,21 +154,22 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
         const cell = runtime().cell(address);
         const context = cell?.committed?.record.context as ContainerContext | undefined;
         if (!cell || !context) {
-          if (runtime().tombstones.has(address)) remove.push({ containerId, tenant, generation });
+          if (runtime().tombstones.has(address))
+            remove.push({ subject: 'container', containerId, tenant, generation });
         } else if (
           generation < context.generation ||
           (context.hostId !== null && context.hostId !== hostId)
         ) {
-          remove.push({ containerId, tenant, generation });
+          remove.push({ subject: 'container', containerId, tenant, generation });
         } else if (context.hostId === hostId) {
           seen.add(address);
           const event = factOf(hostId, item.observation, null);
           if (event) facts.push(fact(hostId, 0, address, event));
         }
       }
-      for (const cell of runtime().cellsOf('container').values()) {
-        const context = cell.committed?.record.context as ContainerContext | undefined;
-        if (context?.hostId !== hostId || seen.has(cell.address)) continue;
+      for (const cell of runtime().placedOn(hostId)) {
+        if (kindOf(cell.address) !== 'container' || seen.has(cell.address)) continue;
+        const context = cell.committed!.record.context as ContainerContext;
         facts.push(
           fact(hostId, 0, cell.address, {
             type: 'runtime.gone',
@@ -147,12 +179,21 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
           }),
         );
       }
+      const verdict = ofResources(hostId, resources);
+      remove.push(...verdict.remove);
+      facts.push(...verdict.facts);
       await Promise.all(facts);
       // An end that was on its way when we looked is durable now.
       for (const address of seen) {
         const { id, tenant } = parseAddress(address);
         const end = runtime().tombstones.get(address);
-        if (end) remove.push({ containerId: id, tenant: tenant ?? '', generation: end.generation });
+        if (end)
+          remove.push({
+            subject: 'container',
+            containerId: id,
+            tenant: tenant ?? '',
+            generation: end.generation,
+          });
       }
       return { remove };
     },
@@ -161,13 +202,17 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       if (record.kind === 'result') return result(hostId, sequence, record);
       const said = record.fact;
       if (said.type === 'host.fingerprinted') return fact(hostId, sequence, hostAddress(hostId), { ...said });
+      if (said.type === 'sandbox.died') {
+        const cell = placedOn(hostId, 'sandbox', said.tenant, said.sandboxId);
+        return cell ? fact(hostId, sequence, cell.address, { ...said, hostId }) : undefined;
+      }
       const { containerId, tenant } = said.type === 'runtime.gone' ? said : said.observation;
-      const cell = placedOn(hostId, tenant, containerId);
+      const cell = placedOn(hostId, 'container', tenant, containerId);
       if (!cell) return;
       await fact(hostId, sequence, cell.address, { ...said, hostId });
     },
     refused(hostId, opId, failure) {
-      for (const cell of runtime().cellsOf('container').values()) {
+      for (const cell of runtime().placedOn(hostId)) {
         const found = Object.entries(cell.committed?.record.operations ?? {}).find(
           ([, operation]) => operation.opId === opId,
         );

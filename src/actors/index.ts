@@ -5,10 +5,11 @@
 import type { Readable } from 'node:stream';
 import type { ActorKind, Address } from '../model/address.ts';
 import type { Amounts, ContainerSpec, Observation } from '../model/container.ts';
-import type { ContainerCommand, Refusal } from '../model/events.ts';
+import type { ContainerCommand, HostOperatorCommand, Refusal } from '../model/events.ts';
 import type { Failure } from '../model/failure.ts';
 import type { HostView, Fingerprint } from '../model/host.ts';
 import type { JournalRecord, Operation, StreamRecord } from '../model/journal.ts';
+import type { Neighbours } from '../model/placement.ts';
 
 /** On whose behalf; becomes the journal's cause. */
 export interface Caller {
@@ -59,6 +60,8 @@ export interface TenantView {
   readonly used: Amounts;
   /** Reservations not yet confirmed. */
   readonly reserved: number;
+  /** What holds of the site's and its own wish. */
+  readonly neighbours: Neighbours;
 }
 
 export interface CreateRequest {
@@ -175,7 +178,7 @@ export interface Readiness {
 export interface ControlPlane {
   /**
    * Answers once the tenant's reservation and the container's first snapshot are both durable.
-   * @throws TroupeError QUOTA_EXCEEDED, IDEMPOTENCY_CONFLICT, REQUESTED_HOST_NOT_FOUND, STORE_UNAVAILABLE, COMMIT_UNKNOWN
+   * @throws TroupeError QUOTA_EXCEEDED, INVALID_VALUE (a hint), IDEMPOTENCY_CONFLICT, REQUESTED_HOST_NOT_FOUND, STORE_UNAVAILABLE, COMMIT_UNKNOWN
    */
   createContainer(request: CreateRequest): Promise<ContainerView>;
   /**
@@ -189,11 +192,9 @@ export interface ControlPlane {
   ended(tenant: string | null, id: string): Address | null;
   /** Resolves when the turn is durable. @throws TroupeError CONTAINER_NOT_FOUND, QUARANTINED, STORE_UNAVAILABLE, COMMIT_UNKNOWN */
   command(address: Address, command: ContainerCommand, caller: Caller): Promise<CommandAnswer>;
-  commandHost(
-    hostId: string,
-    command: { readonly type: 'host.cordon' | 'host.uncordon' },
-    caller: Caller,
-  ): Promise<CommandAnswer>;
+  commandHost(hostId: string, command: HostOperatorCommand, caller: Caller): Promise<CommandAnswer>;
+  /** Whether the tenant bears other tenants on its hosts. Refused when looser than the site wants it. */
+  isolate(tenant: string, neighbours: Neighbours, caller: Caller): Promise<CommandAnswer>;
   setLimits(tenant: string, limits: Amounts, caller: Caller): Promise<CommandAnswer>;
   hosts(): readonly HostDetail[];
   tenant(id: string): TenantView;

@@ -14,7 +14,11 @@ export function mergePatch(before: unknown, after: unknown): unknown {
     if (isObject(old) && isObject(value)) {
       const inner = mergePatch(old, value) as object;
       if (Object.keys(inner).length > 0) patch[key] = inner;
-    } else if (JSON.stringify(old) !== JSON.stringify(value)) {
+    } else if (
+      !Array.isArray(old) ||
+      !Array.isArray(value) ||
+      JSON.stringify(old) !== JSON.stringify(value)
+    ) {
       patch[key] = value;
     }
   }

@@ -4,7 +4,7 @@
  */
 import { TroupeError } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
-import { parseAddress, tenantAddress, type Address } from '../model/address.ts';
+import { actorKinds, parseAddress, tenantAddress, type ActorKind, type Address } from '../model/address.ts';
 import type { Cell } from './cell.ts';
 import type { ContainerQuery, ContainerView, WatchFilter, WatchSnapshotItem } from './index.ts';
 import type { Runtime } from './runtime.ts';
@@ -73,10 +73,14 @@ export function createReadModel(
     };
   };
 
-  const cellsOf = (kind: 'container' | 'host' | 'tenant', tenant: string | null): Iterable<Cell> => {
+  const cellsOf = (kind: ActorKind, tenant: string | null): Iterable<Cell> => {
     if (tenant === null) return runtime().cellsOf(kind).values();
     if (kind === 'container') return byTenant.get(tenant)?.inOrder() ?? [];
-    const mine = kind === 'tenant' ? runtime().cell(tenantAddress(tenant)) : undefined;
+    if (kind !== 'tenant')
+      return [...runtime().cellsOf(kind).values()].filter(
+        ({ address }) => parseAddress(address).tenant === tenant,
+      );
+    const mine = runtime().cell(tenantAddress(tenant));
     return mine ? [mine] : [];
   };
 
@@ -117,7 +121,7 @@ export function createReadModel(
     },
     snapshot({ kinds, tenant, id }) {
       const items: WatchSnapshotItem[] = [];
-      for (const kind of kinds ?? (['container', 'host', 'tenant'] as const)) {
+      for (const kind of kinds ?? actorKinds) {
         for (const cell of cellsOf(kind, tenant)) {
           const each = id === null || parseAddress(cell.address).id === id ? item(cell) : null;
           if (each) items.push(each);

@@ -7,7 +7,15 @@
  * R3. A process that learns of a newer owner stops deciding at once, for good.
  */
 import { TroupeError } from '../errors/errors.ts';
-import { kindOf, parseAddress, shardOf, type ActorKind, type Address, type Shard } from '../model/address.ts';
+import {
+  kindOf,
+  parseAddress,
+  perKind,
+  shardOf,
+  type ActorKind,
+  type Address,
+  type Shard,
+} from '../model/address.ts';
 import type { Cancel, Environment } from '../model/environment.ts';
 import type { Cause, StreamRecord } from '../model/journal.ts';
 import { createCell, type Cell, type CellOptions } from './cell.ts';
@@ -15,10 +23,12 @@ import { createCommitter, type Committer } from './committer.ts';
 import { createCourier, type Courier } from './courier.ts';
 import type { Decider } from './decide.ts';
 import type { Effects } from './effects/effect.ts';
+import { createPlacements } from './placements.ts';
 import { createRunningEffects } from './running-effects.ts';
 import { indexOf } from './stage.ts';
 import type { ActorRecord, InboxMark, OutboxMessage, Store, TurnWrite, World } from './stores/store.ts';
-import type { ActorState, CellHost, Delivery, StagedTurn, TurnAnswer, TurnEvent } from './turn.ts';
+import type { Specs } from './specs.ts';
+import type { ActorState, CellHost, Delivery, StagedTurn, Revision, TurnAnswer, TurnEvent } from './turn.ts';
 
 /** Between looks at whether the store still has what we committed, and shards per look. */
 const verifyMs = 10_000;
@@ -38,8 +48,7 @@ export interface RuntimeOptions {
   /** An actor has its first durable state, new or restored. */
   readonly born: (cell: Cell) => void;
   readonly died: (address: Address) => void;
-  /** The sealed spec of an actor, for a store that lost it. */
-  readonly documentOf: (address: Address) => TurnWrite['document'];
+  readonly specs: Pick<Specs, 'document' | 'revise' | 'settle' | 'drop'>;
   /** An actor that is in the store and could not be restored from it. */
   readonly isUnreadable: (address: Address) => boolean;
 }
@@ -53,13 +62,21 @@ export interface Tombstone {
 export interface Runtime {
   cell(address: Address): Cell | undefined;
   cellsOf(kind: ActorKind): ReadonlyMap<Address, Cell>;
+  /** Of all kinds, as committed. */
+  placedOn(hostId: string): Iterable<Cell>;
   readonly tombstones: ReadonlyMap<Address, Tombstone>;
   readonly committer: Committer;
   readonly courier: Courier;
   /** A new actor; resolves when its first turn is durable. @throws TroupeError CONFLICT-like when it exists */
   begin(address: Address, input: unknown, cause: Cause, document: TurnWrite['document']): Promise<TurnAnswer>;
   /** Resolves when the turn is durable. @throws TroupeError */
-  ask(address: Address, event: TurnEvent, cause: Cause, kind: 'command' | 'fact'): Promise<TurnAnswer>;
+  ask(
+    address: Address,
+    event: TurnEvent,
+    cause: Cause,
+    kind: 'command' | 'fact',
+    revise?: Revision,
+  ): Promise<TurnAnswer>;
   deliver(address: Address, delivery: Delivery): boolean;
   /** Takes over a stored actor; effects and messages wait for `resume`. */
   adopt(state: ActorState, inbox: readonly InboxMark[]): Cell;
@@ -82,14 +99,11 @@ export interface Runtime {
 
 export function createRuntime(options: RuntimeOptions): Runtime {
   const { environment, store, deciders } = options;
-  const byKind: Record<ActorKind, Map<Address, Cell>> = {
-    container: new Map(),
-    host: new Map(),
-    tenant: new Map(),
-  };
+  const byKind = perKind<Map<Address, Cell>>(() => new Map());
   const mapOf = (address: Address): Map<Address, Cell> => byKind[kindOf(address)];
   const find = (address: Address): Cell | undefined => mapOf(address).get(address);
   const allCells = (): readonly Cell[] => Object.values(byKind).flatMap((cells) => [...cells.values()]);
+  const placements = createPlacements();
   const tombstones = new Map<Address, Tombstone>();
   const committer = createCommitter(environment, store);
   const courier = createCourier(
@@ -98,6 +112,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     find,
     (address) => tombstones.has(address),
     options.isUnreadable,
+    (address, input, cause) => runtime.begin(address, input, cause, null),
   );
   const running = createRunningEffects(environment, options.effects);
   let turns = 0;
@@ -135,7 +150,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   };
 
   const host: CellHost = {
+    revised: (address, generation, revise) => options.specs.revise(address, generation, revise),
+    unrevised: (address) => options.specs.drop(address),
     committed(view, turn, before, position) {
+      if (turn.write.document) options.specs.settle(view.address, turn.write.document.generation);
       const cell = find(view.address);
       const { record } = turn.state;
       turns += 1;
@@ -145,6 +163,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
         environment.schedule(verifyMs * 3, () => recentlyEnded.delete(record.address));
       }
       if (cell && before === null) options.born(cell);
+      if (cell) placements.moved(cell, before, record.endedAt === null ? turn.state : null);
       if (cell) running.reconcile(cell);
       if (record.endedAt !== null) {
         mapOf(record.address).delete(record.address);
@@ -290,7 +309,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     },
     outbox: courier.of(address),
     inbox: null,
-    document: options.documentOf(address),
+    document: options.specs.document(address),
     index: indexOf(state),
   });
 
@@ -301,11 +320,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     host,
     epoch: () => options.world().epoch,
   });
-  const cellOptions: Readonly<Record<ActorKind, CellOptions>> = {
-    container: optionsOf(deciders.container),
-    host: optionsOf(deciders.host),
-    tenant: optionsOf(deciders.tenant),
-  };
+  const cellOptions = perKind((kind) => optionsOf(deciders[kind]));
 
   const newCell = (address: Address, restored: Parameters<typeof createCell>[2]): Cell => {
     const cell = createCell(address, cellOptions[kindOf(address)], restored);
@@ -316,6 +331,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const runtime: Runtime = {
     cell: find,
     cellsOf: (kind) => byKind[kind],
+    placedOn: (hostId) => placements.on(hostId),
     tombstones,
     committer,
     courier,
@@ -337,12 +353,19 @@ export function createRuntime(options: RuntimeOptions): Runtime {
         });
       });
     },
-    ask(address, event, cause, kind) {
+    ask(address, event, cause, kind, revise) {
       const cell = find(address);
       if (!cell)
         return Promise.reject(new TroupeError('CONTAINER_NOT_FOUND', `"${address}" could not be found`));
       return new Promise((resolve, reject) => {
-        cell.deliver({ event, cause, source: { kind }, settled: resolve, failed: reject });
+        cell.deliver({
+          event,
+          cause,
+          source: { kind },
+          ...(revise && { revise }),
+          settled: resolve,
+          failed: reject,
+        });
       });
     },
     deliver(address, delivery) {
@@ -352,6 +375,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     },
     adopt(state, inbox) {
       const cell = newCell(state.record.address, { state, inbox });
+      placements.moved(cell, null, state);
       options.born(cell);
       return cell;
     },

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Address } from '../model/address.ts';
 import type { ContainerSpec } from '../model/container.ts';
+import { namedUuid } from '../model/named-uuid.ts';
 
 /** Encryption at rest, built by `main/` from the site's key. */
 export interface Sealer {
@@ -14,10 +15,17 @@ export interface Sealer {
   open(sealed: string): string;
 }
 
+type Secrets = Pick<ContainerSpec, 'environment' | 'files'>;
+
+/** What specs written by earlier releases lack: they knew no networks, volumes or files. */
+const added = { networks: [], published: [], mounts: [], files: [] } as const;
+
 interface SpecDocument {
-  readonly spec: Omit<ContainerSpec, 'environment'>;
-  /** Sealed JSON of the environment. */
-  readonly environment: string;
+  readonly spec: Omit<ContainerSpec, keyof Secrets>;
+  /** Sealed JSON of the {@link Secrets}. */
+  readonly secrets?: string;
+  /** Of earlier releases: sealed JSON of the environment alone. */
+  readonly environment?: string;
   /** SHA-256 of the request's body, for repeats by idempotency key. */
   readonly digest: string;
 }
@@ -33,17 +41,35 @@ export interface Specs {
   digest(address: Address): string | null;
   /** The document as stored, for a store that lost it. */
   document(address: Address): { readonly generation: number; readonly body: string } | null;
+  /** The next spec, after all that were revised before it; it counts once it is settled. */
+  revise(
+    address: Address,
+    generation: number,
+    change: (spec: ContainerSpec) => ContainerSpec,
+  ): { readonly generation: number; readonly body: string };
+  /** The spec of this generation is durable. */
+  settle(address: Address, generation: number): void;
+  /** What was revised and is not settled never will be. */
+  drop(address: Address): void;
   forget(address: Address): void;
 }
 
+interface Known {
+  readonly generation: number;
+  readonly spec: ContainerSpec;
+  readonly digest: string;
+}
+
 export function createSpecs(sealer: Sealer): Specs {
-  const known = new Map<Address, { generation: number; spec: ContainerSpec; digest: string }>();
+  const known = new Map<Address, Known>();
+  /** On their way to the store, oldest first. */
+  const drafts = new Map<Address, Known[]>();
 
   const write = (spec: ContainerSpec, digest: string): string => {
-    const { environment, ...rest } = spec;
+    const { environment, files, ...rest } = spec;
     return JSON.stringify({
       spec: rest,
-      environment: sealer.seal(JSON.stringify(environment)),
+      secrets: sealer.seal(JSON.stringify({ environment, files } satisfies Secrets)),
       digest,
     } satisfies SpecDocument);
   };
@@ -54,12 +80,12 @@ export function createSpecs(sealer: Sealer): Specs {
       return write(spec, digest);
     },
     load(address, generation, document) {
-      const { spec, environment, digest } = JSON.parse(document) as SpecDocument;
-      known.set(address, {
-        generation,
-        digest,
-        spec: { ...spec, environment: JSON.parse(sealer.open(environment)) },
-      });
+      const { spec, secrets, environment, digest } = JSON.parse(document) as SpecDocument;
+      const opened: Partial<Secrets> =
+        environment === undefined
+          ? JSON.parse(sealer.open(secrets ?? ''))
+          : { environment: JSON.parse(sealer.open(environment)) };
+      known.set(address, { generation, digest, spec: { ...added, ...spec, ...opened } as ContainerSpec });
     },
     get(address) {
       const found = known.get(address);
@@ -72,7 +98,28 @@ export function createSpecs(sealer: Sealer): Specs {
       const found = known.get(address);
       return found ? { generation: found.generation, body: write(found.spec, found.digest) } : null;
     },
-    forget: (address) => void known.delete(address),
+    revise(address, generation, change) {
+      const mine = drafts.get(address) ?? [];
+      const last = mine.at(-1) ?? known.get(address);
+      if (!last) throw new RangeError(`No spec is known of "${address}"`);
+      const next = { generation, spec: change(last.spec), digest: last.digest };
+      drafts.set(address, [...mine, next]);
+      return { generation, body: write(next.spec, next.digest) };
+    },
+    settle(address, generation) {
+      const mine = drafts.get(address) ?? [];
+      const settled = mine.find((draft) => draft.generation === generation);
+      if (!settled) return;
+      known.set(address, settled);
+      const left = mine.filter((draft) => draft.generation > generation);
+      if (left.length > 0) drafts.set(address, left);
+      else drafts.delete(address);
+    },
+    drop: (address) => void drafts.delete(address),
+    forget(address) {
+      known.delete(address);
+      drafts.delete(address);
+    },
   };
 }
 
@@ -81,14 +128,8 @@ export function specDigest(spec: ContainerSpec, run: boolean): string {
   return createHash('sha256').update(stable({ spec, run })).digest('hex');
 }
 
-/** A UUID v5 of an idempotency key within a project, so that a repeat finds its container. @see RFC 9562 section 5.5 */
-export function idempotentId(projectId: string, key: string): string {
-  const hash = createHash('sha1').update(`troupe:${projectId}:${key}`).digest();
-  hash[6] = (hash[6]! & 0x0f) | 0x50;
-  hash[8] = (hash[8]! & 0x3f) | 0x80;
-  const hex = hash.toString('hex', 0, 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-}
+/** The container's id under an idempotency key of a project, so that a repeat finds it. */
+export const idempotentId = (projectId: string, key: string): string => namedUuid(`${projectId}:${key}`);
 
 function stable(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>

@@ -75,7 +75,13 @@ export function stage(environment: Environment, decider: Decider, input: StageIn
   for (const emitted of decision.emitted) {
     if (emitted.type === 'message') {
       sequence += 1;
-      outbox.push({ to: emitted.to, sequence, event: emitted.event, requestId });
+      outbox.push({
+        to: emitted.to,
+        sequence,
+        event: emitted.event,
+        requestId,
+        ...(emitted.begin !== undefined && { begin: emitted.begin }),
+      });
     } else if (emitted.answer === 'refused') {
       refused = emitted.reason;
     }

@@ -16,6 +16,7 @@ import {
 import type { Dialer } from '../link/transport.ts';
 import type { Cancel, Environment } from '../model/environment.ts';
 import type { Observation } from '../model/container.ts';
+import type { HostOverrides } from '../model/host.ts';
 import type { DecideRestart } from '../model/restart.ts';
 import { createFacts } from './facts.ts';
 import { createHostFingerprint } from './host-fingerprint.ts';
@@ -24,8 +25,11 @@ import { createLanes, type Verdict } from './lanes.ts';
 import { createLease } from './lease.ts';
 import { createOutbox } from './outbox.ts';
 import { createRestarts } from './restarts.ts';
+import type { Sandboxes } from './sandboxes.ts';
+import { serve } from './services.ts';
 import { createSession } from './session.ts';
 import { untilClosed, type AgentState } from './state.ts';
+import type { Volumes } from './volumes.ts';
 
 export interface AgentOptions {
   readonly environment: Environment;
@@ -38,6 +42,11 @@ export interface AgentOptions {
   readonly joinToken: string | null;
   readonly decideRestart: DecideRestart;
   readonly labels: Readonly<Record<string, string>>;
+  /** Null where this host makes no networks of its own. */
+  readonly sandboxes?: Sandboxes | null;
+  readonly volumes?: Volumes | null;
+  /** What of the site's policy this host's configuration overrides. Default nothing. */
+  readonly overrides?: HostOverrides;
   /** Engine calls at once. Default 16. */
   readonly concurrency?: number;
 }
@@ -62,7 +71,7 @@ const firstLeaseMs = 5_000;
 const engineRetryMs = 5_000;
 
 export async function createAgent(options: AgentOptions): Promise<Agent> {
-  const { environment, driver } = options;
+  const { environment, driver, sandboxes = null, volumes = null } = options;
   const state = untilClosed(options.state);
   const memory = await state.read();
   let { identity, epoch } = memory;
@@ -81,6 +90,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     {
       environment,
       driver,
+      sandboxes,
+      volumes,
       state,
       outbox,
       worldId: () => identity?.worldId ?? '',
@@ -111,10 +122,11 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     driver,
     hostname: options.hostname,
     labels: options.labels,
+    ...(options.overrides ? { overrides: options.overrides } : {}),
     tell,
     told: memory.outbox.map(({ record }) => record),
   });
-  const inventory = createInventory({ environment, driver, lanes, epoch: () => epoch });
+  const inventory = createInventory({ environment, driver, sandboxes, volumes, lanes, epoch: () => epoch });
   const facts = createFacts({
     environment,
     driver,
@@ -247,7 +259,19 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     handlers: {
       operate,
       openStream,
-      takeInventory: async () => ({ items: await inventory.take(signal) }),
+      takeInventory: async () => ({
+        items: await inventory.take(signal),
+        resources: await inventory.resources(signal),
+      }),
+      serve: async (params) => ({
+        answer: await serve(
+          driver,
+          { worldId: identity?.worldId ?? '', epoch },
+          environment.id(),
+          params,
+          signal,
+        ),
+      }),
       ack({ sequence }) {
         lanes.acknowledged(outbox.acknowledge(sequence));
         return null;

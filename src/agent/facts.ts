@@ -177,6 +177,21 @@ export function createFacts(options: FactsOptions): Facts {
     follow(containerId, signal, 'look');
   };
 
+  /** A sandbox that ends without our having asked for it. */
+  const takeSandboxEvent = async ({
+    sandboxId,
+    action,
+  }: Extract<EngineEvent, { kind: 'sandbox' }>): Promise<void> => {
+    const lane = lanes.lane(sandboxId);
+    if (action === 'start' || !lane || lane.slots.network?.kind === 'removeSandbox') return;
+    await tell({
+      type: 'sandbox.died',
+      sandboxId,
+      tenant: lane.tenant,
+      reason: action === 'die' ? 'Its process has ended' : 'It was removed outside Troupe',
+    });
+  };
+
   /** What we failed to look at is looked at again, with everything else, until that works. */
   const lookAgain = (signal: AbortSignal): void => {
     if (isLookAgainDue) return;
@@ -193,6 +208,8 @@ export function createFacts(options: FactsOptions): Facts {
       for await (const event of driver.events(signal)) {
         if (event.kind === 'container') {
           takeEvent(event, signal);
+        } else if (event.kind === 'sandbox') {
+          await takeSandboxEvent(event);
         } else if (event.kind === 'down') {
           environment.log.warn({ reason: event.reason }, 'the container engine does not answer');
           engineChanged();

@@ -4,17 +4,22 @@ import {
   maxFrameBytes,
   type AgentMethods,
   type InventoryItem,
+  type InventoryResource,
   type InventoryResult,
 } from '../link/protocol.ts';
 import type { Peer } from '../link/json-rpc.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Lanes } from './lanes.ts';
+import type { Sandboxes } from './sandboxes.ts';
 import type { Lane, LaneEntry } from './state.ts';
 import { within } from './time-limit.ts';
+import type { Volumes } from './volumes.ts';
 
 export interface InventoryOptions {
   readonly environment: Environment;
   readonly driver: RuntimeDriver;
+  readonly sandboxes: Sandboxes | null;
+  readonly volumes: Volumes | null;
   readonly lanes: Lanes;
   readonly epoch: () => number;
 }
@@ -22,6 +27,8 @@ export interface InventoryOptions {
 export interface Inventory {
   /** @throws TroupeError ENGINE_UNAVAILABLE */
   take(signal: AbortSignal): Promise<readonly InventoryItem[]>;
+  /** Sandboxes, networks and volumes of this host. @throws TroupeError ENGINE_UNAVAILABLE */
+  resources(signal: AbortSignal): Promise<readonly InventoryResource[]>;
   /** Images on this host, as many as anyone needs to know. @throws TroupeError ENGINE_UNAVAILABLE */
   images(signal: AbortSignal): Promise<readonly string[]>;
   /** Tells all of it over `peer`, and removes what must not be before it resolves. @param engineUp false tells that nothing is known */
@@ -39,14 +46,28 @@ const longestRetryMs = 60_000;
 
 type Removal = InventoryResult['remove'][number];
 
-export function createInventory({ environment, driver, lanes, epoch }: InventoryOptions): Inventory {
+export function createInventory({
+  environment,
+  driver,
+  sandboxes,
+  volumes,
+  lanes,
+  epoch,
+}: InventoryOptions): Inventory {
   /** By container and generation: the last order of its lane when the verdict came. */
   const purging = new Map<string, string | null>();
 
   const take = async (signal: AbortSignal): Promise<readonly InventoryItem[]> => {
     const before = lanes.all();
-    const listed = await within(environment, engineMs, driver.list(signal));
-    lanes.sweep(before, new Set(listed.map(({ observation }) => observation.containerId)));
+    const [listed, others] = await Promise.all([
+      within(environment, engineMs, driver.list(signal)),
+      resources(signal),
+    ]);
+    const present = [
+      ...listed.map(({ observation }) => observation.containerId),
+      ...others.map(({ id }) => id),
+    ];
+    lanes.sweep(before, new Set(present));
     return listed.map(({ observation, opId, worldId, epoch: madeIn }) => {
       const last = newest(lanes.lane(observation.containerId));
       return {
@@ -59,12 +80,20 @@ export function createInventory({ environment, driver, lanes, epoch }: Inventory
     });
   };
 
+  const resources = async (signal: AbortSignal): Promise<readonly InventoryResource[]> => {
+    const [plugged, kept] = await Promise.all([
+      sandboxes ? within(environment, engineMs, sandboxes.list(signal)) : [],
+      volumes ? within(environment, engineMs, volumes.list(signal)) : [],
+    ]);
+    return [...plugged, ...kept];
+  };
+
   const images = async (signal: AbortSignal): Promise<readonly string[]> =>
     (await within(environment, engineMs, driver.images(signal))).slice(0, imagesMost);
 
   /** Resolves after the first attempt; one that failed goes on behind it, and so does what waits in its lane. */
   const purge = async (verdict: Removal, signal: AbortSignal): Promise<void> => {
-    const { containerId, tenant, generation } = verdict;
+    const { subject, containerId, tenant, generation } = verdict;
     const key = `${containerId}/${generation}`;
     const lastOrder = (): string | null => newest(lanes.lane(containerId))?.opId ?? null;
     const isUnderway = purging.has(key);
@@ -76,7 +105,7 @@ export function createInventory({ environment, driver, lanes, epoch }: Inventory
       // A newer order for this container overrules the verdict.
       if (lastOrder() !== purging.get(key)) return void purging.delete(key);
       try {
-        await lanes.purge(containerId, tenant, generation, epoch());
+        await lanes.purge(subject, containerId, tenant, generation, epoch());
         purging.delete(key);
       } catch (error) {
         if (signal.aborted) return;
@@ -92,15 +121,23 @@ export function createInventory({ environment, driver, lanes, epoch }: Inventory
 
   return {
     take,
+    resources,
     images,
     async send(peer, engineUp, signal) {
       const pages = pagesOf(engineUp ? await take(signal) : []);
       const here = engineUp ? await images(signal) : [];
+      const others = engineUp ? await resources(signal) : [];
       for (const [index, items] of pages.entries()) {
         const complete = index === pages.length - 1;
         const { remove } = await peer.call(
           'inventory',
-          { items, images: complete ? here : [], engineUp, complete },
+          {
+            items,
+            resources: complete ? others : [],
+            images: complete ? here : [],
+            engineUp,
+            complete,
+          },
           answerMs,
         );
         await Promise.all(remove.map((verdict) => purge(verdict, signal)));

@@ -10,19 +10,24 @@
  *     nothing, only removals, and runs them after it.
  * N4. A lane is forgotten when its container is gone and that is known.
  */
+import type { Sandboxes } from './sandboxes.ts';
+import type { Volumes } from './volumes.ts';
 import type { OperationIdentity } from '../drivers/runtime/operation-identity.ts';
 import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import {
+  removals,
   slotOf,
   type DesiredState,
+  type HostEffectName,
   type OperateParams,
   type OperationOutcome,
+  type SubjectKind,
   type UpRecord,
 } from '../link/protocol.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Failure } from '../model/failure.ts';
-import { perform } from './operations.ts';
+import { perform, removeSubject } from './operations.ts';
 import type { Outbox } from './outbox.ts';
 import { createSlots, type CurrentTask } from './slots.ts';
 import type { AgentState, Lane, LaneEntry } from './state.ts';
@@ -30,6 +35,8 @@ import type { AgentState, Lane, LaneEntry } from './state.ts';
 export interface LanesOptions {
   readonly environment: Environment;
   readonly driver: RuntimeDriver;
+  readonly sandboxes: Sandboxes | null;
+  readonly volumes: Volumes | null;
   readonly state: AgentState;
   readonly outbox: Outbox;
   readonly worldId: () => string;
@@ -64,7 +71,13 @@ export interface Lanes {
   /** Starts a container on the agent's own account, in its lane. Resolves when `start` has ended or may not begin. */
   startAlone(containerId: string, start: (signal: AbortSignal) => Promise<void>): Promise<void>;
   /** Removes a container that must not be, in its lane, after what runs there. @throws TroupeError of the driver, ENGINE_HUNG */
-  purge(containerId: string, tenant: string, generation: number, epoch: number): Promise<void>;
+  purge(
+    subject: SubjectKind,
+    containerId: string,
+    tenant: string,
+    generation: number,
+    epoch: number,
+  ): Promise<void>;
   /** The control plane has these records: what is gone by them is forgotten. */
   acknowledged(records: readonly UpRecord[]): void;
   /** Forgets those of `before` that nothing works on, nothing waits for, and the engine does not have. */
@@ -88,7 +101,7 @@ const accepted: Verdict = { accepted: true, failure: null };
 const refused = (error: unknown): Verdict => ({ accepted: false, failure: toFailure(error) });
 
 export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lanes {
-  const { environment, driver, state, outbox } = options;
+  const { environment, state, outbox } = options;
   const lanes = new Map<string, Lane>(stored.map((lane) => [lane.containerId, lane]));
   const slots = createSlots(environment, options.concurrency);
   /** Taken and not ended. */
@@ -109,7 +122,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
   };
 
   const tell = async (params: OperateParams, outcome: OperationOutcome): Promise<void> => {
-    const { opId, containerId, tenant, epoch, revision, args } = params;
+    const { opId, subject, containerId, tenant, epoch, revision, args } = params;
     const isLast = lanes.get(containerId)?.slots[slotOf[args.kind]]?.opId === opId;
     // A newer operation of the slot has been taken meanwhile: this one's result is told, not kept.
     const changes = isLast
@@ -121,7 +134,10 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
           ),
         }
       : {};
-    await outbox.tell({ kind: 'result', opId, containerId, tenant, outcome, at: environment.now() }, changes);
+    await outbox.tell(
+      { kind: 'result', opId, subject, containerId, tenant, outcome, at: environment.now() },
+      changes,
+    );
   };
 
   const run = (params: OperateParams): void => {
@@ -143,7 +159,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
         const { tenant, generation, epoch } = params;
         const identity = api.identity(containerId, tenant, generation, opId, epoch);
         try {
-          await finish({ ok: true, output: await perform(driver, identity, args, signal) });
+          await finish({ ok: true, output: await perform(options, identity, args, signal) });
         } catch (error) {
           await finish({ ok: false, failure: toFailure(error) });
         }
@@ -175,10 +191,18 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
   };
 
   const repeat = async (params: OperateParams, { outcome }: LaneEntry): Promise<Verdict> => {
-    const { opId, containerId, tenant } = params;
+    const { opId, subject, containerId, tenant } = params;
     if (underway.has(opId) || outbox.holdsResult(opId)) return accepted;
     if (outcome) {
-      await outbox.tell({ kind: 'result', opId, containerId, tenant, outcome, at: environment.now() });
+      await outbox.tell({
+        kind: 'result',
+        opId,
+        subject,
+        containerId,
+        tenant,
+        outcome,
+        at: environment.now(),
+      });
     } else {
       // The agent had ended before it did: an ensure may run again.
       underway.add(opId);
@@ -190,7 +214,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
   const api: Lanes = {
     async operate(params) {
       const { opId, containerId, args, epoch, revision } = params;
-      const isRemoval = args.kind === 'removeContainer' || args.kind === 'removeSandbox';
+      const isRemoval = removals.has(args.kind);
       const before = lanes.get(containerId);
       const last = before?.slots[slotOf[args.kind]];
       if (last?.opId === opId) return repeat(params, last);
@@ -266,20 +290,19 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
       });
       if (failure !== null) throw failure;
     },
-    purge(containerId, tenant, generation, epoch) {
+    purge(subject, containerId, tenant, generation, epoch) {
       const identity = api.identity(containerId, tenant, generation, environment.id(), epoch);
       return new Promise((resolve, reject) => {
         void slots.add({
           containerId,
-          slot: 'runtime',
-          kind: 'removeContainer',
+          slot: slotOf[removalOf[subject]],
+          kind: removalOf[subject],
           opId: null,
           deadlineMs: purgeMs,
           async perform(signal) {
             try {
-              await driver.removeContainer(identity, signal);
+              await removeSubject(options, subject, identity, signal);
               options.purged(containerId);
-              await driver.removeSandbox(identity, containerId, signal);
               const lane = lanes.get(containerId);
               if (lane && lane.generation <= generation) forget(containerId);
               resolve();
@@ -287,7 +310,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
               reject(error as Error);
             }
           },
-          overdue: () => reject(hung(`did not remove container "${containerId}" within ${purgeMs} ms`)),
+          overdue: () => reject(hung(`did not remove ${subject} "${containerId}" within ${purgeMs} ms`)),
         });
       });
     },
@@ -295,11 +318,12 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
       for (const record of records) {
         const lane = record.kind === 'result' ? lanes.get(record.containerId) : undefined;
         if (!lane || !slots.isIdle(lane.containerId)) continue;
-        const { runtime, network, image } = lane.slots;
-        const isGone = (entry: LaneEntry | undefined, kind: LaneEntry['kind']): boolean =>
-          !entry || (entry.kind === kind && entry.outcome?.ok === true && !outbox.holdsResult(entry.opId));
-        if (!(runtime || network) || image?.outcome === null) continue;
-        if (isGone(runtime, 'removeContainer') && isGone(network, 'removeSandbox')) forget(lane.containerId);
+        const { image, ...others } = lane.slots;
+        const entries = Object.values(others);
+        const isGone = ({ kind, opId, outcome }: LaneEntry): boolean =>
+          removals.has(kind) && outcome?.ok === true && !outbox.holdsResult(opId);
+        if (entries.length === 0 || image?.outcome === null) continue;
+        if (entries.every(isGone)) forget(lane.containerId);
       }
     },
     sweep(before, present) {
@@ -328,6 +352,13 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
   };
   return api;
 }
+
+const removalOf = {
+  container: 'removeContainer',
+  sandbox: 'removeSandbox',
+  network: 'removeNetwork',
+  volume: 'removeVolume',
+} as const satisfies Record<SubjectKind, HostEffectName>;
 
 const hung = (what: string): TroupeError => new TroupeError('ENGINE_HUNG', `The container engine ${what}`);
 

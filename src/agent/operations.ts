@@ -1,48 +1,135 @@
-/** What each operation asks of the driver. */
+/** What each operation asks of the drivers. */
 import type { OperationIdentity } from '../drivers/runtime/operation-identity.ts';
-import type { CreateOptions, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
-import type { OperationArguments } from '../link/protocol.ts';
+import type { ContainerMount, CreateOptions, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import { TroupeError } from '../errors/errors.ts';
+import type { OperationArguments, SubjectKind } from '../link/protocol.ts';
+import type { ContainerSpec } from '../model/container.ts';
+import type { Sandboxes } from './sandboxes.ts';
+import type { Volumes } from './volumes.ts';
 
-/** Resolves with what the operation's result tells. @throws what the driver throws */
-export function perform(
-  driver: RuntimeDriver,
+export interface Performers {
+  readonly driver: RuntimeDriver;
+  /** Null where this host can't make networks of its own. */
+  readonly sandboxes: Sandboxes | null;
+  readonly volumes: Volumes | null;
+}
+
+/** Resolves with what the operation's result tells. @throws what the drivers throw, HOST_INCAPABLE */
+export async function perform(
+  performers: Performers,
   identity: OperationIdentity,
   args: OperationArguments,
   signal: AbortSignal,
 ): Promise<unknown> {
+  const { driver, volumes } = performers;
+  const { containerId: id } = identity;
   switch (args.kind) {
     case 'pullImage':
       return driver.pullImage(identity, args.image, args.policy, signal);
-    // A container's own sandbox goes by the container's id.
-    case 'ensureSandbox':
-      return driver.ensureSandbox(
-        identity,
-        { sandboxId: identity.containerId, hostname: args.hostname },
-        signal,
-      );
-    case 'removeSandbox':
-      return driver.removeSandbox(identity, identity.containerId, signal).then(() => null);
     case 'createContainer':
-      return driver
-        .createContainer(identity, toCreateOptions(args), signal)
-        .then((observation) => ({ observation }));
+      return {
+        observation: await driver.createContainer(
+          identity,
+          await toCreateOptions(performers, identity, args, signal),
+          signal,
+        ),
+      };
     case 'startContainer':
-      return driver
-        .startContainer(identity, { run: args.run, limits: null }, signal)
-        .then((observation) => ({ observation }));
+      return { observation: await driver.startContainer(identity, args, signal) };
     case 'stopContainer':
-      return driver.stopContainer(identity, args, signal).then((observation) => ({ observation }));
+      return { observation: await driver.stopContainer(identity, args, signal) };
     case 'removeContainer':
-      return driver.removeContainer(identity, signal).then(() => null);
+      await driver.removeContainer(identity, signal);
+      await volumes?.removeFiles(id);
+      return null;
+    case 'pauseContainer':
+      return { observation: await power(driver, 'pause').pause(identity, signal) };
+    case 'unpauseContainer':
+      return { observation: await power(driver, 'pause').unpause(identity, signal) };
+    case 'killContainer':
+      await driver.killContainer(identity, args, signal);
+      return null;
+    case 'updateContainer':
+      return (await power(driver, 'update').update(identity, args.limits, signal)).left;
+    case 'makeSandbox':
+      return able(performers.sandboxes).make(identity, id, args, signal);
+    case 'unplugPort':
+      await able(performers.sandboxes).unplug(identity, id, args.portId, signal);
+      return null;
+    case 'ensureNetwork':
+      return able(performers.sandboxes).ensureNetwork(identity, id, args.subnet, signal);
+    case 'ensureVolume':
+      await able(volumes).ensure(identity, id, args.sizeGib, signal);
+      return null;
+    case 'removeSandbox':
+      await performers.sandboxes?.remove(identity, id, args.portIds, signal);
+      return null;
+    case 'removeNetwork':
+    case 'removeVolume':
+      await removeSubject(performers, args.kind === 'removeNetwork' ? 'network' : 'volume', identity, signal);
+      return null;
   }
 }
 
-function toCreateOptions({
-  spec,
-  sandboxId,
-  run,
-}: Extract<OperationArguments, { kind: 'createContainer' }>): CreateOptions {
-  // The driver finds the rest of a sandbox by its id.
-  const sandbox = sandboxId === null ? null : { sandboxId, engineId: null, netnsPath: '' };
-  return { spec, sandbox, files: null, mounts: [], run };
+/** Removes what must not be, whatever it is. */
+export async function removeSubject(
+  { driver, sandboxes, volumes }: Performers,
+  subject: SubjectKind,
+  identity: OperationIdentity,
+  signal: AbortSignal,
+): Promise<void> {
+  const { containerId: id } = identity;
+  if (subject === 'container') await driver.removeContainer(identity, signal);
+  else if (subject === 'sandbox') await sandboxes?.remove(identity, id, [], signal);
+  else if (subject === 'network') await sandboxes?.removeNetwork(identity, id, signal);
+  else await volumes?.remove(identity, id, signal);
+}
+
+async function toCreateOptions(
+  { sandboxes, volumes }: Performers,
+  { containerId }: OperationIdentity,
+  { spec, sandboxId, run }: Extract<OperationArguments, { kind: 'createContainer' }>,
+  signal: AbortSignal,
+): Promise<CreateOptions> {
+  const mounts = await mountsOf(volumes, containerId, spec, signal);
+  if (sandboxId === null) return { spec, sandbox: null, files: null, mounts, run };
+  const names = [spec.name, ...(spec.hostname === null ? [] : [spec.hostname])];
+  return { spec, ...(await able(sandboxes).joined(sandboxId, containerId, names, signal)), mounts, run };
+}
+
+async function mountsOf(
+  volumes: Volumes | null,
+  containerId: string,
+  { mounts, files }: ContainerSpec,
+  signal: AbortSignal,
+): Promise<readonly ContainerMount[]> {
+  const found: ContainerMount[] = [];
+  for (const { volumeId, destination, readOnly } of mounts)
+    found.push({ source: await able(volumes).path(volumeId, signal), destination, readOnly });
+  for (const [index, { destination, content }] of files.entries())
+    found.push({
+      source: await able(volumes).file(containerId, index, content),
+      destination,
+      readOnly: false,
+    });
+  return found;
+}
+
+/** @throws TroupeError HOST_INCAPABLE */
+function able<T>(part: T | null): T {
+  if (part !== null) return part;
+  throw new TroupeError(
+    'HOST_INCAPABLE',
+    'This host makes no networks and volumes of its own; its agent must run as root, with iproute2 and nftables installed',
+  );
+}
+
+/** @throws TroupeError HOST_INCAPABLE */
+export function power<K extends 'pause' | 'update' | 'exec' | 'top' | 'stats'>(
+  driver: RuntimeDriver,
+  name: K,
+): NonNullable<RuntimeDriver[K]> {
+  const found = driver[name];
+  if (found) return found as NonNullable<RuntimeDriver[K]>;
+  throw new TroupeError('HOST_INCAPABLE', `The engine "${driver.name}" of this host can't "${name}"`);
 }

@@ -62,7 +62,6 @@ interface Line {
   readonly since: number;
   welcome: HelloResult | null;
   lastHeard: number;
-  cancelBeat: Cancel;
   cancelSilence: Cancel;
 }
 
@@ -78,9 +77,8 @@ export function createSession(options: SessionOptions): Session {
 
   const hangUp = (code: number, reason: string): void => {
     if (!line) return;
-    const { connection, cancelBeat, cancelSilence } = line;
+    const { connection, cancelSilence } = line;
     line = null;
-    cancelBeat();
     cancelSilence();
     options.disconnected();
     connection.close(code, reason);
@@ -98,6 +96,8 @@ export function createSession(options: SessionOptions): Session {
           ...options.handlers,
           heartbeat: () => {
             mine.lastHeard = environment.monotonic();
+            // Ours answers theirs, so that both ends wake once for both.
+            mine.peer.notify('heartbeat', {});
             if (mine.welcome) options.heard(mine.welcome);
             return null;
           },
@@ -107,7 +107,6 @@ export function createSession(options: SessionOptions): Session {
       since: environment.monotonic(),
       welcome: null,
       lastHeard: environment.monotonic(),
-      cancelBeat: () => {},
       cancelSilence: () => {},
     };
     line = mine;
@@ -129,21 +128,12 @@ export function createSession(options: SessionOptions): Session {
     );
   };
 
-  const beat = (mine: Line, heartbeatMs: number): void => {
-    const tick = (): void => {
-      mine.peer.notify('heartbeat', {});
-      mine.cancelBeat = environment.schedule(heartbeatMs, tick);
-    };
-    const watch = (): void => {
-      const limit = heartbeatMs * heartbeatsMissed;
-      mine.cancelSilence = environment.schedule(limit, () => {
-        if (environment.monotonic() - mine.lastHeard >= limit)
-          return mine.connection.close(4001, 'Three heartbeats were missed');
-        watch();
-      });
-    };
-    tick();
-    watch();
+  const watch = (mine: Line, limit: number): void => {
+    mine.cancelSilence = environment.schedule(limit, () => {
+      if (environment.monotonic() - mine.lastHeard >= limit)
+        mine.connection.close(4001, 'Three heartbeats were missed');
+      else watch(mine, limit);
+    });
   };
 
   const sync = async (mine: Line): Promise<void> => {
@@ -163,7 +153,7 @@ export function createSession(options: SessionOptions): Session {
     mine.welcome = welcome;
     options.heard(welcome);
     mine.lastHeard = environment.monotonic();
-    beat(mine, welcome.heartbeatMs);
+    watch(mine, welcome.heartbeatMs * heartbeatsMissed);
     await options.sync(mine.peer, welcome);
   };
 

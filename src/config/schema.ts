@@ -23,6 +23,12 @@ const count = (value: number, description: string, minimum = 0, maximum?: number
   });
 const amount = (value: number, description: string, minimum: number) =>
   Type.Number({ default: value, minimum, description });
+const ratio = (description: string) =>
+  Type.Number({ default: 1, minimum: 0.01, maximum: 1_000, description });
+const share = (description: string) => Type.Number({ default: 0, minimum: 0, maximum: 1, description });
+/** Of a host whose own configuration may say otherwise than the site's: -1 = as the site. */
+const own = (most: number, description: string) =>
+  Type.Number({ default: -1, minimum: -1, maximum: most, description });
 const flag = (value: boolean, description: string) => Type.Boolean({ default: value, description });
 const section = <T extends Parameters<typeof Type.Object>[0]>(properties: T, description: string) =>
   Type.Object(properties, { default: {}, additionalProperties: false, description });
@@ -93,8 +99,27 @@ export const configSchema = Type.Object(
       {
         lostMs: count(8_000, 'From suspect to lost', 500),
         syncMs: count(30_000, 'For a connected host to tell its inventory', 1_000),
+        cpuRatio: ratio('CPU promised ÷ had, without what is reserved; above 1 it is over-committed'),
+        memoryRatio: ratio('Memory promised ÷ had'),
+        diskRatio: ratio('Disk promised ÷ had'),
+        reservedCpu: share('Share of a host’s CPU kept back for the machine itself'),
+        reservedMemory: share('Share of its memory kept back'),
+        reservedDisk: share('Share of its disk kept back'),
       },
-      'When a host counts as lost',
+      'When a host counts as lost, and how much of it may be promised',
+    ),
+    scheduler: section(
+      {
+        strategy: Type.Enum(['spread', 'pack'], {
+          default: 'spread',
+          description: 'Emptiest hosts first, or fullest',
+        }),
+        neighbours: Type.Enum(['off', 'preferred', 'enforced'], {
+          default: 'off',
+          description: 'Hosts with containers of one tenant only; each tenant may tighten it for itself',
+        }),
+      },
+      'Where containers go',
     ),
     engine: section(
       {
@@ -117,6 +142,13 @@ export const configSchema = Type.Object(
           default: {},
           description: 'Labels of this host',
         }),
+        availabilityZone: text('', 'Zone of this host; empty = the site’s'),
+        cpuRatio: own(1_000, 'host.cpuRatio of this host; -1 = the site’s'),
+        memoryRatio: own(1_000, 'host.memoryRatio of this host; -1 = the site’s'),
+        diskRatio: own(1_000, 'host.diskRatio of this host; -1 = the site’s'),
+        reservedCpu: own(1, 'host.reservedCpu of this host; -1 = the site’s'),
+        reservedMemory: own(1, 'host.reservedMemory of this host; -1 = the site’s'),
+        reservedDisk: own(1, 'host.reservedDisk of this host; -1 = the site’s'),
         concurrency: count(16, 'Engine calls at once', 1),
       },
       'The agent of this host',
@@ -128,6 +160,16 @@ export const configSchema = Type.Object(
           default: 'engine',
           description: 'Network namespace: the engine’s, or one apart from the container',
         }),
+        poolCeiling: count(16, 'Sandboxes made ahead at most, for each host, project and network; 0 = none'),
+        poolHostMost: count(
+          64,
+          'Sandboxes made ahead that a host keeps at most, of all pools; one costs 3 MiB',
+        ),
+        poolWindowMs: count(
+          30_000,
+          'Use is counted over so many milliseconds; without use a pool halves',
+          1_000,
+        ),
         cpu: amount(0, 'CPUs of a container that asks for none; 0 = no limit', 0),
         memoryMib: count(0, 'Memory of a container that asks for none; 0 = no limit'),
       },

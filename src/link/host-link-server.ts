@@ -49,7 +49,8 @@ interface Session {
   readonly hostId: string;
   readonly peer: Peer<ControlMethods>;
   synced: boolean;
-  lastHeard: number;
+  /** Heartbeats sent since the agent was last heard: a pause of our own is none of its. */
+  unanswered: number;
   inventory: InventoryItem[];
   cancelSync: Cancel;
   cancelBeats: Cancel;
@@ -83,10 +84,11 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
     return desk;
   };
 
-  const beats = createRounds<Session>(environment, timing.heartbeatMs, ({ peer, lastHeard }) => {
-    if (environment.monotonic() - lastHeard >= timing.heartbeatMs * heartbeatsMissed)
-      peer.close(4001, 'Three heartbeats were missed');
-    else peer.notify('heartbeat', {});
+  const beats = createRounds<Session>(environment, timing.heartbeatMs, (session) => {
+    if (session.unanswered >= heartbeatsMissed)
+      return session.peer.close(4001, 'Three heartbeats were missed');
+    session.unanswered += 1;
+    session.peer.notify('heartbeat', {});
   });
 
   const isCurrent = (session: Session): boolean => sessions.get(session.hostId) === session;
@@ -115,7 +117,7 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
       hostId,
       peer,
       synced: false,
-      lastHeard: environment.monotonic(),
+      unanswered: 0,
       inventory: [],
       cancelSync: environment.schedule(timing.syncMs ?? defaultSyncMs, () =>
         peer.close(4005, 'The inventory did not come in time'),
@@ -130,7 +132,7 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
 
   const takeInventory = async (
     session: Session,
-    { items, images, engineUp, complete }: InventoryParams,
+    { items, resources, images, engineUp, complete }: InventoryParams,
   ): Promise<InventoryResult> => {
     if (session.inventory.length + items.length > inventoryMost) throw fatal('The inventory is too large');
     session.inventory = [...session.inventory, ...items];
@@ -139,7 +141,7 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
     session.inventory = [];
     // An engine that does not answer says nothing about its containers.
     const result = engineUp
-      ? await events.inventory(session.hostId, session.id, taken, images)
+      ? await events.inventory(session.hostId, session.id, taken, images, resources)
       : { remove: [] };
     if (!isCurrent(session)) throw gone();
     await events.synced(session.hostId, session.id);
@@ -177,7 +179,7 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
           connection.close(1008, 'Say hello first');
           throw fatal('Say hello first');
         }
-        session.lastHeard = environment.monotonic();
+        session.unanswered = 0;
         return session;
       };
 
@@ -251,7 +253,10 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
       deskOf(hostId).operations.forget(opId);
     },
     async inventory(hostId) {
-      return (await syncedSession(hostId).peer.call('takeInventory', {}, streamMs)).items;
+      return syncedSession(hostId).peer.call('takeInventory', {}, streamMs);
+    },
+    async serve(hostId, params, limitMs) {
+      return (await syncedSession(hostId).peer.call('serve', params, limitMs)).answer;
     },
     async openStream(hostId, containerId, stream, signal) {
       const { peer } = syncedSession(hostId);

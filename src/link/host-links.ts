@@ -7,10 +7,13 @@ import type { Failure } from '../model/failure.ts';
 import type { Fingerprint } from '../model/host.ts';
 import type { Connection } from './transport.ts';
 import type {
+  ControlMethods,
   InventoryItem,
+  InventoryResource,
   InventoryResult,
   OpenStreamParams,
   OperateParams,
+  ServeParams,
   UpRecord,
 } from './protocol.ts';
 
@@ -39,7 +42,12 @@ export interface HostLinks {
     signal: AbortSignal,
   ): Promise<Readable>;
   /** What is on a host now. @throws TroupeError HOST_UNREACHABLE, TIMED_OUT */
-  inventory(hostId: string): Promise<readonly InventoryItem[]>;
+  inventory(hostId: string): Promise<ControlMethods['takeInventory']['result']>;
+  /**
+   * Asks something of a running container.
+   * @throws TroupeError HOST_UNREACHABLE, TIMED_OUT, or what its engine answered
+   */
+  serve(hostId: string, params: ServeParams, limitMs: number): Promise<unknown>;
   /** A data socket whose first frame was `ticket`. Returns false when nobody waits for it. */
   acceptStream(ticket: string, source: Readable): boolean;
   /** Session by host of the links that are synced now. */
@@ -65,6 +73,7 @@ export interface HostLinkEvents {
     session: string,
     items: readonly InventoryItem[],
     images: readonly string[],
+    resources: readonly InventoryResource[],
   ): Promise<InventoryResult>;
   synced(hostId: string, session: string): Promise<void>;
   /** Resolves once the turn that took the record is durable (or it was no longer wanted): then it is acknowledged. */

@@ -16,9 +16,10 @@
  *     answers `ack {sequence}` (cumulative) once the turn that took it is
  *     durable. Unacknowledged records are kept on disk and sent again after
  *     `hello`, which names the last acknowledged one.
- *  6. `heartbeat` notifications go both ways each `heartbeatMs`; three missed
- *     end the connection. The lease that lets only the chart restart
- *     containers is renewed by each one the agent receives.
+ *  6. `heartbeat` notifications go both ways each `heartbeatMs`, the agent's
+ *     as the answer to the control plane's; three missed end the connection.
+ *     The lease that lets only the chart restart containers is renewed by each
+ *     one the agent receives.
  *
  * L1. Records about one container keep their order.
  * L2. An agent obeys no command of an older epoch than it has seen, and none
@@ -29,6 +30,7 @@
 import type { ContainerSpec, Observation } from '../model/container.ts';
 import type { Failure } from '../model/failure.ts';
 import type { Fingerprint } from '../model/host.ts';
+import type { Port, PublishedPort } from '../model/network.ts';
 
 export const protocolVersion = 1;
 
@@ -41,32 +43,77 @@ export type Slot = 'network' | 'image' | 'volumes' | 'runtime';
 /** What an operation does; `kind` is also the effect's name in the chart. */
 export type OperationArguments =
   | { readonly kind: 'pullImage'; readonly image: string; readonly policy: ContainerSpec['imagePullPolicy'] }
-  | { readonly kind: 'ensureSandbox'; readonly hostname: string | null }
-  | { readonly kind: 'removeSandbox' }
   | {
       readonly kind: 'createContainer';
       readonly spec: ContainerSpec;
       readonly sandboxId: string | null;
       readonly run: number;
     }
-  | { readonly kind: 'startContainer'; readonly run: number }
+  | { readonly kind: 'startContainer'; readonly run: number; readonly limits: Limits | null }
   | { readonly kind: 'stopContainer'; readonly graceMs: number }
-  | { readonly kind: 'removeContainer' };
+  | { readonly kind: 'removeContainer' }
+  | { readonly kind: 'pauseContainer' }
+  | { readonly kind: 'unpauseContainer' }
+  /** A name without SIG, or a number. */
+  | { readonly kind: 'killContainer'; readonly signal: string }
+  | { readonly kind: 'updateContainer'; readonly limits: Limits }
+  | {
+      readonly kind: 'makeSandbox';
+      readonly hostname: string | null;
+      /** All that it is plugged into, and no other. */
+      readonly ports: readonly Port[];
+      readonly published: readonly PublishedPort[];
+    }
+  | { readonly kind: 'unplugPort'; readonly portId: string }
+  | { readonly kind: 'removeSandbox'; readonly portIds: readonly string[] }
+  /** Null = the host chooses one that is free there. */
+  | { readonly kind: 'ensureNetwork'; readonly subnet: string | null }
+  | { readonly kind: 'removeNetwork' }
+  | { readonly kind: 'ensureVolume'; readonly sizeGib: number | null }
+  | { readonly kind: 'removeVolume' };
+
+/** What a container may use; null = all that the host has. */
+export interface Limits {
+  readonly cpu: number | null;
+  readonly memoryMib: number | null;
+}
+
+/** What an operation is about: the actor of this kind and id of the tenant. */
+export type SubjectKind = 'container' | 'sandbox' | 'network' | 'volume';
 
 export type HostEffectName = OperationArguments['kind'];
 
 export const slotOf: Readonly<Record<HostEffectName, Slot>> = {
   pullImage: 'image',
-  ensureSandbox: 'network',
+  makeSandbox: 'network',
+  unplugPort: 'network',
   removeSandbox: 'network',
+  ensureNetwork: 'network',
+  removeNetwork: 'network',
+  ensureVolume: 'volumes',
+  removeVolume: 'volumes',
   createContainer: 'runtime',
   startContainer: 'runtime',
   stopContainer: 'runtime',
   removeContainer: 'runtime',
+  pauseContainer: 'runtime',
+  unpauseContainer: 'runtime',
+  killContainer: 'runtime',
+  updateContainer: 'runtime',
 };
+
+/** Nothing is left of the subject after one of these. */
+export const removals: ReadonlySet<HostEffectName> = new Set([
+  'removeContainer',
+  'removeSandbox',
+  'removeNetwork',
+  'removeVolume',
+]);
 
 export interface OperateParams {
   readonly opId: string;
+  readonly subject: SubjectKind;
+  /** Of the subject, whatever its kind: ids are UUIDs, so that no two kinds share one. */
   readonly containerId: string;
   readonly tenant: string;
   readonly generation: number;
@@ -96,6 +143,7 @@ export type UpRecord =
   | {
       readonly kind: 'result';
       readonly opId: string;
+      readonly subject: SubjectKind;
       readonly containerId: string;
       readonly tenant: string;
       readonly outcome: OperationOutcome;
@@ -124,7 +172,24 @@ export type AgentFact =
       readonly generation: number;
       readonly opId: string | null;
     }
+  | {
+      readonly type: 'sandbox.died';
+      readonly sandboxId: string;
+      readonly tenant: string;
+      readonly reason: string;
+    }
   | { readonly type: 'host.fingerprinted'; readonly fingerprint: Fingerprint };
+
+/** A sandbox, network or volume of ours that is on the host. */
+export interface InventoryResource {
+  readonly subject: Exclude<SubjectKind, 'container'>;
+  readonly id: string;
+  /** Null where the host can't tell any more; then nobody can own it. */
+  readonly tenant: string | null;
+  readonly worldId: string;
+  /** False for a sandbox whose namespace is gone. */
+  readonly alive: boolean;
+}
 
 export interface InventoryItem {
   readonly observation: Observation;
@@ -175,6 +240,8 @@ export interface HelloResult {
 
 export interface InventoryParams {
   readonly items: readonly InventoryItem[];
+  /** On the last page, all of them. */
+  readonly resources: readonly InventoryResource[];
   readonly images: readonly string[];
   /** False while the engine does not answer: then nothing is known, and the agent syncs anew when it does. */
   readonly engineUp: boolean;
@@ -183,6 +250,7 @@ export interface InventoryParams {
 /** Containers that must not exist: an older generation, or of an actor that has ended. Removed before anything else. */
 export interface InventoryResult {
   readonly remove: readonly {
+    readonly subject: SubjectKind;
     readonly containerId: string;
     readonly tenant: string;
     readonly generation: number;
@@ -195,6 +263,24 @@ export interface UpParams {
 }
 export interface ImagesParams {
   readonly images: readonly string[];
+}
+
+/** What is asked of a running container. Answered with Docker's process table, a sample of its use, or an output. */
+export type Service =
+  | { readonly kind: 'top'; readonly psArgs: string }
+  | { readonly kind: 'stats' }
+  | {
+      readonly kind: 'execute';
+      readonly command: readonly string[];
+      readonly timeLimitMs: number;
+      readonly outputMostBytes: number;
+    };
+
+export interface ServeParams {
+  readonly containerId: string;
+  readonly tenant: string;
+  readonly generation: number;
+  readonly service: Service;
 }
 
 // ── control plane → agent ──────────────────────────────────────────────────
@@ -239,7 +325,12 @@ export type ControlMethods = {
     result: { readonly accepted: boolean; readonly failure: Failure | null };
   };
   /** What is on the host now, for the leak ledger. */
-  takeInventory: { params: Record<string, never>; result: { readonly items: readonly InventoryItem[] } };
+  takeInventory: {
+    params: Record<string, never>;
+    result: { readonly items: readonly InventoryItem[]; readonly resources: readonly InventoryResource[] };
+  };
+  /** Something about a running container that changes nothing in its life. */
+  serve: { params: ServeParams; result: { readonly answer: unknown } };
   /** Notification. */
   ack: { params: AckParams; result: null };
   /** Notification. */

@@ -9,41 +9,36 @@ export interface Rounds<T> {
   add(member: T): Cancel;
 }
 
-/** Members take turns in this many groups, so that not all of them are due at one moment. */
-const groupCount = 8;
+/** Members that have their turn before others may go on. */
+const atOnce = 100;
 
 /** @param roundMs between two turns of one member */
 export function createRounds<T>(
-  { schedule }: Pick<Environment, 'schedule'>,
+  { schedule, defer }: Pick<Environment, 'schedule' | 'defer'>,
   roundMs: number,
   turn: (member: T) => void,
 ): Rounds<T> {
-  const groups = Array.from({ length: groupCount }, () => new Set<T>());
-  let next = 0;
-  let members = 0;
+  const members = new Set<T>();
   let cancel: Cancel = () => {};
 
   const go = (): void => {
-    cancel = schedule(roundMs / groupCount, () => {
-      const due = groups[next]!;
-      next = (next + 1) % groupCount;
+    cancel = schedule(roundMs, () => {
       go();
-      for (const member of due) turn(member);
+      slice([...members], 0);
     });
+  };
+
+  const slice = (all: readonly T[], from: number): void => {
+    for (const member of all.slice(from, from + atOnce)) if (members.has(member)) turn(member);
+    if (from + atOnce < all.length) defer(() => slice(all, from + atOnce));
   };
 
   return {
     add(member) {
-      // Into the smallest, the one that was due last first, so that a lone member waits for a whole round.
-      let group = groups[(next + groupCount - 1) % groupCount]!;
-      for (const each of groups) if (each.size < group.size) group = each;
-      group.add(member);
-      members += 1;
-      if (members === 1) go();
+      members.add(member);
+      if (members.size === 1) go();
       return () => {
-        if (!group.delete(member)) return;
-        members -= 1;
-        if (members === 0) cancel();
+        if (members.delete(member) && members.size === 0) cancel();
       };
     },
   };

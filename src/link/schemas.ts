@@ -8,7 +8,17 @@ import { Type, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { WireChecks } from './json-rpc.ts';
 import type { AgentMethods, ControlMethods } from './protocol.ts';
-import { containerSpec, count, fingerprint, id, nullable, observation, text } from './shapes.ts';
+import {
+  containerSpec,
+  count,
+  fingerprint,
+  id,
+  nullable,
+  observation,
+  port,
+  publishedPort,
+  text,
+} from './shapes.ts';
 
 const failure = Type.Object({ code: id, message: text, retryable: Type.Boolean() });
 
@@ -33,13 +43,17 @@ const fact = Type.Union([
     generation: count,
     opId: nullable(id),
   }),
+  Type.Object({ type: Type.Literal('sandbox.died'), sandboxId: id, tenant: id, reason: text }),
   Type.Object({ type: Type.Literal('host.fingerprinted'), fingerprint }),
 ]);
+
+const subject = Type.Enum(['container', 'sandbox', 'network', 'volume']);
 
 const record = Type.Union([
   Type.Object({
     kind: Type.Literal('result'),
     opId: id,
+    subject,
     containerId: id,
     tenant: id,
     outcome: Type.Union([
@@ -51,24 +65,58 @@ const record = Type.Union([
   Type.Object({ kind: Type.Literal('fact'), fact, at: Type.Number() }),
 ]);
 
+const limits = Type.Object({
+  cpu: nullable(Type.Number({ minimum: 0 })),
+  memoryMib: nullable(count),
+});
+
 const operationArguments = Type.Union([
   Type.Object({
     kind: Type.Literal('pullImage'),
     image: text,
     policy: Type.Enum(['always', 'ifnotpresent', 'never']),
   }),
-  Type.Object({ kind: Type.Literal('ensureSandbox'), hostname: nullable(text) }),
-  Type.Object({ kind: Type.Literal('removeSandbox') }),
   Type.Object({
     kind: Type.Literal('createContainer'),
     spec: containerSpec,
     sandboxId: nullable(text),
     run: count,
   }),
-  Type.Object({ kind: Type.Literal('startContainer'), run: count }),
+  Type.Object({ kind: Type.Literal('startContainer'), run: count, limits: nullable(limits) }),
   Type.Object({ kind: Type.Literal('stopContainer'), graceMs: Type.Number({ minimum: 0 }) }),
   Type.Object({ kind: Type.Literal('removeContainer') }),
+  Type.Object({ kind: Type.Literal('pauseContainer') }),
+  Type.Object({ kind: Type.Literal('unpauseContainer') }),
+  Type.Object({ kind: Type.Literal('killContainer'), signal: id }),
+  Type.Object({ kind: Type.Literal('updateContainer'), limits }),
+  Type.Object({
+    kind: Type.Literal('makeSandbox'),
+    hostname: nullable(text),
+    ports: Type.Array(port),
+    published: Type.Array(publishedPort),
+  }),
+  Type.Object({ kind: Type.Literal('unplugPort'), portId: id }),
+  Type.Object({ kind: Type.Literal('removeSandbox'), portIds: Type.Array(id) }),
+  Type.Object({ kind: Type.Literal('ensureNetwork'), subnet: nullable(text) }),
+  Type.Object({ kind: Type.Literal('removeNetwork') }),
+  Type.Object({ kind: Type.Literal('ensureVolume'), sizeGib: nullable(count) }),
+  Type.Object({ kind: Type.Literal('removeVolume') }),
 ]);
+
+const service = Type.Union([
+  Type.Object({ kind: Type.Literal('top'), psArgs: text }),
+  Type.Object({ kind: Type.Literal('stats') }),
+  Type.Object({
+    kind: Type.Literal('execute'),
+    command: Type.Array(text),
+    timeLimitMs: count,
+    outputMostBytes: count,
+  }),
+]);
+
+const resources = Type.Array(
+  Type.Object({ subject, id, tenant: nullable(id), worldId: text, alive: Type.Boolean() }),
+);
 
 const inventoryItems = Type.Array(
   Type.Object({ observation, worldId: text, lastOpId: nullable(id), lastRevision: count, epoch: count }),
@@ -117,12 +165,13 @@ const messages: Readonly<Record<keyof AgentMethods | keyof ControlMethods, Messa
     from: ['agent'],
     params: Type.Object({
       items: inventoryItems,
+      resources,
       images: Type.Array(text),
       engineUp: Type.Boolean(),
       complete: Type.Boolean(),
     }),
     result: Type.Object({
-      remove: Type.Array(Type.Object({ containerId: id, tenant: id, generation: count })),
+      remove: Type.Array(Type.Object({ subject, containerId: id, tenant: id, generation: count })),
     }),
   },
   up: { from: ['agent'], params: Type.Object({ sequence: count, record }), result: null },
@@ -132,6 +181,7 @@ const messages: Readonly<Record<keyof AgentMethods | keyof ControlMethods, Messa
     from: ['control'],
     params: Type.Object({
       opId: id,
+      subject,
       containerId: id,
       tenant: id,
       generation: count,
@@ -165,7 +215,16 @@ const messages: Readonly<Record<keyof AgentMethods | keyof ControlMethods, Messa
     }),
     result: verdict,
   },
-  takeInventory: { from: ['control'], params: nothing, result: Type.Object({ items: inventoryItems }) },
+  takeInventory: {
+    from: ['control'],
+    params: nothing,
+    result: Type.Object({ items: inventoryItems, resources }),
+  },
+  serve: {
+    from: ['control'],
+    params: Type.Object({ containerId: id, tenant: id, generation: count, service }),
+    result: Type.Object({ answer: Type.Unknown() }),
+  },
   ack: { from: ['control'], params: Type.Object({ sequence: count }), result: null },
 };
 

@@ -9,6 +9,11 @@ export const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()]);
 const texts = Type.Array(text);
 const textByName = Type.Record(Type.String(), Type.String());
 
+const shares = (most: number) => {
+  const each = nullable(Type.Number({ minimum: 0, maximum: most }));
+  return Type.Object({ cpu: each, memory: each, disk: each });
+};
+
 export const fingerprint = Type.Object({
   hostname: id,
   engine: text,
@@ -24,6 +29,9 @@ export const fingerprint = Type.Object({
   labels: textByName,
   engineUp: Type.Boolean(),
   engineProblem: nullable(text),
+  overrides: Type.Optional(
+    Type.Object({ availabilityZone: nullable(id), ratios: shares(1_000), reserved: shares(1) }),
+  ),
 });
 
 export const observation = Type.Object({
@@ -43,6 +51,29 @@ export const observation = Type.Object({
   command: texts,
   entrypoint: nullable(texts),
   ports: Type.Array(Type.Integer()),
+});
+
+const networkDefinition = Type.Object({ networkId: id, subnet: text, gateway: text, mtu: count });
+
+export const port = Type.Object({
+  portId: id,
+  network: networkDefinition,
+  mac: text,
+  address: text,
+  interfaceName: text,
+});
+
+export const publishedPort = Type.Object({
+  protocol: Type.Enum(['tcp', 'udp']),
+  containerPort: count,
+  hostPort: count,
+});
+
+const mount = Type.Object({
+  volumeId: id,
+  made: nullable(Type.Object({ sizeGib: nullable(count) })),
+  destination: text,
+  readOnly: Type.Boolean(),
 });
 
 export const containerSpec = Type.Object({
@@ -83,4 +114,10 @@ export const containerSpec = Type.Object({
   ),
   availabilityZone: nullable(text),
   requestedHost: nullable(text),
+  networks: Type.Array(
+    Type.Object({ networkId: text, isDefault: Type.Boolean(), fixedAddress: nullable(text) }),
+  ),
+  published: Type.Array(publishedPort),
+  mounts: Type.Array(mount),
+  files: Type.Array(Type.Object({ destination: text, content: text })),
 });

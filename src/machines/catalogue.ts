@@ -3,10 +3,18 @@ import type { ActorKind } from '../model/address.ts';
 import type { Chart } from './chart.ts';
 import { containerChart } from './container.machine.ts';
 import { hostChart } from './host.machine.ts';
+import { networkChart } from './network.machine.ts';
+import { poolChart } from './pool.machine.ts';
+import { sandboxChart } from './sandbox.machine.ts';
 import { tenantChart } from './tenant.machine.ts';
+import { volumeChart } from './volume.machine.ts';
 
 export const charts: Readonly<Record<ActorKind, Chart>> = {
   container: containerChart,
   host: hostChart,
   tenant: tenantChart,
+  sandbox: sandboxChart,
+  pool: poolChart,
+  network: networkChart,
+  volume: volumeChart,
 };

@@ -5,10 +5,22 @@
  * and are answered by operation id. Running is a state without an invoke:
  * exits, health and removal arrive as facts. Delete is answered everywhere.
  */
+import { containerServices } from '../model/events.ts';
 import type { Chart, Projection } from './chart.ts';
 import { acquiring, creating } from './container/acquire.ts';
+import {
+  paused,
+  pausing,
+  rebooting,
+  rebuilding,
+  resizing,
+  settling,
+  signalling,
+  unpausing,
+} from './container/change.ts';
 import type { ContainerContext } from './container/context.ts';
 import { error, lost, returned } from './container/lost.ts';
+import { mending, readying, rewiring } from './container/network.ts';
 import { placing } from './container/place.ts';
 import { deleted, removing } from './container/remove.ts';
 import {
@@ -23,6 +35,7 @@ import {
   stopping,
 } from './container/run.ts';
 import { containerSetup } from './container/setup.ts';
+import { toVersion3 } from './container/version3.ts';
 import { metaOf } from './meta.ts';
 import { describeContainer } from './container/describe.ts';
 
@@ -33,10 +46,15 @@ export const containerMachine = containerSetup.createMachine({
     tenant: input.tenant,
     generation: input.generation,
     amounts: input.amounts,
+    terms: input.terms,
     restartPolicy: input.restartPolicy,
     autoRemove: input.autoRemove,
     imagePullPolicy: input.imagePullPolicy,
     sandbox: input.sandbox,
+    networks: input.networks,
+    published: input.published,
+    askedHostname: input.hostname,
+    pool: input.pool,
     deadlines: input.deadlines,
     wanted: input.run ? 'running' : 'created',
     startQueued: false,
@@ -49,6 +67,11 @@ export const containerMachine = containerSetup.createMachine({
     reservationHeld: true,
     claimHeld: false,
     sandboxId: null,
+    sandboxSound: false,
+    sandboxEngineId: null,
+    sandboxesAsked: 0,
+    ports: [],
+    mounts: input.mounts.map((mount) => ({ ...mount, granted: false })),
     containerHeld: false,
     imagePresent: false,
     tries: 0,
@@ -56,6 +79,11 @@ export const containerMachine = containerSetup.createMachine({
     restarts: 0,
     observation: null,
     failure: null,
+    signal: 'KILL',
+    killedWith: null,
+    rebuilding: false,
+    specVersion: 1,
+    resize: null,
     reason: null,
     graceMs: 10_000,
   }),
@@ -73,6 +101,18 @@ export const containerMachine = containerSetup.createMachine({
     // A host that answered too late, or once more, is told that this room is not needed.
     'claim.granted': { actions: 'returnLateClaim' },
     'claim.refused': {},
+    'reclaim.granted': [{ guard: 'isResizing', actions: 'recordReclaim' }, { actions: 'returnLateReclaim' }],
+    'reclaim.refused': {},
+    'container.rename': { actions: 'recordSpec' },
+    'sandbox.granted': [
+      { guard: 'isFromItsSandbox', actions: 'recordSandbox' },
+      { actions: 'returnLateSandbox' },
+    ],
+    'sandbox.refused': { guard: 'isFromItsSandbox', actions: 'forgetSandbox' },
+    'sandbox.broken': { guard: 'isFromItsSandbox', actions: 'recordBreach' },
+    'sandbox.changed': { guard: 'isFromItsSandbox', actions: 'recordPorts' },
+    'volume.granted': [{ guard: 'isOfItsMounts', actions: 'recordMount' }, { actions: 'returnLateMount' }],
+    'volume.refused': {},
     'host.lost': {},
     'message.undeliverable': {},
     'actor.restored': {},
@@ -97,6 +137,17 @@ export const containerMachine = containerSetup.createMachine({
     resuming,
     stopping,
     stopped,
+    readying,
+    mending,
+    rewiring,
+    pausing,
+    paused,
+    unpausing,
+    signalling,
+    rebooting,
+    rebuilding,
+    resizing,
+    settling,
     removing,
     error,
     lost,
@@ -105,9 +156,23 @@ export const containerMachine = containerSetup.createMachine({
   },
 });
 
+/** Of a change that leaves it as it is: what its engine said last. */
+function observedStatus({ observation }: ContainerContext): string {
+  if (observation?.state === 'running') return 'Running';
+  if (observation?.state === 'paused') return 'Paused';
+  return (observation?.startedAt ?? null) === null ? 'Created' : 'Stopped';
+}
+
 function project(paths: readonly string[], context: unknown): Projection {
-  const { status = 'Unknown', taskState = null } = metaOf(containerMachine, paths);
-  const { reason, wanted, failure } = context as ContainerContext;
+  const container = context as ContainerContext;
+  const { status = observedStatus(container), taskState = null } = metaOf(containerMachine, paths);
+  const { reason, wanted, failure, rebuilding: isRebuilding } = container;
+  if (isRebuilding && (status === 'Creating' || status === 'Created'))
+    return {
+      status: 'Rebuilding',
+      taskState: 'container_rebuilding',
+      reason: reason ?? descriptionOf(paths),
+    };
   const asWanted = status === 'Running' || (status === 'Created' && wanted === 'created');
   return {
     status,
@@ -122,13 +187,22 @@ function descriptionOf(paths: readonly string[]): string {
 
 export const containerChart: Chart = {
   kind: 'container',
-  version: 2,
+  version: 3,
   machine: containerMachine,
   project,
   describe: describeContainer,
   commands: [
     { sample: { type: 'container.start' }, roles: ['owner', 'admin'] },
     { sample: { type: 'container.stop', graceMs: 10_000 }, roles: ['owner', 'admin'] },
+    { sample: { type: 'container.reboot', graceMs: 10_000 }, roles: ['owner', 'admin'] },
+    { sample: { type: 'container.pause' }, roles: ['owner', 'admin'] },
+    { sample: { type: 'container.unpause' }, roles: ['owner', 'admin'] },
+    { sample: { type: 'container.kill', signal: 'KILL' }, roles: ['owner', 'admin'] },
+    {
+      sample: { type: 'container.rebuild', imagePullPolicy: 'ifnotpresent', graceMs: 10_000 },
+      roles: ['owner', 'admin'],
+    },
+    ...containerServices.map((type) => ({ sample: { type }, roles: ['owner', 'admin'] })),
     { sample: { type: 'container.delete', mode: 'ifStopped', graceMs: 10_000 }, roles: ['owner', 'admin'] },
     { sample: { type: 'container.delete', mode: 'stop', graceMs: 10_000 }, roles: ['owner', 'admin'] },
     { sample: { type: 'container.delete', mode: 'force', graceMs: 0 }, roles: ['admin'] },
@@ -139,5 +213,7 @@ export const containerChart: Chart = {
       ...envelope,
       context: { ...(context as object), startQueued: false },
     }),
+    // Version 3: networks, volumes and changes of what is there; what its host decides a claim by.
+    2: toVersion3,
   },
 };

@@ -7,8 +7,20 @@ export interface StateMeta {
   readonly description?: string;
 }
 
+/** What was read of a machine; it never changes. By all paths together. */
+const known = new WeakMap<AnyStateMachine, Map<string, StateMeta>>();
+
 /** @param paths active atomic states such as `acquiring.image.pulling.attempting` */
 export function metaOf(machine: AnyStateMachine, paths: readonly string[]): StateMeta {
+  let ofMachine = known.get(machine);
+  if (!ofMachine) known.set(machine, (ofMachine = new Map()));
+  const key = paths.join();
+  let merged = ofMachine.get(key);
+  if (!merged) ofMachine.set(key, (merged = mergedMeta(machine, paths)));
+  return merged;
+}
+
+function mergedMeta(machine: AnyStateMachine, paths: readonly string[]): StateMeta {
   let merged: StateMeta = {};
   for (const path of paths) {
     let node: AnyStateNode | undefined = machine.root;

@@ -20,7 +20,7 @@ export async function startDetached(
 ): Promise<number> {
   const output = openSync(log, 'a', 0o600);
   const before = statSync(log).size;
-  const child = spawn(process.execPath, [process.argv[1]!, ...argv], {
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...argv], {
     detached: true,
     stdio: ['ignore', output, output, 'ipc'],
   });

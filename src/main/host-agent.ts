@@ -9,7 +9,7 @@ import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import { createWsDialer } from '../link/ws-dialer.ts';
 import type { Environment } from '../model/environment.ts';
 import { agentRestartPolicy } from './restart-policy.ts';
-import { paths } from './settings.ts';
+import { hostOverrides, paths } from './settings.ts';
 
 export interface AgentWiring {
   readonly controlUrl: string;
@@ -39,6 +39,7 @@ export async function runAgent(
     joinToken: wiring.joinToken,
     decideRestart: agentRestartPolicy,
     labels: config.agent.labels,
+    overrides: hostOverrides(config),
     concurrency: config.agent.concurrency,
   });
   await agent.start();

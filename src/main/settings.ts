@@ -1,6 +1,7 @@
 /** From a site's configuration to what the parts are given. */
 import type { ControlPlaneConfig } from '../actors/control-plane.ts';
 import type { Config } from '../config/schema.ts';
+import type { HostOverrides } from '../model/host.ts';
 
 const day = 24 * 3600 * 1000;
 
@@ -10,7 +11,13 @@ export const retentionOf = ({ store }: Config) => ({
   streamRecords: 100_000,
 });
 
-export const controlPlaneConfig = ({ deadlines, quota, site, host }: Config): ControlPlaneConfig => ({
+export const controlPlaneConfig = ({
+  deadlines,
+  quota,
+  site,
+  host,
+  scheduler,
+}: Config): ControlPlaneConfig => ({
   deadlines: { ...deadlines, retryMs: 1_000 },
   limits: {
     containers: quota.containers,
@@ -20,12 +27,37 @@ export const controlPlaneConfig = ({ deadlines, quota, site, host }: Config): Co
   },
   reservationMs: quota.reservationMs,
   sandbox: site.sandboxes,
-  availabilityZone: site.availabilityZone,
+  readyMost: site.poolHostMost,
+  pool: site.poolCeiling > 0 ? { ceiling: site.poolCeiling, windowMs: site.poolWindowMs } : null,
+  strategy: scheduler.strategy,
+  neighbours: scheduler.neighbours,
+  hostPolicy: {
+    availabilityZone: site.availabilityZone,
+    ratios: { cpu: host.cpuRatio, memory: host.memoryRatio, disk: host.diskRatio },
+    reserved: { cpu: host.reservedCpu, memory: host.reservedMemory, disk: host.reservedDisk },
+  },
   suspectMs: 0,
   lostMs: host.lostMs,
   syncMs: host.syncMs,
   answerMs: deadlines.answerMs,
 });
+
+/** What an agent's configuration says otherwise than its site's. */
+export const hostOverrides = ({ agent }: Config): HostOverrides => ({
+  availabilityZone: agent.availabilityZone === '' ? null : agent.availabilityZone,
+  ratios: {
+    cpu: given(agent.cpuRatio),
+    memory: given(agent.memoryRatio),
+    disk: given(agent.diskRatio),
+  },
+  reserved: {
+    cpu: given(agent.reservedCpu),
+    memory: given(agent.reservedMemory),
+    disk: given(agent.reservedDisk),
+  },
+});
+
+const given = (value: number): number | null => (value < 0 ? null : value);
 
 /** What a container gets that asks for nothing. */
 export const containerDefaults = ({ site }: Config) => ({

@@ -2,14 +2,23 @@
  * Who an actor is. An address is stable for the actor's whole life and names
  * its shard: everything an actor writes lives in one Redis Cluster slot.
  *
- * Forms: `container/<tenant>/<uuid>`, `tenant/<tenant>`, `host/<uuid>`.
+ * Forms: `<kind>/<tenant>/<id>` for what a project owns, `tenant/<tenant>`, `host/<uuid>`.
  */
 
-export type ActorKind = 'container' | 'host' | 'tenant';
+/** Kinds that a project owns, beside the tenant itself. */
+export const ownedKinds = ['container', 'sandbox', 'pool', 'network', 'volume'] as const;
 
-export const actorKinds: readonly ActorKind[] = ['container', 'host', 'tenant'];
+export type OwnedKind = (typeof ownedKinds)[number];
 
-export type Address = `container/${string}/${string}` | `tenant/${string}` | `host/${string}`;
+export type ActorKind = OwnedKind | 'host' | 'tenant';
+
+export const actorKinds: readonly ActorKind[] = [...ownedKinds, 'host', 'tenant'];
+
+export type Address = `${OwnedKind}/${string}/${string}` | `tenant/${string}` | `host/${string}`;
+
+/** One of something for each kind of actor. */
+export const perKind = <T>(make: (kind: ActorKind) => T): Readonly<Record<ActorKind, T>> =>
+  Object.fromEntries(actorKinds.map((kind) => [kind, make(kind)])) as Record<ActorKind, T>;
 
 /** The unit of atomic writing: `t:<tenant>` or `hosts`; the Redis Cluster hash tag. */
 export type Shard = `t:${string}` | 'hosts';
@@ -21,14 +30,21 @@ export interface ParsedAddress {
   readonly tenant: string | null;
 }
 
+export const ownedAddress = (kind: OwnedKind, tenant: string, id: string): Address =>
+  `${kind}/${tenant}/${id}`;
 export const containerAddress = (tenant: string, id: string): Address => `container/${tenant}/${id}`;
+export const sandboxAddress = (tenant: string, id: string): Address => `sandbox/${tenant}/${id}`;
+export const poolAddress = (tenant: string, id: string): Address => `pool/${tenant}/${id}`;
+export const networkAddress = (tenant: string, id: string): Address => `network/${tenant}/${id}`;
+export const volumeAddress = (tenant: string, id: string): Address => `volume/${tenant}/${id}`;
 export const tenantAddress = (tenant: string): Address => `tenant/${tenant}`;
 export const hostAddress = (id: string): Address => `host/${id}`;
 
-/** @throws RangeError when `address` has none of the three forms. */
+/** @throws RangeError when `address` has none of the forms. */
 export function parseAddress(address: string): ParsedAddress {
   const [kind, first, second] = address.split('/');
-  if (kind === 'container' && first && second) return { kind, id: second, tenant: first };
+  if (ownedKinds.includes(kind as OwnedKind) && first && second)
+    return { kind: kind as OwnedKind, id: second, tenant: first };
   if (kind === 'tenant' && first) return { kind, id: first, tenant: first };
   if (kind === 'host' && first) return { kind, id: first, tenant: null };
   throw new RangeError(`Not an actor address: "${address}"`);

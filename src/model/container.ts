@@ -1,5 +1,7 @@
 /** What was asked (spec), what an engine reports (observation), and the amounts that are counted. */
 
+import type { NetworkRequest, PublishedPort } from './network.ts';
+
 export type RestartPolicyName = 'no' | 'always' | 'on-failure' | 'unless-stopped';
 
 export interface RestartPolicy {
@@ -18,7 +20,7 @@ export interface HealthCheck {
 
 /**
  * What the user asked for. A document of its own, immutable per generation,
- * never part of a snapshot; `environment` is sealed with the site key at rest.
+ * never part of a snapshot; `environment` and `files` are sealed with the site key at rest.
  */
 export interface ContainerSpec {
   readonly name: string;
@@ -48,6 +50,29 @@ export interface ContainerSpec {
   readonly healthcheck: HealthCheck | null;
   readonly availabilityZone: string | null;
   readonly requestedHost: string | null;
+  /** Empty = the project's default network of its host. */
+  readonly networks: readonly NetworkRequest[];
+  readonly published: readonly PublishedPort[];
+  readonly mounts: readonly MountSpec[];
+  readonly files: readonly FileSpec[];
+}
+
+/** A volume in the container. */
+export interface MountSpec {
+  readonly volumeId: string;
+  /** It is made for this container and goes with it; null = it is there already. */
+  readonly made: { readonly sizeGib: number | null } | null;
+  /** Absolute. */
+  readonly destination: string;
+  readonly readOnly: boolean;
+}
+
+/** A file of the user's content in the container; sealed at rest like the environment. */
+export interface FileSpec {
+  /** Absolute. */
+  readonly destination: string;
+  /** Base64. */
+  readonly content: string;
 }
 
 /** What a placement takes from a host and a create from a quota. Integers. */

@@ -6,7 +6,11 @@
 import type { Address } from './address.ts';
 import type { Amounts, ContainerSpec, Observation, RestartPolicy } from './container.ts';
 import type { Failure } from './failure.ts';
-import type { Fingerprint } from './host.ts';
+import type { Fingerprint, HostPolicy } from './host.ts';
+import type { SandboxAnswer } from './network-events.ts';
+import type { NetworkRequest, PublishedPort } from './network.ts';
+import type { GroupCount, Neighbours, PlacementTerms } from './placement.ts';
+import type { VolumeAnswer } from './volume-events.ts';
 
 // ── container ──────────────────────────────────────────────────────────────
 
@@ -30,7 +34,39 @@ export type DeleteMode = 'ifStopped' | 'stop' | 'force';
 export type ContainerCommand =
   | { readonly type: 'container.start' }
   | { readonly type: 'container.stop'; readonly graceMs: number }
-  | { readonly type: 'container.delete'; readonly mode: DeleteMode; readonly graceMs: number };
+  | { readonly type: 'container.reboot'; readonly graceMs: number }
+  | { readonly type: 'container.pause' }
+  | { readonly type: 'container.unpause' }
+  /** A signal's name without SIG. */
+  | { readonly type: 'container.kill'; readonly signal: string }
+  | { readonly type: 'container.delete'; readonly mode: DeleteMode; readonly graceMs: number }
+  /** Made anew from the spec that comes with it; its addresses and volumes stay. */
+  | {
+      readonly type: 'container.rebuild';
+      readonly imagePullPolicy: ContainerSpec['imagePullPolicy'];
+      readonly graceMs: number;
+    }
+  /** To the amounts of the spec that comes with it. `machines/resize.ts` has the protocol. */
+  | { readonly type: 'container.resize'; readonly amounts: Amounts }
+  /** The name is the spec's, which comes with it. */
+  | { readonly type: 'container.rename' }
+  | { readonly type: 'container.attachNetwork'; readonly request: NetworkRequest }
+  | { readonly type: 'container.detachNetwork'; readonly networkId: string }
+  /** What changes nothing in its life, and is permitted by its state all the same. */
+  | { readonly type: ContainerService };
+
+/** Services of a container's host that its state permits or not. */
+export const containerServices = [
+  'container.execute',
+  'container.attach',
+  'container.top',
+  'container.stats',
+  'container.logs',
+  'container.archive',
+  'container.commit',
+] as const;
+
+export type ContainerService = (typeof containerServices)[number];
 
 /**
  * Facts carry the full observation. `opId` names our own operation that caused
@@ -79,6 +115,8 @@ export type ContainerMessage =
       readonly hostId: string;
       readonly hostname: string;
       readonly generation: number;
+      /** One made ahead, on the networks it asked for; null when none was. */
+      readonly sandboxId: string | null;
     }
   | {
       readonly type: 'claim.refused';
@@ -86,10 +124,44 @@ export type ContainerMessage =
       readonly generation: number;
       readonly reason: string;
     }
+  /** Answers to `host.reclaim`. */
+  | {
+      readonly type: 'reclaim.granted';
+      readonly hostId: string;
+      readonly generation: number;
+      readonly amounts: Amounts;
+    }
+  | {
+      readonly type: 'reclaim.refused';
+      readonly hostId: string;
+      readonly generation: number;
+      readonly reason: string;
+    }
   /** The host's link has been gone for longer than its grace. */
-  | { readonly type: 'host.lost'; readonly hostId: string };
+  | { readonly type: 'host.lost'; readonly hostId: string }
+  | SandboxAnswer
+  | VolumeAnswer;
 
-export interface ContainerInput {
+/** A volume in a container. */
+export interface Mount {
+  readonly volumeId: string;
+  /** It is made for this container, and goes with it; null = it is there. */
+  readonly made: { readonly sizeGib: number | null } | null;
+}
+
+/** What a container needs of sandboxes and volumes, beyond its spec. */
+export interface ContainerAttachments {
+  /** In the order of its interfaces. */
+  readonly networks: readonly NetworkRequest[];
+  readonly published: readonly PublishedPort[];
+  /** Of the user's choice; null = whatever the engine gives. */
+  readonly hostname: string | null;
+  /** Sandboxes may be made ahead for it; null = none. */
+  readonly pool: { readonly ceiling: number; readonly windowMs: number } | null;
+  readonly mounts: readonly Mount[];
+}
+
+export interface ContainerInput extends ContainerAttachments {
   readonly id: string;
   readonly tenant: string;
   readonly generation: number;
@@ -104,6 +176,8 @@ export interface ContainerInput {
   readonly sandbox: 'own' | 'engine';
   /** Ranked at admission, so that a start needs no scheduling turn; empty = the chart asks. */
   readonly candidates: readonly Candidate[];
+  /** Decided at admission, part of each claim. */
+  readonly terms: PlacementTerms;
   readonly deadlines: ContainerDeadlines;
 }
 
@@ -124,7 +198,11 @@ export interface ContainerDeadlines {
 // ── tenant ─────────────────────────────────────────────────────────────────
 
 export type TenantCommand =
-  /** `at`: epoch ms, the reservation's birth. */
+  /**
+   * Room in the quota: for a new container (generation 1), or for what a resize
+   * adds (the next generation; see the resize protocol in `machines/resize.ts`).
+   * `at`: epoch ms, the reservation's birth.
+   */
   | {
       readonly type: 'tenant.reserve';
       readonly containerId: string;
@@ -133,8 +211,14 @@ export type TenantCommand =
       readonly at: number;
     }
   | { readonly type: 'tenant.limit'; readonly limits: Amounts }
+  /** The tenant's own wish. It may only tighten the site's. */
+  | { readonly type: 'tenant.isolate'; readonly neighbours: Neighbours }
   /** Totals recomputed from the index at start or by audit; corrects a difference. */
   | { readonly type: 'tenant.recount'; readonly totals: Amounts };
+
+export type TenantFact =
+  /** The site's configuration, as of this start. */
+  { readonly type: 'tenant.configured'; readonly neighbours: Neighbours };
 
 export type TenantMessage =
   | {
@@ -154,19 +238,34 @@ export interface TenantInput {
   readonly id: string;
   /** -1 = without limit, per field. */
   readonly limits: Amounts;
+  /** The site's. */
+  readonly neighbours: Neighbours;
   readonly reservationMs: number;
 }
 
 // ── host ───────────────────────────────────────────────────────────────────
 
-export type HostCommand =
+/** What claims have taken of a host, and whose they are. */
+export interface HostTally {
+  readonly totals: Amounts;
+  /** Containers by tenant. */
+  readonly tenants: Readonly<Record<string, number>>;
+  /** Of these tenants, those that want no other beside them. */
+  readonly enforcing: readonly string[];
+  /** By `groupKey`. */
+  readonly groups: Readonly<Record<string, GroupCount>>;
+}
+
+export type HostOperatorCommand =
   | { readonly type: 'host.cordon' }
   | { readonly type: 'host.uncordon' }
-  | {
-      readonly type: 'host.recount';
-      readonly totals: Amounts;
-      readonly tenants: Readonly<Record<string, number>>;
-    };
+  /** No new containers; in maintenance once the last has left. */
+  | { readonly type: 'host.drain' }
+  | { readonly type: 'host.maintain' }
+  /** The operator's labels, over the agent's; null gives the agent's back. */
+  | { readonly type: 'host.label'; readonly labels: Readonly<Record<string, string | null>> };
+
+export type HostCommand = HostOperatorCommand | ({ readonly type: 'host.recount' } & HostTally);
 
 export type HostFact =
   /** An authenticated agent has said hello; `session` counts its connections. */
@@ -174,47 +273,56 @@ export type HostFact =
   /** Its inventory has been taken in; commands may flow. */
   | { readonly type: 'link.synced'; readonly session: string }
   | { readonly type: 'link.closed'; readonly session: string; readonly reason: string }
-  | { readonly type: 'host.fingerprinted'; readonly fingerprint: Fingerprint };
+  | { readonly type: 'host.fingerprinted'; readonly fingerprint: Fingerprint }
+  /** The site's configuration, as of this start. */
+  | { readonly type: 'host.configured'; readonly policy: HostPolicy }
+  /** A tenant changed how it bears neighbours, for what it has here too. */
+  | { readonly type: 'tenant.isolated'; readonly tenant: string; readonly neighbours: Neighbours };
+
+/** `amounts.containers` is 1 for a whole container, 0 for what a resize adds or gives back. */
+export interface Claim {
+  readonly containerId: string;
+  readonly tenant: string;
+  readonly generation: number;
+  readonly amounts: Amounts;
+  readonly terms: PlacementTerms;
+}
 
 export type HostMessage =
-  | {
-      readonly type: 'host.claim';
-      readonly containerId: string;
-      readonly tenant: string;
-      readonly generation: number;
-      readonly amounts: Amounts;
-    }
-  | {
-      readonly type: 'host.release';
-      readonly containerId: string;
-      readonly tenant: string;
-      readonly generation: number;
-      readonly amounts: Amounts;
-    };
+  /** `pool`: the networks of a sandbox made ahead that would do; null when none would. */
+  | ({ readonly type: 'host.claim'; readonly pool: string | null } & Claim)
+  /** More for a container that is there: what a resize adds. Answered by `reclaim.granted` or `reclaim.refused`. */
+  | ({ readonly type: 'host.reclaim' } & Claim)
+  | ({ readonly type: 'host.release' } & Claim);
 
 export interface HostInput {
   readonly id: string;
   readonly hostname: string;
-  readonly availabilityZone: string;
+  /** The site's. */
+  readonly policy: HostPolicy;
   readonly suspectMs: number;
   readonly lostMs: number;
   readonly syncMs: number;
+  /** Sandboxes made ahead that it may keep, of all pools together. */
+  readonly readyMost: number;
 }
+
+/** From sandboxes and pools. */
+export type HostSandboxMessage =
+  | {
+      readonly type: 'sandbox.ready' | 'sandbox.withdrawn';
+      readonly sandboxId: string;
+      readonly tenant: string;
+      readonly poolId: string;
+    }
+  | {
+      readonly type: 'pool.shrink';
+      readonly poolId: string;
+      readonly tenant: string;
+      readonly keep: number;
+    };
 
 // ── all charts ─────────────────────────────────────────────────────────────
-
-/** A message that could not be delivered: its receiver is gone (tombstone) or was never known. */
-export interface Undeliverable {
-  readonly type: 'message.undeliverable';
-  readonly to: Address;
-  readonly gone: boolean;
-  readonly message: { readonly type: string; readonly [field: string]: unknown };
-}
-
-/** Sent first to every restored actor, since `always` is not re-evaluated by a restore. */
-export interface Restored {
-  readonly type: 'actor.restored';
-}
 
 /** What a chart may `emit`; captured by the runtime and acted on after the commit. */
 export type Emitted =
@@ -224,11 +332,15 @@ export type Emitted =
       readonly answer: 'accepted' | 'queued' | 'refused';
       readonly reason: string | null;
     }
-  /** To another actor, by the outbox of this turn. */
+  /**
+   * To another actor, by the outbox of this turn. `begin` is its input, should
+   * it not exist yet: then it begins, durably, before it gets the message.
+   */
   | {
       readonly type: 'message';
       readonly to: Address;
       readonly event: { readonly type: string; readonly [field: string]: unknown };
+      readonly begin?: unknown;
     };
 
 /** Results of effects, by the name of the invoked source. Errors arrive as {@link Failure}. */
@@ -240,14 +352,17 @@ export interface EffectResults {
     readonly mayChange: boolean;
   };
   pullImage: { readonly imageId: string };
-  ensureSandbox: { readonly sandboxId: string };
-  removeSandbox: null;
   createContainer: { readonly observation: Observation };
   startContainer: { readonly observation: Observation };
   /** Null when there was nothing to stop. */
   stopContainer: { readonly observation: Observation | null };
   removeContainer: null;
+  pauseContainer: { readonly observation: Observation };
+  unpauseContainer: { readonly observation: Observation };
+  killContainer: null;
+  updateContainer: null;
   tellContainers: { readonly told: number };
+  tellHosts: { readonly told: number };
   /** `at`: epoch ms when it fired. */
   deadline: { readonly at: number };
 }

@@ -1,3 +1,31 @@
+import type { Occupancy, Room } from './placement.ts';
+
+/** By resource; what the number means is said where it is used. */
+export interface Shares<T = number> {
+  readonly cpu: T;
+  readonly memory: T;
+  readonly disk: T;
+}
+
+/** Where a host stands, and how much of it may be promised. */
+export interface HostPolicy {
+  readonly availabilityZone: string;
+  /** Over-commit: promised ÷ had, once the reserved share is off. @see Placement: capacity = (total − reserved) × allocation_ratio */
+  readonly ratios: Shares;
+  /** Shares of the whole that are kept back for the machine itself, from 0 to 1. */
+  readonly reserved: Shares;
+}
+
+/** What a host's own configuration says otherwise than the site's; null = as the site. */
+export interface HostOverrides {
+  readonly availabilityZone: string | null;
+  readonly ratios: Shares<number | null>;
+  readonly reserved: Shares<number | null>;
+}
+
+/** Whether a host takes new containers. A cordon outlives the loss of the link. */
+export type Admission = 'open' | 'cordoned' | 'draining' | 'maintenance';
+
 /** What a host agent says of its machine. */
 export interface Fingerprint {
   readonly hostname: string;
@@ -15,29 +43,28 @@ export interface Fingerprint {
   /** False while the engine does not answer; `engineProblem` says why in words. */
   readonly engineUp: boolean;
   readonly engineProblem: string | null;
+  /** Of the agent's configuration; drivers say nothing of it. */
+  readonly overrides?: HostOverrides;
 }
 
 /** One host as the scheduler sees it: a read model, never the truth (the host actor serialises claims). */
-export interface HostView {
+export interface HostView extends Occupancy {
   readonly id: string;
   readonly hostname: string;
   readonly online: boolean;
   /** Not heard for the moment, and not given up either. */
   readonly expected: boolean;
-  readonly open: boolean;
+  readonly admission: Admission;
   readonly engineUp: boolean;
   readonly availabilityZone: string;
   readonly runtimes: readonly string[];
+  /** The agent's, and over them the operator's. */
   readonly labels: Readonly<Record<string, string>>;
-  readonly capacity: { readonly cpuMillis: number; readonly memoryMib: number; readonly diskGib: number };
-  readonly used: {
-    readonly containers: number;
-    readonly cpuMillis: number;
-    readonly memoryMib: number;
-    readonly diskGib: number;
-  };
-  /** Containers there by tenant. */
-  readonly tenants: Readonly<Record<string, number>>;
+  /** What the machine has. */
+  readonly capacity: Room;
+  /** What of it may be promised: over-committed, without what is reserved. */
+  readonly allocatable: Room;
+  readonly used: Room & { readonly containers: number };
   /** Image references known to be on the host. */
   readonly images: ReadonlySet<string>;
 }

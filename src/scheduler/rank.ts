@@ -1,157 +1,98 @@
 /**
- * Where a container could go, best first, and in words why not elsewhere.
- * Pure: the host actor has the last word when the claim reaches it.
+ * Where a container could go, best first; and when nowhere, in words why.
+ * Pure: the host's actor has the last word when the claim reaches it.
  */
-import type { Amounts } from '../model/container.ts';
-import type { Candidate, Refusal } from '../model/events.ts';
+import type { EffectResults } from '../model/events.ts';
 import type { HostView } from '../model/host.ts';
+import { choose, type Ranked } from './choose.ts';
+import { explain, fitting } from './pipeline.ts';
+import { keyOf, type PlacementRequest, type Question } from './request.ts';
+import { seedOf } from './seed.ts';
+import type { Weigher } from './weigher.ts';
+import { group } from './weighers/group.ts';
+import { image } from './weighers/image.ts';
+import { loadOf, pack, spread } from './weighers/load.ts';
+import { neighbours } from './weighers/neighbours.ts';
 
-/** What a placement asks for. */
-export interface Demand {
-  readonly amounts: Amounts;
-  readonly image: string;
-  readonly runtime: string | null;
-  readonly availabilityZone: string | null;
-  /** Hostname or id. */
-  readonly requestedHost: string | null;
-  /** Hosts that refused the claim already. */
-  readonly exclude: ReadonlySet<string>;
-}
-
-interface Filter {
-  readonly name: string;
-  fits(host: HostView, demand: Demand): boolean;
-  /** Of `refused` hosts, in words, with what would make it fit. */
-  explain(refused: readonly HostView[], demand: Demand): string;
-}
-
-const names = (hosts: readonly HostView[]): string =>
-  hosts
-    .slice(0, 3)
-    .map(({ hostname }) => `"${hostname}"`)
-    .join(', ') + (hosts.length > 3 ? ` and ${hosts.length - 3} more` : '');
-
-const most = (hosts: readonly HostView[], free: (host: HostView) => number): number =>
-  Math.max(0, ...hosts.map(free));
-
-/** In the order in which their refusals are told. */
-const filters: readonly Filter[] = [
-  {
-    name: 'requested host',
-    fits: ({ id, hostname }, { requestedHost }) =>
-      requestedHost === null || requestedHost === id || requestedHost === hostname,
-    explain: (_, { requestedHost }) => `only host "${requestedHost}" was asked for`,
-  },
-  {
-    name: 'availability zone',
-    fits: (host, { availabilityZone }) =>
-      availabilityZone === null || availabilityZone === host.availabilityZone,
-    explain: (hosts, { availabilityZone }) =>
-      `not in zone "${availabilityZone}" (they are in ${[...new Set(hosts.map((host) => `"${host.availabilityZone}"`))].join(', ')})`,
-  },
-  {
-    name: 'link',
-    fits: ({ online }) => online,
-    explain: (hosts) => `${names(hosts)} not connected; start the agent there`,
-  },
-  {
-    name: 'admission',
-    fits: ({ open }) => open,
-    explain: (hosts) => `${names(hosts)} cordoned; uncordon to take new containers`,
-  },
-  {
-    name: 'engine',
-    fits: ({ engineUp }) => engineUp,
-    explain: (hosts) => `the container engine does not answer on ${names(hosts)}`,
-  },
-  {
-    name: 'refused',
-    fits: ({ id }, { exclude }) => !exclude.has(id),
-    explain: (hosts) => `${names(hosts)} refused the claim`,
-  },
-  {
-    name: 'runtime',
-    fits: ({ runtimes }, { runtime }) => runtime === null || runtimes.includes(runtime),
-    explain: (_, { runtime }) => `runtime "${runtime}" is not there`,
-  },
-  {
-    name: 'cpu',
-    fits: ({ capacity, used }, { amounts }) => used.cpuMillis + amounts.cpuMillis <= capacity.cpuMillis,
-    explain: (hosts, { amounts }) =>
-      `${amounts.cpuMillis / 1000} CPU asked, at most ${most(hosts, ({ capacity, used }) => capacity.cpuMillis - used.cpuMillis) / 1000} free`,
-  },
-  {
-    name: 'memory',
-    fits: ({ capacity, used }, { amounts }) => used.memoryMib + amounts.memoryMib <= capacity.memoryMib,
-    explain: (hosts, { amounts }) =>
-      `${amounts.memoryMib} MiB memory asked, at most ${most(hosts, ({ capacity, used }) => capacity.memoryMib - used.memoryMib)} MiB free`,
-  },
-  {
-    name: 'disk',
-    fits: ({ capacity, used }, { amounts }) => used.diskGib + amounts.diskGib <= capacity.diskGib,
-    explain: (hosts, { amounts }) =>
-      `${amounts.diskGib} GiB disk asked, at most ${most(hosts, ({ capacity, used }) => capacity.diskGib - used.diskGib)} GiB free`,
-  },
-];
-
-/** Hosts asked before a container goes to Error (correctness.md: at most 5 tried). */
+/** Hosts asked before the scheduler looks anew (correctness.md: at most 5 tried). */
 const candidatesMost = 5;
+/** Hosts that fit, among which the best are looked for. @see kubernetes: minFeasibleNodesToFind */
+const enough = 100;
 
-/** How much fuller a host may be and still win because it has the image already: a tenth of its capacity. */
-const imageBonus = 0.1;
+const weighers: readonly Weigher[] = [spread, pack, image, neighbours, group];
+
+/** Same views and same request (its seed too) = same answer. Ties go by host id. */
+export function rankHosts(views: readonly HostView[], request: PlacementRequest): EffectResults['rankHosts'] {
+  const offset = views.length === 0 ? 0 : startOf(request) % views.length;
+  const question = ask(views, request, offset);
+  // The nearest host that has members of the group is as good as another that has.
+  const found = fitting(views, question, offset, question.groupStarted ? 1 : enough);
+  if (found.length === 0) return { candidates: [], ...explain(views, question) };
+  if (request.terms.group?.policy === 'affinity' && !question.groupStarted)
+    return ranking([meeting(found)], request);
+  const ranked = rank(found, question);
+  const first = choose(ranked, question);
+  const best = [...ranked.splice(first, 1), ...ranked].slice(0, candidatesMost);
+  return ranking(
+    best.map(({ host }) => host),
+    request,
+  );
+}
+
+const ranking = (hosts: readonly HostView[], { image }: PlacementRequest): EffectResults['rankHosts'] => ({
+  candidates: hosts.map(({ id, hostname, images }) => ({
+    hostId: id,
+    hostname,
+    imagePresent: images.has(image),
+  })),
+  refusals: [],
+  mayChange: false,
+});
 
 /**
- * Ranks hosts that fit: the emptiest first (spread), with a bonus for the image already there.
- * Each refused host counts for the first filter that refused it.
+ * Where a group that wants to be together begins. Its first members may be
+ * placed side by side on views that differ a little, and must come to the same
+ * host all the same: so load counts by quarters, then who is nearest.
  */
-export function rankHosts(
-  hosts: readonly HostView[],
-  demand: Demand,
-): {
-  readonly candidates: readonly Candidate[];
-  readonly refusals: readonly Refusal[];
-  readonly mayChange: boolean;
-} {
-  const refused = new Map<Filter, HostView[]>();
-  const fitting = hosts.filter((host) => {
-    const filter = filters.find((each) => !each.fits(host, demand));
-    if (!filter) return true;
-    refused.set(filter, [...(refused.get(filter) ?? []), host]);
-    return false;
-  });
-  const ranked = fitting
-    .map((host) => {
-      const imagePresent = host.images.has(demand.image);
-      return { host, imagePresent, score: load(host) - (imagePresent ? imageBonus : 0) };
-    })
-    .sort((a, b) => a.score - b.score || (a.host.id < b.host.id ? -1 : 1));
-  const refusals = filters.flatMap((filter) => {
-    const of = refused.get(filter);
-    return of ? [{ filter: filter.name, hosts: of.length, reason: filter.explain(of, demand) }] : [];
-  });
-  if (hosts.length === 0) {
-    refusals.push({ filter: 'hosts', hosts: 0, reason: 'no host has joined; run "troupe agent" on one' });
-  }
-  return {
-    candidates: ranked
-      .slice(0, candidatesMost)
-      .map(({ host: { id, hostname }, imagePresent }) => ({ hostId: id, hostname, imagePresent })),
-    refusals,
-    mayChange: [...refused].some(
-      ([{ name }, of]) => name === 'engine' || (name === 'link' && of.some(({ expected }) => expected)),
-    ),
-  };
+const meeting = (found: readonly HostView[]): HostView =>
+  found.reduce((one, other) => (quarterOf(other) < quarterOf(one) ? other : one));
+
+const quarterOf = (host: HostView): number => Math.floor(loadOf(host) * 4);
+
+/**
+ * Where the look around begins: for containers that want to be together at a
+ * place of their own, so that those before them are found first; for all
+ * others anywhere, so that no two look at the same hosts.
+ */
+function startOf(request: PlacementRequest): number {
+  const { tenant, terms, seed } = request;
+  if (terms.neighbours !== 'off') return seedOf(tenant);
+  const policy = terms.group?.policy;
+  return policy === 'affinity' || policy === 'soft-affinity' ? seedOf(keyOf(request) ?? '') : seed;
 }
 
-/** Share of the scarcest resource in use, so that one full dimension counts as full; containers break ties. */
-function load({ used, capacity }: HostView): number {
-  const share = (part: number, whole: number): number => (whole > 0 ? part / whole : 0);
-  return (
-    Math.max(
-      share(used.cpuMillis, capacity.cpuMillis),
-      share(used.memoryMib, capacity.memoryMib),
-      share(used.diskGib, capacity.diskGib),
-    ) +
-    used.containers / 1e6
-  );
+function ask(views: readonly HostView[], request: PlacementRequest, offset: number): Question {
+  const groupKey = keyOf(request);
+  const asks = groupKey !== null && request.terms.group?.policy === 'affinity';
+  return { ...request, groupKey, groupStarted: asks && isStarted(views, groupKey, offset) };
+}
+
+function isStarted(views: readonly HostView[], groupKey: string, offset: number): boolean {
+  for (let seen = 0; seen < views.length; seen += 1) {
+    const { groups } = views[(offset + seen) % views.length]!;
+    if (Object.hasOwn(groups, groupKey)) return true;
+  }
+  return false;
+}
+
+/** Best first. Tenants that want no neighbours keep the order of their look around, lest they all begin on the same empty host. */
+function rank(found: readonly HostView[], question: Question): Ranked[] {
+  const active = weighers.filter((weigher) => weigher.applies(question));
+  const ranked = found.map((host): Ranked => {
+    let score = 0;
+    for (const weigher of active) score += weigher.weigh(host, question);
+    return { host, score };
+  });
+  const inOrder = question.terms.neighbours !== 'off';
+  return ranked.sort((a, b) => a.score - b.score || (inOrder ? 0 : a.host.id < b.host.id ? -1 : 1));
 }

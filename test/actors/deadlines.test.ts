@@ -8,16 +8,28 @@ import { createDecider, type Decider } from '../../src/actors/decide.ts';
 import { restore } from '../../src/actors/boot.ts';
 import { deadlineEffect } from '../../src/actors/effects/deadline.ts';
 import type { Effect } from '../../src/actors/effects/effect.ts';
+import { createSpecs } from '../../src/actors/specs.ts';
 import { createRuntime } from '../../src/actors/runtime.ts';
 import { parseRecord, sealText } from '../../src/actors/stores/record.ts';
 import type { ActorRecord, Store } from '../../src/actors/stores/store.ts';
 import { charts } from '../../src/machines/catalogue.ts';
-import { containerAddress, hostAddress, tenantAddress, type Address } from '../../src/model/address.ts';
+import {
+  containerAddress,
+  hostAddress,
+  ownedAddress,
+  tenantAddress,
+  type Address,
+  perKind,
+} from '../../src/model/address.ts';
 import type { Operation, StreamRecord } from '../../src/model/journal.ts';
 import { containerSubject } from '../machines/container-space.ts';
 import { hostSubject } from '../machines/host-space.ts';
 import { explore, invokesOf, nodesOf, type Configuration, type ProofSubject } from '../machines/proofs.ts';
+import { networkSubject } from '../machines/network-space.ts';
+import { poolSubject } from '../machines/pool-space.ts';
+import { sandboxSubject } from '../machines/sandbox-space.ts';
 import { tenantSubject } from '../machines/tenant-space.ts';
+import { volumeSubject } from '../machines/volume-space.ts';
 import { createScriptedStore } from '../support/scripted-store.ts';
 import { createTestEnvironment } from '../support/test-environment.ts';
 
@@ -79,14 +91,14 @@ async function firesAfter(
   const runtime = createRuntime({
     environment,
     store: store as unknown as Store,
-    deciders: { container: decider, host: decider, tenant: decider },
+    deciders: perKind(() => decider),
     effects,
     world: () => ({ worldId: 'w', epoch: 1 }),
     published: ({ event }: StreamRecord) => void moved.push({ event, at: environment.monotonic() }),
     fenced: () => {},
     born: () => {},
     died: () => {},
-    documentOf: () => null,
+    specs: createSpecs({ seal: (text) => text, open: (text) => text }),
     isUnreadable: () => false,
   });
   // The store has it too, so that the next revision follows.
@@ -102,11 +114,23 @@ const subjects: readonly [string, ProofSubject, Address][] = [
   ['container', containerSubject, containerAddress('p1', 'one')],
   ['host', hostSubject, hostAddress('h1')],
   ['tenant', tenantSubject, tenantAddress('p1')],
+  ...(
+    [
+      ['sandbox', sandboxSubject],
+      ['pool', poolSubject],
+      ['network', networkSubject],
+      ['volume', volumeSubject],
+    ] as const
+  ).map(([kind, subject]): [string, ProofSubject, Address] => [
+    kind,
+    subject,
+    ownedAddress(kind, 'p1', 'one'),
+  ]),
 ];
 
 t.same(
-  subjects.map(([, { chart }]) => chart),
-  Object.values(charts),
+  subjects.map(([kind]) => kind),
+  Object.keys(charts),
   'every chart is here',
 );
 

@@ -10,7 +10,7 @@ import type { Store, TurnWrite } from '../../src/actors/stores/store.ts';
 import { charts } from '../../src/machines/catalogue.ts';
 import type { Chart, Envelope } from '../../src/machines/chart.ts';
 import { definitionOf } from '../../src/machines/definition.ts';
-import { containerAddress, hostAddress, type Address } from '../../src/model/address.ts';
+import { containerAddress, hostAddress, perKind, type Address } from '../../src/model/address.ts';
 import type { Cause } from '../../src/model/journal.ts';
 import { turn } from '../conformance/store.ts';
 import { containerInput } from '../machines/container-samples.ts';
@@ -106,7 +106,7 @@ async function start(folder: EmbeddedFolder, chart: Chart, held = false): Promis
   };
   const world = await store.open(owner, 0);
   const decider = createDecider(chart);
-  const deciders = { container: decider, host: decider, tenant: decider };
+  const deciders = perKind(() => decider);
   const effects: EffectRun[] = [];
   const effect = (run: EffectRun) => {
     effects.push(run);
@@ -122,7 +122,7 @@ async function start(folder: EmbeddedFolder, chart: Chart, held = false): Promis
     fenced: () => {},
     born: () => {},
     died: () => {},
-    documentOf: () => null,
+    specs: createSpecs({ seal: (text) => text, open: (text) => text }),
     isUnreadable: () => false,
   });
   const specs = createSpecs({ seal: (text) => text, open: (text) => text });
@@ -244,10 +244,10 @@ t.test('a migration whose commit is refused is made again', async (t) => {
   };
   const world = await store.open(owner, 0);
   const decider = createDecider(chartOf(second, 2, { 1: toSecond }));
-  const deciders = { container: decider, host: decider, tenant: decider };
+  const deciders = perKind(() => decider);
   const runtime = createRuntime({
     environment, store, deciders, effects: {}, world: () => world, published: () => {}, fenced: () => {}, born: () => {}, died: () => {},
-    documentOf: () => null,
+    specs: createSpecs({ seal: (text) => text, open: (text) => text }),
     isUnreadable: () => false,
   }); // prettier-ignore
   const specs = createSpecs({ seal: (text) => text, open: (text) => text });

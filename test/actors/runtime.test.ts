@@ -6,7 +6,8 @@ import { createRuntime, type Runtime } from '../../src/actors/runtime.ts';
 import type { Store } from '../../src/actors/stores/store.ts';
 import { TroupeError } from '../../src/errors/errors.ts';
 import type { Chart } from '../../src/machines/chart.ts';
-import { containerAddress, tenantAddress } from '../../src/model/address.ts';
+import { createSpecs } from '../../src/actors/specs.ts';
+import { containerAddress, perKind, tenantAddress } from '../../src/model/address.ts';
 import type { Emitted } from '../../src/model/events.ts';
 import type { Cause, StreamRecord } from '../../src/model/journal.ts';
 import { createScriptedStore } from '../support/scripted-store.ts';
@@ -89,11 +90,7 @@ function build() {
   const runtime: Runtime = createRuntime({
     environment,
     store: store as unknown as Store,
-    deciders: {
-      container: createDecider(chartOf('container')),
-      host: createDecider(chartOf('host')),
-      tenant: createDecider(chartOf('tenant')),
-    },
+    deciders: perKind((kind) => createDecider(chartOf(kind))),
     effects: {
       lightLamp: (run) => {
         effects.push(run);
@@ -105,7 +102,7 @@ function build() {
     fenced: (reason) => void fencedBy.push(reason),
     born: () => {},
     died: () => {},
-    documentOf: () => null,
+    specs: createSpecs({ seal: (text) => text, open: (text) => text }),
     isUnreadable: () => false,
   });
   const begin = async (...addresses: Parameters<Runtime['begin']>[0][]) => {

@@ -1,5 +1,9 @@
 import t from 'tap';
-import { createLinkScene } from '../support/link-scene.ts';
+import { createHostLinks } from '../../src/link/host-link-server.ts';
+import { createLinkScene, timing } from '../support/link-scene.ts';
+import { rawAgent } from '../support/raw-agent.ts';
+import { createScriptedEvents } from '../support/scripted-events.ts';
+import { createTestEnvironment } from '../support/test-environment.ts';
 
 t.test('an idle link stays up', async (t) => {
   const scene = await createLinkScene(t);
@@ -25,6 +29,21 @@ for (const direction of ['up', 'down'] as const) {
     t.equal(scene.links.online().size, 1);
   });
 }
+
+t.test('a pause of the control plane itself ends no session', async (t) => {
+  const environment = createTestEnvironment();
+  const events = createScriptedEvents();
+  events.credentials.set('host-1', 'secret');
+  const links = createHostLinks({ environment, events, timing });
+  const agent = rawAgent(links);
+  await agent.sync('host-1', 'secret');
+  await environment.settle();
+  environment.stall(60_000);
+  await environment.advance(timing.heartbeatMs);
+  t.equal(agent.closed, null, 'what it has not asked for can’t be missing');
+  await environment.advance(timing.heartbeatMs * 4);
+  t.match(agent.closed, { code: 4001 }, 'what it has asked for can');
+});
 
 t.test('a wall clock that jumps an hour ends no session', async (t) => {
   const scene = await createLinkScene(t);

@@ -58,7 +58,11 @@ t.test('before its hello a connection may only enrol', async (t) => {
   for (const frame of [
     { method: 'heartbeat', params: {} },
     { method: 'images', params: { images: [] } },
-    { id: 1, method: 'inventory', params: { items: [], images: [], engineUp: true, complete: true } },
+    {
+      id: 1,
+      method: 'inventory',
+      params: { items: [], resources: [], images: [], engineUp: true, complete: true },
+    },
   ]) {
     const { links, environment, events } = scene();
     const agent = rawAgent(links);

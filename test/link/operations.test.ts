@@ -103,6 +103,6 @@ t.test('a host that is not connected is said to be so', async (t) => {
   await t.rejects(scene.links.inventory('host-1'), { code: 'HOST_UNREACHABLE' });
   await scene.begin();
   await scene.run('c1');
-  const items = await scene.links.inventory('host-1');
+  const { items } = await scene.links.inventory('host-1');
   t.match(items, [{ observation: { containerId: 'c1' }, lastOpId: 'op-2', worldId: 'world-1', epoch: 1 }]);
 });

@@ -16,10 +16,16 @@ export const containerInput: ContainerInput = {
   autoRemove: false,
   imagePullPolicy: 'ifnotpresent',
   sandbox: 'engine',
+  networks: [],
+  published: [],
+  hostname: null,
+  pool: null,
+  mounts: [],
   candidates: [
     { hostId, hostname: 'one', imagePresent: true },
     { hostId: 'h2', hostname: 'two', imagePresent: false },
   ],
+  terms: { neighbours: 'off', group: null },
   deadlines: {
     placingMs: 60_000,
     claimMs: 10_000,
@@ -53,7 +59,7 @@ export const observation = (changes: Partial<Observation> = {}): Observation => 
   ...changes,
 });
 
-export const granted = { type: 'claim.granted', hostId, hostname: 'one', generation: 1 };
+export const granted = { type: 'claim.granted', hostId, hostname: 'one', generation: 1, sandboxId: null };
 export const exited = (changes: Partial<Observation> = {}, stoppedOutside = false) => ({
   type: 'runtime.exited',
   hostId,

@@ -2,6 +2,7 @@
 import type { AnyMachineSnapshot } from 'xstate';
 import { containerChart } from '../../src/machines/container.machine.ts';
 import type { ContainerContext } from '../../src/machines/container/context.ts';
+import type { Amounts } from '../../src/model/container.ts';
 import type { ContainerInput } from '../../src/model/events.ts';
 import { containerInput, hostId, observation } from './container-samples.ts';
 import type { Holding, ProofEvent, ProofSubject } from './proofs.ts';
@@ -18,10 +19,25 @@ const inputs: readonly ContainerInput[] = [
     ...containerInput,
     run: false,
     sandbox: 'own',
-    imagePullPolicy: 'always',
+    networks: [{ networkId: '', isDefault: true, fixedAddress: null }],
+    pool: { ceiling: 8, windowMs: 30_000 },
     restartPolicy: policy('always'),
   },
-  { ...containerInput, candidates: [], restartPolicy: policy('on-failure', 1), autoRemove: true },
+  {
+    ...containerInput,
+    sandbox: 'own',
+    networks: [{ networkId: 'n1', isDefault: false, fixedAddress: '10.64.0.9' }],
+    hostname: 'db',
+    mounts: [{ volumeId: 'v1', made: { sizeGib: 1 } }],
+  },
+  {
+    ...containerInput,
+    candidates: [],
+    restartPolicy: policy('on-failure', 1),
+    autoRemove: true,
+    imagePullPolicy: 'always',
+    mounts: [{ volumeId: 'v1', made: null }],
+  },
   { ...containerInput, imagePullPolicy: 'never', restartPolicy: policy('unless-stopped') },
 ];
 
@@ -30,7 +46,20 @@ const failures = [
   { code: 'ENGINE_UNAVAILABLE', message: 'The engine is down', retryable: true },
   { code: 'IMAGE_NOT_FOUND', message: 'No such image', retryable: false },
   { code: 'CONTAINER_GONE', message: 'No such container', retryable: false },
+  { code: 'SANDBOX_GONE', message: 'No such namespace', retryable: true },
 ];
+
+const more = { containers: 0, cpuMillis: 0, memoryMib: 128, diskGib: 0 };
+
+/** One for each network it is on. */
+const ports = ({ networks }: ContainerContext) =>
+  networks.map(({ networkId }, index) => ({
+    portId: `s.${index}`,
+    network: { networkId, subnet: '10.64.0.0/24', gateway: '10.64.0.1', mtu: 1500 },
+    mac: '02:00:00:00:00:01',
+    address: '10.64.0.9',
+    interfaceName: `eth${index}`,
+  }));
 
 const contextOf = (snapshot: AnyMachineSnapshot): ContainerContext => snapshot.context as ContainerContext;
 
@@ -39,6 +68,7 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
   const last = context.observation?.startedAt ?? 1_000;
   const from = context.hostId ?? hostId;
   const asked = context.candidates[0]?.hostId ?? hostId;
+  const sandboxId = context.sandboxId ?? 's0';
   const fact = (type: string, seen: Parameters<typeof observation>[0], extra: object = {}): ProofEvent => ({
     type, hostId: from, opId: null, byAgent: false, stoppedOutside: false, observation: observation(seen), ...extra,
   }); // prettier-ignore
@@ -50,8 +80,49 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     { type: 'container.delete', mode: 'stop', graceMs: 1_000 },
     { type: 'container.delete', mode: 'force', graceMs: 0 },
     { type: 'container.juggle' },
-    { type: 'claim.granted', hostId: asked, hostname: 'one', generation: 1 },
-    { type: 'claim.granted', hostId: 'late', hostname: 'late', generation: 1 },
+    { type: 'container.reboot', graceMs: 1_000 },
+    { type: 'container.pause' },
+    { type: 'container.unpause' },
+    { type: 'container.kill', signal: 'TERM' },
+    { type: 'container.kill', signal: 'HUP' },
+    { type: 'container.rebuild', imagePullPolicy: 'ifnotpresent', graceMs: 1_000 },
+    { type: 'container.resize', amounts: { ...containerInput.amounts, memoryMib: 64 } },
+    { type: 'container.resize', amounts: { ...containerInput.amounts, memoryMib: 256 } },
+    { type: 'container.rename' },
+    ...['n1', 'n2'].map((networkId) => ({
+      type: 'container.attachNetwork',
+      request: { networkId, isDefault: false, fixedAddress: null },
+    })),
+    { type: 'container.detachNetwork', networkId: context.networks[0]?.networkId ?? 'n1' },
+    { type: 'container.detachNetwork', networkId: 'n3' },
+    // The others stand beside these in every state that has them.
+    { type: 'container.execute' },
+    { type: 'container.logs' },
+    { type: 'container.commit' },
+    { type: 'claim.granted', hostId: asked, hostname: 'one', generation: 1, sandboxId: null },
+    { type: 'claim.granted', hostId: asked, hostname: 'one', generation: 1, sandboxId: 'warm' },
+    { type: 'claim.granted', hostId: 'late', hostname: 'late', generation: 1, sandboxId: null },
+    { type: 'reclaim.granted', hostId: from, generation: 2, amounts: more },
+    { type: 'reclaim.refused', hostId: from, generation: 2, reason: 'full' },
+    { type: 'sandbox.granted', sandboxId, engineId: 'e1', ports: ports(context) },
+    { type: 'sandbox.granted', sandboxId, engineId: 'e2', ports: ports(context) },
+    { type: 'sandbox.granted', sandboxId: 'another', engineId: 'e1', ports: [] },
+    { type: 'sandbox.refused', sandboxId, reason: 'no address', retryable: false },
+    { type: 'sandbox.refused', sandboxId, reason: 'it is being removed', retryable: true },
+    { type: 'sandbox.refused', sandboxId: 'another', reason: 'no address', retryable: false },
+    { type: 'sandbox.broken', sandboxId, reason: 'its process has ended' },
+    { type: 'sandbox.changed', sandboxId, ports: ports(context), reason: null },
+    { type: 'volume.granted', volumeId: 'v1' },
+    { type: 'volume.granted', volumeId: 'v9' },
+    { type: 'volume.refused', volumeId: 'v1', reason: 'full' },
+    {
+      type: 'message.undeliverable',
+      to: `sandbox/p1/${sandboxId}`,
+      gone: true,
+      message: { type: 'sandbox.claim' },
+    },
+    { type: 'message.undeliverable', to: 'volume/p1/v1', gone: true, message: { type: 'volume.attach' } },
+    { type: 'message.undeliverable', to: `host/${from}`, gone: true, message: { type: 'host.reclaim' } },
     { type: 'claim.refused', hostId: asked, generation: 1, reason: 'full' },
     { type: 'host.lost', hostId: from },
     { type: 'host.lost', hostId: 'other' },
@@ -62,6 +133,7 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     fact('runtime.started', { startedAt: last + 1 }),
     fact('runtime.started', { startedAt: last + 1 }, { byAgent: true }),
     fact('runtime.started', { startedAt: last - 1 }),
+    fact('runtime.started', { startedAt: last, state: 'paused' }),
     fact('runtime.exited', { ...ended, exitCode: 1 }),
     fact('runtime.exited', { ...ended, exitCode: 0 }),
     fact('runtime.exited', { ...ended, exitCode: 1 }, { stoppedOutside: true }),
@@ -86,7 +158,6 @@ function results(invokeId: string, src: string, snapshot: AnyMachineSnapshot): r
       { candidates: [], refusals: [{ filter: 'link', hosts: 1, reason: 'away' }], mayChange: true },
     ],
     pullImage: [{ imageId: 'i' }],
-    ensureSandbox: [{ sandboxId: 's' }],
     createContainer: [{ observation: observation({ state: 'created', startedAt: null }) }],
     startContainer: [
       { observation: observation({ startedAt: last + 1 }) },
@@ -95,6 +166,8 @@ function results(invokeId: string, src: string, snapshot: AnyMachineSnapshot): r
         observation: observation({ startedAt: last + 1, state: 'exited', finishedAt: last + 2, exitCode: 0 }),
       },
     ],
+    pauseContainer: [{ observation: observation({ startedAt: last, state: 'paused' }) }],
+    unpauseContainer: [{ observation: observation({ startedAt: last }) }],
     stopContainer: [
       { observation: observation({ startedAt: last, state: 'exited', finishedAt: last + 2, exitCode: 0 }) },
       { observation: null },
@@ -111,19 +184,39 @@ export const containerSubject: ProofSubject = {
   inputs,
   events,
   results,
-  project: (context) => {
+  project: (context, [path = '']) => {
     const c = context as ContainerContext;
+    const held = [c.reservationHeld, c.claimHeld, c.sandboxId !== null, c.containerHeld];
+    const seen = c.observation && [c.observation.state, c.observation.startedAt !== null];
+    const [top = ''] = path.split('.');
+    const within = (...tops: readonly string[]): boolean => tops.includes(top);
+    // On the way out, what it was and would have been decides nothing any more.
+    if (within('removing', 'deleted')) return [held, c.mounts.length, seen, c.resize?.granted];
+    const isOnItsWay = within('placing', 'acquiring', 'creating', 'error');
     return [
-      c.restartPolicy.name, c.autoRemove, c.sandbox, c.imagePullPolicy, c.wanted, c.startQueued, c.candidates.length, c.mayChange, c.hostId !== null,
-      c.reservationHeld, c.claimHeld, c.sandboxId !== null, c.containerHeld, c.imagePresent, Math.min(c.restarts, 1),
-      c.observation && [c.observation.state, c.observation.health, c.observation.startedAt !== null, c.observation.exitCode],
+      // What the input says; it never changes.
+      c.restartPolicy.name, c.autoRemove, c.sandbox, c.imagePullPolicy, c.networks.length,
+      held, c.wanted, c.imagePresent, c.sandboxSound,
+      isOnItsWay && [c.candidates.length, c.mayChange, c.hostId !== null, c.mounts.map(({ granted }) => granted), c.rebuilding],
+      !within('acquiring', 'creating') && seen,
+      c.restartPolicy.name === 'on-failure' && Math.min(c.restarts, 1),
+      top === 'running' && c.observation?.health,
+      // An exit is answered in its own turn, but while it is being changed.
+      within('resizing', 'rewiring') && c.observation?.exitCode,
+      within('running', 'signalling', 'pausing', 'paused') && c.killedWith !== null,
+      top === 'resizing' && c.resize?.granted, top === 'lost' && c.startQueued,
     ]; // prettier-ignore
   },
 };
 
 const emits = (type: string) => (step: Parameters<Holding['released']>[0]) =>
   step.emitted.some(
-    (each) => each.type === 'message' && each.event.type === type && !each.to.endsWith('/late'),
+    (each) =>
+      each.type === 'message' &&
+      each.event.type === type &&
+      !each.to.endsWith('/late') &&
+      // What a resize gives back is no whole container.
+      (each.event['amounts'] as Amounts | undefined)?.containers !== 0,
   );
 const starts = (invokeId: string) => (step: Parameters<Holding['acquired']>[0]) =>
   step.to.invokes.has(invokeId);
@@ -156,14 +249,18 @@ export const containerHoldings: readonly Holding[] = [
   },
   {
     resource: 'sandbox',
-    acquired: starts('ensureSandbox'),
-    released: finished('removeSandbox'),
-    abandoned: leftToItsHost,
+    acquired: ({ from, to }) =>
+      contextOf(to.snapshot).sandboxId !== null && contextOf(from.snapshot).sandboxId === null,
+    released: emits('sandbox.release'),
+    // Its sandbox said that there is none, or that it goes by itself.
+    abandoned: ({ from, to, event }) =>
+      (event.type === 'sandbox.refused' || event.type === 'message.undeliverable') &&
+      contextOf(from.snapshot).sandboxId !== contextOf(to.snapshot).sandboxId,
   },
   {
     resource: 'container',
     acquired: starts('createContainer'),
-    released: finished('removeContainer', 'stuck.removeContainer'),
+    released: finished('removeContainer', 'stuck.removeContainer', 'rebuildRemove'),
     abandoned: (step) =>
       leftToItsHost(step) ||
       (step.event.type === 'runtime.gone' && !contextOf(step.to.snapshot).containerHeld),

@@ -41,12 +41,21 @@ t.test('a start with nothing to acquire takes four turns', async (t) => {
 
 t.test('image and network are acquired side by side when they are not there', async (t) => {
   const container = placed({ imagePullPolicy: 'always', sandbox: 'own' });
-  t.same(container.paths, ['acquiring.image.pulling.attempting', 'acquiring.network.making.attempting']);
-  container.done('ensureSandbox', { sandboxId: 's1' });
-  t.same(container.paths, ['acquiring.image.pulling.attempting', 'acquiring.network.ready']);
+  t.same(container.paths, [
+    'acquiring.image.pulling.attempting',
+    'acquiring.network.opening.asking',
+    'acquiring.volumes.ready',
+  ]);
+  const { sandboxId } = container.context as { sandboxId: string };
+  container.send({ type: 'sandbox.granted', sandboxId, engineId: 'e1', ports: [] });
+  t.same(container.paths, [
+    'acquiring.image.pulling.attempting',
+    'acquiring.network.ready',
+    'acquiring.volumes.ready',
+  ]);
   container.done('pullImage', { imageId: 'i1' });
   t.same(container.paths, ['creating.attempting']);
-  t.match(container.context, { sandboxId: 's1' });
+  t.match(container.context, { sandboxSound: true, sandboxEngineId: 'e1' });
 });
 
 t.test('a refused claim goes to the next host, and after all of them it says why', async (t) => {
@@ -68,9 +77,23 @@ t.test('a host that answers too late gets its room back, in whatever state', asy
   t.same(container.paths, ['placing.claiming'], 'and the next host is still being asked');
 });
 
-t.test('a host that grants twice gets one room back', async (t) => {
-  t.same(messages(placed().send(granted)), ['host.release to host/h1']);
-});
+t.test(
+  'a host that was asked twice, since its first answer was late, gets the second room back',
+  async (t) => {
+    const container = begin({ candidates: [{ hostId, hostname: 'one', imagePresent: true }] });
+    container.done('claim.deadline', { at: 0 });
+    container
+      .done('rankHosts', { candidates: [], refusals: [], mayChange: true })
+      .done('placing.backoff', { at: 0 });
+    const candidates = [{ hostId, hostname: 'one', imagePresent: true }];
+    container.done('rankHosts', { candidates, refusals: [], mayChange: false });
+    container.send(granted);
+    t.same(messages(container), []);
+    container.send(granted);
+    t.same(messages(container), ['host.release to host/h1']);
+    t.equal(container.context['claimHeld'], true);
+  },
+);
 
 t.test('no host: the refusals are told by filter', async (t) => {
   const container = begin({ candidates: [] });
@@ -114,9 +137,14 @@ t.test('an engine that is down is waited for, saying so', async (t) => {
 t.test('an image that was believed to be there is pulled after all', async (t) => {
   const container = placed();
   container.failed('createContainer', 'IMAGE_NOT_FOUND');
-  t.same(container.paths, ['acquiring.image.pulling.attempting', 'acquiring.network.ready']);
+  const pulling = [
+    'acquiring.image.pulling.attempting',
+    'acquiring.network.ready',
+    'acquiring.volumes.ready',
+  ];
+  t.same(container.paths, pulling);
   container.done('pullImage', { imageId: 'i1' }).failed('createContainer', 'IMAGE_NOT_FOUND');
-  t.same(container.paths.length, 2, 'whatever happened to it meanwhile');
+  t.same(container.paths, pulling, 'whatever happened to it meanwhile');
 });
 
 t.test('an exit is answered by the restart policy', async (t) => {

@@ -1,7 +1,10 @@
-import t, { type Test } from 'tap';
+import t from 'tap';
 import type { ContainerContext } from '../../src/machines/container/context.ts';
+import type { HostContext } from '../../src/machines/host/context.ts';
+import { allocatableOf } from '../../src/machines/host/offer.ts';
 import type { TenantContext } from '../../src/machines/tenant/context.ts';
 import { containerHoldings, containerSubject } from './container-space.ts';
+import { common } from './common-proofs.ts';
 import { hostSubject } from './host-space.ts';
 import { explore, proofs, releasesEverything, type Space } from './proofs.ts';
 import { tenantSubject } from './tenant-space.ts';
@@ -20,25 +23,6 @@ const statuses = [
   'Deleted',
   'Deleting',
 ];
-function common(t: Test, name: string, space: Space): void {
-  const contexts = new Set(
-    [...space.configurations.values()].map(({ snapshot }) => JSON.stringify(snapshot.context)),
-  );
-  t.comment(
-    `${name}: ${space.configurations.size} configurations, ${space.events} events, ${contexts.size} contexts, ${space.steps.length} steps, ${Math.round(space.ms)} ms`,
-  );
-  const none = (proof: string, wrong: readonly string[]): void =>
-    void t.same([...new Set(wrong)].slice(0, 10), [], proof);
-  none('every state is reached', proofs.everyStateIsReached(space));
-  none('nothing throws', proofs.nothingThrows(space));
-  none('no dead end but the end', proofs.nothingEndsBut(space));
-  none('each transient state has a deadline', proofs.transientStatesHaveDeadlines(space));
-  none('each event has a declared answer in each state', proofs.everyEventHasAnAnswer(space));
-  none('only assign, raise and emit; no after, no delay, no "*"', proofs.onlyDeclaredEffects(space));
-  none('each invoke has an id, both outcomes, and is left on done', proofs.everyInvokeIsHandled(space));
-  none('restored children equal those of a fresh run', proofs.restoredIsAsFresh(space));
-  none('each guard is seen true and false', proofs.everyGuardIsSeenBothWays(space));
-}
 
 t.test('the container chart', async (t) => {
   const space = explore(containerSubject);
@@ -76,6 +60,48 @@ t.test('the host chart', async (t) => {
     ),
     [],
   );
+  const before = (step: Space['steps'][number]): HostContext => step.from.snapshot.context as HostContext;
+  const after = (step: Space['steps'][number]): HostContext => step.to.snapshot.context as HostContext;
+  const granted = space.steps.filter(({ emitted }) =>
+    emitted.some((each) => each.type === 'message' && each.event.type.endsWith('.granted')),
+  );
+  t.ok(granted.length > 0);
+  t.same(
+    granted.filter((step) => after(step).totals.memoryMib > allocatableOf(before(step)).memoryMib),
+    [],
+    'no grant overcommits',
+  );
+  t.same(
+    granted.filter(
+      (step) =>
+        step.event.type === 'host.claim' &&
+        before(step).enforcing.some((each) => each !== step.event['tenant']),
+    ),
+    [],
+    'nobody comes to a tenant that wants to be alone',
+  );
+  const readyOf = (context: HostContext): readonly string[] => Object.values(context.ready).flat();
+  t.same(
+    space.steps
+      .filter((step) => readyOf(after(step)).length > after(step).readyMost)
+      .map(({ event }) => event),
+    [],
+    'no more sandboxes are kept ahead than the host may',
+  );
+  t.same(
+    granted
+      .filter((step) =>
+        step.emitted.some(
+          (each) =>
+            each.type === 'message' &&
+            typeof each.event['sandboxId'] === 'string' &&
+            readyOf(after(step)).includes(each.event['sandboxId']),
+        ),
+      )
+      .map(({ event }) => event),
+    [],
+    'a sandbox is handed out once',
+  );
 });
 
 t.test('the tenant chart', async (t) => {
@@ -86,8 +112,12 @@ t.test('the tenant chart', async (t) => {
     [],
   );
   const over = space.steps.filter(({ event, from, to }) => {
-    const count = (each: typeof from) => (each.snapshot.context as TenantContext).totals.containers;
-    return event.type === 'tenant.reserve' && count(to) > 2 && count(to) > count(from);
+    const { totals, limits } = to.snapshot.context as TenantContext;
+    const was = (from.snapshot.context as TenantContext).totals;
+    return (['containers', 'memoryMib'] as const).some(
+      (field) =>
+        event.type === 'tenant.reserve' && totals[field] > limits[field] && totals[field] > was[field],
+    );
   });
-  t.same(over, [], 'no reservation goes over the limit');
+  t.same(over, [], 'no reservation goes over a limit');
 });

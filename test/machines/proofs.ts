@@ -21,7 +21,7 @@ export interface ProofSubject {
   /** Results of each invoke: outputs, and failures. */
   readonly results: (invokeId: string, src: string, snapshot: AnyMachineSnapshot) => readonly ProofEvent[];
   /** What of the context makes two configurations different. */
-  readonly project: (context: unknown) => unknown;
+  readonly project: (context: unknown, paths: readonly string[]) => unknown;
 }
 
 /** What one container takes, in proofs that need an amount. */
@@ -88,7 +88,7 @@ export function explore(subject: ProofSubject): Space {
     const eventTypes = new Set<string>();
     const place = (snapshot: AnyMachineSnapshot): Configuration => {
       const paths = decider.paths(snapshot);
-      const key = JSON.stringify([paths, subject.project(snapshot.context)]);
+      const key = JSON.stringify([paths, subject.project(snapshot.context, paths)]);
       const known = configurations.get(key);
       if (known) return known;
       const configuration = { key, paths, snapshot, invokes: decider.invokes(snapshot) };
@@ -268,8 +268,10 @@ export const proofs = {
     return wrong;
   },
 
-  everyInvokeIsHandled({ decider }: Space): readonly string[] {
+  everyInvokeIsHandled({ decider, configurations }: Space): readonly string[] {
     const seen = new Map<string, string>();
+    const contextWith = (id: string): unknown =>
+      [...configurations.values()].find(({ invokes }) => invokes.has(id))?.snapshot.context;
     return nodesOf(decider.chart.machine.root).flatMap((node) =>
       node.invoke.flatMap(({ id }) => {
         const wrong: string[] = [];
@@ -283,8 +285,7 @@ export const proofs = {
             wrong.push(`${node.id} stays when ${id} is ${outcome}`);
         }
         try {
-          if (decider.chart.describe(id, { candidates: [], hostname: 'h', hostId: 'h' }) === '')
-            wrong.push(`${id} is described by nothing`);
+          if (decider.chart.describe(id, contextWith(id)) === '') wrong.push(`${id} is described by nothing`);
         } catch (error) {
           wrong.push(`${id} is not described: ${(error as Error).message}`);
         }

@@ -1,32 +1,60 @@
 /** The tenant chart as a subject of proof. */
 import { tenantChart } from '../../src/machines/tenant.machine.ts';
 import type { TenantContext } from '../../src/machines/tenant/context.ts';
-import { failed, proofAmounts as amounts, type ProofSubject } from './proofs.ts';
+import type { TenantInput } from '../../src/model/events.ts';
+import { neighboursModes } from '../../src/model/placement.ts';
+import type { ProofSubject } from './proofs.ts';
+
+const amounts = { containers: 1, cpuMillis: 500, memoryMib: 100, diskGib: 1 };
+/** What a resize adds. */
+const more = { containers: 0, cpuMillis: 0, memoryMib: 50, diskGib: 0 };
+const limits = { containers: 1, cpuMillis: -1, memoryMib: 180, diskGib: -1 };
+
+export const tenantInput: TenantInput = { id: 'p1', limits, neighbours: 'off', reservationMs: 60_000 };
 
 export const tenantSubject: ProofSubject = {
   chart: tenantChart,
-  inputs: [
-    { id: 'p1', limits: { containers: 2, cpuMillis: -1, memoryMib: -1, diskGib: -1 }, reservationMs: 60_000 },
-  ],
+  inputs: [tenantInput],
   events: () => [
-    ...['c1', 'c2', 'c3'].flatMap((containerId) => [
+    ...['c1', 'c2'].flatMap((containerId) => [
       { type: 'tenant.reserve', containerId, generation: 1, amounts, at: 0 },
       { type: 'tenant.confirm', containerId, generation: 1, amounts },
       { type: 'tenant.release', containerId, generation: 1, amounts },
     ]),
-    { type: 'tenant.limit', limits: { containers: 2, cpuMillis: -1, memoryMib: -1, diskGib: -1 } },
+    { type: 'tenant.reserve', containerId: 'c1', generation: 2, amounts: more, at: 0 },
+    { type: 'tenant.reserve', containerId: 'c1', generation: 2, amounts: { ...more, memoryMib: 40 }, at: 0 },
+    { type: 'tenant.confirm', containerId: 'c1', generation: 2, amounts: more },
+    { type: 'tenant.release', containerId: 'c1', generation: 2, amounts: more },
+    ...neighboursModes.flatMap((neighbours) => [
+      { type: 'tenant.isolate', neighbours },
+      { type: 'tenant.configured', neighbours },
+    ]),
+    { type: 'tenant.limit', limits },
     { type: 'tenant.recount', totals: amounts },
     { type: 'tenant.juggle' },
     { type: 'actor.restored' },
     { type: 'message.undeliverable', to: 'container/p1/c1', gone: true, message: { type: 'x' } },
   ],
-  results: (invokeId) => [
-    { type: `xstate.done.actor.${invokeId}`, output: { at: 60_000 } },
-    { type: `xstate.done.actor.${invokeId}`, output: { at: 1 } },
-    failed(invokeId),
+  results: (invokeId, src) => [
+    ...(src === 'deadline'
+      ? [
+          { type: `xstate.done.actor.${invokeId}`, output: { at: 60_000 } },
+          { type: `xstate.done.actor.${invokeId}`, output: { at: 1 } },
+        ]
+      : [{ type: `xstate.done.actor.${invokeId}`, output: { told: 1 } }]),
+    {
+      type: `xstate.error.actor.${invokeId}`,
+      error: { code: 'INTERNAL', message: 'It failed', retryable: false },
+    },
   ],
   project: (context) => {
-    const { totals, reservations } = context as TenantContext;
-    return [Math.min(totals.containers, 3), Object.keys(reservations).sort()];
+    const { totals, reservations, neighbours, siteNeighbours } = context as TenantContext;
+    return [
+      Math.min(totals.containers, 2),
+      [more, amounts].map(({ memoryMib }) => totals.memoryMib + memoryMib > limits.memoryMib),
+      Object.keys(reservations).sort(),
+      neighbours,
+      siteNeighbours,
+    ];
   },
 };

@@ -68,7 +68,15 @@ const config = {
   limits: { containers: 12, cpuMillis: -1, memoryMib: -1, diskGib: -1 },
   reservationMs: 20_000,
   sandbox: 'engine' as const,
-  availabilityZone: 'nova',
+  pool: null,
+  readyMost: 8,
+  strategy: 'spread' as const,
+  neighbours: 'off' as const,
+  hostPolicy: {
+    availabilityZone: 'nova',
+    ratios: { cpu: 1, memory: 1, disk: 1 },
+    reserved: { cpu: 0, memory: 0, disk: 0 },
+  },
   suspectMs: 0,
   lostMs: 8_000,
   syncMs: 20_000,
@@ -248,7 +256,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
         name: `c${requests}`, userId: 'u', image: kernel.chance(0.8) ? 'busybox:latest' : `image${requests}:latest`, imageDriver: 'docker',
         imagePullPolicy: 'ifnotpresent', command: null, entrypoint: null, workdir: null, environment: { SECRET: 'x' }, labels: {}, hints: {},
         cpu: 0.5, memoryMib: 128, diskGib: 0, pidsLimit: 100, interactive: false, tty: false, hostname: null, runtime: null,
-        restartPolicy: restart, autoRemove: false, autoHeal: false, healthcheck: null, availabilityZone: null, requestedHost: null,
+        restartPolicy: restart, autoRemove: false, autoHeal: false, healthcheck: null, availabilityZone: null, requestedHost: null, networks: [], published: [], mounts: [], files: [],
       }; // prettier-ignore
       try {
         const caller = { userId: 'u', projectId: tenant, requestId: `req-${requests}` };

@@ -72,6 +72,10 @@ export function testSpec(changes: Partial<ContainerSpec> = {}): ContainerSpec {
     healthcheck: null,
     availabilityZone: null,
     requestedHost: null,
+    networks: [],
+    published: [],
+    mounts: [],
+    files: [],
     ...changes,
   };
 }

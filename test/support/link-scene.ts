@@ -60,14 +60,27 @@ export const spec: ContainerSpec = {
   healthcheck: null,
   availabilityZone: null,
   requestedHost: null,
+  networks: [],
+  published: [],
+  mounts: [],
+  files: [],
 };
 
 export const args: Readonly<Record<HostEffectName, OperationArguments>> = {
   pullImage: { kind: 'pullImage', image: 'busybox:latest', policy: 'ifnotpresent' },
-  ensureSandbox: { kind: 'ensureSandbox', hostname: null },
-  removeSandbox: { kind: 'removeSandbox' },
+  makeSandbox: { kind: 'makeSandbox', hostname: null, ports: [], published: [] },
+  unplugPort: { kind: 'unplugPort', portId: 'port1' },
+  removeSandbox: { kind: 'removeSandbox', portIds: [] },
+  ensureNetwork: { kind: 'ensureNetwork', subnet: null },
+  removeNetwork: { kind: 'removeNetwork' },
+  ensureVolume: { kind: 'ensureVolume', sizeGib: null },
+  removeVolume: { kind: 'removeVolume' },
+  pauseContainer: { kind: 'pauseContainer' },
+  unpauseContainer: { kind: 'unpauseContainer' },
+  killContainer: { kind: 'killContainer', signal: 'TERM' },
+  updateContainer: { kind: 'updateContainer', limits: { cpu: 1, memoryMib: 64 } },
   createContainer: { kind: 'createContainer', spec, sandboxId: null, run: 0 },
-  startContainer: { kind: 'startContainer', run: 1 },
+  startContainer: { kind: 'startContainer', run: 1, limits: null },
   stopContainer: { kind: 'stopContainer', graceMs: 1_000 },
   removeContainer: { kind: 'removeContainer' },
 };
@@ -78,6 +91,7 @@ export const operation = (
   revision: number,
 ): OperateParams => ({
   opId: `op-${revision}`,
+  subject: 'container',
   containerId: 'c1',
   tenant: 'p1',
   generation: 1,

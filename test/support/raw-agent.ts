@@ -108,7 +108,7 @@ export function rawAgent(links: HostLinks): RawAgent {
       agent.call('hello', { ...agent.greeting(hostId, credential), bootId }),
     async sync(hostId, credential, bootId) {
       await agent.hello(hostId, credential, bootId);
-      await agent.call('inventory', { items: [], images: [], engineUp: true, complete: true });
+      await agent.call('inventory', { items: [], resources: [], images: [], engineUp: true, complete: true });
     },
     cut: () => end(1006, 'cut'),
   };

@@ -10,6 +10,8 @@ export interface LoggedLine {
 export interface TestEnvironment extends Environment {
   /** Moves both clocks, running what falls due in order, and settling promises after each. */
   advance(ms: number): Promise<void>;
+  /** Time passes in which the process runs nothing, as in a long pause of its own. */
+  stall(ms: number): void;
   /** Runs deferred tasks and promises until nothing is left to do now. */
   settle(): Promise<void>;
   /** Jumps the wall clock only. */
@@ -72,12 +74,13 @@ export function createTestEnvironment(startMs = Date.UTC(2026, 0, 1)): TestEnvir
         const next = timers[0];
         if (!next || next.due > until) break;
         timers.shift();
-        elapsed = next.due;
+        elapsed = Math.max(elapsed, next.due);
         next.task();
         await settle();
       }
-      elapsed = until;
+      elapsed = Math.max(elapsed, until);
     },
+    stall: (ms) => void (elapsed += ms),
     settle,
     setWallClock: (epochMs) => void (wallOffset = epochMs - elapsed),
     logged,

@@ -3,18 +3,31 @@
  * come back as upward records (see `../host-reports.ts`), not from here; ending
  * one only stops asking for it.
  */
-import { parseAddress } from '../../model/address.ts';
+import { parseAddress, type Address } from '../../model/address.ts';
 import type { ContainerSpec } from '../../model/container.ts';
-import type { DesiredState, HostEffectName, OperateParams, OperationArguments } from '../../link/protocol.ts';
+import type {
+  DesiredState,
+  HostEffectName,
+  Limits,
+  OperateParams,
+  OperationArguments,
+  SubjectKind,
+} from '../../link/protocol.ts';
 import type { HostLinks } from '../../link/host-links.ts';
 import type { ContainerContext } from '../../machines/container/context.ts';
-import type { Address } from '../../model/address.ts';
+import type { NetworkContext } from '../../machines/network/context.ts';
+import type { SandboxContext } from '../../machines/sandbox/context.ts';
+import type { VolumeContext } from '../../machines/volume/context.ts';
 import type { Effect, EffectRun, Effects } from './effect.ts';
 
 /** What every host effect's input has; made by the chart. */
 interface HostEffectInput {
   readonly hostId: string;
   readonly deadlineMs: number;
+}
+
+/** What those of a container have beside it. */
+interface ContainerEffectInput extends HostEffectInput {
   readonly run: number;
   readonly graceMs: number;
 }
@@ -26,67 +39,111 @@ export interface HostOperationsOptions {
   readonly spec: (address: Address) => ContainerSpec;
 }
 
-export function hostOperations({ links, epoch, spec }: HostOperationsOptions): Effects {
-  const effect =
-    (kind: HostEffectName): Effect =>
-    (run) => {
-      const { hostId } = run.operation.input as HostEffectInput;
-      links().operate(hostId, operation(kind, run));
-      return () => links().forget(hostId, run.operation.opId);
-    };
+type Arguments = (
+  input: ContainerEffectInput,
+  context: ContainerContext,
+  spec: () => ContainerSpec,
+) => OperationArguments;
 
-  const operation = (
-    kind: HostEffectName,
-    { address, operation: { opId, input, revision }, context }: EffectRun,
-  ): OperateParams => {
-    const { id, tenant } = parseAddress(address);
-    const { generation } = context as ContainerContext;
-    return {
-      opId,
-      containerId: id,
-      tenant: tenant ?? '',
-      generation,
-      epoch: epoch(),
-      revision,
-      deadlineMs: (input as HostEffectInput).deadlineMs,
-      args: argumentsOf(kind, input as HostEffectInput, context as ContainerContext, spec(address)),
-      desired: desiredOf(kind, context as ContainerContext),
-    };
-  };
+/** By the name that the container's chart gives an effect. */
+const containerArguments: Readonly<Record<string, Arguments>> = {
+  pullImage: (_, _context, spec) => ({
+    kind: 'pullImage',
+    image: spec().image,
+    policy: spec().imagePullPolicy,
+  }),
+  createContainer: ({ run }, { sandboxId }, spec) => ({
+    kind: 'createContainer',
+    spec: spec(),
+    sandboxId,
+    run,
+  }),
+  startContainer: ({ run }, _context, spec) => ({
+    kind: 'startContainer',
+    run,
+    limits: limitsOf(spec()),
+  }),
+  stopContainer: ({ graceMs }) => ({ kind: 'stopContainer', graceMs }),
+  removeContainer: () => ({ kind: 'removeContainer' }),
+  pauseContainer: () => ({ kind: 'pauseContainer' }),
+  unpauseContainer: () => ({ kind: 'unpauseContainer' }),
+  killContainer: (_, { signal }) => ({ kind: 'killContainer', signal }),
+  updateContainer: (_, _context, spec) => ({ kind: 'updateContainer', limits: limitsOf(spec()) }),
+};
+
+const sandboxArguments: Readonly<Record<string, (context: SandboxContext) => OperationArguments>> = {
+  makeSandbox: ({ hostname, ports, published }) => ({ kind: 'makeSandbox', hostname, ports, published }),
+  unplugPort: ({ leaving }) => ({ kind: 'unplugPort', portId: leaving?.portId ?? '' }),
+  removeSandbox: ({ ports, leaving }) => ({
+    kind: 'removeSandbox',
+    portIds: [...ports, ...(leaving ? [leaving] : [])].map(({ portId }) => portId),
+  }),
+};
+
+const networkArguments: Readonly<Record<string, (context: NetworkContext) => OperationArguments>> = {
+  ensureNetwork: ({ definition, subnet }) => ({
+    kind: 'ensureNetwork',
+    subnet: definition?.subnet ?? subnet,
+  }),
+  removeNetwork: () => ({ kind: 'removeNetwork' }),
+};
+
+const volumeArguments: Readonly<Record<string, (context: VolumeContext) => OperationArguments>> = {
+  ensureVolume: ({ sizeGib }) => ({ kind: 'ensureVolume', sizeGib }),
+  removeVolume: () => ({ kind: 'removeVolume' }),
+};
+
+export function hostOperations({ links, epoch, spec }: HostOperationsOptions): Effects {
+  const effects = (
+    subject: SubjectKind,
+    names: readonly string[],
+    argumentsOf: (name: string, run: EffectRun) => OperationArguments,
+  ): Effects =>
+    Object.fromEntries(
+      names.map((name): [string, Effect] => [
+        name,
+        (run) => {
+          const { address, operation, context } = run;
+          const { id, tenant } = parseAddress(address);
+          const { hostId, deadlineMs } = operation.input as HostEffectInput;
+          const args = argumentsOf(name, run);
+          const params: OperateParams = {
+            opId: operation.opId,
+            subject,
+            containerId: id,
+            tenant: tenant ?? '',
+            generation: subject === 'container' ? (context as ContainerContext).generation : 1,
+            epoch: epoch(),
+            revision: operation.revision,
+            deadlineMs,
+            args,
+            desired: subject === 'container' ? desiredOf(args.kind, context as ContainerContext) : nothing,
+          };
+          links().operate(hostId, params);
+          return () => links().forget(hostId, operation.opId);
+        },
+      ]),
+    );
 
   return {
-    pullImage: effect('pullImage'),
-    ensureSandbox: effect('ensureSandbox'),
-    removeSandbox: effect('removeSandbox'),
-    createContainer: effect('createContainer'),
-    startContainer: effect('startContainer'),
-    stopContainer: effect('stopContainer'),
-    removeContainer: effect('removeContainer'),
+    ...effects('container', Object.keys(containerArguments), (name, { address, operation, context }) =>
+      containerArguments[name]!(operation.input as ContainerEffectInput, context as ContainerContext, () =>
+        spec(address),
+      ),
+    ),
+    ...effects('sandbox', Object.keys(sandboxArguments), (name, { context }) =>
+      sandboxArguments[name]!(context as SandboxContext),
+    ),
+    ...effects('network', Object.keys(networkArguments), (name, { context }) =>
+      networkArguments[name]!(context as NetworkContext),
+    ),
+    ...effects('volume', Object.keys(volumeArguments), (name, { context }) =>
+      volumeArguments[name]!(context as VolumeContext),
+    ),
   };
 }
 
-function argumentsOf(
-  kind: HostEffectName,
-  input: HostEffectInput,
-  context: ContainerContext,
-  spec: ContainerSpec,
-): OperationArguments {
-  switch (kind) {
-    case 'pullImage':
-      return { kind, image: spec.image, policy: spec.imagePullPolicy };
-    case 'ensureSandbox':
-      return { kind, hostname: spec.hostname };
-    case 'createContainer':
-      return { kind, spec, sandboxId: context.sandboxId, run: input.run };
-    case 'startContainer':
-      return { kind, run: input.run };
-    case 'stopContainer':
-      return { kind, graceMs: input.graceMs };
-    case 'removeSandbox':
-    case 'removeContainer':
-      return { kind };
-  }
-}
+const limitsOf = ({ cpu, memoryMib }: ContainerSpec): Limits => ({ cpu, memoryMib });
 
 /** What the agent may keep up by itself once the lease is gone: only what a start has asked to run. */
 function desiredOf(kind: HostEffectName, context: ContainerContext): DesiredState {
@@ -97,3 +154,10 @@ function desiredOf(kind: HostEffectName, context: ContainerContext): DesiredStat
     restartPolicy: context.restartPolicy,
   };
 }
+
+const nothing: DesiredState = {
+  running: false,
+  run: 0,
+  restarts: 0,
+  restartPolicy: { name: 'no', maximumRetryCount: 0 },
+};

@@ -3,8 +3,7 @@
  * placed there is read from the actors. Told again after a crash, which a
  * container that knows already ignores.
  */
-import type { ContainerContext } from '../../machines/container/context.ts';
-import { parseAddress } from '../../model/address.ts';
+import { kindOf, parseAddress } from '../../model/address.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Effect } from './effect.ts';
 
@@ -14,9 +13,8 @@ export const tellContainersEffect =
     const hostId = parseAddress(address).id;
     let stopped = false;
     const asked: Promise<unknown>[] = [];
-    for (const cell of runtime().cellsOf('container').values()) {
-      if (!cell.committed) continue;
-      if ((cell.committed.record.context as ContainerContext).hostId !== hostId) continue;
+    for (const cell of runtime().placedOn(hostId)) {
+      if (kindOf(cell.address) !== 'container') continue;
       asked.push(
         new Promise<void>((resolve) => {
           cell.deliver({

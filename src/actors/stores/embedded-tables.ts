@@ -76,7 +76,8 @@ export const actorText = (record: ActorRecord): string =>
 
 /** The head and the sealed record. What can't be read gives a record that can't either. */
 export function splitActor(text: string): { readonly head: ActorHead | null; readonly record: string } {
-  const [, revision, turnId = '', endedAt, record = text] = /^(\d+) (\S+) (\d+|-) (.*)$/s.exec(text) ?? [];
+  const [head = '', revision, turnId = '', endedAt] = /^(\d+) (\S+) (\d+|-) /.exec(text) ?? [];
+  const record = text.slice(head.length);
   if (revision === undefined) return { head: null, record };
   return {
     head: { revision: Number(revision), turnId, endedAt: endedAt === '-' ? null : Number(endedAt) },

@@ -26,6 +26,7 @@ import {
 } from './embedded-tables.ts';
 import { parseActor, refusal, sealText, unsealText } from './record.ts';
 import type {
+  ActorRecord,
   InboxMark,
   Outcome,
   OwnerInfo,
@@ -48,10 +49,18 @@ export interface EmbeddedStoreOptions {
 /** Actors or records looked at, while trimming, before others may go on. */
 const trimmedAtOnce = 500;
 
+/** What is written once per batch and not once per turn: only the last of it is ever read. */
+interface Batch {
+  readonly records: Map<Address, ActorRecord>;
+  readonly positions: Map<Shard, number>;
+}
+
 export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
   const { directory, environment, retention } = options;
   let tables: Tables | null = null;
   let world: World = { worldId: '', epoch: 0 };
+  let queuedSettings: { readonly name: string; readonly value: string | null }[] = [];
+  let settingsPut: Promise<void> | null = null;
 
   const db = (): Tables => {
     if (!tables)
@@ -113,13 +122,30 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
     return world;
   };
 
-  const apply = (write: TurnWrite, owner: number, forward = false): Outcome => {
+  /** One transaction, flushed once, for all that are put before it begins: many hosts join at once. */
+  const putQueuedSettings = async (): Promise<void> => {
+    const all = queuedSettings;
+    queuedSettings = [];
+    settingsPut = null;
+    try {
+      await transact(() => {
+        if ((storedWorld()?.epoch ?? 0) > world.epoch)
+          throw new TroupeError('STALE_OWNER', 'Another control plane has taken over; ask it');
+        for (const { name, value } of all) {
+          if (value === null) db().settings.removeSync(name);
+          else db().settings.putSync(name, value);
+        }
+      });
+    } catch (error) {
+      throw unavailable(error);
+    }
+  };
+
+  const apply = (batch: Batch, write: TurnWrite, owner: number, forward = false): Outcome => {
     const { record } = write;
     const { address, revision, turnId } = record;
-    const text = db().actors.get(address);
-    const head = text === undefined ? null : splitActor(text).head;
-    if (text !== undefined && !head) return refusal('conflict', owner, 0, 'What it holds can’t be read');
-    const storedRevision = head?.revision ?? 0;
+    const storedRevision = batch.records.get(address)?.revision ?? revisionOf(address);
+    if (storedRevision === null) return refusal('conflict', owner, 0, 'What it holds can’t be read');
     if (storedRevision >= revision) {
       // Written already, by itself or in a batch whose outcome was in doubt: it is in the journal.
       const past = db().journal.get(journalKey(address, revision));
@@ -131,17 +157,24 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
       const cause = storedRevision < revision - 1 ? 'behind' : 'conflict';
       return refusal(cause, owner, storedRevision, `It holds revision ${storedRevision}`);
     }
-    return { kind: 'committed', position: put(write) };
+    return { kind: 'committed', position: put(batch, write) };
   };
 
-  const put = (write: TurnWrite): number | null => {
+  /** 0 = absent, null = unreadable. */
+  const revisionOf = (address: Address): number | null => {
+    const text = db().actors.get(address);
+    return text === undefined ? 0 : (splitActor(text).head?.revision ?? null);
+  };
+
+  const put = (batch: Batch, write: TurnWrite): number | null => {
     const { record, journal, stream, outbox, inbox, document, index } = write;
     const { address, revision } = record;
     const shard = shardOf(address);
     const at = db();
-    const before = at.positions.get(shard);
-    const position = stream ? Number(before ?? 0) + 1 : null;
-    at.actors.putSync(address, actorText(record));
+    const before = batch.positions.get(shard) ?? Number(at.positions.get(shard) ?? 0);
+    const position = stream ? before + 1 : null;
+    batch.records.set(address, record);
+    batch.positions.set(shard, position ?? before);
     at.journal.putSync(journalKey(address, revision), journalText(journal, position));
     const trimmed = revision - retention.journalRecords;
     if (trimmed > 0) at.journal.removeSync(journalKey(address, trimmed));
@@ -155,11 +188,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
     if (document) at.documents.putSync(journalKey(address, document.generation), sealText(document.body));
     for (const name of index.remove) at.indexes.removeSync([shard, name, address]);
     for (const name of index.add) at.indexes.putSync([shard, name, address], '1');
-    if (position === null) {
-      if (before === undefined) at.positions.putSync(shard, '0');
-      return null;
-    }
-    at.positions.putSync(shard, String(position));
+    if (position === null) return null;
     at.stream.putSync([shard, numberKey(position)], JSON.stringify(stream));
     const oldest = position - retention.streamRecords;
     if (oldest > 0) at.stream.removeSync([shard, numberKey(oldest)]);
@@ -167,12 +196,21 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
   };
 
   /** Runs `work` as one batch of writes; what it threw is a refusal of all, an unflushed disk nobody's guess. */
-  const write = async (count: number, work: () => readonly Outcome[]): Promise<readonly Outcome[]> => {
+  const write = async (
+    count: number,
+    work: (batch: Batch) => readonly Outcome[],
+  ): Promise<readonly Outcome[]> => {
     const all = (outcome: Outcome): readonly Outcome[] => Array.from({ length: count }, () => outcome);
     const { root } = db();
     let outcomes: readonly Outcome[];
     try {
-      outcomes = root.transactionSync(work);
+      outcomes = root.transactionSync(() => {
+        const batch: Batch = { records: new Map(), positions: new Map() };
+        const decided = work(batch);
+        for (const [address, record] of batch.records) db().actors.putSync(address, actorText(record));
+        for (const [shard, position] of batch.positions) db().positions.putSync(shard, String(position));
+        return decided;
+      });
     } catch (error) {
       // LMDB throws a transaction away whole, so nothing of it was written.
       return all(refusal('full', world.epoch, 0, unavailable(error).message));
@@ -215,16 +253,16 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
     isOwner: async () => (storedWorld()?.epoch ?? 0) <= world.epoch,
     raiseEpoch: own,
     commit: (writes, acknowledged) =>
-      write(writes.length, () => {
+      write(writes.length, (batch) => {
         const owner = storedWorld()?.epoch ?? 0;
         if (owner <= world.epoch) {
           for (const { from, to, sequence } of acknowledged)
             db().outbox.removeSync([from, to, numberKey(sequence)]);
         }
-        return writes.map((each) => apply(each, owner));
+        return writes.map((each) => apply(batch, each, owner));
       }),
     async writeForward(each) {
-      const [outcome] = await write(1, () => [apply(each, storedWorld()?.epoch ?? 0, true)]);
+      const [outcome] = await write(1, (batch) => [apply(batch, each, storedWorld()?.epoch ?? 0, true)]);
       return outcome!;
     },
     async read(address) {
@@ -261,15 +299,10 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
       );
     },
     shards: async () => [...db().positions.getRange({})].map(({ key }) => key as Shard),
-    async putSetting(name, value) {
-      await transact(() => {
-        if ((storedWorld()?.epoch ?? 0) > world.epoch)
-          throw new TroupeError('STALE_OWNER', 'Another control plane has taken over; ask it');
-        if (value === null) db().settings.removeSync(name);
-        else db().settings.putSync(name, value);
-      }).catch((error: unknown) => {
-        throw unavailable(error);
-      });
+    putSetting(name, value) {
+      queuedSettings.push({ name, value });
+      settingsPut ??= Promise.resolve().then(putQueuedSettings);
+      return settingsPut;
     },
     async settings(prefix) {
       const range = db().settings.getRange({ start: prefix, end: `${prefix}\u{10ffff}` });

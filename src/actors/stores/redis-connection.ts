@@ -27,7 +27,13 @@ interface Scripts {
   troupeOpen(key: string, id: string, least: number): Promise<[string, number]>;
   troupeFence(key: string, epoch: number): Promise<number>;
   troupeIntroduce(world: string, shards: string, epoch: number, shard: string): Promise<number>;
-  troupeSetting(world: string, settings: string, epoch: number, ...nameAndValue: string[]): Promise<number>;
+  troupeSetting(
+    world: string,
+    settings: string,
+    names: string,
+    epoch: number,
+    ...nameAndValue: string[]
+  ): Promise<number>;
 }
 
 export type RedisConnection = (Redis | Cluster) & Scripts;
@@ -61,7 +67,7 @@ export function connect(options: RedisConnectionOptions): RedisConnection {
   client.defineCommand('troupeOpen', { lua: openScript, numberOfKeys: 1 });
   client.defineCommand('troupeFence', { lua: fenceScript, numberOfKeys: 1 });
   client.defineCommand('troupeIntroduce', { lua: introduceScript, numberOfKeys: 2 });
-  client.defineCommand('troupeSetting', { lua: settingScript, numberOfKeys: 2 });
+  client.defineCommand('troupeSetting', { lua: settingScript, numberOfKeys: 3 });
   client.on('error', (error: Error) => environment.log.warn({ reason: error.message }, 'Redis connection'));
   return client as RedisConnection;
 }

@@ -81,7 +81,9 @@ export async function loadRedis(
     if (item.kind === 'world') {
       world = item.world;
     } else if (item.kind === 'setting') {
-      await ask(client.hset(keys.settings, item.key, item.value));
+      await run(
+        client.multi().hset(keys.settings, item.key, item.value).zadd(keys.settingNames, 0, item.key),
+      );
     } else if (item.kind === 'stream') {
       await introduce(item.shard);
       const pipeline = client.pipeline();

@@ -8,7 +8,10 @@ export interface RedisKeys {
   readonly prefix: string;
   /** Hash: world id, epoch, and the mark of a copy that is not finished. */
   readonly world: string;
+  /** Hash: settings by name. */
   readonly settings: string;
+  /** Sorted set of their names, so that those that begin alike are found without looking at all. */
+  readonly settingNames: string;
   /** Set of all shards with actors. */
   readonly shards: string;
   readonly base: (shard: Shard) => string;
@@ -21,6 +24,7 @@ export function redisKeys(prefix: string): RedisKeys {
     prefix,
     world: `${prefix}{world}`,
     settings: `${prefix}{world}:settings`,
+    settingNames: `${prefix}{world}:settings:names`,
     shards: `${prefix}{world}:shards`,
     base,
     of: (address, part) => `${base(shardOf(address))}:${part}:${address}`,

@@ -15,25 +15,49 @@
  * | `:members` `:ended` | all actors; those that have ended, by time |
  */
 
-/** ARGV: epoch, journal bound, stream bound, acknowledgements as JSON, then six texts per turn. */
+/**
+ * ARGV: epoch, journal bound, stream bound, 1 to write over an older revision,
+ * number of acknowledgements, sender and sequence of each; then per turn
+ * address, revision, turn, record (empty unless it is its actor's last turn
+ * here), journal record, stream record or empty, time of its end or empty,
+ * number of messages, sequence and text of each, sender and mark or empty,
+ * generation or 0 and document, number of indexes entered, their names, number
+ * of indexes left, their names.
+ */
 export const commitScript = `
 local base = KEYS[1]
 local epoch = tonumber(ARGV[1])
-local journalMost, streamMost = ARGV[2], ARGV[3]
+local journalMost, streamMost, forward = ARGV[2], ARGV[3], ARGV[4] == '1'
 local owner = tonumber(redis.call('GET', base .. ':epoch') or '0')
 local results = {}
-if owner <= epoch then
-  if owner < epoch then redis.call('SET', base .. ':epoch', epoch) end
-  for _, ack in ipairs(cjson.decode(ARGV[4])) do redis.call('HDEL', base .. ':o:' .. ack[1], ack[2]) end
+local at = 5
+local function take() at = at + 1; return ARGV[at - 1] end
+local function pairsOf(count)
+  local taken = {}
+  for i = 1, count do taken[i] = {take(), take()} end
+  return taken
 end
-for i = 5, #ARGV, 6 do
-  local address, body, journal, stream = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  local extra = cjson.decode(ARGV[i + 5])
-  local revision, turn = extra[1], ARGV[i + 4]
-  local forward = extra[9]
+local function names(count)
+  local taken = {}
+  for i = 1, count do taken[i] = take() end
+  return taken
+end
+if owner < epoch then redis.call('SET', base .. ':epoch', epoch) end
+for _, ack in ipairs(pairsOf(tonumber(take()))) do
+  if owner <= epoch then redis.call('HDEL', base .. ':o:' .. ack[1], ack[2]) end
+end
+-- Heads of actors whose last turn is still to come in this call.
+local heads = {}
+while at <= #ARGV do
+  local address, revision, turn = take(), tonumber(take()), take()
+  local body, journal, stream, ended = take(), take(), take(), take()
+  local messages = pairsOf(tonumber(take()))
+  local sender, mark = take(), take()
+  local generation, document = take(), take()
+  local entered, left = names(tonumber(take())), names(tonumber(take()))
   local key = base .. ':a:' .. address
   local history = base .. ':j:' .. address
-  local stored = redis.call('HMGET', key, 'revision', 'turn', 'position')
+  local stored = heads[address] or redis.call('HMGET', key, 'revision', 'turn', 'position')
   local storedRevision = tonumber(stored[1] or '0')
   local past = nil
   if storedRevision > revision then
@@ -56,15 +80,16 @@ for i = 5, #ARGV, 6 do
       position = redis.call('INCR', base .. ':position')
       redis.call('XADD', base .. ':stream', 'MAXLEN', '~', streamMost, position .. '-0', 'r', stream)
     end
-    redis.call('HSET', key, 'revision', revision, 'turn', turn, 'position', position, 'body', body)
+    if body == '' then heads[address] = {revision, turn, position}
+    else redis.call('HSET', key, 'revision', revision, 'turn', turn, 'position', position, 'body', body) end
     redis.call('XADD', history, 'MAXLEN', '~', journalMost, revision .. '-0', 'r', journal, 't', turn, 'p', position)
     if storedRevision == 0 then redis.call('SADD', base .. ':members', address) end
-    for _, message in ipairs(extra[2]) do redis.call('HSET', base .. ':o:' .. address, message[1], message[2]) end
-    if extra[3] ~= '' then redis.call('HSET', base .. ':i:' .. address, extra[3], extra[4]) end
-    if extra[5] ~= 0 then redis.call('HSET', base .. ':d:' .. address, extra[5], extra[6]) end
-    for _, name in ipairs(extra[7]) do redis.call('SADD', base .. ':x:' .. name, address) end
-    for _, name in ipairs(extra[8]) do redis.call('SREM', base .. ':x:' .. name, address) end
-    if extra[10] then redis.call('ZADD', base .. ':ended', extra[10], address) end
+    for _, message in ipairs(messages) do redis.call('HSET', base .. ':o:' .. address, message[1], message[2]) end
+    if sender ~= '' then redis.call('HSET', base .. ':i:' .. address, sender, mark) end
+    if generation ~= '0' then redis.call('HSET', base .. ':d:' .. address, generation, document) end
+    for _, name in ipairs(entered) do redis.call('SADD', base .. ':x:' .. name, address) end
+    for _, name in ipairs(left) do redis.call('SREM', base .. ':x:' .. name, address) end
+    if ended ~= '' then redis.call('ZADD', base .. ':ended', ended, address) end
     results[#results + 1] = {'committed', epoch, revision, position}
   end
 end
@@ -99,10 +124,16 @@ if owner <= tonumber(ARGV[1]) then redis.call('SADD', KEYS[2], ARGV[2]) end
 return owner
 `;
 
-/** KEYS: the world's key, the settings. ARGV: epoch, name, and a value unless it goes. Gives the owner's epoch. */
+/** KEYS: the world's key, the settings, their names. ARGV: epoch, name, and a value unless it goes. Gives the owner's epoch. */
 export const settingScript = `
 local owner = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0')
 if owner > tonumber(ARGV[1]) then return owner end
-if ARGV[3] then redis.call('HSET', KEYS[2], ARGV[2], ARGV[3]) else redis.call('HDEL', KEYS[2], ARGV[2]) end
+if ARGV[3] then
+  redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+  redis.call('ZADD', KEYS[3], 0, ARGV[2])
+else
+  redis.call('HDEL', KEYS[2], ARGV[2])
+  redis.call('ZREM', KEYS[3], ARGV[2])
+end
 return owner
 `;

@@ -45,26 +45,27 @@ export function createRedisStore(options: RedisStoreOptions): Store {
   let world: World = { worldId: '', epoch: 0 };
   const knownShards = new Set<Shard>();
 
-  const argumentsOf = (write: TurnWrite, forward: boolean): string[] => {
+  /** @param isLast of its actor in this call: the record of an earlier one would be overwritten at once */
+  const argumentsOf = (write: TurnWrite, isLast: boolean): (string | number)[] => {
     const { record, journal, stream, outbox, inbox, document, index } = write;
     return [
       record.address,
-      sealText(JSON.stringify(record)),
+      record.revision,
+      record.turnId,
+      isLast ? sealText(JSON.stringify(record)) : '',
       JSON.stringify(journal),
       stream ? JSON.stringify(stream) : '',
-      record.turnId,
-      JSON.stringify([
-        record.revision,
-        outbox.map((message) => [String(message.sequence), sealText(JSON.stringify(message))]),
-        inbox?.from ?? '',
-        inbox ? sealText(JSON.stringify({ ...inbox, at: environment.now() })) : '',
-        document?.generation ?? 0,
-        document ? sealText(document.body) : '',
-        index.add,
-        index.remove,
-        forward,
-        record.endedAt ?? false,
-      ]),
+      record.endedAt ?? '',
+      outbox.length,
+      ...outbox.flatMap((message) => [message.sequence, sealText(JSON.stringify(message))]),
+      inbox?.from ?? '',
+      inbox ? sealText(JSON.stringify({ ...inbox, at: environment.now() })) : '',
+      document?.generation ?? 0,
+      document ? sealText(document.body) : '',
+      index.add.length,
+      ...index.add,
+      index.remove.length,
+      ...index.remove,
     ];
   };
 
@@ -87,13 +88,16 @@ export function createRedisStore(options: RedisStoreOptions): Store {
       const { newerOwner } = await introduce(shard);
       if (newerOwner !== null)
         return writes.map(() => refusal('stale', newerOwner, 0, 'A newer owner has the store'));
+      const last = new Map(writes.map((write) => [write.record.address, write]));
       const replies = await client.troupeCommit(
         base(shard),
         world.epoch,
         retention.journalRecords,
         retention.streamRecords,
-        JSON.stringify(acks.map(({ from, sequence }) => [from, String(sequence)])),
-        ...writes.flatMap((write) => argumentsOf(write, forward)),
+        forward ? 1 : 0,
+        acks.length,
+        ...acks.flatMap(({ from, sequence }) => [from, sequence]),
+        ...writes.flatMap((write) => argumentsOf(write, last.get(write.record.address) === write)),
       );
       return replies.map(([cause, epoch, revision, position], at): Outcome => {
         if (cause === 'committed')
@@ -236,6 +240,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
         client.troupeSetting(
           keys.world,
           keys.settings,
+          keys.settingNames,
           world.epoch,
           name,
           ...(value === null ? [] : [value]),
@@ -245,8 +250,17 @@ export function createRedisStore(options: RedisStoreOptions): Store {
         throw new TroupeError('STALE_OWNER', 'Another control plane has taken over; ask it');
     },
     async settings(prefixed) {
-      const all = await ask(client.hgetall(keys.settings));
-      return Object.fromEntries(Object.entries(all).filter(([name]) => name.startsWith(prefixed)));
+      const names = await ask(
+        client.zrangebylex(keys.settingNames, `[${prefixed}`, `[${prefixed}\u{10ffff}`),
+      );
+      if (names.length === 0) return {};
+      const values = await ask(client.hmget(keys.settings, ...names));
+      return Object.fromEntries(
+        names.flatMap((name, at) => {
+          const value = values[at] ?? null;
+          return value === null ? [] : [[name, value]];
+        }),
+      );
     },
     async trim(now) {
       const before = now - retention.keepMs;

@@ -32,6 +32,8 @@ export interface OutboxMessage {
   readonly sequence: number;
   readonly event: { readonly type: string; readonly [field: string]: unknown };
   readonly requestId: string | null;
+  /** The receiver's input, should it not exist yet. */
+  readonly begin?: unknown;
 }
 
 /** The highest sequence a receiver has committed of one sender. */

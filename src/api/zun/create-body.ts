@@ -87,6 +87,10 @@ export function parseCreateBody(body: Body, context: CreateBodyContext): Contain
     healthcheck: healthcheck(body),
     availabilityZone: text(body, 'availability_zone', wordLength),
     requestedHost: text(body, 'host', wordLength),
+    networks: [],
+    published: [],
+    mounts: [],
+    files: [],
   };
   for (const [key, since] of fields) if (isAsked(body, key)) requireVersion(key, minor, since);
   refuseUnsupported(body);

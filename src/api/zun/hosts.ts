@@ -38,7 +38,7 @@ export function hostView(host: HostDetail, baseUrl: string | null): Record<strin
     enable_cpu_pinning: false,
     // What Zun keeps to itself.
     state: host.status,
-    admission: host.open ? 'open' : 'cordoned',
+    admission: host.admission,
     reason: host.reason,
     engine: fingerprint ? `${fingerprint.engine} ${fingerprint.engineVersion}` : null,
     engine_up: host.engineUp,

@@ -1,6 +1,8 @@
 /** Acquiring and creating: what a container needs on its host before it can run. */
 import { retryBackoffMs } from '../retry-policy.ts';
+import { acquiringNetwork } from './network.ts';
 import { containerSetup, hostInput } from './setup.ts';
+import { acquiringVolumes } from './volumes.ts';
 
 /** While it comes into being, start and stop only change what it does once it is there. */
 const laterCommands = {
@@ -16,7 +18,7 @@ const laterCommands = {
 } as const;
 
 export const acquiring = containerSetup.createStateConfig({
-  description: 'Its image and its network are made ready on the host, side by side.',
+  description: 'Its image, its network and its volumes are made ready on the host, side by side.',
   tags: 'transient',
   type: 'parallel',
   meta: { status: 'Creating', taskState: 'container_creating' },
@@ -78,56 +80,9 @@ export const acquiring = containerSetup.createStateConfig({
     },
     network: {
       initial: 'deciding',
-      states: {
-        deciding: {
-          tags: 'transient',
-          always: [{ guard: 'isSandboxReady', target: 'ready' }, { target: 'making' }],
-        },
-        making: {
-          tags: 'transient',
-          invoke: {
-            id: 'sandbox.deadline',
-            src: 'deadline',
-            input: ({ context }) => ({ ms: context.deadlines.sandboxMs }),
-            onDone: {
-              target: '#container.error',
-              actions: { type: 'sayOverdue', params: { step: 'making its network' } },
-            },
-            onError: '#container.error',
-          },
-          initial: 'attempting',
-          states: {
-            attempting: {
-              description: 'The host makes its network namespace.',
-              tags: 'transient',
-              meta: { acquires: 'sandbox' },
-              invoke: {
-                id: 'ensureSandbox',
-                src: 'ensureSandbox',
-                input: ({ context }) => hostInput(context, context.deadlines.sandboxMs),
-                onDone: { target: '#container.acquiring.network.ready', actions: 'recordSandbox' },
-                onError: [
-                  { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
-                  { target: '#container.error', actions: 'recordFailure' },
-                ],
-              },
-            },
-            waiting: {
-              description: 'Its network could not be made; it will be tried again.',
-              tags: 'transient',
-              invoke: {
-                id: 'sandbox.backoff',
-                src: 'deadline',
-                input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-                onDone: 'attempting',
-                onError: '#container.error',
-              },
-            },
-          },
-        },
-        ready: { type: 'final', tags: 'transient' },
-      },
+      states: { ...acquiringNetwork, ready: { type: 'final', tags: 'transient' } },
     },
+    volumes: acquiringVolumes,
   },
 });
 
@@ -154,10 +109,11 @@ export const creating = containerSetup.createStateConfig({
         src: 'createContainer',
         input: ({ context }) => hostInput(context, context.deadlines.createMs),
         onDone: [
-          { guard: 'isRunningWanted', target: '#container.starting', actions: 'recordContainer' },
-          { target: '#container.created', actions: 'recordContainer' },
+          { guard: 'isRunningWanted', target: '#container.readying', actions: 'recordContainer' },
+          { target: '#container.created', actions: ['recordContainer', 'endRebuild'] },
         ],
         onError: [
+          { guard: 'isSandboxGone', target: '#container.acquiring', actions: 'doubtSandbox' },
           { guard: 'isImageMissing', target: '#container.acquiring', actions: 'forgetImage' },
           { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
           { target: '#container.error', actions: 'recordFailure' },

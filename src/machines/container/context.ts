@@ -1,17 +1,24 @@
 /** What the container's guards and projections read. Small, JSON only; the spec is a document of its own. */
 import type { Amounts, Observation, RestartPolicy } from '../../model/container.ts';
-import type { Candidate, ContainerDeadlines, ContainerInput, Refusal } from '../../model/events.ts';
+import type { Candidate, ContainerDeadlines, ContainerInput, Mount, Refusal } from '../../model/events.ts';
 import type { Failure } from '../../model/failure.ts';
+import type { Port } from '../../model/network.ts';
+import type { PlacementTerms } from '../../model/placement.ts';
 
 export interface ContainerContext {
   readonly id: string;
   readonly tenant: string;
   readonly generation: number;
   readonly amounts: Amounts;
+  readonly terms: PlacementTerms;
   readonly restartPolicy: RestartPolicy;
   readonly autoRemove: boolean;
   readonly imagePullPolicy: ContainerInput['imagePullPolicy'];
   readonly sandbox: ContainerInput['sandbox'];
+  readonly networks: ContainerInput['networks'];
+  readonly published: ContainerInput['published'];
+  readonly askedHostname: string | null;
+  readonly pool: ContainerInput['pool'];
   readonly deadlines: ContainerDeadlines;
 
   /** What the user wants of it; the latest of start and stop, taken when the state settles. */
@@ -31,7 +38,15 @@ export interface ContainerContext {
   // What it holds of others, so that each is released once.
   readonly reservationHeld: boolean;
   readonly claimHeld: boolean;
+  /** The sandbox it has asked for or lives in. */
   readonly sandboxId: string | null;
+  /** It was granted, and nobody has said since that it is gone. */
+  readonly sandboxSound: boolean;
+  readonly sandboxEngineId: string | null;
+  /** Counts the sandboxes made for it, so that no two share an id. */
+  readonly sandboxesAsked: number;
+  readonly ports: readonly Port[];
+  readonly mounts: readonly (Mount & { readonly granted: boolean })[];
   readonly containerHeld: boolean;
 
   /** The image is believed to be on the host. */
@@ -44,6 +59,21 @@ export interface ContainerContext {
   readonly restarts: number;
   readonly observation: Observation | null;
   readonly failure: Failure | null;
+  /** The last signal of the user's. */
+  readonly signal: string;
+  /** A signal of the user's that ends it: its exit is no crash. */
+  readonly killedWith: string | null;
+  /** It is being made anew. */
+  readonly rebuilding: boolean;
+  /** Counts specs: names and limits change without a new generation. */
+  readonly specVersion: number;
+  /** Amounts it is on its way to; null unless it is being resized. */
+  readonly resize: {
+    readonly to: Amounts;
+    /** Of the spec it leads to: answers to an earlier resize are none to this one. */
+    readonly generation: number;
+    readonly granted: boolean;
+  } | null;
   /** Why it is where it is, in words. */
   readonly reason: string | null;
   readonly graceMs: number;

@@ -1,11 +1,14 @@
 /** What is neither coming nor going: broken, or on a host nobody hears. */
+import { permits } from './permits.ts';
 import { containerSetup } from './setup.ts';
 
 export const error = containerSetup.createStateConfig({
   description: 'It failed and stays as it is until somebody acts.',
   tags: 'settled',
   meta: { status: 'Error', taskState: null },
+  entry: 'endRebuild',
   on: {
+    ...permits.error,
     'container.start': { target: '#container.resuming' },
     'container.stop': { actions: { type: 'refuse', params: { reason: 'It does not run' } } },
     'container.delete': { target: '#container.removing', actions: 'recordGrace' },
@@ -25,6 +28,7 @@ export const lost = containerSetup.createStateConfig({
   tags: 'settled',
   meta: { status: 'Unknown', taskState: null },
   on: {
+    ...permits.elsewhere,
     'container.start': {
       actions: [
         'queueStart',
@@ -53,11 +57,11 @@ export const lost = containerSetup.createStateConfig({
       { guard: 'isCurrentRun', target: '#container.running', actions: ['recordReturn'] },
     ],
     'runtime.created': [
-      { guard: 'isStartDue', target: '#container.starting', actions: 'recordObservation' },
+      { guard: 'isStartDue', target: '#container.readying', actions: 'recordObservation' },
       { guard: 'isNeverRun', target: '#container.created', actions: 'recordObservation' },
     ],
     'runtime.exited': [
-      { guard: 'isStartDue', target: '#container.starting', actions: 'recordObservation' },
+      { guard: 'isStartDue', target: '#container.readying', actions: 'recordObservation' },
       { guard: 'isCurrentRun', target: '#container.returned', actions: 'recordObservation' },
     ],
     // Whether or not it was there when its host was lost.

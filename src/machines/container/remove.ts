@@ -69,7 +69,7 @@ export const removing = containerSetup.createStateConfig({
             id: 'removeContainer',
             src: 'removeContainer',
             input: ({ context }) => hostInput(context, context.deadlines.removeMs),
-            onDone: { target: '#container.removing.network', actions: 'forgetContainer' },
+            onDone: { target: '#container.deleted', actions: 'forgetContainer' },
             onError: { target: 'waiting', actions: 'recordFailure' },
           },
         },
@@ -80,51 +80,6 @@ export const removing = containerSetup.createStateConfig({
             id: 'remove.backoff',
             src: 'deadline',
             input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-            onDone: 'attempting',
-            onError: 'attempting',
-          },
-        },
-      },
-    },
-    network: {
-      tags: 'transient',
-      initial: 'deciding',
-      states: {
-        deciding: {
-          tags: 'transient',
-          always: [{ guard: 'isSandboxHeld', target: 'attempting' }, { target: '#container.deleted' }],
-        },
-        attempting: {
-          description: 'The host removes its network namespace.',
-          tags: 'transient',
-          meta: { releases: 'sandbox' },
-          invoke: [
-            {
-              id: 'removeSandbox.deadline',
-              src: 'deadline',
-              input: ({ context }) => ({ ms: context.deadlines.removeMs }),
-              onDone: {
-                target: 'waiting',
-                actions: { type: 'sayOverdue', params: { step: 'removing its network' } },
-              },
-              onError: 'waiting',
-            },
-            {
-              id: 'removeSandbox',
-              src: 'removeSandbox',
-              input: ({ context }) => hostInput(context, context.deadlines.removeMs),
-              onDone: { target: '#container.deleted', actions: 'forgetSandbox' },
-              onError: { target: 'waiting', actions: 'recordFailure' },
-            },
-          ],
-        },
-        waiting: {
-          description: 'Its network could not be removed; it will be tried again.',
-          tags: 'transient',
-          invoke: {
-            id: 'removeSandbox.backoff',
-            src: 'deadline',
-            input: ({ context }) => ({ ms: retryBackoffMs(Math.max(1, context.tries)) }),
             onDone: 'attempting',
             onError: 'attempting',
           },
@@ -162,7 +117,7 @@ export const removing = containerSetup.createStateConfig({
               id: 'stuck.removeContainer',
               src: 'removeContainer',
               input: ({ context }) => hostInput(context, stuckAttemptMs),
-              onDone: { target: '#container.removing.network', actions: 'forgetContainer' },
+              onDone: { target: '#container.deleted', actions: 'forgetContainer' },
               onError: 'pausing',
             },
           ],
@@ -177,5 +132,5 @@ export const deleted = containerSetup.createStateConfig({
   type: 'final',
   tags: 'settled',
   meta: { status: 'Deleted', taskState: null, releases: 'claim' },
-  entry: ['giveBackClaim', 'giveBackReservation'],
+  entry: ['releaseSandbox', 'releaseMounts', 'giveBackClaim', 'giveBackReservation'],
 });

@@ -1,10 +1,11 @@
 /** From created to running and back: starts, exits, restarts, stops. */
 import { restartBackoffMs } from '../restart-policy.ts';
 import { retryBackoffMs } from '../retry-policy.ts';
+import { permits, whenLost } from './permits.ts';
 import { containerSetup, hostInput } from './setup.ts';
 
 const gone = { guard: 'isOurContainerGone', target: '#container.gone' } as const;
-const lost = { guard: 'isFromOurHost', target: '#container.lost' } as const;
+const lost = whenLost;
 const startedOutside = {
   guard: 'isCurrentRun',
   target: '#container.running',
@@ -16,7 +17,8 @@ export const created = containerSetup.createStateConfig({
   tags: 'settled',
   meta: { status: 'Created', taskState: null },
   on: {
-    'container.start': { target: '#container.starting', actions: 'wantRunning' },
+    ...permits.created,
+    'container.start': { target: '#container.readying', actions: 'wantRunning' },
     'container.stop': { actions: { type: 'refuse', params: { reason: 'It was never started' } } },
     'container.delete': { target: '#container.removing', actions: 'recordGrace' },
     'runtime.started': startedOutside,
@@ -29,7 +31,7 @@ export const starting = containerSetup.createStateConfig({
   description: 'The engine starts it.',
   tags: 'transient',
   meta: { status: 'Created', taskState: 'container_starting' },
-  entry: 'beginStep',
+  entry: ['beginStep', 'forgetKill'],
   invoke: {
     id: 'start.deadline',
     src: 'deadline',
@@ -65,6 +67,7 @@ export const starting = containerSetup.createStateConfig({
         ],
         onError: [
           { guard: 'isContainerGone', target: '#container.acquiring', actions: 'forgetContainer' },
+          { guard: 'isSandboxGone', target: '#container.mending', actions: 'doubtSandbox' },
           { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
           { target: '#container.error', actions: 'recordFailure' },
         ],
@@ -88,10 +91,13 @@ export const running = containerSetup.createStateConfig({
   description: 'It runs. Exits, health and removal arrive as facts.',
   tags: ['settled', 'active'],
   meta: { status: 'Running', taskState: null },
+  entry: 'endRebuild',
   on: {
+    ...permits.running,
     'container.start': { actions: { type: 'refuse', params: { reason: 'It is running already' } } },
     'container.stop': { target: '#container.stopping', actions: ['wantStopped', 'recordGrace'] },
     'runtime.exited': [
+      { guard: 'isKilled', target: '#container.stopped', actions: ['recordObservation', 'explainKill'] },
       {
         guard: 'isStoppedCurrent',
         target: '#container.stopped',
@@ -104,6 +110,11 @@ export const running = containerSetup.createStateConfig({
       { guard: 'isCurrentRun', target: '#container.exited', actions: 'recordObservation' },
     ],
     'runtime.started': [
+      {
+        guard: 'isPausedCurrent',
+        target: '#container.paused',
+        actions: ['recordObservation', { type: 'say', params: { reason: 'Paused outside Troupe' } }],
+      },
       {
         guard: 'isNewRunByAgent',
         target: '.assessing',
@@ -202,7 +213,7 @@ export const resuming = containerSetup.createStateConfig({
   tags: 'transient',
   entry: 'wantRunning',
   always: [
-    { guard: 'isContainerHeld', target: '#container.starting' },
+    { guard: 'isContainerHeld', target: '#container.readying' },
     { guard: 'isClaimHeld', target: '#container.acquiring' },
     { target: '#container.placing', actions: 'forgetPlacement' },
   ],
@@ -239,7 +250,7 @@ export const stopping = containerSetup.createStateConfig({
         src: 'stopContainer',
         input: ({ context }) => hostInput(context, context.graceMs + context.deadlines.stopMs),
         onDone: [
-          { guard: 'isRunningWanted', target: '#container.starting', actions: 'recordObservation' },
+          { guard: 'isRunningWanted', target: '#container.readying', actions: 'recordObservation' },
           { guard: 'isAutoRemoved', target: '#container.removing', actions: 'recordObservation' },
           { target: '#container.stopped', actions: 'recordObservation' },
         ],
@@ -268,7 +279,8 @@ export const stopped = containerSetup.createStateConfig({
   tags: 'settled',
   meta: { status: 'Stopped', taskState: null },
   on: {
-    'container.start': { target: '#container.starting', actions: 'wantRunning' },
+    ...permits.stopped,
+    'container.start': { target: '#container.readying', actions: 'wantRunning' },
     'container.stop': { actions: { type: 'refuse', params: { reason: 'It is stopped already' } } },
     'container.delete': { target: '#container.removing', actions: 'recordGrace' },
     'runtime.started': startedOutside,

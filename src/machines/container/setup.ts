@@ -1,7 +1,8 @@
 /** The container chart's vocabulary: events, guards, actions and the effects it names. */
 import { assign, emit, enqueueActions, setup, type EventObject } from 'xstate';
-import { hostAddress, tenantAddress } from '../../model/address.ts';
-import type { Observation } from '../../model/container.ts';
+import { hostAddress, sandboxAddress, tenantAddress, volumeAddress } from '../../model/address.ts';
+import type { Amounts, Observation } from '../../model/container.ts';
+import type { Restored, Undeliverable } from '../../model/delivery.ts';
 import type {
   ContainerCommand,
   ContainerFact,
@@ -9,10 +10,14 @@ import type {
   ContainerMessage,
   EffectResults,
   Emitted,
-  Restored,
-  Undeliverable,
 } from '../../model/events.ts';
 import type { Failure } from '../../model/failure.ts';
+import type { SandboxInput } from '../../model/network-events.ts';
+import { namedUuid } from '../../model/named-uuid.ts';
+import { defaultNetworkId, networksKey, poolId } from '../../model/network.ts';
+import type { VolumeInput } from '../../model/volume-events.ts';
+import { equal, noAmounts, plus } from '../amounts.ts';
+import { grown, shrunk } from '../resize.ts';
 import { decideRestart, wasStable } from '../restart-policy.ts';
 import { mostTries } from '../retry-policy.ts';
 import { unbound } from '../unbound.ts';
@@ -64,12 +69,98 @@ const isCurrent = (context: ContainerContext, event: EventObject): boolean => {
   return hasEnded(observation) || !known || !hasEnded(known);
 };
 
+/** Signals whose meaning is the end; the exit after one of them is no crash. @see signal(7) */
+const endingSignals: ReadonlySet<string> = new Set([
+  'KILL',
+  'TERM',
+  'INT',
+  'QUIT',
+  'ABRT',
+  '9',
+  '15',
+  '2',
+  '3',
+  '6',
+]);
+
+/** The networks of a sandbox made ahead that would do; one with wishes of its own needs its own. */
+const poolOf = ({ sandbox, pool, published, askedHostname, networks }: ContainerContext): string | null =>
+  sandbox === 'own' &&
+  pool !== null &&
+  published.length === 0 &&
+  askedHostname === null &&
+  networks.every(({ fixedAddress }) => fixedAddress === null)
+    ? networksKey(networks)
+    : null;
+
+const sandboxOf = (context: ContainerContext, id: string): SandboxInput => {
+  const { tenant, hostId, networks, published, askedHostname, pool, deadlines } = context;
+  return {
+    id,
+    tenant,
+    hostId: hostId ?? '',
+    hostname: askedHostname,
+    networks,
+    published,
+    claimedBy: context.id,
+    pool: pool && poolOf(context) !== null ? { id: poolId(hostId ?? '', networks), ...pool } : null,
+    deadlines: {
+      allocateMs: deadlines.claimMs,
+      makeMs: deadlines.sandboxMs,
+      removeMs: deadlines.removeMs,
+    },
+  };
+};
+
+const volumeOf = (context: ContainerContext, id: string, sizeGib: number | null): VolumeInput => ({
+  id,
+  tenant: context.tenant,
+  name: null,
+  hostId: context.hostId ?? '',
+  sizeGib,
+  isEphemeral: true,
+  deadlines: { makeMs: context.deadlines.sandboxMs, removeMs: context.deadlines.removeMs },
+});
+
 const amountsMessage = ({ id, tenant, generation, amounts }: ContainerContext) => ({
   containerId: id,
   tenant,
   generation,
   amounts,
 });
+
+/** For its host, which decides by more than amounts. */
+const claimMessage = (context: ContainerContext) => ({ ...amountsMessage(context), terms: context.terms });
+
+/** What the tenant counts for it: with what a resize that is under way adds. */
+const reserved = ({ amounts, resize }: ContainerContext): Amounts =>
+  resize ? plus(amounts, grown(amounts, resize.to)) : amounts;
+
+/** What its host counts for it. */
+const claimed = ({ amounts, resize }: ContainerContext): Amounts =>
+  resize?.granted ? plus(amounts, grown(amounts, resize.to)) : amounts;
+
+/** To the tenant, and to the host when that has granted it; nothing is not worth a message. */
+function giveBack(
+  enqueue: { emit(message: Extract<Emitted, { type: 'message' }>): void },
+  context: ContainerContext,
+  amounts: Amounts,
+  isGranted: boolean,
+): void {
+  if (equal(amounts, noAmounts)) return;
+  const change = { ...claimMessage(context), amounts };
+  enqueue.emit({
+    type: 'message',
+    to: tenantAddress(context.tenant),
+    event: { type: 'tenant.release', ...change },
+  });
+  if (!isGranted) return;
+  enqueue.emit({
+    type: 'message',
+    to: hostAddress(context.hostId ?? ''),
+    event: { type: 'host.release', ...change },
+  });
+}
 
 export const containerSetup = setup({
   types: {
@@ -91,12 +182,14 @@ export const containerSetup = setup({
       'rankHosts',
     ),
     pullImage: unbound<EffectResults['pullImage'], HostEffectInput>('pullImage'),
-    ensureSandbox: unbound<EffectResults['ensureSandbox'], HostEffectInput>('ensureSandbox'),
-    removeSandbox: unbound<EffectResults['removeSandbox'], HostEffectInput>('removeSandbox'),
     createContainer: unbound<EffectResults['createContainer'], HostEffectInput>('createContainer'),
     startContainer: unbound<EffectResults['startContainer'], HostEffectInput>('startContainer'),
     stopContainer: unbound<EffectResults['stopContainer'], HostEffectInput>('stopContainer'),
     removeContainer: unbound<EffectResults['removeContainer'], HostEffectInput>('removeContainer'),
+    pauseContainer: unbound<EffectResults['pauseContainer'], HostEffectInput>('pauseContainer'),
+    unpauseContainer: unbound<EffectResults['unpauseContainer'], HostEffectInput>('unpauseContainer'),
+    killContainer: unbound<EffectResults['killContainer'], HostEffectInput>('killContainer'),
+    updateContainer: unbound<EffectResults['updateContainer'], HostEffectInput>('updateContainer'),
   },
   guards: {
     hasCandidate: ({ context }) => context.candidates.length > 0,
@@ -110,8 +203,25 @@ export const containerSetup = setup({
       event.message.type === 'host.claim' &&
       event.to === hostAddress(context.candidates[0]?.hostId ?? ''),
     isImageReady: ({ context }) => context.imagePresent && context.imagePullPolicy !== 'always',
-    isSandboxReady: ({ context }) => context.sandbox === 'engine' || context.sandboxId !== null,
-    isSandboxHeld: ({ context }) => context.sandbox === 'own' && context.hostId !== null,
+    isSandboxReady: ({ context }) => context.sandbox === 'engine' || context.sandboxSound,
+    isSandboxHeld: ({ context }) => context.sandboxId !== null,
+    isFromItsSandbox: ({ context, event }) => 'sandboxId' in event && event.sandboxId === context.sandboxId,
+    isRetryableRefusal: ({ context, event }) =>
+      event.type === 'sandbox.refused' && event.retryable && event.sandboxId === context.sandboxId,
+    isSandboxBounced: ({ context, event }) =>
+      event.type === 'message.undeliverable' &&
+      event.message.type === 'sandbox.claim' &&
+      event.to === sandboxAddress(context.tenant, context.sandboxId ?? ''),
+    isSandboxMessageBounced: ({ context, event }) =>
+      event.type === 'message.undeliverable' &&
+      event.to === sandboxAddress(context.tenant, context.sandboxId ?? ''),
+    isSandboxGone: ({ context, event }) =>
+      failureOf(event).code === 'SANDBOX_GONE' && context.sandbox === 'own',
+    areMountsGranted: ({ context }) => context.mounts.every(({ granted }) => granted),
+    isOfItsMounts: ({ context, event }) =>
+      'volumeId' in event && context.mounts.some(({ volumeId }) => volumeId === event.volumeId),
+    isMountBounced: ({ event }) =>
+      event.type === 'message.undeliverable' && event.message.type === 'volume.attach',
     isClaimHeld: ({ context }) => context.claimHeld,
     isContainerHeld: ({ context }) => context.containerHeld,
     isRunningWanted: ({ context }) => context.wanted === 'running',
@@ -157,8 +267,34 @@ export const containerSetup = setup({
       event.type === 'container.delete' &&
       event.mode === 'stop' &&
       context.containerHeld &&
-      context.observation?.state === 'running',
+      (context.observation?.state === 'running' || context.observation?.state === 'paused'),
     isOnlyIfStopped: ({ event }) => event.type === 'container.delete' && event.mode === 'ifStopped',
+    isObservedRunning: ({ context }) => context.observation?.state === 'running',
+    isObservedPaused: ({ context }) => context.observation?.state === 'paused',
+    isNeverStarted: ({ context }) => (context.observation?.startedAt ?? null) === null,
+    isPausedCurrent: ({ context, event }) =>
+      observationOf(event)?.state === 'paused' && isCurrent(context, event),
+    isRunningCurrent: ({ context, event }) =>
+      observationOf(event)?.state === 'running' && isCurrent(context, event),
+    isKilled: ({ context, event }) => context.killedWith !== null && isCurrent(context, event),
+    /** A host's answer to the resize that is under way. */
+    isResizing: ({ context, event }) =>
+      context.claimHeld &&
+      'hostId' in event &&
+      event.hostId === context.hostId &&
+      'generation' in event &&
+      event.generation === context.resize?.generation,
+    isReclaimed: ({ context }) => context.resize?.granted ?? true,
+    isReclaimBounced: ({ context, event }) =>
+      event.type === 'message.undeliverable' &&
+      event.message.type === 'host.reclaim' &&
+      event.message['generation'] === context.resize?.generation,
+    isAttachedTo: ({ context, event }) =>
+      'networkId' in event && context.networks.some(({ networkId }) => networkId === event.networkId),
+    isOnAskedNetwork: ({ context, event }) =>
+      event.type === 'container.attachNetwork' &&
+      context.networks.some(({ networkId }) => networkId === event.request.networkId),
+    hasOwnSandbox: ({ context }) => context.sandbox === 'own' && context.sandboxId !== null,
     isHealthChecked: ({ context }) => context.observation?.health === 'starting',
     isHealthy: ({ context }) => context.observation?.health === 'healthy',
     isUnhealthy: ({ context }) => context.observation?.health === 'unhealthy',
@@ -196,7 +332,125 @@ export const containerSetup = setup({
     }),
     keepContainer: assign({ containerHeld: true }),
     forgetContainer: assign({ containerHeld: false }),
-    forgetSandbox: assign({ sandboxId: null }),
+    claimSandbox: emit(({ context }) => ({
+      type: 'message' as const,
+      to: sandboxAddress(context.tenant, context.sandboxId ?? ''),
+      event: {
+        type: 'sandbox.claim',
+        containerId: context.id,
+        // One that it had before, and asks for again.
+        isSuspect: context.sandboxEngineId !== null || context.ports.length > 0,
+      },
+    })),
+    /** One of its own, begun by the message that asks for it. */
+    openSandbox: enqueueActions(({ enqueue, context }) => {
+      const sandboxesAsked = context.sandboxesAsked + 1;
+      const id = namedUuid(`sandbox/${context.id}/${sandboxesAsked}`);
+      enqueue.assign({ sandboxesAsked, sandboxId: id, sandboxSound: false });
+      enqueue.emit({
+        type: 'message',
+        to: sandboxAddress(context.tenant, id),
+        event: { type: 'sandbox.claim', containerId: context.id, isSuspect: false },
+        begin: sandboxOf(context, id),
+      });
+    }),
+    recordSandbox: assign(({ context, event }) =>
+      event.type === 'sandbox.granted'
+        ? { sandboxSound: true, sandboxEngineId: event.engineId, ports: event.ports, reason: null }
+        : context,
+    ),
+    doubtSandbox: assign({ sandboxSound: false }),
+    recordBreach: assign({
+      sandboxSound: false,
+      reason: ({ event }) => ('reason' in event ? `Its network is gone: ${event.reason ?? ''}` : null),
+    }),
+    recordPorts: assign(({ context, event }) => {
+      if (event.type !== 'sandbox.changed') return {};
+      return {
+        ports: event.ports,
+        networks: event.ports.map(
+          ({ network }) =>
+            context.networks.find(({ networkId }) => networkId === network.networkId) ?? {
+              networkId: network.networkId,
+              isDefault: network.networkId === defaultNetworkId(context.tenant, context.hostId ?? ''),
+              fixedAddress: null,
+            },
+        ),
+        reason: event.reason,
+      };
+    }),
+    forgetSandbox: assign({ sandboxId: null, sandboxSound: false, sandboxEngineId: null, ports: [] }),
+    /** It is not needed any more, whether or not it was ever granted. */
+    releaseSandbox: enqueueActions(({ enqueue, context }) => {
+      if (context.sandboxId === null) return;
+      enqueue.emit({
+        type: 'message',
+        to: sandboxAddress(context.tenant, context.sandboxId),
+        event: { type: 'sandbox.release', containerId: context.id },
+      });
+      enqueue.assign({ sandboxId: null, sandboxSound: false, sandboxEngineId: null, ports: [] });
+    }),
+    /** A grant that nobody waits for. */
+    returnLateSandbox: enqueueActions(({ enqueue, context, event }) => {
+      if (event.type !== 'sandbox.granted' || event.sandboxId === context.sandboxId) return;
+      enqueue.emit({
+        type: 'message',
+        to: sandboxAddress(context.tenant, event.sandboxId),
+        event: { type: 'sandbox.release', containerId: context.id },
+      });
+    }),
+    askAttach: emit(({ context, event }) => ({
+      type: 'message' as const,
+      to: sandboxAddress(context.tenant, context.sandboxId ?? ''),
+      event: {
+        type: 'sandbox.attach',
+        containerId: context.id,
+        request: (event as Extract<ContainerCommand, { type: 'container.attachNetwork' }>).request,
+      },
+    })),
+    askDetach: emit(({ context, event }) => ({
+      type: 'message' as const,
+      to: sandboxAddress(context.tenant, context.sandboxId ?? ''),
+      event: {
+        type: 'sandbox.detach',
+        containerId: context.id,
+        networkId: (event as Extract<ContainerCommand, { type: 'container.detachNetwork' }>).networkId,
+      },
+    })),
+    askMounts: enqueueActions(({ enqueue, context }) => {
+      for (const { volumeId, made, granted } of context.mounts) {
+        if (granted) continue;
+        enqueue.emit({
+          type: 'message',
+          to: volumeAddress(context.tenant, volumeId),
+          event: { type: 'volume.attach', containerId: context.id },
+          ...(made && { begin: volumeOf(context, volumeId, made.sizeGib) }),
+        });
+      }
+    }),
+    recordMount: assign({
+      mounts: ({ context, event }) =>
+        context.mounts.map((mount) =>
+          'volumeId' in event && mount.volumeId === event.volumeId ? { ...mount, granted: true } : mount,
+        ),
+    }),
+    /** Asked for or granted: a volume that knows nothing of it takes no harm. */
+    releaseMounts: enqueueActions(({ enqueue, context }) => {
+      if (!context.claimHeld) return;
+      for (const { volumeId } of context.mounts) {
+        enqueue.emit({
+          type: 'message',
+          to: volumeAddress(context.tenant, volumeId),
+          event: { type: 'volume.detach', containerId: context.id },
+        });
+      }
+      enqueue.assign({ mounts: [] });
+    }),
+    returnLateMount: emit(({ context, event }) => ({
+      type: 'message' as const,
+      to: volumeAddress(context.tenant, 'volumeId' in event ? event.volumeId : ''),
+      event: { type: 'volume.detach', containerId: context.id },
+    })),
     forgetPlacement: assign({
       hostId: null,
       hostname: null,
@@ -204,10 +458,6 @@ export const containerSetup = setup({
       refusedBy: [],
       refusals: [],
       imagePresent: false,
-    }),
-    recordSandbox: assign({
-      sandboxId: ({ event }) =>
-        (event as unknown as { output: EffectResults['ensureSandbox'] }).output.sandboxId,
     }),
     recordRanking: assign(({ context, event }) => {
       const { candidates, refusals, mayChange } = (event as unknown as { output: EffectResults['rankHosts'] })
@@ -225,6 +475,14 @@ export const containerSetup = setup({
       hostId: ({ event }) => (event.type === 'claim.granted' ? event.hostId : null),
       hostname: ({ event }) => (event.type === 'claim.granted' ? event.hostname : null),
       claimHeld: true,
+      sandboxId: ({ context, event }) =>
+        event.type === 'claim.granted' && context.sandbox === 'own' ? event.sandboxId : null,
+      networks: ({ context, event }) =>
+        context.networks.map((request) =>
+          request.isDefault && event.type === 'claim.granted'
+            ? { ...request, networkId: defaultNetworkId(context.tenant, event.hostId) }
+            : request,
+        ),
       imagePresent: ({ context }) => context.candidates[0]?.imagePresent ?? false,
       candidates: [],
       refusals: [],
@@ -258,7 +516,7 @@ export const containerSetup = setup({
       enqueue.emit({
         type: 'message',
         to: hostAddress(context.hostId ?? ''),
-        event: { type: 'host.release', ...amountsMessage(context) },
+        event: { type: 'host.release', ...claimMessage(context), amounts: claimed(context) },
       });
       enqueue.assign({ claimHeld: false });
     }),
@@ -267,7 +525,7 @@ export const containerSetup = setup({
       enqueue.emit({
         type: 'message',
         to: tenantAddress(context.tenant),
-        event: { type: 'tenant.release', ...amountsMessage(context) },
+        event: { type: 'tenant.release', ...amountsMessage(context), amounts: reserved(context) },
       });
       enqueue.assign({ reservationHeld: false });
     }),
@@ -289,24 +547,136 @@ export const containerSetup = setup({
         return `Restarting: ${reason}`;
       },
     }),
+    recordKill: assign({
+      signal: ({ context, event }) => (event.type === 'container.kill' ? event.signal : context.signal),
+      killedWith: ({ event }) =>
+        event.type === 'container.kill' && endingSignals.has(event.signal) ? event.signal : null,
+    }),
+    forgetKill: assign({ killedWith: null }),
+    explainKill: assign(({ context }) => ({
+      wanted: 'stopped' as const,
+      reason: `It was ended with SIG${context.killedWith ?? ''}, as asked`,
+      killedWith: null,
+    })),
+    beginRebuild: assign({
+      rebuilding: true,
+      generation: ({ context }) => context.generation + 1,
+      imagePresent: false,
+      observation: null,
+      run: 0,
+      restarts: 0,
+      killedWith: null,
+    }),
+    recordRebuild: assign({
+      specVersion: ({ context }) => context.specVersion + 1,
+      imagePullPolicy: ({ context, event }) =>
+        event.type === 'container.rebuild' ? event.imagePullPolicy : context.imagePullPolicy,
+      graceMs: ({ context, event }) => ('graceMs' in event ? event.graceMs : context.graceMs),
+      wanted: ({ context }) =>
+        context.observation?.state === 'running' || context.observation?.state === 'paused'
+          ? 'running'
+          : 'created',
+    }),
+    endRebuild: assign({ rebuilding: false }),
+    recordSpec: assign({ specVersion: ({ context }) => context.specVersion + 1 }),
+    /** The reservation that was made for it is taken, and its host is asked for what is more. */
+    beginResize: enqueueActions(({ enqueue, context, event }) => {
+      if (event.type !== 'container.resize') return;
+      const more = grown(context.amounts, event.amounts);
+      const changes = { ...claimMessage(context), generation: context.specVersion + 1, amounts: more };
+      enqueue.assign({
+        specVersion: context.specVersion + 1,
+        resize: { to: event.amounts, generation: changes.generation, granted: equal(more, noAmounts) },
+      });
+      if (equal(more, noAmounts)) return;
+      enqueue.emit({
+        type: 'message',
+        to: tenantAddress(context.tenant),
+        event: { type: 'tenant.confirm', ...changes },
+      });
+      enqueue.emit({
+        type: 'message',
+        to: hostAddress(context.hostId ?? ''),
+        event: { type: 'host.reclaim', ...changes },
+      });
+    }),
+    recordReclaim: assign({
+      resize: ({ context }) => context.resize && { ...context.resize, granted: true },
+    }),
+    /** A grant that comes after it was given up. */
+    returnLateReclaim: emit(({ context, event }) => ({
+      type: 'message' as const,
+      to: hostAddress('hostId' in event ? event.hostId : ''),
+      event: {
+        type: 'host.release',
+        ...claimMessage(context),
+        amounts: event.type === 'reclaim.granted' ? event.amounts : noAmounts,
+      },
+    })),
+    /** Its host has no room for more: the tenant gets its reservation back. */
+    giveUpReclaim: enqueueActions(({ enqueue, context, event }) => {
+      if (!context.resize) return;
+      enqueue.emit({
+        type: 'message',
+        to: tenantAddress(context.tenant),
+        event: {
+          type: 'tenant.release',
+          ...amountsMessage(context),
+          amounts: grown(context.amounts, context.resize.to),
+        },
+      });
+      enqueue.assign({
+        resize: null,
+        reason: `It could not be resized: ${'reason' in event ? (event.reason ?? '') : 'its host is no longer known'}`,
+      });
+    }),
+    /** The engine obeyed: what is less now is given back. */
+    recordResize: enqueueActions(({ enqueue, context }) => {
+      if (!context.resize) return;
+      giveBack(enqueue, context, shrunk(context.amounts, context.resize.to), true);
+      enqueue.assign({ amounts: context.resize.to, resize: null, failure: null, reason: null });
+    }),
+    /** It did not: what was claimed for it is given back, and the old spec holds. */
+    revertResize: enqueueActions(({ enqueue, context, event }) => {
+      if (!context.resize) return;
+      giveBack(enqueue, context, grown(context.amounts, context.resize.to), context.resize.granted);
+      const failure = (event as unknown as { error?: Failure }).error;
+      enqueue.assign({
+        resize: null,
+        reason: `It could not be resized: ${failure?.message ?? 'its engine did not answer in time'}`,
+      });
+    }),
     wantRunning: assign({ wanted: 'running' }),
     wantStopped: assign({ wanted: 'stopped', startQueued: false }),
     wantCreated: assign({ wanted: 'created' }),
     recordGrace: assign({
       graceMs: ({ context, event }) => ('graceMs' in event ? event.graceMs : context.graceMs),
     }),
+    sayRefused: assign({
+      reason: (_, params: { readonly reason: string }) => params.reason,
+      tries: ({ context }) => Math.min(context.tries + 1, mostTries),
+    }),
     say: assign({ reason: (_, params: { readonly reason: string }) => params.reason }),
     claimHost: emit(({ context }) => ({
       type: 'message' as const,
       to: hostAddress(context.candidates[0]?.hostId ?? ''),
-      event: { type: 'host.claim', ...amountsMessage(context) },
+      event: { type: 'host.claim', ...claimMessage(context), pool: poolOf(context) },
     })),
     queueStart: assign({ wanted: 'running', startQueued: true }),
-    returnLateClaim: emit(({ context, event }) => ({
-      type: 'message' as const,
-      to: hostAddress('hostId' in event ? event.hostId : ''),
-      event: { type: 'host.release', ...amountsMessage(context) },
-    })),
+    returnLateClaim: enqueueActions(({ enqueue, context, event }) => {
+      if (event.type !== 'claim.granted') return;
+      enqueue.emit({
+        type: 'message',
+        to: hostAddress(event.hostId),
+        event: { type: 'host.release', ...claimMessage(context) },
+      });
+      if (event.sandboxId === null) return;
+      enqueue.emit({
+        type: 'message',
+        to: sandboxAddress(context.tenant, event.sandboxId),
+        event: { type: 'sandbox.dismiss' },
+      });
+    }),
     confirmReservation: emit(({ context }) => ({
       type: 'message' as const,
       to: tenantAddress(context.tenant),

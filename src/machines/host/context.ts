@@ -1,20 +1,24 @@
-import type { Amounts } from '../../model/container.ts';
-import type { Fingerprint } from '../../model/host.ts';
+import type { HostTally } from '../../model/events.ts';
+import type { ReadySandboxes } from './ready.ts';
+import type { Fingerprint, HostPolicy } from '../../model/host.ts';
 
 /** Totals only: who is placed here is an index beside each container. */
-export interface HostContext {
+export interface HostContext extends HostTally {
   readonly id: string;
   readonly hostname: string;
-  readonly availabilityZone: string;
+  /** The site's, which the agent's configuration may override. */
+  readonly policy: HostPolicy;
   readonly suspectMs: number;
   readonly lostMs: number;
   readonly syncMs: number;
   /** The live connection; facts of older ones are stale. */
   readonly session: string | null;
   readonly fingerprint: Fingerprint | null;
-  /** What claims have taken. */
-  readonly totals: Amounts;
-  /** Containers by tenant. */
-  readonly tenants: Readonly<Record<string, number>>;
+  /** The operator's, over the agent's. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Made ahead for containers to come. */
+  readonly ready: ReadySandboxes;
+  /** Of them, at most so many. */
+  readonly readyMost: number;
   readonly reason: string | null;
 }

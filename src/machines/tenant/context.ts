@@ -1,4 +1,5 @@
 import type { Amounts } from '../../model/container.ts';
+import { stricter, type Neighbours } from '../../model/placement.ts';
 
 export interface Reservation {
   readonly generation: number;
@@ -13,7 +14,16 @@ export interface TenantContext {
   readonly limits: Amounts;
   /** Confirmed and reserved together. */
   readonly totals: Amounts;
-  /** Reservations in flight, by container: few, and each has a deadline. */
+  /** Reservations in flight, by container and generation: few, and each has a deadline. */
   readonly reservations: Readonly<Record<string, Reservation>>;
   readonly reservationMs: number;
+  /** The tenant's own wish, and the site's, which it may only tighten. */
+  readonly neighbours: Neighbours;
+  readonly siteNeighbours: Neighbours;
 }
+
+/** What holds. */
+export const neighboursOf = ({
+  neighbours,
+  siteNeighbours,
+}: Pick<TenantContext, 'neighbours' | 'siteNeighbours'>): Neighbours => stricter(neighbours, siteNeighbours);

@@ -1,6 +1,6 @@
 import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -10,7 +10,6 @@ import { createEmbeddedStore } from '../../../src/actors/stores/embedded.ts';
 import { defaultRetention } from '../../../src/actors/stores/store.ts';
 import { containerAddress } from '../../../src/model/address.ts';
 import { one, storeContract, turn } from '../../conformance/store.ts';
-import { makeZombie } from '../../support/zombie.ts';
 import { createTestEnvironment } from '../../support/test-environment.ts';
 
 const owner = { hostname: 'test', pid: process.pid, startedAt: 0 };
@@ -168,16 +167,6 @@ t.test('killed with -9 in the middle, three times: all that was answered is ther
   );
   t.equal(turns % 4, 0, 'batches are whole');
   t.equal(await store.position('t:p1'), turns, 'and so is the stream');
-});
-
-t.test('one that has ended and was not waited for stops nobody either', async (t) => {
-  const directory = t.testdir();
-  const { pid, born } = await makeZombie(t);
-  const holder = { ...owner, pid, processStart: born };
-  writeFileSync(join(directory, 'owner'), JSON.stringify(holder));
-  const store = at(directory);
-  t.teardown(() => store.close());
-  t.ok((await store.open(owner, 0)).epoch > 0);
 });
 
 t.test('a full disk is a refusal: nothing is written, and room makes it work again', async (t) => {

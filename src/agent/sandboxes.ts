@@ -1,0 +1,185 @@
+/**
+ * Sandboxes of this host: a namespace of the engine's, plugged by the network
+ * driver, with the files that make names of addresses. Every method is an
+ * ensure, as those of its drivers are.
+ */
+import type { OwnerIdentity } from '../drivers/runtime/operation-identity.ts';
+import type { RuntimeDriver, Sandbox } from '../drivers/runtime/runtime-driver.ts';
+import type { ContainerFiles } from '../drivers/runtime/runtime-driver.ts';
+import type { NetworkDriver } from '../drivers/network/network-driver.ts';
+import { TroupeError, toFailure } from '../errors/errors.ts';
+import type { InventoryResource, OperationArguments } from '../link/protocol.ts';
+import type { NetworkDefinition, Port } from '../model/network.ts';
+import { addressAt, chooseSubnet, parseSubnet, type SubnetPool } from '../model/subnet.ts';
+import type { NameFiles } from './name-files.ts';
+
+export interface Sandboxes {
+  make(
+    identity: OwnerIdentity,
+    sandboxId: string,
+    args: Extract<OperationArguments, { kind: 'makeSandbox' }>,
+    signal: AbortSignal,
+  ): Promise<{ readonly engineId: string | null }>;
+  unplug(identity: OwnerIdentity, sandboxId: string, portId: string, signal: AbortSignal): Promise<void>;
+  remove(
+    identity: OwnerIdentity,
+    sandboxId: string,
+    portIds: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** @throws TroupeError SUBNET_IN_USE, HOST_INCAPABLE */
+  ensureNetwork(
+    identity: OwnerIdentity,
+    networkId: string,
+    subnet: string | null,
+    signal: AbortSignal,
+  ): Promise<NetworkDefinition>;
+  removeNetwork(identity: OwnerIdentity, networkId: string, signal: AbortSignal): Promise<void>;
+  /** The namespace a container joins, and what it sees of names. @throws TroupeError SANDBOX_GONE */
+  joined(
+    sandboxId: string,
+    containerId: string,
+    names: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ readonly sandbox: Sandbox; readonly files: ContainerFiles }>;
+  list(signal: AbortSignal): Promise<readonly InventoryResource[]>;
+}
+
+export interface SandboxesOptions {
+  readonly driver: RuntimeDriver;
+  readonly network: NetworkDriver;
+  readonly files: NameFiles;
+  readonly subnets: SubnetPool;
+  /** Bytes; of every network that is made here. */
+  readonly mtu: number;
+}
+
+export function createSandboxes({ driver, network, files, subnets, mtu }: SandboxesOptions): Sandboxes {
+  /** Two networks that are made at once must not choose one subnet. */
+  let choosing: Promise<unknown> = Promise.resolve();
+
+  const ensureBridge = (
+    { worldId, tenant }: OwnerIdentity,
+    definition: NetworkDefinition,
+    signal: AbortSignal,
+  ): Promise<void> => network.ensureNetwork({ worldId, tenant, ipv6: null, ...definition }, signal);
+
+  const plug = async (
+    identity: OwnerIdentity,
+    netnsPath: string,
+    { portId, network: definition, mac, address, interfaceName }: Port,
+    isFirst: boolean,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const { prefix } = parseSubnet(definition.subnet);
+    const spec = {
+      worldId: identity.worldId,
+      portId,
+      networkId: definition.networkId,
+      netnsPath,
+      mac,
+      addresses: [`${address}/${prefix}`],
+      gateway: isFirst ? definition.gateway : null,
+      routes: [],
+      mtu: definition.mtu,
+      interfaceName,
+    };
+    try {
+      await network.plug(spec, signal);
+    } catch (error) {
+      // The machine was started anew, or somebody removed the bridge.
+      if (toFailure(error).code !== 'NETWORK_NOT_FOUND') throw error;
+      await ensureBridge(identity, definition, signal);
+      await network.plug(spec, signal);
+    }
+  };
+
+  const choose = async (
+    identity: OwnerIdentity,
+    networkId: string,
+    asked: string | null,
+    signal: AbortSignal,
+  ): Promise<NetworkDefinition> => {
+    const { subnetsInUse } = await network.probe(signal);
+    const subnet = asked ?? chooseSubnet(subnets, subnetsInUse);
+    if (subnet === null)
+      throw new TroupeError(
+        'SUBNET_IN_USE',
+        `Every subnet of "${subnets.cidr}" is in use on this host; remove networks, or configure a larger pool`,
+      );
+    const definition = { networkId, subnet, gateway: addressAt(subnet, 1), mtu };
+    await ensureBridge(identity, definition, signal);
+    return definition;
+  };
+
+  return {
+    async make(identity, sandboxId, { hostname, ports, published }, signal) {
+      const sandbox = await driver.ensureSandbox(identity, { sandboxId, hostname }, signal);
+      for (const [index, port] of ports.entries())
+        await plug(identity, sandbox.netnsPath, port, index === 0, signal);
+      const [first] = ports;
+      if (first && published.length > 0) {
+        await network.publish(
+          {
+            worldId: identity.worldId,
+            portId: first.portId,
+            address: first.address,
+            ports: published.map((each) => ({
+              ...each,
+              hostPort: each.hostPort === 0 ? each.containerPort : each.hostPort,
+              hostAddress: null,
+            })),
+          },
+          signal,
+        );
+      }
+      await files.plugged(sandboxId, { hostname, ports });
+      return { engineId: sandbox.engineId };
+    },
+    async unplug({ worldId }, sandboxId, portId, signal) {
+      await network.unplug({ worldId, portId }, signal);
+      await files.unplugged(sandboxId, portId);
+    },
+    async remove(identity, sandboxId, portIds, signal) {
+      for (const portId of portIds) await network.unplug({ worldId: identity.worldId, portId }, signal);
+      await driver.removeSandbox(identity, sandboxId, signal);
+      await files.removed(sandboxId);
+    },
+    ensureNetwork(identity, networkId, subnet, signal) {
+      const chosen = choosing.then(() => choose(identity, networkId, subnet, signal));
+      choosing = chosen.catch(() => {});
+      return chosen;
+    },
+    removeNetwork: ({ worldId }, networkId, signal) => network.removeNetwork({ worldId, networkId }, signal),
+    async joined(sandboxId, containerId, names, signal) {
+      const found = (await driver.listSandboxes(signal)).find((each) => each.sandboxId === sandboxId);
+      if (!found?.netnsPath)
+        throw new TroupeError('SANDBOX_GONE', `The network namespace of sandbox "${sandboxId}" is gone`);
+      const { engineId, netnsPath } = found;
+      return {
+        sandbox: { sandboxId, engineId, netnsPath },
+        files: await files.named(sandboxId, containerId, names),
+      };
+    },
+    async list(signal) {
+      const [sandboxes, networks] = await Promise.all([
+        driver.listSandboxes(signal),
+        network.listNetworks(signal),
+      ]);
+      return [
+        ...sandboxes.map(({ sandboxId, tenant, worldId, netnsPath }) => ({
+          subject: 'sandbox' as const,
+          id: sandboxId,
+          tenant,
+          worldId,
+          alive: netnsPath !== null,
+        })),
+        ...networks.flatMap(({ worldId, networkId, tenant }) =>
+          worldId === null || networkId === null
+            ? []
+            : [{ subject: 'network' as const, id: networkId, tenant, worldId, alive: true }],
+        ),
+      ];
+    },
+  };
+}

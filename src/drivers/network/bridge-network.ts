@@ -1,0 +1,41 @@
+/**
+ * The network driver for Linux bridges: a bridge a network, a veth pair a
+ * port, nftables for what may pass. It runs `ip` and `nft` and keeps no state.
+ */
+import { createHost, type Host } from '../host.ts';
+import { createIp } from './ip.ts';
+import type { NetworkDriver } from './network-driver.ts';
+import { networks } from './networks.ts';
+import { createNft } from './nft.ts';
+import { oneAtATime } from '../one-at-a-time.ts';
+import type { Parts } from './parts.ts';
+import { ports } from './ports.ts';
+import { probe } from './probe.ts';
+import { publications } from './publications.ts';
+import { sweep } from './sweep.ts';
+
+export interface BridgeNetworkOptions {
+  /** @defaultValue this machine */
+  readonly host?: Host;
+  /** Links that lead outside. @defaultValue those with a route by way of a router, when a network is ensured */
+  readonly uplinks?: readonly string[];
+}
+
+export function createBridgeNetworkDriver(options: BridgeNetworkOptions = {}): NetworkDriver {
+  const host = options.host ?? createHost();
+  const parts: Parts = {
+    host,
+    ip: createIp(host),
+    nft: createNft(host),
+    queue: oneAtATime(),
+    uplinks: options.uplinks ?? null,
+  };
+  return {
+    name: 'bridge',
+    probe: (signal) => probe(parts, signal),
+    ...networks(parts),
+    ...ports(parts),
+    ...publications(parts),
+    sweep: (worldId, signal) => sweep(parts, worldId, signal),
+  };
+}

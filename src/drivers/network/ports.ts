@@ -1,0 +1,128 @@
+/**
+ * Ports: a veth pair each, one end at the network's bridge, the other in a
+ * sandbox's namespace. The rules of what it may send are there before it is.
+ */
+import { TroupeError } from '../../errors/errors.ts';
+import { familyOf } from '../../model/subnet.ts';
+import { checkPlug } from './check-specs.ts';
+import * as firewall from './firewall.ts';
+import * as names from './link-names.ts';
+import { type Namespace, withNamespace } from './namespace.ts';
+import { commandFailure } from './network-errors.ts';
+import type { NetworkDriver, PlugSpec } from './network-driver.ts';
+import { attemptOf, ensurePair, type Stale } from './port-pair.ts';
+import { guardedNames, hasIpv6, isPort, type Parts, removePortOf } from './parts.ts';
+import { removePublications } from './publications.ts';
+
+export function ports(parts: Parts): Pick<NetworkDriver, 'plug' | 'unplug' | 'listPorts'> {
+  const { host, ip, queue } = parts;
+  return {
+    async plug(spec, signal) {
+      checkPlug(spec);
+      await queue(names.portName(spec.portId), () =>
+        withNamespace(host, spec.netnsPath, (namespace) => plug(parts, spec, namespace, signal)),
+      );
+    },
+    async unplug({ worldId, portId }, signal) {
+      const link = names.portName(portId);
+      await queue(link, async () => {
+        await removePublications(parts, { worldId, portId }, signal);
+        await removePortOf(parts, worldId, link, signal);
+      });
+    },
+    async listPorts(signal) {
+      const links = (await ip.links(signal)).filter(isPort);
+      const guarded = await guardedNames(parts, 'bridge', firewall.held.ports, signal);
+      return links.map(({ ifname, ifalias }) => {
+        const { worldId, portId, networkId } = names.parsePortAlias(ifalias) ?? unknownPort;
+        return { linkName: ifname, worldId, portId, networkId, guarded: guarded.has(ifname) };
+      });
+    },
+  };
+}
+
+const unknownPort = { worldId: null, portId: null, networkId: null };
+
+async function plug(parts: Parts, spec: PlugSpec, namespace: Namespace, signal: AbortSignal): Promise<void> {
+  const { ip, nft } = parts;
+  const { interfaceName: dev } = spec;
+  const attempt = attemptOf(spec);
+  await nft.apply(attempt, firewall.addPort(spec), signal);
+  const stale = await ensurePair(parts, spec, namespace, signal);
+  // Engines switch it off in the namespaces they make.
+  if (wantsIpv6(spec)) await writeInside(spec, namespace, [`ipv6/conf/${dev}/disable_ipv6`], '0', signal);
+  await ip.batch(attempt, await insideLines(parts, spec, stale), signal, { inside: namespace });
+  await awaitForwarding(parts, spec, signal);
+  await announce(parts, spec, namespace, signal);
+}
+
+/** The kernel tells the bridge a moment later that the port has a carrier; until then nothing passes it. */
+async function awaitForwarding({ ip }: Parts, spec: PlugSpec, signal: AbortSignal): Promise<void> {
+  for (let looks = 0; looks < mostLooks; looks++) {
+    const link = await ip.link(names.portName(spec.portId), signal);
+    if (link?.linkinfo?.info_slave_data?.state === 'forwarding') return;
+  }
+  throw new TroupeError('NETWORK_ERROR', `${attemptOf(spec)}: its bridge lets nothing pass it`, {
+    retryable: true,
+  });
+}
+
+/** Each takes as long as starting a program: together some tenths of a second. */
+const mostLooks = 100;
+
+async function insideLines({ host }: Parts, spec: PlugSpec, stale: Stale): Promise<readonly string[]> {
+  const { interfaceName: dev, addresses, gateway, routes } = spec;
+  return [
+    'link set dev lo up',
+    `link set dev ${dev} mtu ${spec.mtu} address ${spec.mac}`,
+    ...((await hasIpv6(host))
+      ? [`link set dev ${dev} addrgenmode ${wantsIpv6(spec) ? 'eui64' : 'none'}`]
+      : []),
+    // Some of them would go with their address.
+    ...stale.routes.map(({ dst }) => `route delete ${dst} dev ${dev}`),
+    ...stale.addresses.map((address) => `address delete ${address} dev ${dev}`),
+    // The network's actor has seen to it that nobody else has the address.
+    ...addresses.map(
+      (address) => `address replace ${address} dev ${dev}${familyOf(address) === 6 ? ' nodad' : ''}`,
+    ),
+    `link set dev ${dev} up`,
+    ...(gateway === null ? [] : [`route replace default via ${gateway} dev ${dev}`]),
+    ...routes.map(({ destination, via }) => `route replace ${destination} via ${via} dev ${dev}`),
+  ];
+}
+
+/**
+ * Lets the neighbours know whose the addresses are now: the kernel tells them
+ * when the MAC is set, if it was told to.
+ *
+ * @see Documentation/networking/ip-sysctl.rst: arp_notify, ndisc_notify
+ */
+async function announce(
+  { ip }: Parts,
+  spec: PlugSpec,
+  namespace: Namespace,
+  signal: AbortSignal,
+): Promise<void> {
+  const { interfaceName: dev, mac } = spec;
+  const notify = [
+    `ipv4/conf/${dev}/arp_notify`,
+    ...(wantsIpv6(spec) ? [`ipv6/conf/${dev}/ndisc_notify`] : []),
+  ];
+  await writeInside(spec, namespace, notify, '1', signal);
+  await ip.batch(attemptOf(spec), [`link set dev ${dev} address ${mac}`], signal, { inside: namespace });
+}
+
+const wantsIpv6 = ({ addresses }: PlugSpec): boolean => addresses.some((address) => familyOf(address) === 6);
+
+/** Kernel settings of the namespace: /proc/sys/net is that of who opens it. */
+async function writeInside(
+  spec: PlugSpec,
+  namespace: Namespace,
+  settings: readonly string[],
+  value: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const files = settings.map((setting) => `/proc/sys/net/${setting}`);
+  const result = await namespace.run('tee', files, { input: value, signal });
+  if (result.status !== 0) throw commandFailure(attemptOf(spec), 'tee', result);
+}

@@ -1,0 +1,90 @@
+/**
+ * What may be asked of a container where it is, by Zun's table of actions and
+ * states (zun-api 3.4). Services change nothing, so they are declared and no more.
+ */
+
+const services = {
+  logs: { 'container.logs': {} },
+  archive: { 'container.archive': {} },
+  commit: { 'container.commit': {} },
+  process: {
+    'container.execute': {},
+    'container.attach': {},
+    'container.top': {},
+    'container.stats': {},
+  },
+} as const;
+
+const resize = { 'container.resize': { target: '#container.resizing', actions: 'beginResize' } } as const;
+
+const rebuild = {
+  'container.rebuild': { target: '#container.rebuilding', actions: 'recordRebuild' },
+} as const;
+
+const rewire = {
+  'container.attachNetwork': [
+    {
+      guard: 'isOnAskedNetwork',
+      actions: { type: 'refuse', params: { reason: 'It is attached to that network already' } },
+    },
+    { guard: 'hasOwnSandbox', target: '#container.rewiring.attaching', actions: 'askAttach' },
+    {
+      actions: { type: 'refuse', params: { reason: 'Its network is the engine’s own; it can’t be changed' } },
+    },
+  ],
+  'container.detachNetwork': [
+    { guard: 'isAttachedTo', target: '#container.rewiring.detaching', actions: 'askDetach' },
+    { actions: { type: 'refuse', params: { reason: 'It is not attached to that network' } } },
+  ],
+} as const;
+
+export const permits = {
+  created: {
+    ...services.logs,
+    ...services.archive,
+    ...resize,
+    ...rebuild,
+    ...rewire,
+    'container.reboot': { target: '#container.readying', actions: 'wantRunning' },
+  },
+  running: {
+    ...services.logs,
+    ...services.archive,
+    ...services.commit,
+    ...services.process,
+    ...resize,
+    ...rebuild,
+    ...rewire,
+    'container.reboot': { target: '#container.rebooting', actions: ['wantRunning', 'recordGrace'] },
+    'container.pause': { target: '#container.pausing' },
+    'container.kill': { target: '#container.signalling' },
+  },
+  paused: { ...services.logs, ...services.archive, ...services.commit, ...resize, ...rewire },
+  stopped: {
+    ...services.logs,
+    ...services.archive,
+    ...services.commit,
+    ...resize,
+    ...rebuild,
+    ...rewire,
+    'container.reboot': { target: '#container.readying', actions: 'wantRunning' },
+  },
+  error: {
+    ...services.logs,
+    // One that never got to a host begins there with what it is now.
+    'container.rebuild': [
+      { guard: 'isClaimHeld', target: '#container.rebuilding', actions: 'recordRebuild' },
+      { target: '#container.resuming', actions: ['recordRebuild', 'beginRebuild'] },
+    ],
+    'container.reboot': { target: '#container.resuming' },
+  },
+  elsewhere: services.logs,
+} as const;
+
+/** The end of a run that a signal of the user's led to is no crash. */
+export const whenEnded = [
+  { guard: 'isKilled', target: '#container.stopped', actions: ['recordObservation', 'explainKill'] },
+  { guard: 'isCurrentRun', target: '#container.exited', actions: 'recordObservation' },
+] as const;
+
+export const whenLost = { guard: 'isFromOurHost', target: '#container.lost' } as const;

@@ -1,0 +1,432 @@
+/**
+ * A local network: one bridge of one host, whose addresses its actor gives
+ * away. A project's default network is made when it is first needed; its
+ * bridge goes when nobody has an address any more, and comes back the same.
+ */
+import { assign, emit, enqueueActions, setup, type EventObject } from 'xstate';
+import { sandboxAddress } from '../model/address.ts';
+import { giveBack, openPool, take, takeNext } from '../model/address-pool.ts';
+import type { Emitted } from '../model/events.ts';
+import type { Failure } from '../model/failure.ts';
+import { macOfPort } from '../model/mac-address.ts';
+import type { NetworkEffectResults, NetworkEvent, NetworkInput } from '../model/network-events.ts';
+import type { Chart } from './chart.ts';
+import { metaOf } from './meta.ts';
+import type { NetworkContext, PendingPort } from './network/context.ts';
+import { mostTries, retryBackoffMs } from './retry-policy.ts';
+import { unbound } from './unbound.ts';
+
+/** Sandboxes that may wait for the network to be made. */
+const pendingMost = 64;
+
+interface NetworkEffectInput {
+  readonly hostId: string;
+  readonly deadlineMs: number;
+}
+
+const hostInput = ({ hostId }: NetworkContext, deadlineMs: number): NetworkEffectInput => ({
+  hostId,
+  deadlineMs,
+});
+
+const failureOf = (event: EventObject): Failure => (event as unknown as { error: Failure }).error;
+
+interface Allocation {
+  readonly changes: Partial<NetworkContext>;
+  readonly message: Extract<Emitted, { type: 'message' }>;
+}
+
+/** An address for the port, or why there is none. */
+function allocate(context: NetworkContext, { portId, sandboxId, fixedAddress }: PendingPort): Allocation {
+  const to = sandboxAddress(context.tenant, sandboxId);
+  const refused = (reason: string): Allocation => ({
+    changes: {},
+    message: { type: 'message', to, event: { type: 'network.refused', portId, reason } },
+  });
+  const { definition, addresses, name } = context;
+  if (!definition || !addresses) return refused(context.reason ?? `Network "${name}" could not be made`);
+  const given = (address: string, left: NetworkContext['addresses']): Allocation => ({
+    changes: { addresses: left, ports: context.ports + 1 },
+    message: {
+      type: 'message',
+      to,
+      event: { type: 'network.allocated', portId, network: definition, address, mac: macOfPort(portId) },
+    },
+  });
+  if (fixedAddress === null) {
+    const next = takeNext(addresses);
+    return next
+      ? given(next.address, next.pool)
+      : refused(`Network "${name}" (${definition.subnet}) has no address left; delete containers on it`);
+  }
+  const taken = take(addresses, fixedAddress);
+  if (taken === 'outside')
+    return refused(`"${fixedAddress}" is not in network "${name}" (${definition.subnet})`);
+  if (taken === 'in-use') return refused(`"${fixedAddress}" is in use on network "${name}"`);
+  return given(fixedAddress, taken);
+}
+
+export const networkMachine = setup({
+  types: {
+    input: {} as NetworkInput,
+    context: {} as NetworkContext,
+    events: {} as NetworkEvent,
+    emitted: {} as Emitted,
+    tags: {} as 'transient' | 'settled',
+    meta: {} as { readonly status?: string; readonly acquires?: string; readonly releases?: string },
+  },
+  actors: {
+    deadline: unbound<NetworkEffectResults['deadline'], { readonly ms: number }>('deadline'),
+    ensureNetwork: unbound<NetworkEffectResults['ensureNetwork'], NetworkEffectInput>('ensureNetwork'),
+    removeNetwork: unbound<NetworkEffectResults['removeNetwork'], NetworkEffectInput>('removeNetwork'),
+  },
+  guards: {
+    isDefault: ({ context }) => context.isDefault,
+    isUsed: ({ context }) => context.ports > 0,
+    isLastRelease: ({ context }) => context.isDefault && context.ports <= 1,
+    isAwaited: ({ context }) => context.pending.length > 0,
+    isCrowded: ({ context }) => context.pending.length >= pendingMost,
+    isOnItsHost: ({ context, event }) => 'hostId' in event && event.hostId === context.hostId,
+    isRetryable: ({ event }) => failureOf(event).retryable,
+    isAllocationBounced: ({ event }) =>
+      event.type === 'message.undeliverable' && event.message.type === 'network.allocated',
+  },
+  actions: {
+    beginStep: assign({ tries: 0, failure: null, reason: null }),
+    recordFailure: assign({
+      failure: ({ event }) => failureOf(event),
+      reason: ({ event }) => failureOf(event).message,
+      tries: ({ context }) => Math.min(context.tries + 1, mostTries),
+    }),
+    say: assign({ reason: (_, params: { readonly reason: string }) => params.reason }),
+    recordMade: assign(({ context, event }) => {
+      const definition = (event as unknown as { output: NetworkEffectResults['ensureNetwork'] }).output;
+      return {
+        definition,
+        addresses: context.addresses ?? openPool(definition.subnet, definition.gateway),
+        failure: null,
+        reason: null,
+      };
+    }),
+    allocate: enqueueActions(({ enqueue, context, event }) => {
+      if (event.type !== 'network.allocate') return;
+      const { changes, message } = allocate(context, event);
+      enqueue.assign(changes);
+      enqueue.emit(message);
+    }),
+    keepWaiting: assign({
+      pending: ({ context, event }) => {
+        if (event.type !== 'network.allocate') return context.pending;
+        const { portId, sandboxId, fixedAddress } = event;
+        return [...context.pending, { portId, sandboxId, fixedAddress }];
+      },
+    }),
+    /** All that waited get their answer, be it yes or no. */
+    answerWaiting: enqueueActions(({ enqueue, context }) => {
+      let current = context;
+      for (const port of context.pending) {
+        const { changes, message } = allocate(current, port);
+        current = { ...current, ...changes };
+        enqueue.emit(message);
+      }
+      enqueue.assign({ addresses: current.addresses, ports: current.ports, pending: [] });
+    }),
+    refuseAllocation: emit(({ context, event }, params: { readonly reason: string }) => ({
+      type: 'message' as const,
+      to: sandboxAddress(context.tenant, event.type === 'network.allocate' ? event.sandboxId : ''),
+      event: {
+        type: 'network.refused',
+        portId: event.type === 'network.allocate' ? event.portId : '',
+        reason: params.reason,
+      },
+    })),
+    release: assign(({ context, event }) => {
+      if (event.type !== 'network.release' || !context.addresses) return {};
+      return {
+        addresses: giveBack(context.addresses, event.address),
+        ports: Math.max(0, context.ports - 1),
+      };
+    }),
+    /** An address that was given to a sandbox that is no more. */
+    takeBack: assign(({ context, event }) => {
+      if (event.type !== 'message.undeliverable' || !context.addresses) return {};
+      return {
+        addresses: giveBack(context.addresses, String(event.message['address'])),
+        ports: Math.max(0, context.ports - 1),
+      };
+    }),
+    refuseCommand: emit(({ context }, params: { readonly reason: string | null }) => ({
+      type: 'answer' as const,
+      answer: 'refused' as const,
+      reason: params.reason ?? `${context.ports} of its addresses are in use; delete their containers first`,
+    })),
+    queueCommand: emit((_, params: { readonly reason: string }) => ({
+      type: 'answer' as const,
+      answer: 'queued' as const,
+      reason: params.reason,
+    })),
+  },
+}).createMachine({
+  id: 'network',
+  context: ({ input }) => ({
+    ...input,
+    definition: null,
+    addresses: null,
+    ports: 0,
+    pending: [],
+    tries: 0,
+    failure: null,
+    reason: null,
+  }),
+  on: {
+    'network.*': { actions: { type: 'refuseCommand', params: { reason: 'A network does not know this' } } },
+    'network.delete': [
+      { guard: 'isUsed', actions: { type: 'refuseCommand', params: { reason: null } } },
+      {
+        guard: 'isAwaited',
+        actions: { type: 'refuseCommand', params: { reason: 'Containers wait for it to be made' } },
+      },
+      { target: '.deleting' },
+    ],
+    'network.release': { actions: 'release' },
+    'message.undeliverable': { guard: 'isAllocationBounced', actions: 'takeBack' },
+    'host.lost': {},
+    'actor.restored': {},
+  },
+  initial: 'making',
+  states: {
+    making: {
+      tags: 'transient',
+      meta: { status: 'creating', acquires: 'network' },
+      entry: 'beginStep',
+      invoke: {
+        id: 'make.deadline',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: context.deadlines.makeMs }),
+        onDone: {
+          target: 'failed',
+          actions: { type: 'say', params: { reason: 'Its host did not make it in time' } },
+        },
+        onError: 'failed',
+      },
+      on: {
+        'network.allocate': [
+          {
+            guard: 'isCrowded',
+            actions: { type: 'refuseAllocation', params: { reason: 'Too many containers wait for it' } },
+          },
+          { actions: 'keepWaiting' },
+        ],
+      },
+      initial: 'attempting',
+      states: {
+        attempting: {
+          description: 'Its host makes its bridge.',
+          tags: 'transient',
+          invoke: {
+            id: 'ensureNetwork',
+            src: 'ensureNetwork',
+            input: ({ context }) => hostInput(context, context.deadlines.makeMs),
+            onDone: { target: '#network.deciding', actions: ['recordMade', 'answerWaiting'] },
+            onError: [
+              { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+              { target: '#network.failed', actions: 'recordFailure' },
+            ],
+          },
+        },
+        waiting: {
+          description: 'It could not be made; it will be tried again.',
+          tags: 'transient',
+          invoke: {
+            id: 'make.backoff',
+            src: 'deadline',
+            input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
+            onDone: 'attempting',
+            onError: 'attempting',
+          },
+        },
+      },
+    },
+    deciding: {
+      tags: 'transient',
+      always: [
+        { guard: 'isUsed', target: 'active' },
+        { guard: 'isDefault', target: 'idle' },
+        { target: 'active' },
+      ],
+    },
+    active: {
+      description: 'It gives addresses.',
+      tags: 'settled',
+      meta: { status: 'active' },
+      on: {
+        'network.allocate': { actions: 'allocate' },
+        'network.release': [
+          { guard: 'isLastRelease', target: 'idle', actions: 'release' },
+          { actions: 'release' },
+        ],
+        'message.undeliverable': { guard: 'isAllocationBounced', target: 'deciding', actions: 'takeBack' },
+      },
+    },
+    idle: {
+      description: 'Nobody has an address; its bridge goes soon.',
+      tags: 'transient',
+      meta: { status: 'active' },
+      invoke: {
+        id: 'idle.deadline',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: context.idleMs }),
+        onDone: 'leaving',
+        onError: 'leaving',
+      },
+      on: { 'network.allocate': { target: 'deciding', actions: 'allocate' } },
+    },
+    leaving: {
+      tags: 'transient',
+      meta: { status: 'active' },
+      entry: 'beginStep',
+      invoke: {
+        id: 'leave.deadline',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: context.deadlines.removeMs }),
+        onDone: {
+          target: 'idle',
+          actions: { type: 'say', params: { reason: 'Its host does not remove its bridge' } },
+        },
+        onError: 'idle',
+      },
+      on: {
+        'network.allocate': { target: 'making', actions: 'keepWaiting' },
+        'host.lost': { guard: 'isOnItsHost', target: 'dormant' },
+      },
+      initial: 'attempting',
+      states: {
+        attempting: {
+          description: 'Its host removes its bridge, since nobody uses it.',
+          tags: 'transient',
+          meta: { releases: 'network' },
+          invoke: {
+            id: 'leaveNetwork',
+            src: 'removeNetwork',
+            input: ({ context }) => hostInput(context, context.deadlines.removeMs),
+            onDone: '#network.dormant',
+            onError: { target: 'waiting', actions: 'recordFailure' },
+          },
+        },
+        waiting: {
+          description: 'Its bridge could not be removed; it will be tried again.',
+          tags: 'transient',
+          invoke: {
+            id: 'leave.backoff',
+            src: 'deadline',
+            input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
+            onDone: 'attempting',
+            onError: 'attempting',
+          },
+        },
+      },
+    },
+    dormant: {
+      description: 'It has no bridge, since nobody uses it; the next address makes it again.',
+      tags: 'settled',
+      meta: { status: 'dormant' },
+      on: { 'network.allocate': { target: 'making', actions: 'keepWaiting' } },
+    },
+    failed: {
+      description: 'It could not be made; the next address tries again.',
+      tags: 'settled',
+      meta: { status: 'error' },
+      entry: 'answerWaiting',
+      on: { 'network.allocate': { target: 'making', actions: 'keepWaiting' } },
+    },
+    deleting: {
+      tags: 'transient',
+      meta: { status: 'deleting' },
+      entry: 'beginStep',
+      on: {
+        'network.delete': {
+          actions: { type: 'queueCommand', params: { reason: 'It is being deleted already' } },
+        },
+        'network.allocate': {
+          actions: { type: 'refuseAllocation', params: { reason: 'The network is being deleted' } },
+        },
+        'host.lost': { guard: 'isOnItsHost', target: 'gone' },
+      },
+      initial: 'attempting',
+      states: {
+        attempting: {
+          description: 'Its host removes its bridge.',
+          tags: 'transient',
+          meta: { releases: 'network' },
+          invoke: [
+            {
+              id: 'remove.deadline',
+              src: 'deadline',
+              input: ({ context }) => ({ ms: context.deadlines.removeMs }),
+              onDone: {
+                target: 'waiting',
+                actions: { type: 'say', params: { reason: 'Its host does not remove its bridge' } },
+              },
+              onError: 'waiting',
+            },
+            {
+              id: 'removeNetwork',
+              src: 'removeNetwork',
+              input: ({ context }) => hostInput(context, context.deadlines.removeMs),
+              onDone: '#network.gone',
+              onError: { target: 'waiting', actions: 'recordFailure' },
+            },
+          ],
+        },
+        waiting: {
+          description: 'Its bridge could not be removed; it will be tried again.',
+          tags: 'transient',
+          invoke: {
+            id: 'remove.backoff',
+            src: 'deadline',
+            input: ({ context }) => ({ ms: retryBackoffMs(Math.max(1, context.tries)) }),
+            onDone: 'attempting',
+            onError: 'attempting',
+          },
+        },
+      },
+    },
+    gone: {
+      description: 'Nothing of it is left.',
+      type: 'final',
+      tags: 'settled',
+      meta: { status: 'deleted' },
+    },
+  },
+});
+
+const descriptions: Readonly<Record<string, (context: NetworkContext) => string>> = {
+  'make.deadline': () => 'the time to make it to run out',
+  ensureNetwork: ({ hostId }) => `host ${hostId} to make its bridge`,
+  'make.backoff': () => 'the pause before it is made again',
+  'idle.deadline': () => 'somebody to need it, before its bridge goes',
+  'leave.deadline': () => 'the time to remove its bridge to run out',
+  leaveNetwork: ({ hostId }) => `host ${hostId} to remove its bridge`,
+  'leave.backoff': () => 'the pause before its bridge is removed again',
+  'remove.deadline': () => 'the time to remove its bridge to run out',
+  removeNetwork: ({ hostId }) => `host ${hostId} to remove its bridge`,
+  'remove.backoff': () => 'the pause before its bridge is removed again',
+};
+
+export const networkChart: Chart = {
+  kind: 'network',
+  version: 1,
+  machine: networkMachine,
+  project: (paths, context) => ({
+    status: metaOf(networkMachine, paths).status ?? 'creating',
+    taskState: null,
+    reason: (context as NetworkContext).reason,
+  }),
+  describe(invokeId, context) {
+    const description = descriptions[invokeId];
+    if (!description) throw new RangeError(`The network chart has no invoke "${invokeId}"`);
+    return description(context as NetworkContext);
+  },
+  commands: [{ sample: { type: 'network.delete' }, roles: ['owner', 'admin'] }],
+  migrations: {},
+};

@@ -1,0 +1,459 @@
+/**
+ * A sandbox: a network namespace that is made and plugged apart from the
+ * container that joins it, and outlives every restart of it (DESIGN rule 15).
+ *
+ * It owns its namespace and its addresses from the first to the last; a claim
+ * is a state of it. A namespace that one container had is never handed to
+ * another.
+ */
+import type { Chart } from './chart.ts';
+import { metaOf } from './meta.ts';
+import { retryBackoffMs } from './retry-policy.ts';
+import type { SandboxContext } from './sandbox/context.ts';
+import { hostInput, sandboxSetup } from './sandbox/setup.ts';
+
+/** How long one attempt may take once the host is known to hang, and between attempts then. */
+const stuckAttemptMs = 30_000;
+const stuckPauseMs = 15_000;
+
+const allocating = sandboxSetup.createStateConfig({
+  description: 'Its networks are asked for addresses, one after the other.',
+  tags: 'transient',
+  meta: { status: 'making', acquires: 'address' },
+  initial: 'deciding',
+  states: {
+    deciding: {
+      tags: 'transient',
+      always: [{ guard: 'isAddressLacking', target: 'asking' }, { target: '#sandbox.making' }],
+    },
+    asking: {
+      tags: 'transient',
+      entry: 'askAddress',
+      invoke: {
+        id: 'allocate.deadline',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: context.deadlines.allocateMs }),
+        onDone: {
+          target: '#sandbox.failed',
+          actions: { type: 'say', params: { reason: 'Its network gave no address in time' } },
+        },
+        onError: '#sandbox.failed',
+      },
+      on: {
+        'network.allocated': { guard: 'isAskedPort', target: 'deciding', actions: 'recordPort' },
+        'network.refused': {
+          guard: 'isAskedPort',
+          target: '#sandbox.failed',
+          actions: { type: 'say', params: ({ event }) => ({ reason: event.reason }) },
+        },
+        'message.undeliverable': {
+          guard: 'isBounceOfAllocation',
+          target: '#sandbox.failed',
+          actions: { type: 'say', params: { reason: 'Its network is no longer there' } },
+        },
+      },
+    },
+  },
+});
+
+const making = sandboxSetup.createStateConfig({
+  tags: 'transient',
+  meta: { status: 'making', acquires: 'namespace' },
+  entry: 'beginStep',
+  invoke: {
+    id: 'make.deadline',
+    src: 'deadline',
+    input: ({ context }) => ({ ms: context.deadlines.makeMs }),
+    onDone: {
+      target: 'failed',
+      actions: { type: 'say', params: { reason: 'Its network namespace could not be made in time' } },
+    },
+    onError: 'failed',
+  },
+  initial: 'attempting',
+  states: {
+    attempting: {
+      description: 'The host makes its namespace and plugs it.',
+      tags: 'transient',
+      invoke: {
+        id: 'makeSandbox',
+        src: 'makeSandbox',
+        input: ({ context }) => hostInput(context, context.deadlines.makeMs),
+        onDone: { target: '#sandbox.made', actions: 'recordMade' },
+        onError: [
+          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+          { target: '#sandbox.failed', actions: 'recordFailure' },
+        ],
+      },
+    },
+    waiting: {
+      description: 'Its namespace could not be made; it will be tried again.',
+      tags: 'transient',
+      invoke: {
+        id: 'make.backoff',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
+        onDone: 'attempting',
+        onError: 'attempting',
+      },
+    },
+  },
+});
+
+/** One more network, on the living namespace. */
+const attaching = sandboxSetup.createStateConfig({
+  tags: 'transient',
+  meta: { status: 'changing' },
+  entry: ['beginStep', 'recordAttach'],
+  invoke: {
+    id: 'attach.deadline',
+    src: 'deadline',
+    input: ({ context }) => ({ ms: context.deadlines.allocateMs + context.deadlines.makeMs }),
+    onDone: {
+      target: 'detaching',
+      actions: [{ type: 'say', params: { reason: 'The network was not attached in time' } }, 'giveUpAttach'],
+    },
+    onError: { target: 'detaching', actions: 'giveUpAttach' },
+  },
+  initial: 'asking',
+  states: {
+    asking: {
+      description: 'The network is asked for an address.',
+      tags: 'transient',
+      entry: 'askAddress',
+      on: {
+        'network.allocated': { guard: 'isAskedPort', target: 'plugging', actions: 'recordPort' },
+        'network.refused': {
+          guard: 'isAskedPort',
+          target: '#sandbox.detaching',
+          actions: [{ type: 'say', params: ({ event }) => ({ reason: event.reason }) }, 'giveUpAttach'],
+        },
+        'message.undeliverable': {
+          guard: 'isBounceOfAllocation',
+          target: '#sandbox.detaching',
+          actions: [{ type: 'say', params: { reason: 'The network is no longer there' } }, 'giveUpAttach'],
+        },
+      },
+    },
+    plugging: {
+      description: 'The host plugs it.',
+      tags: 'transient',
+      invoke: {
+        id: 'plugPort',
+        src: 'makeSandbox',
+        input: ({ context }) => hostInput(context, context.deadlines.makeMs),
+        onDone: { target: '#sandbox.claimed', actions: ['recordMade', 'tellChanged'] },
+        onError: [
+          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+          { target: '#sandbox.detaching', actions: ['recordFailure', 'giveUpAttach'] },
+        ],
+      },
+    },
+    waiting: {
+      description: 'It could not be plugged; it will be tried again.',
+      tags: 'transient',
+      invoke: {
+        id: 'plug.backoff',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
+        onDone: 'plugging',
+        onError: 'plugging',
+      },
+    },
+  },
+});
+
+/** One network less; the address is given back once it is unplugged. */
+const detaching = sandboxSetup.createStateConfig({
+  tags: 'transient',
+  meta: { status: 'changing' },
+  initial: 'attempting',
+  states: {
+    attempting: {
+      description: 'The host unplugs it.',
+      tags: 'transient',
+      invoke: [
+        {
+          id: 'unplug.deadline',
+          src: 'deadline',
+          input: ({ context }) => ({ ms: context.deadlines.removeMs }),
+          onDone: 'waiting',
+          onError: 'waiting',
+        },
+        {
+          id: 'unplugPort',
+          src: 'unplugPort',
+          input: ({ context }) => hostInput(context, context.deadlines.removeMs),
+          onDone: { target: '#sandbox.claimed', actions: ['releaseLeaving', 'tellChanged'] },
+          onError: { target: 'waiting', actions: 'recordFailure' },
+        },
+      ],
+    },
+    waiting: {
+      description: 'It could not be unplugged; it will be tried again.',
+      tags: 'transient',
+      invoke: {
+        id: 'unplug.backoff',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: retryBackoffMs(Math.max(1, context.tries)) }),
+        onDone: 'attempting',
+        onError: 'attempting',
+      },
+    },
+  },
+});
+
+const draining = sandboxSetup.createStateConfig({
+  tags: 'transient',
+  meta: { status: 'draining' },
+  entry: 'beginStep',
+  on: {
+    'sandbox.release': {},
+    'sandbox.claim': { actions: { type: 'refuseClaim', params: { reason: 'It is being removed' } } },
+    'host.lost': { guard: 'isOnItsHost', target: '#sandbox.gone' },
+    'message.undeliverable': {},
+  },
+  initial: 'attempting',
+  states: {
+    attempting: {
+      description: 'The host removes its namespace.',
+      tags: 'transient',
+      meta: { releases: 'namespace' },
+      invoke: [
+        {
+          id: 'remove.deadline',
+          src: 'deadline',
+          input: ({ context }) => ({ ms: context.deadlines.removeMs }),
+          onDone: {
+            target: 'stuck',
+            actions: { type: 'say', params: { reason: 'Its host does not remove it' } },
+          },
+          onError: 'stuck',
+        },
+        {
+          id: 'removeSandbox',
+          src: 'removeSandbox',
+          input: ({ context }) => hostInput(context, context.deadlines.removeMs),
+          onDone: '#sandbox.gone',
+          onError: { target: 'waiting', actions: 'recordFailure' },
+        },
+      ],
+    },
+    waiting: {
+      description: 'It could not be removed; it will be tried again.',
+      tags: 'transient',
+      invoke: {
+        id: 'remove.backoff',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: retryBackoffMs(Math.max(1, context.tries)) }),
+        onDone: 'attempting',
+        onError: 'attempting',
+      },
+    },
+    stuck: {
+      description: 'Its host does not answer; it is asked again.',
+      tags: 'transient',
+      invoke: {
+        id: 'stuck.pause',
+        src: 'deadline',
+        input: { ms: stuckPauseMs },
+        onDone: 'again',
+        onError: 'again',
+      },
+    },
+    again: {
+      description: 'The host is asked again to remove its namespace.',
+      tags: 'transient',
+      meta: { releases: 'namespace' },
+      invoke: [
+        {
+          id: 'stuck.deadline',
+          src: 'deadline',
+          input: { ms: stuckAttemptMs },
+          onDone: 'stuck',
+          onError: 'stuck',
+        },
+        {
+          id: 'stuck.removeSandbox',
+          src: 'removeSandbox',
+          input: ({ context }) => hostInput(context, stuckAttemptMs),
+          onDone: '#sandbox.gone',
+          onError: { target: 'stuck', actions: 'recordFailure' },
+        },
+      ],
+    },
+  },
+});
+
+export const sandboxMachine = sandboxSetup.createMachine({
+  id: 'sandbox',
+  context: ({ input }) => ({
+    ...input,
+    ports: [],
+    leaving: null,
+    portsAsked: 0,
+    engineId: null,
+    tries: 0,
+    failure: null,
+    reason: null,
+  }),
+  on: {
+    'sandbox.claim': [
+      // Asked again: the answer is on its way, or comes once it is made.
+      { guard: 'isItsContainer' },
+      { actions: { type: 'refuseClaim', params: { reason: 'It belongs to another container' } } },
+    ],
+    'sandbox.release': { guard: 'isItsContainer', target: '.draining' },
+    'sandbox.attach': {
+      guard: 'isItsContainer',
+      actions: { type: 'refuseChange', params: { reason: 'Its network is being changed; try again' } },
+    },
+    'sandbox.detach': {
+      guard: 'isItsContainer',
+      actions: { type: 'refuseChange', params: { reason: 'Its network is being changed; try again' } },
+    },
+    'sandbox.dismiss': {},
+    'network.allocated': { actions: 'returnLatePort' },
+    'network.refused': {},
+    'sandbox.died': {},
+    'host.lost': {},
+    'message.undeliverable': { guard: 'isContainerGone', target: '.draining' },
+    'actor.restored': {},
+  },
+  initial: 'allocating',
+  states: {
+    allocating,
+    making,
+    made: {
+      tags: 'transient',
+      always: [
+        { guard: 'isClaimed', target: 'claimed', actions: 'grant' },
+        { target: 'ready', actions: ['offer', { type: 'tellPool', params: { type: 'pool.joined' } }] },
+      ],
+    },
+    ready: {
+      description: 'It was made ahead and waits for its container.',
+      tags: 'settled',
+      meta: { status: 'ready' },
+      on: {
+        'sandbox.claim': {
+          target: 'claimed',
+          actions: ['recordClaim', 'grant', { type: 'tellPool', params: { type: 'pool.used', ahead: true } }],
+        },
+        'sandbox.dismiss': {
+          target: 'draining',
+          actions: { type: 'tellPool', params: { type: 'pool.left', wasReady: true } },
+        },
+        'sandbox.died': {
+          guard: 'isOnItsHost',
+          target: 'draining',
+          actions: ['withdraw', { type: 'tellPool', params: { type: 'pool.left', wasReady: true } }],
+        },
+      },
+    },
+    claimed: {
+      description: 'A container lives in it.',
+      tags: 'settled',
+      meta: { status: 'claimed' },
+      on: {
+        'sandbox.claim': [
+          { guard: 'isSuspectedByIts', target: 'making' },
+          { guard: 'isItsContainer', actions: 'grant' },
+          { actions: { type: 'refuseClaim', params: { reason: 'It belongs to another container' } } },
+        ],
+        'sandbox.died': { guard: 'isOnItsHost', target: 'broken', actions: ['recordDeath', 'tellBroken'] },
+        'sandbox.attach': [
+          {
+            guard: 'isAttachedAlready',
+            actions: { type: 'refuseChange', params: { reason: 'It is attached to that network already' } },
+          },
+          { guard: 'isItsContainer', target: 'attaching' },
+        ],
+        'sandbox.detach': [
+          { guard: 'isAttached', target: 'detaching', actions: ['beginStep', 'recordDetach'] },
+          { actions: { type: 'refuseChange', params: { reason: 'It is not attached to that network' } } },
+        ],
+      },
+    },
+    broken: {
+      description: 'Its namespace is gone; it is made again before its container starts.',
+      tags: 'settled',
+      meta: { status: 'broken' },
+      on: {
+        'sandbox.claim': [
+          { guard: 'isItsContainer', target: 'allocating' },
+          { actions: { type: 'refuseClaim', params: { reason: 'It belongs to another container' } } },
+        ],
+        'sandbox.attach': {
+          guard: 'isItsContainer',
+          actions: { type: 'refuseChange', params: { reason: 'Its namespace is gone; start it first' } },
+        },
+        'sandbox.detach': {
+          guard: 'isItsContainer',
+          actions: { type: 'refuseChange', params: { reason: 'Its namespace is gone; start it first' } },
+        },
+      },
+    },
+    attaching,
+    detaching,
+    failed: {
+      tags: 'transient',
+      entry: 'tellFailed',
+      always: [
+        { guard: 'isClaimed', target: 'draining' },
+        {
+          target: 'draining',
+          actions: { type: 'tellPool', params: { type: 'pool.left', wasReady: false } },
+        },
+      ],
+    },
+    draining,
+    gone: {
+      description: 'Nothing of it is left.',
+      type: 'final',
+      tags: 'settled',
+      meta: { status: 'gone', releases: 'address' },
+      entry: ['releaseLeaving', 'releasePorts'],
+    },
+  },
+});
+
+const onHost = ({ hostId }: SandboxContext): string => `host ${hostId}`;
+
+const descriptions: Readonly<Record<string, (context: SandboxContext) => string>> = {
+  'allocate.deadline': ({ networks, ports }) =>
+    `network ${networks[ports.length]?.networkId ?? ''} to give an address`,
+  'make.deadline': () => 'the time to make its namespace to run out',
+  makeSandbox: (context) => `${onHost(context)} to make and plug its namespace`,
+  'make.backoff': () => 'the pause before its namespace is made again',
+  'attach.deadline': () => 'the time to attach the network to run out',
+  plugPort: (context) => `${onHost(context)} to plug the network`,
+  'plug.backoff': () => 'the pause before the network is plugged again',
+  'unplug.deadline': () => 'the time to unplug the network to run out',
+  unplugPort: (context) => `${onHost(context)} to unplug the network`,
+  'unplug.backoff': () => 'the pause before the network is unplugged again',
+  'remove.deadline': () => 'the time to remove its namespace to run out',
+  removeSandbox: (context) => `${onHost(context)} to remove its namespace`,
+  'remove.backoff': () => 'the pause before its namespace is removed again',
+  'stuck.pause': (context) => `the pause before ${onHost(context)} is asked again to remove it`,
+  'stuck.deadline': (context) => `${onHost(context)}, which hangs, to answer in time`,
+  'stuck.removeSandbox': (context) => `${onHost(context)}, which hangs, to remove its namespace`,
+};
+
+export const sandboxChart: Chart = {
+  kind: 'sandbox',
+  version: 1,
+  machine: sandboxMachine,
+  project: (paths, context) => ({
+    status: metaOf(sandboxMachine, paths).status ?? 'making',
+    taskState: null,
+    reason: (context as SandboxContext).reason,
+  }),
+  describe(invokeId, context) {
+    const description = descriptions[invokeId];
+    if (!description) throw new RangeError(`The sandbox chart has no invoke "${invokeId}"`);
+    return description(context as SandboxContext);
+  },
+  commands: [],
+  migrations: {},
+};

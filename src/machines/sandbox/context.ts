@@ -1,0 +1,31 @@
+import type { Failure } from '../../model/failure.ts';
+import type { PoolTerms, SandboxInput } from '../../model/network-events.ts';
+import type { NetworkRequest, Port } from '../../model/network.ts';
+
+export interface SandboxContext {
+  readonly id: string;
+  readonly tenant: string;
+  readonly hostId: string;
+  readonly hostname: string | null;
+  readonly deadlines: SandboxInput['deadlines'];
+  /** The pool it counts for; null for one with wishes of its own. */
+  readonly pool: PoolTerms | null;
+  /** Networks it is to be plugged into, the first with the default route. */
+  readonly networks: readonly NetworkRequest[];
+  /** Its ports that are reachable at its host. */
+  readonly published: SandboxInput['published'];
+  /** Addresses it holds; more only while it is made or attached. */
+  readonly ports: readonly Port[];
+  /** A port that is being given up, still plugged. */
+  readonly leaving: Port | null;
+  /** Counts ports ever asked for, so that no two of them share a name. */
+  readonly portsAsked: number;
+  /** Its container, for its whole life: a namespace is never handed on. */
+  readonly claimedBy: string | null;
+  /** The engine's id of what holds the namespace; null where a path does. */
+  readonly engineId: string | null;
+  /** Failed attempts of the step in progress; sets its back-off. Bounded. */
+  readonly tries: number;
+  readonly failure: Failure | null;
+  readonly reason: string | null;
+}

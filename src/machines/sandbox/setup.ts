@@ -1,0 +1,300 @@
+/** The sandbox chart's vocabulary. */
+import { assign, emit, enqueueActions, setup, type EventObject } from 'xstate';
+import { containerAddress, hostAddress, networkAddress, poolAddress } from '../../model/address.ts';
+import type { Emitted } from '../../model/events.ts';
+import type { Failure } from '../../model/failure.ts';
+import type {
+  NetworkEffectResults,
+  NetworkInput,
+  PoolInput,
+  SandboxAnswer,
+  SandboxEvent,
+  SandboxInput,
+} from '../../model/network-events.ts';
+import type { NetworkRequest, Port } from '../../model/network.ts';
+import { namedUuid } from '../../model/named-uuid.ts';
+import { mostTries } from '../retry-policy.ts';
+import { unbound } from '../unbound.ts';
+import type { SandboxContext } from './context.ts';
+
+/** What each host effect is given: ids and numbers only. */
+export interface SandboxEffectInput {
+  readonly hostId: string;
+  readonly deadlineMs: number;
+}
+
+export const hostInput = ({ hostId }: SandboxContext, deadlineMs: number): SandboxEffectInput => ({
+  hostId,
+  deadlineMs,
+});
+
+const failureOf = (event: EventObject): Failure => (event as unknown as { error: Failure }).error;
+
+const isOf = (context: SandboxContext, event: SandboxEvent): boolean =>
+  'containerId' in event && event.containerId === context.claimedBy;
+
+/** The next network that has no address yet. */
+const lacking = ({ networks, ports }: SandboxContext): NetworkRequest | undefined =>
+  networks.find(({ networkId }) => !ports.some(({ network }) => network.networkId === networkId));
+
+/** A UUID, the same each time it is asked for. */
+export const portName = ({ id, portsAsked }: SandboxContext): string => namedUuid(`port/${id}/${portsAsked}`);
+
+/** A default network that nobody uses keeps its bridge for so long. */
+const defaultIdleMs = 300_000;
+
+const defaultNetwork = (
+  { tenant, hostId, deadlines }: SandboxContext,
+  { networkId }: NetworkRequest,
+): NetworkInput => ({
+  id: networkId,
+  tenant,
+  name: 'default',
+  hostId,
+  subnet: null,
+  isDefault: true,
+  idleMs: defaultIdleMs,
+  deadlines,
+});
+
+const toContainer = (context: SandboxContext, event: SandboxAnswer) => ({
+  type: 'message' as const,
+  to: containerAddress(context.tenant, context.claimedBy ?? ''),
+  event,
+});
+
+const interfaceName = (ports: readonly Port[]): string => {
+  for (let at = 0; ; at += 1) if (!ports.some((port) => port.interfaceName === `eth${at}`)) return `eth${at}`;
+};
+
+export const sandboxSetup = setup({
+  types: {
+    input: {} as SandboxInput,
+    context: {} as SandboxContext,
+    events: {} as SandboxEvent,
+    emitted: {} as Emitted,
+    tags: {} as 'transient' | 'settled',
+    meta: {} as { readonly status?: string; readonly acquires?: string; readonly releases?: string },
+  },
+  actors: {
+    deadline: unbound<NetworkEffectResults['deadline'], { readonly ms: number }>('deadline'),
+    makeSandbox: unbound<NetworkEffectResults['makeSandbox'], SandboxEffectInput>('makeSandbox'),
+    unplugPort: unbound<NetworkEffectResults['unplugPort'], SandboxEffectInput>('unplugPort'),
+    removeSandbox: unbound<NetworkEffectResults['removeSandbox'], SandboxEffectInput>('removeSandbox'),
+  },
+  guards: {
+    isAddressLacking: ({ context }) => lacking(context) !== undefined,
+    isClaimed: ({ context }) => context.claimedBy !== null,
+    isAskedPort: ({ context, event }) => 'portId' in event && event.portId === portName(context),
+    isBounceOfAllocation: ({ context, event }) =>
+      event.type === 'message.undeliverable' &&
+      event.message.type === 'network.allocate' &&
+      event.message['portId'] === portName(context),
+    isContainerGone: ({ event }) =>
+      event.type === 'message.undeliverable' &&
+      event.to.startsWith('container/') &&
+      event.message.type.startsWith('sandbox.'),
+    isItsContainer: ({ context, event }) => isOf(context, event),
+    isSuspectedByIts: ({ context, event }) =>
+      event.type === 'sandbox.claim' && event.isSuspect && isOf(context, event),
+    isAttachedAlready: ({ context, event }) =>
+      event.type === 'sandbox.attach' &&
+      context.networks.some(({ networkId }) => networkId === event.request.networkId),
+    isAttached: ({ context, event }) =>
+      event.type === 'sandbox.detach' &&
+      context.ports.some(({ network }) => network.networkId === event.networkId),
+    isOnItsHost: ({ context, event }) => 'hostId' in event && event.hostId === context.hostId,
+    isRetryable: ({ event }) => failureOf(event).retryable,
+  },
+  actions: {
+    beginStep: assign({ tries: 0, failure: null, reason: null }),
+    recordFailure: assign({
+      failure: ({ event }) => failureOf(event),
+      reason: ({ event }) => failureOf(event).message,
+      tries: ({ context }) => Math.min(context.tries + 1, mostTries),
+    }),
+    say: assign({ reason: (_, params: { readonly reason: string }) => params.reason }),
+    askAddress: enqueueActions(({ enqueue, context }) => {
+      const request = lacking(context);
+      if (!request) return;
+      const portsAsked = context.portsAsked + 1;
+      enqueue.assign({ portsAsked });
+      enqueue.emit({
+        type: 'message',
+        to: networkAddress(context.tenant, request.networkId),
+        event: {
+          type: 'network.allocate',
+          portId: portName({ ...context, portsAsked }),
+          sandboxId: context.id,
+          tenant: context.tenant,
+          fixedAddress: request.fixedAddress,
+        },
+        ...(request.isDefault && { begin: defaultNetwork(context, request) }),
+      });
+    }),
+    recordPort: assign({
+      ports: ({ context, event }) =>
+        event.type === 'network.allocated'
+          ? [
+              ...context.ports,
+              {
+                portId: event.portId,
+                network: event.network,
+                mac: event.mac,
+                address: event.address,
+                interfaceName: interfaceName(context.ports),
+              },
+            ]
+          : context.ports,
+    }),
+    /** An address that came after it was given up. */
+    returnLatePort: emit(({ context, event }) => ({
+      type: 'message' as const,
+      to: networkAddress(context.tenant, event.type === 'network.allocated' ? event.network.networkId : ''),
+      event: {
+        type: 'network.release',
+        portId: 'portId' in event ? event.portId : '',
+        address: event.type === 'network.allocated' ? event.address : '',
+      },
+    })),
+    recordMade: assign({
+      engineId: ({ event }) =>
+        (event as unknown as { output: NetworkEffectResults['makeSandbox'] }).output.engineId,
+      failure: null,
+      reason: null,
+    }),
+    recordClaim: assign({
+      claimedBy: ({ event }) => ('containerId' in event ? event.containerId : null),
+    }),
+    recordDeath: assign({ reason: ({ event }) => ('reason' in event ? event.reason : null) }),
+    recordAttach: assign({
+      networks: ({ context, event }) =>
+        event.type === 'sandbox.attach' ? [...context.networks, event.request] : context.networks,
+    }),
+    recordDetach: assign(({ context, event }) => {
+      if (event.type !== 'sandbox.detach') return {};
+      const isIt = ({ network }: Port): boolean => network.networkId === event.networkId;
+      return {
+        networks: context.networks.filter(({ networkId }) => networkId !== event.networkId),
+        ports: context.ports.filter((port) => !isIt(port)),
+        leaving: context.ports.find(isIt) ?? null,
+      };
+    }),
+    /** What was to be attached last is not, and whatever it holds is to be unplugged. */
+    giveUpAttach: assign(({ context }) => {
+      const last = context.networks.at(-1);
+      const isIt = ({ network }: Port): boolean => network.networkId === last?.networkId;
+      return {
+        networks: context.networks.slice(0, -1),
+        ports: context.ports.filter((port) => !isIt(port)),
+        leaving: context.ports.find(isIt) ?? null,
+      };
+    }),
+    releaseLeaving: enqueueActions(({ enqueue, context }) => {
+      const { leaving } = context;
+      if (!leaving) return;
+      enqueue.emit({
+        type: 'message',
+        to: networkAddress(context.tenant, leaving.network.networkId),
+        event: { type: 'network.release', portId: leaving.portId, address: leaving.address },
+      });
+      enqueue.assign({ leaving: null });
+    }),
+    releasePorts: enqueueActions(({ enqueue, context }) => {
+      for (const { portId, network, address } of context.ports) {
+        enqueue.emit({
+          type: 'message',
+          to: networkAddress(context.tenant, network.networkId),
+          event: { type: 'network.release', portId, address },
+        });
+      }
+      enqueue.assign({ ports: [] });
+    }),
+    grant: emit(({ context }) =>
+      toContainer(context, {
+        type: 'sandbox.granted',
+        sandboxId: context.id,
+        engineId: context.engineId,
+        ports: context.ports,
+      }),
+    ),
+    tellBroken: emit(({ context, event }) =>
+      toContainer(context, {
+        type: 'sandbox.broken',
+        sandboxId: context.id,
+        reason: 'reason' in event && event.reason !== null ? event.reason : 'Its network namespace is gone',
+      }),
+    ),
+    tellChanged: emit(({ context }) =>
+      toContainer(context, {
+        type: 'sandbox.changed',
+        sandboxId: context.id,
+        ports: context.ports,
+        reason: context.reason,
+      }),
+    ),
+    refuseChange: emit(({ context }, params: { readonly reason: string }) =>
+      toContainer(context, {
+        type: 'sandbox.changed',
+        sandboxId: context.id,
+        ports: context.ports,
+        reason: params.reason,
+      }),
+    ),
+    tellFailed: enqueueActions(({ enqueue, context }) => {
+      if (context.claimedBy === null) return;
+      enqueue.emit(
+        toContainer(context, {
+          type: 'sandbox.refused',
+          sandboxId: context.id,
+          reason: context.reason ?? 'Its network could not be made',
+          retryable: context.failure?.retryable ?? false,
+        }),
+      );
+    }),
+    refuseClaim: emit(({ context, event }, params: { readonly reason: string }) => ({
+      type: 'message' as const,
+      to: containerAddress(context.tenant, 'containerId' in event ? event.containerId : ''),
+      event: {
+        type: 'sandbox.refused',
+        sandboxId: context.id,
+        reason: params.reason,
+        retryable: true,
+      },
+    })),
+    offer: emit(({ context }) => ({
+      type: 'message' as const,
+      to: hostAddress(context.hostId),
+      event: {
+        type: 'sandbox.ready',
+        sandboxId: context.id,
+        tenant: context.tenant,
+        poolId: context.pool?.id ?? null,
+      },
+    })),
+    withdraw: emit(({ context }) => ({
+      type: 'message' as const,
+      to: hostAddress(context.hostId),
+      event: {
+        type: 'sandbox.withdrawn',
+        sandboxId: context.id,
+        tenant: context.tenant,
+        poolId: context.pool?.id ?? null,
+      },
+    })),
+    tellPool: enqueueActions(
+      (
+        { enqueue, context },
+        params:
+          | { readonly type: 'pool.joined' }
+          | { readonly type: 'pool.used'; readonly ahead: boolean }
+          | { readonly type: 'pool.left'; readonly wasReady: boolean },
+      ) => {
+        const { pool, tenant, hostId, networks, deadlines } = context;
+        if (pool === null) return;
+        const begin: PoolInput = { ...pool, tenant, hostId, networks, deadlines };
+        enqueue.emit({ type: 'message', to: poolAddress(tenant, pool.id), event: params, begin });
+      },
+    ),
+  },
+});

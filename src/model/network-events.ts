@@ -1,0 +1,161 @@
+/**
+ * What sandboxes, pools and networks say to each other and to containers and
+ * hosts. A sandbox owns its namespace and its addresses for its whole life;
+ * a claim is a state of it, so that ownership never moves.
+ */
+import type { Restored, Undeliverable } from './delivery.ts';
+import type { Failure } from './failure.ts';
+import type { NetworkDefinition, NetworkRequest, Port, PublishedPort } from './network.ts';
+
+/** Milliseconds. */
+export interface NetworkDeadlines {
+  /** For a network to give an address. */
+  readonly allocateMs: number;
+  /** For a host to make and plug a namespace, or a bridge. */
+  readonly makeMs: number;
+  readonly removeMs: number;
+}
+
+// ── sandbox ────────────────────────────────────────────────────────────────
+
+export interface SandboxInput {
+  readonly id: string;
+  readonly tenant: string;
+  readonly hostId: string;
+  /** Of the user's choice; null = whatever the engine gives. */
+  readonly hostname: string | null;
+  readonly networks: readonly NetworkRequest[];
+  readonly published: readonly PublishedPort[];
+  /** Its container from the start; null = made ahead, for a pool. */
+  readonly claimedBy: string | null;
+  /** The pool it counts for; null for one that no pool would make, since it has wishes of its own. */
+  readonly pool: PoolTerms | null;
+  readonly deadlines: NetworkDeadlines;
+}
+
+/** From its container, its host, its pool. */
+export type SandboxMessage =
+  /** `isSuspect`: its container could not join it, so that its host looks after it before it is granted. */
+  | { readonly type: 'sandbox.claim'; readonly containerId: string; readonly isSuspect: boolean }
+  | { readonly type: 'sandbox.release'; readonly containerId: string }
+  | { readonly type: 'sandbox.attach'; readonly containerId: string; readonly request: NetworkRequest }
+  | { readonly type: 'sandbox.detach'; readonly containerId: string; readonly networkId: string }
+  /** It was made ahead and is not needed. */
+  | { readonly type: 'sandbox.dismiss' }
+  | {
+      readonly type: 'network.allocated';
+      readonly portId: string;
+      readonly network: NetworkDefinition;
+      readonly address: string;
+      readonly mac: string;
+    }
+  | { readonly type: 'network.refused'; readonly portId: string; readonly reason: string }
+  | { readonly type: 'host.lost'; readonly hostId: string };
+
+export type SandboxFact =
+  /** Its process, or its namespace, is gone. */
+  { readonly type: 'sandbox.died'; readonly hostId: string; readonly reason: string };
+
+export type SandboxEvent = SandboxMessage | SandboxFact | Undeliverable | Restored;
+
+/** To its container. */
+export type SandboxAnswer =
+  | {
+      readonly type: 'sandbox.granted';
+      readonly sandboxId: string;
+      readonly engineId: string | null;
+      readonly ports: readonly Port[];
+    }
+  | {
+      readonly type: 'sandbox.refused';
+      readonly sandboxId: string;
+      readonly reason: string;
+      readonly retryable: boolean;
+    }
+  | { readonly type: 'sandbox.broken'; readonly sandboxId: string; readonly reason: string }
+  /** After an attach or detach, with the ports it has now; `reason` says why one was not done. */
+  | {
+      readonly type: 'sandbox.changed';
+      readonly sandboxId: string;
+      readonly ports: readonly Port[];
+      readonly reason: string | null;
+    };
+
+// ── pool ───────────────────────────────────────────────────────────────────
+
+/** What a pool is told when its first sandbox makes it known. */
+export interface PoolTerms {
+  /** `<host>.<network>`: one pool a host, project and network. */
+  readonly id: string;
+  /** Never more sandboxes ahead than this. */
+  readonly ceiling: number;
+  /** Use is counted over so many milliseconds. */
+  readonly windowMs: number;
+}
+
+/** Sandboxes made ahead for one project on one network of one host. */
+export interface PoolInput extends PoolTerms {
+  readonly tenant: string;
+  readonly hostId: string;
+  readonly networks: readonly NetworkRequest[];
+  readonly deadlines: NetworkDeadlines;
+}
+
+/** From sandboxes. */
+export type PoolMessage =
+  /** A container took one: made ahead, or made for it since none was there. */
+  | { readonly type: 'pool.used'; readonly ahead: boolean }
+  /** One that was made ahead is ready. */
+  | { readonly type: 'pool.joined' }
+  /** One that was made ahead is gone, before or after it was ready. */
+  | { readonly type: 'pool.left'; readonly wasReady: boolean };
+
+/** An operator's: all that is ready goes, now. */
+export type PoolCommand = { readonly type: 'pool.flush' };
+
+export type PoolEvent = PoolMessage | PoolCommand | Undeliverable | Restored;
+
+// ── network ────────────────────────────────────────────────────────────────
+
+/** A network of one host: standalone use, without Neutron. */
+export interface NetworkInput {
+  readonly id: string;
+  readonly tenant: string;
+  readonly name: string;
+  readonly hostId: string;
+  /** CIDR of the user's choice; null = the host finds a free one. */
+  readonly subnet: string | null;
+  /** Made for a project that asked for none: its bridge goes when nobody uses it. */
+  readonly isDefault: boolean;
+  readonly idleMs: number;
+  readonly deadlines: NetworkDeadlines;
+}
+
+export type NetworkCommand = { readonly type: 'network.delete' };
+
+/** From sandboxes. */
+export type NetworkMessage =
+  | {
+      readonly type: 'network.allocate';
+      readonly portId: string;
+      readonly sandboxId: string;
+      readonly tenant: string;
+      readonly fixedAddress: string | null;
+    }
+  | { readonly type: 'network.release'; readonly portId: string; readonly address: string }
+  | { readonly type: 'host.lost'; readonly hostId: string };
+
+export type NetworkEvent = NetworkCommand | NetworkMessage | Undeliverable | Restored;
+
+/** Results of the effects that these charts name; errors arrive as {@link Failure}. */
+export interface NetworkEffectResults {
+  makeSandbox: { readonly engineId: string | null };
+  unplugPort: null;
+  removeSandbox: null;
+  fillPool: { readonly begun: number };
+  ensureNetwork: NetworkDefinition;
+  removeNetwork: null;
+  deadline: { readonly at: number };
+}
+
+export type { Failure };

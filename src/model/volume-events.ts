@@ -1,0 +1,36 @@
+/** What volumes hear and say: places for data of one host that outlive containers. */
+import type { Restored, Undeliverable } from './delivery.ts';
+
+export interface VolumeInput {
+  readonly id: string;
+  readonly tenant: string;
+  /** Unique in its project; null for one that a container asked for by size. */
+  readonly name: string | null;
+  readonly hostId: string;
+  /** Null = as much as there is. */
+  readonly sizeGib: number | null;
+  /** It goes with the container that it was made for. */
+  readonly isEphemeral: boolean;
+  readonly deadlines: { readonly makeMs: number; readonly removeMs: number };
+}
+
+export type VolumeCommand = { readonly type: 'volume.delete' };
+
+/** From containers. */
+export type VolumeMessage =
+  | { readonly type: 'volume.attach'; readonly containerId: string }
+  | { readonly type: 'volume.detach'; readonly containerId: string }
+  | { readonly type: 'host.lost'; readonly hostId: string };
+
+export type VolumeEvent = VolumeCommand | VolumeMessage | Undeliverable | Restored;
+
+/** To the container that asked. */
+export type VolumeAnswer =
+  | { readonly type: 'volume.granted'; readonly volumeId: string }
+  | { readonly type: 'volume.refused'; readonly volumeId: string; readonly reason: string };
+
+export interface VolumeEffectResults {
+  ensureVolume: null;
+  removeVolume: null;
+  deadline: { readonly at: number };
+}

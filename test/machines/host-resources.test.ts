@@ -1,0 +1,132 @@
+import t from 'tap';
+import type { NetworkContext } from '../../src/machines/network/context.ts';
+import type { PoolContext } from '../../src/machines/pool/context.ts';
+import type { VolumeContext } from '../../src/machines/volume/context.ts';
+import { common } from './common-proofs.ts';
+import { explore, proofs, releasesEverything, type Holding } from './proofs.ts';
+import { networkSubject } from './network-space.ts';
+import { poolSubject } from './pool-space.ts';
+import { sandboxHoldings, sandboxSubject } from './sandbox-space.ts';
+import { volumeSubject } from './volume-space.ts';
+
+t.test('the sandbox chart', async (t) => {
+  const space = explore(sandboxSubject);
+  common(t, 'sandbox', space);
+  t.same(proofs.theEndIsInReach(space), [], 'from everywhere there is a way to gone');
+  t.same(
+    releasesEverything(space, sandboxHoldings, ['address of n1', 'address of n2']),
+    [],
+    'whatever was acquired is released, each address once',
+  );
+  t.same(
+    proofs.projectionIsTotal(
+      space,
+      ['making', 'ready', 'claimed', 'changing', 'broken', 'draining', 'gone'],
+      (status) => status === 'broken',
+    ),
+    [],
+  );
+  const handedOn = space.steps.filter(({ from, to }) => {
+    const claimedBy = (each: typeof from) =>
+      (each.snapshot.context as { claimedBy: string | null }).claimedBy;
+    return claimedBy(from) !== null && claimedBy(to) !== claimedBy(from);
+  });
+  t.same(handedOn, [], 'a namespace that one container had is never another’s');
+  const granted = space.steps.filter(({ from, emitted }) =>
+    emitted.some(
+      (each) =>
+        each.type === 'message' &&
+        each.event.type === 'sandbox.granted' &&
+        from.snapshot.context.ports.length < from.snapshot.context.networks.length &&
+        !from.paths[0]?.startsWith('making'),
+    ),
+  );
+  t.same(granted, [], 'no sandbox is granted before it has all its addresses');
+});
+
+t.test('the pool chart', async (t) => {
+  const space = explore(poolSubject);
+  common(t, 'pool', space);
+  const over = [...space.configurations.values()].filter(
+    ({ snapshot }) => (snapshot.context as PoolContext).target > 3,
+  );
+  t.same(over, [], 'no more is wanted ahead than the ceiling');
+  const greedy = space.steps.filter(
+    ({ from, to }) =>
+      to.invokes.has('fillPool') &&
+      !from.invokes.has('fillPool') &&
+      (to.snapshot.context as PoolContext).making >= 2,
+  );
+  t.same(greedy, [], 'no more are made at once than two');
+});
+
+t.test('the network chart', async (t) => {
+  const space = explore(networkSubject);
+  common(t, 'network', space);
+  t.same(
+    proofs.projectionIsTotal(
+      space,
+      ['creating', 'active', 'dormant', 'error', 'deleting', 'deleted'],
+      (status) => status === 'error',
+    ),
+    [],
+  );
+  const asks = space.steps.filter(({ event }) => event.type === 'network.allocate');
+  t.ok(asks.length > 0);
+  t.same(
+    asks.filter(({ from, to, emitted }) => {
+      const waits =
+        (to.snapshot.context as NetworkContext).pending.length >
+        (from.snapshot.context as NetworkContext).pending.length;
+      return !waits && emitted.length !== 1;
+    }),
+    [],
+    'whoever asks for an address is answered, or waits to be',
+  );
+  const inUse = space.steps.filter(
+    ({ from, event, to }) =>
+      event.type === 'network.delete' &&
+      (from.snapshot.context as NetworkContext).ports > 0 &&
+      to.paths[0]?.startsWith('deleting') &&
+      !from.paths[0]?.startsWith('deleting'),
+  );
+  t.same(inUse, [], 'no network is deleted under its containers');
+});
+
+const volumeHolding: Holding = {
+  resource: 'volume',
+  acquired: ({ to }) => to.invokes.has('ensureVolume'),
+  released: ({ event }) => event.type === 'xstate.done.actor.removeVolume',
+  abandoned: ({ event, to }) => event.type === 'host.lost' && to.snapshot.status === 'done',
+};
+
+t.test('the volume chart', async (t) => {
+  const space = explore(volumeSubject);
+  common(t, 'volume', space);
+  t.same(proofs.theEndIsInReach(space), [], 'from everywhere there is a way to gone');
+  t.same(releasesEverything(space, [volumeHolding], []), [], 'what was made is removed');
+  t.same(
+    proofs.projectionIsTotal(
+      space,
+      ['creating', 'available', 'error', 'deleting', 'deleted'],
+      (status) => status === 'error',
+    ),
+    [],
+  );
+  const lost = space.steps.filter(
+    ({ from, event, to }) =>
+      to.paths[0]?.startsWith('deleting') &&
+      !from.paths[0]?.startsWith('deleting') &&
+      event.type !== 'volume.delete' &&
+      !(from.snapshot.context as VolumeContext).isEphemeral,
+  );
+  t.same(lost, [], 'data of a named volume goes by a delete only');
+  const pulled = space.steps.filter(
+    ({ from, event, to }) =>
+      event.type === 'volume.delete' &&
+      from.paths[0] === 'available' &&
+      (from.snapshot.context as VolumeContext).attached.length > 0 &&
+      to.paths[0] !== 'available',
+  );
+  t.same(pulled, [], 'no container loses its data under itself');
+});

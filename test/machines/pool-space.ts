@@ -1,0 +1,49 @@
+import type { AnyMachineSnapshot } from 'xstate';
+import { poolChart } from '../../src/machines/pool.machine.ts';
+import type { PoolContext } from '../../src/machines/pool/context.ts';
+import type { ProofSubject } from './proofs.ts';
+
+const failures = [
+  { code: 'ENGINE_ERROR', message: 'It failed', retryable: false },
+  { code: 'ENGINE_UNAVAILABLE', message: 'The engine is down', retryable: true },
+];
+
+export const poolSubject: ProofSubject = {
+  chart: poolChart,
+  inputs: [
+    {
+      id: 'h1.n1',
+      tenant: 'p1',
+      hostId: 'h1',
+      networks: [],
+      ceiling: 3,
+      windowMs: 30_000,
+      deadlines: { allocateMs: 1, makeMs: 1, removeMs: 1 },
+    },
+  ],
+  events: () => [
+    { type: 'pool.used', ahead: true },
+    { type: 'pool.used', ahead: false },
+    { type: 'pool.joined' },
+    { type: 'pool.left', wasReady: true },
+    { type: 'pool.left', wasReady: false },
+    { type: 'pool.flush' },
+    { type: 'pool.juggle' },
+    { type: 'message.undeliverable', to: 'host/h1', gone: true, message: { type: 'pool.shrink' } },
+    { type: 'actor.restored' },
+  ],
+  results: (invokeId, src, snapshot: AnyMachineSnapshot) => {
+    const { target, making, ready } = snapshot.context as PoolContext;
+    return [
+      {
+        type: `xstate.done.actor.${invokeId}`,
+        output: src === 'fillPool' ? { begun: Math.min(2 - making, target - making - ready) } : { at: 0 },
+      },
+      { type: `xstate.error.actor.${invokeId}`, error: failures[0] },
+    ];
+  },
+  project: (context) => {
+    const { target, making, ready, used } = context as PoolContext;
+    return [target, making, Math.min(ready, 5), Math.min(used, 4)];
+  },
+};

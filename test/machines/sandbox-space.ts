@@ -1,0 +1,141 @@
+/** The sandbox chart as a subject of proof. */
+import type { AnyMachineSnapshot } from 'xstate';
+import { sandboxChart } from '../../src/machines/sandbox.machine.ts';
+import type { SandboxContext } from '../../src/machines/sandbox/context.ts';
+import { portName } from '../../src/machines/sandbox/setup.ts';
+import type { SandboxInput } from '../../src/model/network-events.ts';
+import type { Holding, ProofEvent, ProofSubject, Step } from './proofs.ts';
+
+const deadlines = { allocateMs: 10_000, makeMs: 60_000, removeMs: 60_000 };
+const ahead: SandboxInput = {
+  id: 's1',
+  tenant: 'p1',
+  hostId: 'h1',
+  hostname: null,
+  networks: [{ networkId: 'n1', isDefault: true, fixedAddress: null }],
+  published: [],
+  claimedBy: null,
+  pool: { id: 'h1.n1', ceiling: 8, windowMs: 30_000 },
+  deadlines,
+};
+
+const contextOf = (snapshot: AnyMachineSnapshot): SandboxContext => snapshot.context as SandboxContext;
+const network = (networkId: string) => ({
+  networkId,
+  subnet: '10.64.0.0/24',
+  gateway: '10.64.0.1',
+  mtu: 1500,
+});
+
+function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
+  const context = contextOf(snapshot);
+  const asked = portName(context);
+  const lacking =
+    context.networks.find(
+      ({ networkId }) => !context.ports.some((port) => port.network.networkId === networkId),
+    )?.networkId ?? 'n1';
+  const allocated = (portId: string): ProofEvent => ({
+    type: 'network.allocated',
+    portId,
+    network: network(lacking),
+    address: '10.64.0.5',
+    mac: '02:00:00:00:00:05',
+  });
+  return [
+    { type: 'sandbox.claim', containerId: 'c1', isSuspect: false },
+    { type: 'sandbox.claim', containerId: 'c1', isSuspect: true },
+    { type: 'sandbox.claim', containerId: 'c2', isSuspect: false },
+    { type: 'sandbox.release', containerId: 'c1' },
+    { type: 'sandbox.release', containerId: 'c2' },
+    { type: 'sandbox.dismiss' },
+    {
+      type: 'sandbox.attach',
+      containerId: 'c1',
+      request: { networkId: 'n2', isDefault: false, fixedAddress: null },
+    },
+    {
+      type: 'sandbox.attach',
+      containerId: 'c2',
+      request: { networkId: 'n2', isDefault: false, fixedAddress: null },
+    },
+    { type: 'sandbox.detach', containerId: 'c1', networkId: 'n1' },
+    { type: 'sandbox.detach', containerId: 'c1', networkId: 'n2' },
+    { type: 'sandbox.died', hostId: 'h1', reason: 'Its process has ended' },
+    { type: 'sandbox.died', hostId: 'h2', reason: 'Its process has ended' },
+    allocated(asked),
+    allocated('an older one'),
+    { type: 'network.refused', portId: asked, reason: 'No address is left' },
+    { type: 'network.refused', portId: 'an older one', reason: 'No address is left' },
+    { type: 'host.lost', hostId: 'h1' },
+    { type: 'host.lost', hostId: 'h2' },
+    {
+      type: 'message.undeliverable',
+      to: 'network/p1/n1',
+      gone: true,
+      message: { type: 'network.allocate', portId: asked },
+    },
+    {
+      type: 'message.undeliverable',
+      to: 'container/p1/c1',
+      gone: true,
+      message: { type: 'sandbox.granted' },
+    },
+    { type: 'message.undeliverable', to: 'host/h1', gone: true, message: { type: 'sandbox.ready' } },
+    { type: 'actor.restored' },
+  ];
+}
+
+const failures = [
+  { code: 'ENGINE_ERROR', message: 'It failed', retryable: false },
+  { code: 'ENGINE_UNAVAILABLE', message: 'The engine is down', retryable: true },
+];
+
+export const sandboxSubject: ProofSubject = {
+  chart: sandboxChart,
+  inputs: [ahead, { ...ahead, claimedBy: 'c1' }, { ...ahead, claimedBy: 'c1', pool: null, networks: [] }],
+  events,
+  results: (invokeId, src) => [
+    {
+      type: `xstate.done.actor.${invokeId}`,
+      output: src === 'makeSandbox' ? { engineId: 'e1' } : src === 'deadline' ? { at: 0 } : null,
+    },
+    ...failures.map((error) => ({ type: `xstate.error.actor.${invokeId}`, error })),
+  ],
+  project: (context) => {
+    const c = context as SandboxContext;
+    return [
+      c.claimedBy,
+      c.pool !== null,
+      c.networks.map(({ networkId }) => networkId),
+      c.ports.map((port) => [port.network.networkId, port.interfaceName]),
+      c.leaving?.network.networkId,
+    ];
+  },
+};
+
+const messages = (step: Step, type: string) =>
+  step.emitted.flatMap((each) => (each.type === 'message' && each.event.type === type ? [each] : []));
+
+/** Each network's address, and the namespace. */
+export const sandboxHoldings: readonly Holding[] = [
+  ...['n1', 'n2'].map((networkId): Holding => ({
+    resource: `address of ${networkId}`,
+    acquired: ({ from, to }) =>
+      contextOf(to.snapshot).ports.some((port) => port.network.networkId === networkId) &&
+      !contextOf(from.snapshot).ports.some((port) => port.network.networkId === networkId),
+    // One that came too late is given back in the turn that takes it: it was never held.
+    released: (step) =>
+      step.event.type !== 'network.allocated' &&
+      messages(step, 'network.release').some(({ to }) => to.endsWith(`/${networkId}`)),
+    abandoned: () => false,
+  })),
+  {
+    resource: 'namespace',
+    acquired: ({ to }) => to.invokes.has('makeSandbox'),
+    released: ({ event }) =>
+      event.type === 'xstate.done.actor.removeSandbox' ||
+      event.type === 'xstate.done.actor.stuck.removeSandbox',
+    // Its host removes what is left of it when it returns, by the tombstone.
+    abandoned: ({ event, to }) => event.type === 'host.lost' && to.snapshot.status === 'done',
+  },
+];

@@ -1,0 +1,59 @@
+import { volumeChart } from '../../src/machines/volume.machine.ts';
+import type { VolumeContext } from '../../src/machines/volume/context.ts';
+import type { ProofSubject } from './proofs.ts';
+
+const failures = [
+  { code: 'ENGINE_ERROR', message: 'It failed', retryable: false },
+  { code: 'ENGINE_UNAVAILABLE', message: 'The engine is down', retryable: true },
+];
+
+export const volumeSubject: ProofSubject = {
+  chart: volumeChart,
+  inputs: [false, true].map((isEphemeral) => ({
+    id: 'v1',
+    tenant: 'p1',
+    name: isEphemeral ? null : 'data',
+    hostId: 'h1',
+    sizeGib: 1,
+    isEphemeral,
+    deadlines: { makeMs: 60_000, removeMs: 60_000 },
+  })),
+  events: (snapshot) => {
+    // As many as there may be stand for all.
+    const { attached } = snapshot.context as VolumeContext;
+    const crowd = attached.length;
+    return [
+      { type: 'volume.detach', containerId: attached.at(-1) ?? 'c3' },
+      ...['c1', 'c2'].flatMap((containerId) => [
+        { type: 'volume.attach', containerId },
+        { type: 'volume.detach', containerId },
+      ]),
+      ...(crowd > 0 && crowd < 64 ? [{ type: 'volume.attach', containerId: `more${crowd}` }] : []),
+      { type: 'volume.delete' },
+      { type: 'volume.juggle' },
+      { type: 'host.lost', hostId: 'h1' },
+      { type: 'host.lost', hostId: 'h2' },
+      {
+        type: 'message.undeliverable',
+        to: 'container/p1/c1',
+        gone: true,
+        message: { type: 'volume.granted' },
+      },
+      {
+        type: 'message.undeliverable',
+        to: 'container/p1/c1',
+        gone: true,
+        message: { type: 'volume.refused' },
+      },
+      { type: 'actor.restored' },
+    ];
+  },
+  results: (invokeId, src) => [
+    { type: `xstate.done.actor.${invokeId}`, output: src === 'deadline' ? { at: 0 } : null },
+    ...failures.map((error) => ({ type: `xstate.error.actor.${invokeId}`, error })),
+  ],
+  project: (context) => {
+    const { attached, isEphemeral } = context as VolumeContext;
+    return [isEphemeral, attached.includes('c1'), attached.includes('c2'), attached.length];
+  },
+};
