@@ -26,7 +26,7 @@ interface Stage {
 
 async function stage(hosts: number): Promise<Stage> {
   const kernel = createKernel(1, false);
-  const world = createWorld(kernel, { hosts, duration: 0, creates: 0, faults: false });
+  const world = createWorld(kernel, { hosts, duration: 0, creates: 0, faults: false, agentAwayMs: 12_000 });
   await world.boot();
   return {
     kernel,

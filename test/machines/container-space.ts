@@ -122,7 +122,12 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
       message: { type: 'sandbox.claim' },
     },
     { type: 'message.undeliverable', to: 'volume/p1/v1', gone: true, message: { type: 'volume.attach' } },
-    { type: 'message.undeliverable', to: `host/${from}`, gone: true, message: { type: 'host.reclaim' } },
+    {
+      type: 'message.undeliverable',
+      to: `host/${from}`,
+      gone: true,
+      message: { type: 'host.reclaim', generation: 2 },
+    },
     { type: 'claim.refused', hostId: asked, generation: 1, reason: 'full' },
     { type: 'host.lost', hostId: from },
     { type: 'host.lost', hostId: 'other' },

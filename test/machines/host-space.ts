@@ -94,7 +94,7 @@ export const hostSubject: ProofSubject = {
     const full = totals.memoryMib + amounts.memoryMib > fingerprint.memoryMib;
     return [
       session, known?.engineUp, Math.min(totals.containers, 2), full, Object.keys(tenants).sort(), enforcing, Object.keys(groups),
-      countReady(ready),
+      ready,
     ]; // prettier-ignore
   },
 };

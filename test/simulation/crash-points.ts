@@ -17,6 +17,8 @@ interface Point {
 }
 
 const seed = 4711;
+/** Back before its host counts as lost: then no crash leads to another end. */
+const agentAwayMs = 6_000;
 
 /** The same small life each time: create and run, stop, start, delete; with peace in between. */
 async function scenario(world: SimulatedWorld): Promise<string[]> {
@@ -26,7 +28,9 @@ async function scenario(world: SimulatedWorld): Promise<string[]> {
   let created: Awaited<ReturnType<SimulatedWorld['create']>> = null;
   // A client that was not answered asks again with the same key, as clients do.
   for (let tries = 0; tries < 5 && created === null; tries += 1) {
-    void world.create({ tenant: 'p1', run: true, key: 'the-key' }).then((address) => (created ??= address));
+    void world
+      .create({ tenant: 'p1', run: true, key: 'the-key', image: 'busybox:latest' })
+      .then((address) => (created ??= address));
     await settle();
   }
   if (created === null) return ['create was never accepted'];
@@ -56,7 +60,13 @@ async function run(
   point: Point | null,
 ): Promise<{ commits: number; operations: number; wrong: readonly string[] }> {
   const kernel = createKernel(seed, false);
-  const world = createWorld(kernel, { hosts: 1, duration: 0, creates: 0, faults: false });
+  const world = createWorld(kernel, {
+    hosts: 1,
+    duration: 0,
+    creates: 0,
+    faults: false,
+    agentAwayMs: agentAwayMs,
+  });
   await world.boot();
   const bootCommits = world.disk.commits;
   let operations = 0;

@@ -19,7 +19,13 @@ export async function runSeed(
   options: { keepLines?: boolean; meddle?: (world: SimulatedWorld) => void } = {},
 ): Promise<Verdict> {
   const kernel = createKernel(seed, options.keepLines ?? false);
-  const world = createWorld(kernel, { hosts: 1 + (seed % 3), duration: 40_000, creates: 16, faults: true });
+  const world = createWorld(kernel, {
+    hosts: 1 + (seed % 3),
+    duration: 40_000,
+    creates: 16,
+    faults: true,
+    agentAwayMs: 12_000,
+  });
   options.meddle?.(world);
   await world.live();
   const wrong = await checkInvariants(world);

@@ -20,6 +20,8 @@ export interface WorldOptions {
   readonly duration: number;
   readonly creates: number;
   readonly faults: boolean;
+  /** The longest that a crashed agent is away, in ms. */
+  readonly agentAwayMs: number;
 }
 
 export interface Accepted {
@@ -49,6 +51,8 @@ export interface SimulatedWorld {
     run: boolean;
     restart?: ContainerSpec['restartPolicy'];
     key?: string;
+    /** Drawn when it is not given. */
+    image?: string;
   }): Promise<Address | null>;
   command(address: Address, event: Parameters<RunningControlPlane['command']>[1]): Promise<string>;
   /** Brings up everything and waits until all hosts are online. */
@@ -147,6 +151,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
   let control: SimulatedProcess | null = null;
   let incarnation = 0;
   let requests = 0;
+  const drawImage = (): string => (kernel.chance(0.8) ? 'busybox:latest' : `image${requests}:latest`);
 
   const violate = (what: string): void => {
     kernel.trace(`VIOLATION ${what}`);
@@ -234,7 +239,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       kernel.trace(`agent ${index + 1} crashes`);
       running.process.kill();
       network.died(running.process);
-      kernel.at(kernel.between(100, 12_000), () => void startAgent(index));
+      kernel.at(kernel.between(100, options.agentAwayMs), () => void startAgent(index));
     },
     async boot() {
       await Promise.all([startControl(), kernel.run(kernel.now + 100)]);
@@ -248,12 +253,12 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
         () => world.controlPlane!.hosts().filter(({ online }) => online).length === engines.length,
       );
     },
-    async create({ tenant, run, restart = null, key }) {
+    async create({ tenant, run, restart = null, key, image = drawImage() }) {
       const plane = world.controlPlane;
       if (!plane) return null;
       requests += 1;
       const spec: ContainerSpec = {
-        name: `c${requests}`, userId: 'u', image: kernel.chance(0.8) ? 'busybox:latest' : `image${requests}:latest`, imageDriver: 'docker',
+        name: `c${requests}`, userId: 'u', image, imageDriver: 'docker',
         imagePullPolicy: 'ifnotpresent', command: null, entrypoint: null, workdir: null, environment: { SECRET: 'x' }, labels: {}, hints: {},
         cpu: 0.5, memoryMib: 128, diskGib: 0, pidsLimit: 100, interactive: false, tty: false, hostname: null, runtime: null,
         restartPolicy: restart, autoRemove: false, autoHeal: false, healthcheck: null, availabilityZone: null, requestedHost: null, networks: [], published: [], mounts: [], files: [],
