@@ -38,6 +38,10 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
     '`troupe why NAME` says what would move it.',
   ),
   IDEMPOTENCY_CONFLICT: say('The key was used for another request.', 'Use a new key for a new request.'),
+  EXECUTE_TIMED_OUT: say(
+    'A command in a container took longer than the API waits.',
+    'Let it go on in the background of the container, and look at what it wrote.',
+  ),
   SUPERSEDED: say('A later order has taken its place.', 'Nothing. This release gives it to nobody.'),
   NOT_ACCEPTABLE: say('The microversion is not served.', 'Ask for one from 1.1 to 1.40.'),
   STORE_UNAVAILABLE: say(

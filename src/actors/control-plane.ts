@@ -32,6 +32,7 @@ import type { Neighbours } from '../model/placement.ts';
 import type { Strategy } from '../scheduler/request.ts';
 import { audit, comparable, isCountable, sumContainers } from './audit.ts';
 import { boot } from './boot.ts';
+import { actionsOf } from './container-actions.ts';
 import { createAdmission } from './create-container.ts';
 import type { Cell } from './cell.ts';
 import { createDecider } from './decide.ts';
@@ -46,15 +47,19 @@ import { auditHosts } from './host-audit.ts';
 import { createHostDirectory } from './host-directory.ts';
 import { createHostReports } from './host-reports.ts';
 import type { Caller, ControlPlane, Readiness } from './index.ts';
-import { lifecycleOf } from './lifecycle.ts';
+import { lifecycleOf, permitOf } from './lifecycle.ts';
 import { createPlacement } from './placement.ts';
 import { canonicalUuid, createReadModel } from './read-model.ts';
+import { resizeContainer } from './resize-container.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import { createSpecs, type Sealer } from './specs.ts';
 import type { OwnerInfo, Store, World } from './stores/store.ts';
-import type { TurnAnswer, TurnEvent } from './turn.ts';
+import type { Revision, TurnAnswer, TurnEvent } from './turn.ts';
 import { createUnreadableActors, type Unreadable } from './unreadable.ts';
 import { createWatchHub } from './watch-hub.ts';
+
+/** Records of one actor that are read for its actions. */
+const journalMost = 10_000;
 
 export interface ControlPlaneConfig {
   readonly deadlines: ContainerDeadlines;
@@ -241,12 +246,27 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       answer.then(resolve, reject).finally(cancel);
     });
 
-  const command = (address: Address, event: TurnEvent, caller: Caller): Promise<TurnAnswer> => {
-    if (stopping)
-      return Promise.reject(new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again'));
+  const taken = async <T>(address: Address, ask: () => Promise<T>): Promise<T> => {
+    if (stopping) throw new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again');
     const problem = unreadable.problem(address);
-    if (problem) return Promise.reject(problem);
-    return within(address, runtime.ask(address, event, causeOf(caller), 'command'));
+    if (problem) throw problem;
+    return within(address, ask());
+  };
+  const command = (
+    address: Address,
+    event: TurnEvent,
+    caller: Caller,
+    revise?: Revision,
+  ): Promise<TurnAnswer> =>
+    taken(address, () => runtime.ask(address, event, causeOf(caller), 'command', revise));
+
+  /** @throws TroupeError CONTAINER_NOT_FOUND, QUARANTINED */
+  const cellOf = (address: Address): Cell => {
+    const problem = unreadable.problem(address);
+    if (problem) throw problem;
+    const cell = runtime.cell(address);
+    if (cell?.committed) return cell;
+    throw new TroupeError('CONTAINER_NOT_FOUND', `Container ${parseAddress(address).id} could not be found.`);
   };
 
   /** What can't be read is there all the same: nobody is told that it is gone. */
@@ -314,7 +334,21 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       const address = containerAddress(tenant, uuid);
       return runtime.tombstones.has(address) ? address : null;
     },
-    command: (address, event, caller) => command(address, event, caller),
+    command: (address, event, caller, revise) => command(address, event, caller, revise),
+    resize: (address, limits, caller) =>
+      taken(address, () => resizeContainer(environment, runtime, address, limits, causeOf(caller))),
+    permits(address, service) {
+      const cell = cellOf(address);
+      const { answer, reason } = permitOf(cell, { type: service });
+      return { answer, reason, revision: cell.committed!.record.revision };
+    },
+    async serve(address, service, limitMs) {
+      const { id, tenant, generation, hostId } = cellOf(address).committed!.record
+        .context as ContainerContext;
+      return links.serve(hostId ?? '', { containerId: id, tenant, generation, service }, limitMs);
+    },
+    actions: async (address) =>
+      actionsOf(await store.journal(address, { after: 0, limit: journalMost }), charts.container.machine),
     commandHost: (hostId, event, caller) => {
       if (!runtime.cell(hostAddress(hostId))) {
         return Promise.reject(
@@ -364,22 +398,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       return { kind, version: wanted, definition: JSON.parse(stored) as unknown };
     },
     watch: (filter, from, handlers) => hub.subscribe(filter, from, handlers),
-    logs(address, logOptions, signal) {
-      const problem = unreadable.problem(address);
-      if (problem) return Promise.reject(problem);
+    async logs(address, logOptions, signal) {
       const { id } = parseAddress(address);
-      const state = runtime.cell(address)?.committed;
-      if (!state)
-        return Promise.reject(new TroupeError('CONTAINER_NOT_FOUND', `Container ${id} could not be found.`));
+      const state = cellOf(address).committed!;
       const context = state.record.context as ContainerContext;
       if (context.hostId === null || !context.containerHeld) {
         const { status } = state.projection;
-        return Promise.reject(
-          new TroupeError(
-            'INVALID_STATE',
-            `Cannot logs container ${id} in ${status} state: it is not on a host, so it has no log`,
-            { details: { state: status } },
-          ),
+        throw new TroupeError(
+          'INVALID_STATE',
+          `Cannot logs container ${id} in ${status} state: it is not on a host, so it has no log`,
+          { details: { state: status } },
         );
       }
       return links.openStream(context.hostId, id, { kind: 'logs', ...logOptions }, signal);

@@ -4,8 +4,9 @@
  */
 import type { Readable } from 'node:stream';
 import type { ActorKind, Address } from '../model/address.ts';
-import type { Amounts, ContainerSpec, Observation } from '../model/container.ts';
-import type { ContainerCommand, HostOperatorCommand, Refusal } from '../model/events.ts';
+import type { Amounts, ContainerSpec, Limits, Observation } from '../model/container.ts';
+import type { ContainerCommand, ContainerService, HostOperatorCommand, Refusal } from '../model/events.ts';
+import type { Service } from '../link/protocol.ts';
 import type { Failure } from '../model/failure.ts';
 import type { HostView, Fingerprint } from '../model/host.ts';
 import type { JournalRecord, Operation, StreamRecord } from '../model/journal.ts';
@@ -79,6 +80,20 @@ export interface CommandAnswer {
   /** Of the refusal, in words. */
   readonly reason: string | null;
   readonly revision: number;
+}
+
+/** A request that a container took, and what came of it. */
+export interface ContainerAction {
+  /** Zun's name of it, e.g. `create`. */
+  readonly action: string;
+  readonly requestId: string;
+  readonly userId: string;
+  readonly projectId: string;
+  /** Epoch ms. */
+  readonly startedAt: number;
+  /** Null while it is under way. */
+  readonly finishedAt: number | null;
+  readonly failed: boolean;
 }
 
 export interface ContainerQuery {
@@ -191,7 +206,25 @@ export interface ControlPlane {
   /** A container that has ended, by UUID, while its history is kept; null when there is none within `tenant` (null = all). */
   ended(tenant: string | null, id: string): Address | null;
   /** Resolves when the turn is durable. @throws TroupeError CONTAINER_NOT_FOUND, QUARANTINED, STORE_UNAVAILABLE, COMMIT_UNKNOWN */
-  command(address: Address, command: ContainerCommand, caller: Caller): Promise<CommandAnswer>;
+  command(
+    address: Address,
+    command: ContainerCommand,
+    caller: Caller,
+    /** From its spec to the next, durably in the same turn unless that is refused. Pure. */
+    revise?: (spec: ContainerSpec) => ContainerSpec,
+  ): Promise<CommandAnswer>;
+  /** Reserves what is more with the tenant, then asks the container. @throws TroupeError as `command`, and QUOTA_EXCEEDED */
+  resize(address: Address, limits: Partial<Limits>, caller: Caller): Promise<CommandAnswer>;
+  /** Whether its state permits what changes nothing in it. @throws TroupeError CONTAINER_NOT_FOUND, QUARANTINED */
+  permits(address: Address, service: ContainerService): CommandAnswer;
+  /**
+   * Asks its host for something that it does beside its life.
+   * @param limitMs of the host's answer
+   * @throws TroupeError CONTAINER_NOT_FOUND, HOST_UNREACHABLE, TIMED_OUT, or what its engine answered
+   */
+  serve(address: Address, service: Service, limitMs: number): Promise<unknown>;
+  /** What people asked of it, newest first. */
+  actions(address: Address): Promise<readonly ContainerAction[]>;
   commandHost(hostId: string, command: HostOperatorCommand, caller: Caller): Promise<CommandAnswer>;
   /** Whether the tenant bears other tenants on its hosts. Refused when looser than the site wants it. */
   isolate(tenant: string, neighbours: Neighbours, caller: Caller): Promise<CommandAnswer>;

@@ -3,8 +3,9 @@ import type { Chart } from '../machines/chart.ts';
 import { parseAddress } from '../model/address.ts';
 import type { Failure } from '../model/failure.ts';
 import type { Cell } from './cell.ts';
-import type { Decider } from './decide.ts';
+import type { Decider, Decision } from './decide.ts';
 import type { AllowedEvent, Lifecycle, WaitingFor } from './index.ts';
+import type { TurnEvent } from './turn.ts';
 
 export function lifecycleOf(cell: Cell, decider: Decider): Lifecycle | null {
   const state = cell.committed;
@@ -35,16 +36,18 @@ export function lifecycleOf(cell: Cell, decider: Decider): Lifecycle | null {
 }
 
 function allowed(cell: Cell, decider: Decider, { sample, roles }: Chart['commands'][number]): AllowedEvent {
-  const decision = cell.quarantined ? null : cell.tryOut(sample);
-  if (!decision)
-    return { type: sample.type, answer: 'refused', reason: 'The actor is quarantined', to: [], roles };
+  const { answer, reason, decision } = permitOf(cell, sample);
+  const to = decision ? decider.paths(decision.snapshot) : [];
+  return { ...sample, type: sample.type, answer, reason, to, roles };
+}
+
+/** What the chart would answer now. */
+export function permitOf(
+  cell: Cell,
+  event: TurnEvent,
+): Pick<AllowedEvent, 'answer' | 'reason'> & { readonly decision: Decision | null } {
+  const decision = cell.quarantined ? null : cell.tryOut(event);
+  if (!decision) return { answer: 'refused', reason: 'The actor is quarantined', decision };
   const answer = decision.emitted.find((each) => each.type === 'answer');
-  return {
-    ...sample,
-    type: sample.type,
-    answer: answer?.answer ?? 'accepted',
-    reason: answer?.reason ?? null,
-    to: decider.paths(decision.snapshot),
-    roles,
-  };
+  return { answer: answer?.answer ?? 'accepted', reason: answer?.reason ?? null, decision };
 }

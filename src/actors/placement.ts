@@ -7,6 +7,7 @@ import type { Amounts, ContainerSpec } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type { EffectResults } from '../model/events.ts';
 import type { HostView } from '../model/host.ts';
+import { taggedImage } from '../model/image.ts';
 import type { Neighbours, PlacementTerms } from '../model/placement.ts';
 import { parseHints, type Constraints } from '../scheduler/hints.ts';
 import { rankHosts } from '../scheduler/rank.ts';
@@ -106,7 +107,7 @@ export function createPlacement(options: PlacementOptions): Placement {
       return rankHosts(views(), {
         tenant,
         amounts: amountsOf(spec),
-        image: spec.image,
+        image: taggedImage(spec.image),
         runtime: spec.runtime,
         availabilityZone: spec.availabilityZone,
         requestedHost: spec.requestedHost,

@@ -4,6 +4,7 @@
  */
 import { TroupeError } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
+import { limitsOf } from '../model/container.ts';
 import { actorKinds, parseAddress, tenantAddress, type ActorKind, type Address } from '../model/address.ts';
 import type { Cell } from './cell.ts';
 import type { ContainerQuery, ContainerView, WatchFilter, WatchSnapshotItem } from './index.ts';
@@ -39,7 +40,7 @@ export function createReadModel(
       address: cell.address,
       id,
       tenant: tenant ?? '',
-      spec: specs.get(cell.address),
+      spec: { ...specs.get(cell.address), ...limitsOf(context.amounts) },
       generation: state.record.generation,
       revision: state.record.revision,
       ...statusOf(cell),

@@ -13,10 +13,13 @@ import type { Authenticator } from './auth/identity.ts';
 import { health, measure } from './extensions/health.ts';
 import { lifecycles } from './extensions/lifecycles.ts';
 import { operations } from './extensions/operations.ts';
+import { tenants } from './extensions/tenants.ts';
 import { bodyLimit, takeJsonBodies } from './json-body.ts';
 import { canonicalPath } from './paths.ts';
 import './request.ts';
 import type { Tickets } from './stream/tickets.ts';
+import { containerActions } from './zun/container-actions.ts';
+import { containerServices } from './zun/container-services.ts';
 import { containers } from './zun/containers.ts';
 import { discovery } from './zun/discovery.ts';
 import { errorBody, sendError } from './zun/errors.ts';
@@ -109,8 +112,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(discovery);
   await app.register(health(controlPlane));
   await app.register(containers({ controlPlane, environment, defaults: options.defaults }));
+  await app.register(containerActions(controlPlane, environment));
+  await app.register(containerServices(controlPlane, environment));
   await app.register(hosts(controlPlane));
   await app.register(lifecycles(controlPlane));
+  await app.register(tenants(controlPlane));
   await app.register(operations(controlPlane));
   app.post('/v1/tickets', async (request, reply) => {
     const { ticket, expiresInSeconds } = tickets.issue(request.identity);

@@ -1,5 +1,6 @@
 /** `troupe chart`: the statechart that decides, as the control plane runs it. */
 import { Argument, Option, type Command } from 'commander';
+import { actorKinds } from '../model/address.ts';
 import type { CommandContext } from './command-context.ts';
 import { toMermaid, type ChartNode } from './mermaid.ts';
 import { printJson } from './terminal.ts';
@@ -8,7 +9,7 @@ export function chartCommand(program: Command, { client, terminal, format }: Com
   program
     .command('chart')
     .description('the statechart that decides, as it is run now; with -o json its definition')
-    .addArgument(new Argument('<kind>').choices(['container', 'host', 'tenant']))
+    .addArgument(new Argument('<kind>').choices(actorKinds))
     .addOption(new Option('--format <format>', 'as a diagram').choices(['mermaid']).default('mermaid'))
     .option('--depth <n>', 'only so many levels of states; 1 is the overview')
     .option('--version-of <n>', 'an older version that was run here')

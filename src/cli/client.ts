@@ -3,7 +3,7 @@ import { Agent, request, type Dispatcher } from 'undici';
 import { ApiError, unreachable, type ClientOptions } from './api-error.ts';
 import { watchStream, type WatchStream } from './watch-stream.ts';
 
-export type Method = 'GET' | 'POST' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 export interface Client {
   /** The parsed JSON answer, null when there is none. @throws ApiError */

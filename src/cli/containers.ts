@@ -1,74 +1,17 @@
 /** Commands on containers: what Zun's client offers, and why a container is where it is. */
 import type { Command } from 'commander';
 import { ApiError } from './api-error.ts';
-import { CommandFailed } from './command-failed.ts';
 import type { CommandContext } from './command-context.ts';
 import { isSeenByAdmin, shortId, type ContainerView } from './container-view.ts';
+import { createTargets } from './container-target.ts';
 import { causeOf, explain, time } from './explain.ts';
-import { follow, type Sight } from './follow.ts';
 import type { HistoryRecord, LifecycleView } from './lifecycle-view.ts';
 import { printJson, printList, printOne } from './terminal.ts';
 
 export function containerCommands(program: Command, context: CommandContext): void {
   const { client, terminal, format } = context;
 
-  /** By name, id, or the beginning of an id that is nobody else's. */
-  const find = async (nameOrId: string): Promise<ContainerView> => {
-    try {
-      return await client().call<ContainerView>('GET', `/v1/containers/${encodeURIComponent(nameOrId)}`);
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 404) throw error;
-      const mine = () => client().list<ContainerView>('/v1/containers', 'containers');
-      const all = await client()
-        .list<ContainerView>('/v1/containers?all_projects=true', 'containers')
-        .catch(mine);
-      const begun = all.filter(({ uuid }) => uuid.startsWith(nameOrId.toLowerCase()));
-      if (begun.length > 1)
-        throw new ApiError(
-          409,
-          `"${nameOrId}" begins the ids of ${begun.length} containers; write more of it`,
-        );
-      if (!begun[0]) throw error;
-      return begun[0];
-    }
-  };
-
-  /** Does the same to each; what fails for one keeps none of the others. */
-  const each = async (
-    names: readonly string[],
-    act: (view: ContainerView) => Promise<void>,
-  ): Promise<void> => {
-    const failures: unknown[] = [];
-    for (const name of names) {
-      try {
-        await act(await find(name));
-      } catch (error) {
-        if (!(error instanceof ApiError || error instanceof CommandFailed) || names.length === 1) throw error;
-        terminal.say(`troupe: ${name}: ${error.message}`);
-        failures.push(error);
-      }
-    }
-    const [first] = failures as { exitCode: number }[];
-    if (first) throw new CommandFailed(`${failures.length} of ${names.length} were not done`, first.exitCode);
-  };
-
-  const act = (
-    names: readonly string[],
-    request: (view: ContainerView) => Promise<unknown>,
-    doing: string,
-    until: ((sight: Sight) => boolean) | null,
-  ): Promise<void> =>
-    each(names, async (view) => {
-      await request(view);
-      terminal.say(`${doing} ${view.name}`);
-      if (!until) return;
-      const settled = await follow(context, view, until);
-      if (settled?.status === 'Error')
-        throw new CommandFailed(
-          `"${view.name}" failed: ${settled.status_reason ?? 'it is not known why'}`,
-          1,
-        );
-    });
+  const { find } = createTargets(context);
 
   program
     .command('list')
@@ -143,59 +86,7 @@ export function containerCommands(program: Command, context: CommandContext): vo
         throw new ApiError(503, `The log of "${name}" was cut: ${(error as Error).message}; follow it again`);
       }
     });
-
-  program
-    .command('start')
-    .description('start containers')
-    .argument('<container...>')
-    .option('--wait', 'until they run')
-    .action((names: readonly string[], { wait }: { wait?: boolean }) =>
-      act(
-        names,
-        ({ uuid }) => client().call('POST', `/v1/containers/${uuid}/start`),
-        'starting',
-        wait ? isSettled(['Running', 'Stopped', 'Error']) : null,
-      ),
-    );
-
-  program
-    .command('stop')
-    .description('stop containers')
-    .argument('<container...>')
-    .option('-t, --time <seconds>', 'between the stop signal and the end', '10')
-    .option('--wait', 'until they have stopped')
-    .action((names: readonly string[], { time: seconds, wait }: { time: string; wait?: boolean }) =>
-      act(
-        names,
-        ({ uuid }) =>
-          client().call('POST', `/v1/containers/${uuid}/stop?timeout=${encodeURIComponent(seconds)}`),
-        'stopping',
-        wait ? isSettled(['Stopped', 'Created', 'Error']) : null,
-      ),
-    );
-
-  program
-    .command('rm')
-    .description('delete containers')
-    .argument('<container...>')
-    .option('-s, --stop', 'stop them first')
-    .option('-f, --force', 'whatever their state (admins)')
-    .option('--wait', 'until they are gone')
-    .action((names: readonly string[], options: { stop?: boolean; force?: boolean; wait?: boolean }) => {
-      const { stop = false, force = false, wait } = options;
-      return act(
-        names,
-        ({ uuid }) => client().call('DELETE', `/v1/containers/${uuid}?stop=${stop}&force=${force}`),
-        'deleting',
-        wait ? () => false : null,
-      );
-    });
 }
-
-const isSettled =
-  (statuses: readonly string[]) =>
-  ({ status, taskState }: Sight): boolean =>
-    taskState === null && statuses.includes(status);
 
 export const historyColumns = {
   revision: ({ revision }: HistoryRecord) => revision,

@@ -1,12 +1,30 @@
 /** Commands on hosts. */
 import type { Command } from 'commander';
 import type { CommandContext } from './command-context.ts';
+import { CommandFailed } from './command-failed.ts';
 import { historyColumns } from './containers.ts';
 import { explain } from './explain.ts';
 import type { HistoryRecord, LifecycleView } from './lifecycle-view.ts';
-import { printJson, printList } from './terminal.ts';
+import { printJson, printList, printOne } from './terminal.ts';
 
 type HostView = Readonly<Record<string, unknown>> & { readonly uuid: string; readonly hostname: string };
+
+const admissions: Readonly<Record<string, { readonly about: string; readonly done: string }>> = {
+  cordon: { about: 'place nothing new there', done: 'is cordoned: nothing new is placed there' },
+  uncordon: { about: 'place there again', done: 'is open again' },
+  drain: {
+    about: 'place nothing new there, and be in maintenance once its containers have left',
+    done: 'is being drained: nothing new is placed there',
+  },
+  maintain: { about: 'take an empty host out of service', done: 'is in maintenance' },
+};
+
+function labelOf(text: string): readonly [string, string | null] {
+  if (!text.includes('=') && text.endsWith('-')) return [text.slice(0, -1), null];
+  const [name = '', value] = text.split(/=(.*)/s);
+  if (value === undefined) throw new CommandFailed(`"${text}" is no label; write name=value, or name-`, 2);
+  return [name, value];
+}
 
 export function hostCommands(program: Command, { client, terminal, format }: CommandContext): void {
   const hosts = program.command('hosts').description('list hosts; and what to do with one');
@@ -24,18 +42,30 @@ export function hostCommands(program: Command, { client, terminal, format }: Com
       reason: (host) => host['reason'],
     });
   });
-  for (const verb of ['cordon', 'uncordon'] as const) {
+  for (const [verb, { about, done }] of Object.entries(admissions)) {
     hosts
       .command(verb)
-      .description(verb === 'cordon' ? 'place nothing new there' : 'place there again')
+      .description(about)
       .argument('<host>', 'hostname or id')
       .action(async (host: string) => {
         await client().call('POST', `/v1/hosts/${encodeURIComponent(host)}/${verb}`);
-        terminal.say(
-          `${host} is ${verb === 'cordon' ? 'cordoned: nothing new is placed there' : 'open again'}`,
-        );
+        terminal.say(`${host} ${done}`);
       });
   }
+  hosts
+    .command('label')
+    .description('label a host, over its agent’s own labels; show them when none is given')
+    .argument('<host>', 'hostname or id')
+    .argument('[label...]', 'name=value; name- gives the agent’s value back')
+    .action(async (host: string, labels: readonly string[]) => {
+      const path = `/v1/hosts/${encodeURIComponent(host)}`;
+      const answer = await client().call<{ labels: Readonly<Record<string, string>> }>(
+        labels.length === 0 ? 'GET' : 'PATCH',
+        labels.length === 0 ? path : `${path}/labels`,
+        labels.length === 0 ? undefined : Object.fromEntries(labels.map(labelOf)),
+      );
+      printOne(terminal, format(), answer.labels);
+    });
   hosts
     .command('why')
     .description('where a host is, what it waits for, what would move it')

@@ -10,11 +10,13 @@ import { chartCommand } from './chart.ts';
 import type { Client } from './client.ts';
 import { CommandFailed } from './command-failed.ts';
 import type { CommandContext } from './command-context.ts';
+import { containerVerbs } from './container-verbs.ts';
 import { containerCommands } from './containers.ts';
 import { hostCommands } from './hosts.ts';
 import { offerNames } from './completion.ts';
 import type { Roots } from './roots.ts';
 import { runCommand } from './run.ts';
+import { tenantCommands } from './tenants.ts';
 import { siteCommands } from './site.ts';
 import type { Format, Terminal } from './terminal.ts';
 import { watchCommand } from './watch.ts';
@@ -168,10 +170,12 @@ function createProgram(
   program.commandsGroup('Containers:');
   runCommand(program, context);
   containerCommands(program, context);
+  containerVerbs(program, context);
   watchCommand(program, context);
   program.commandsGroup('Site:');
   siteCommands(program, context);
   hostCommands(program, context);
+  tenantCommands(program, context);
   chartCommand(program, context);
   everyCommand(program, (command) => {
     if (command === program) return;

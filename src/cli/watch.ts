@@ -1,11 +1,12 @@
 /** `troupe watch`: every change as it happens, for people or as JSON lines. */
 import { Option, type Command } from 'commander';
 import colours from 'picocolors';
+import { actorKinds } from '../model/address.ts';
 import type { CommandContext } from './command-context.ts';
 import { time } from './explain.ts';
 import type { WatchFrame, WatchItem } from './watch-stream.ts';
 
-const kinds = ['container', 'host', 'tenant'] as const;
+const kinds: readonly string[] = actorKinds;
 
 interface WatchOptions {
   readonly allProjects?: boolean;
@@ -24,7 +25,7 @@ export function watchCommand(program: Command, { client, terminal, format }: Com
       new Option('--kind <kind>', 'of this kind; may be given again')
         .choices(kinds)
         .argParser((value: string, before: readonly string[] = []) => {
-          if (!(kinds as readonly string[]).includes(value))
+          if (!kinds.includes(value))
             program.error(`error: --kind must be one of ${kinds.join(', ')}, not "${value}"`);
           return [...before, value];
         }),

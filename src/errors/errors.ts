@@ -29,6 +29,7 @@ export const errorTable = {
   NAME_AMBIGUOUS: { kind: 'conflict', retryable: false, zun: 'conflict' },
   INVALID_STATE: { kind: 'conflict', retryable: false, zun: 'invalid-state-exception' },
   IDEMPOTENCY_CONFLICT: { kind: 'conflict', retryable: false, zun: 'conflict' },
+  EXECUTE_TIMED_OUT: { kind: 'conflict', retryable: false, zun: 'conflict' },
   SUPERSEDED: { kind: 'conflict', retryable: false, zun: 'conflict' },
   NOT_ACCEPTABLE: { kind: 'not-acceptable', retryable: false, zun: '' },
   // ── the control plane ──

@@ -27,7 +27,7 @@
  * L3. A repeat (equal opId) is answered with the recorded result; an older
  *     revision in the same lane slot is refused STALE_COMMAND.
  */
-import type { ContainerSpec, Observation } from '../model/container.ts';
+import type { ContainerSpec, Limits, Observation } from '../model/container.ts';
 import type { Failure } from '../model/failure.ts';
 import type { Fingerprint } from '../model/host.ts';
 import type { Port, PublishedPort } from '../model/network.ts';
@@ -71,12 +71,6 @@ export type OperationArguments =
   | { readonly kind: 'removeNetwork' }
   | { readonly kind: 'ensureVolume'; readonly sizeGib: number | null }
   | { readonly kind: 'removeVolume' };
-
-/** What a container may use; null = all that the host has. */
-export interface Limits {
-  readonly cpu: number | null;
-  readonly memoryMib: number | null;
-}
 
 /** What an operation is about: the actor of this kind and id of the tenant. */
 export type SubjectKind = 'container' | 'sandbox' | 'network' | 'volume';

@@ -5,7 +5,6 @@
  * and are answered by operation id. Running is a state without an invoke:
  * exits, health and removal arrive as facts. Delete is answered everywhere.
  */
-import { containerServices } from '../model/events.ts';
 import type { Chart, Projection } from './chart.ts';
 import { acquiring, creating } from './container/acquire.ts';
 import {
@@ -202,7 +201,6 @@ export const containerChart: Chart = {
       sample: { type: 'container.rebuild', imagePullPolicy: 'ifnotpresent', graceMs: 10_000 },
       roles: ['owner', 'admin'],
     },
-    ...containerServices.map((type) => ({ sample: { type }, roles: ['owner', 'admin'] })),
     { sample: { type: 'container.delete', mode: 'ifStopped', graceMs: 10_000 }, roles: ['owner', 'admin'] },
     { sample: { type: 'container.delete', mode: 'stop', graceMs: 10_000 }, roles: ['owner', 'admin'] },
     { sample: { type: 'container.delete', mode: 'force', graceMs: 0 }, roles: ['admin'] },

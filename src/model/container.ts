@@ -57,6 +57,15 @@ export interface ContainerSpec {
   readonly files: readonly FileSpec[];
 }
 
+/** What a container may use; null = all that the host has. */
+export type Limits = Pick<ContainerSpec, 'cpu' | 'memoryMib'>;
+
+/** The limits that amounts stand for. A resize changes the amounts; the spec keeps what was asked first. */
+export const limitsOf = ({ cpuMillis, memoryMib }: Amounts): Limits => ({
+  cpu: cpuMillis === 0 ? null : cpuMillis / 1000,
+  memoryMib: memoryMib === 0 ? null : memoryMib,
+});
+
 /** A volume in the container. */
 export interface MountSpec {
   readonly volumeId: string;

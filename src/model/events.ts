@@ -46,7 +46,7 @@ export type ContainerCommand =
       readonly imagePullPolicy: ContainerSpec['imagePullPolicy'];
       readonly graceMs: number;
     }
-  /** To the amounts of the spec that comes with it. `machines/resize.ts` has the protocol. */
+  /** `machines/resize.ts` has the protocol. */
   | { readonly type: 'container.resize'; readonly amounts: Amounts }
   /** The name is the spec's, which comes with it. */
   | { readonly type: 'container.rename' }

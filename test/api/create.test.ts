@@ -356,7 +356,7 @@ const adminsOnly = ['image_pull_policy', 'host', 'runtime', 'privileged'];
 t.test('the answer is the container in Zun’s fields, in its order', async (t) => {
   const body = {
     name: 'web-1', image: 'registry.example:5000/team/busybox', command: ['sleep', '600'], entrypoint: ['/init'], cpu: 1.5, memory: 128,
-    disk: 3, workdir: '/srv', environment: { A: '1' }, labels: { team: 'blue', tags: ['x', 'y'], n: 7 }, hints: { near: ['a'] },
+    disk: 3, workdir: '/srv', environment: { A: '1' }, labels: { team: 'blue', tags: ['x', 'y'], n: 7 }, hints: { group: 'web', policy: 'anti-affinity' },
     restart_policy: { Name: 'no', MaximumRetryCount: 4 }, interactive: true, tty: true, hostname: 'web', auto_heal: true,
     availability_zone: 'nova', healthcheck: { cmd: 'true', interval: '5', retries: 2, timeout: 1 },
   }; // prettier-ignore
@@ -415,7 +415,11 @@ t.test('the answer is the container in Zun’s fields, in its order', async (t) 
   });
   t.same(Object.keys(seen).slice(0, zunKeys.length), zunKeys, 'an admin sees all of Zun’s fields');
   t.match(seen, { image_pull_policy: 'ifnotpresent', runtime: null, privileged: false });
-  t.match(seen, { hints: { near: '["a"]' }, availability_zone: 'nova' }, 'and what Zun keeps to itself');
+  t.match(
+    seen,
+    { hints: { group: 'web', policy: 'anti-affinity' }, availability_zone: 'nova' },
+    'and what Zun keeps to itself',
+  );
 });
 
 t.test('who asks for nothing gets the defaults', async (t) => {

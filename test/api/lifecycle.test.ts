@@ -60,6 +60,10 @@ t.test('a lifecycle says where it is, since when, what it waits for and what wou
   t.match(json['allowedEvents'], [
     { type: 'container.start', answer: 'queued', reason: /once it is created/, roles: ['owner', 'admin'] },
     { type: 'container.stop', answer: 'queued' },
+    ...['reboot', 'pause', 'unpause', 'kill', 'rebuild'].map((verb) => ({
+      type: `container.${verb}`,
+      answer: 'refused',
+    })),
     { type: 'container.delete', mode: 'ifStopped', answer: 'refused', reason: /./ },
     {
       type: 'container.delete',
@@ -234,7 +238,11 @@ t.test('charts are served by version', async (t) => {
   await site.restart();
   t.equal((await site.call('GET', '/v1/statecharts/tenant?version=77')).status, 200, 'kept');
   for (const [path, status, title] of [
-    ['pod', 404, /There is no statechart "pod"; there are container, host, tenant/],
+    [
+      'pod',
+      404,
+      /There is no statechart "pod"; there are container, sandbox, pool, network, volume, host, tenant/,
+    ],
     ['__proto__', 404, /no statechart/],
     ['container?version=0', 400, /version/],
     ['container?version=latest', 400, /version/],

@@ -31,13 +31,13 @@ const states: readonly {
   readonly path: string;
   readonly status: string;
   readonly arrange: Arrange;
-  /** start, stop, delete, delete?stop, delete?force */
+  /** start, stop, reboot, pause, unpause, kill, rebuild, delete, delete?stop, delete?force */
   readonly answers: string;
 }[] = [
   {
     path: 'placing',
     status: 'Creating',
-    answers: '~~-++',
+    answers: '~~------++',
     arrange: async (stage) => {
       const { host, site } = stage;
       host.driver.up = false;
@@ -50,7 +50,7 @@ const states: readonly {
   {
     path: 'acquiring.image.pulling',
     status: 'Creating',
-    answers: '~~-++',
+    answers: '~~------++',
     arrange: async (stage) => {
       stage.host.driver.hold('pullImage');
       const { uuid } = await stage.site.create({ image: 'other:1' });
@@ -60,18 +60,18 @@ const states: readonly {
   {
     path: 'creating',
     status: 'Creating',
-    answers: '~~-++',
+    answers: '~~------++',
     arrange: async (stage) => {
       stage.host.driver.hold('createContainer');
       const { uuid } = await stage.site.create();
       return inPath(stage, uuid, 'creating');
     },
   },
-  { path: 'created', status: 'Created', answers: '+-+++', arrange: created },
+  { path: 'created', status: 'Created', answers: '+-+---++++', arrange: created },
   {
     path: 'starting',
     status: 'Created',
-    answers: '~+-++',
+    answers: '~+------++',
     arrange: async (stage) => {
       const uuid = await created(stage);
       stage.host.driver.hold('startContainer');
@@ -79,11 +79,11 @@ const states: readonly {
       return inPath(stage, uuid, 'starting');
     },
   },
-  { path: 'running', status: 'Running', answers: '-+-++', arrange: running },
+  { path: 'running', status: 'Running', answers: '-+++-++-++', arrange: running },
   {
     path: 'stopping',
     status: 'Running',
-    answers: '~~-++',
+    answers: '~~------++',
     arrange: async (stage) => {
       const uuid = await running(stage);
       stage.host.driver.hold('stopContainer');
@@ -94,7 +94,7 @@ const states: readonly {
   {
     path: 'stopped',
     status: 'Stopped',
-    answers: '+-+++',
+    answers: '+-+---++++',
     arrange: async (stage) => {
       const uuid = await running(stage);
       stage.host.driver.exit(uuid, 1);
@@ -102,9 +102,63 @@ const states: readonly {
     },
   },
   {
+    path: 'paused',
+    status: 'Paused',
+    answers: '----+---++',
+    arrange: async (stage) => {
+      const uuid = await running(stage);
+      await stage.site.call('POST', `/v1/containers/${uuid}/pause`);
+      return inPath(stage, uuid, 'paused');
+    },
+  },
+  {
+    path: 'pausing',
+    status: 'Running',
+    answers: '-+------++',
+    arrange: async (stage) => {
+      const uuid = await running(stage);
+      stage.host.driver.hold('pause');
+      await stage.site.call('POST', `/v1/containers/${uuid}/pause`);
+      return inPath(stage, uuid, 'pausing');
+    },
+  },
+  {
+    path: 'rebooting',
+    status: 'Restarting',
+    answers: '~+~-----++',
+    arrange: async (stage) => {
+      const uuid = await running(stage);
+      stage.host.driver.hold('stopContainer');
+      await stage.site.call('POST', `/v1/containers/${uuid}/reboot`);
+      return inPath(stage, uuid, 'rebooting');
+    },
+  },
+  {
+    path: 'rebuilding',
+    status: 'Rebuilding',
+    answers: '~~------++',
+    arrange: async (stage) => {
+      const uuid = await running(stage);
+      stage.host.driver.hold('stopContainer');
+      await stage.site.call('POST', `/v1/containers/${uuid}/rebuild`);
+      return inPath(stage, uuid, 'rebuilding');
+    },
+  },
+  {
+    path: 'resizing',
+    status: 'Running',
+    answers: '--------++',
+    arrange: async (stage) => {
+      const uuid = await running(stage);
+      stage.host.driver.hold('update');
+      await stage.site.call('PATCH', `/v1/containers/${uuid}`, { body: { memory: 256 } });
+      return inPath(stage, uuid, 'resizing');
+    },
+  },
+  {
     path: 'backingOff',
     status: 'Restarting',
-    answers: '++-++',
+    answers: '++------++',
     arrange: async (stage) => {
       const { uuid } = await stage.site.create({ restart_policy: { Name: 'always' } }, { run: true });
       await stage.site.reach(uuid, 'Running');
@@ -115,7 +169,7 @@ const states: readonly {
   {
     path: 'error',
     status: 'Error',
-    answers: '+-+++',
+    answers: '+-+---++++',
     arrange: async (stage) => {
       stage.host.driver.failNext('createContainer', new TroupeError('INVALID_SPEC', 'It makes no sense'));
       const { uuid } = await stage.site.create();
@@ -125,7 +179,7 @@ const states: readonly {
   {
     path: 'lost',
     status: 'Unknown',
-    answers: '~~-++',
+    answers: '~~------++',
     arrange: async (stage) => {
       const uuid = await running(stage);
       stage.host.wire.links = null;
@@ -140,7 +194,7 @@ const states: readonly {
   {
     path: 'removing',
     status: 'Deleting',
-    answers: '--~~~',
+    answers: '-------~~~',
     arrange: async (stage) => {
       const uuid = await created(stage);
       stage.host.driver.hold('removeContainer');
@@ -153,6 +207,11 @@ const states: readonly {
 const verbs = [
   { name: 'start', method: 'POST', path: '/start', type: 'container.start' },
   { name: 'stop', method: 'POST', path: '/stop', type: 'container.stop' },
+  { name: 'reboot', method: 'POST', path: '/reboot', type: 'container.reboot' },
+  { name: 'pause', method: 'POST', path: '/pause', type: 'container.pause' },
+  { name: 'unpause', method: 'POST', path: '/unpause', type: 'container.unpause' },
+  { name: 'kill', method: 'POST', path: '/kill', type: 'container.kill' },
+  { name: 'rebuild', method: 'POST', path: '/rebuild', type: 'container.rebuild' },
   { name: 'delete', method: 'DELETE', path: '', type: 'container.delete', mode: 'ifStopped' },
   { name: 'delete_after_stop', method: 'DELETE', path: '?stop=True', type: 'container.delete', mode: 'stop' },
   { name: 'delete_force', method: 'DELETE', path: '?force=True', type: 'container.delete', mode: 'force' },
@@ -170,7 +229,7 @@ for (const { path, status, answers, arrange } of states) {
 
     const allowed = (as: 'ann' | 'root') =>
       verbs
-        .filter((_, at) => answers[at] !== '-' && (as === 'root' || at < 4))
+        .filter((_, at) => answers[at] !== '-' && (as === 'root' || verbs[at]!.name !== 'delete_force'))
         .map((verb) => ('mode' in verb ? { type: verb.type, mode: verb.mode } : { type: verb.type }));
     // Refusals change nothing, so they are all asked first.
     for (const [at, { name, method, path: end }] of verbs.entries()) {
@@ -198,7 +257,7 @@ for (const { path, status, answers, arrange } of states) {
       [...answers].map((each) => ({ '+': 'accepted', '~': 'queued', '-': 'refused' })[each]),
       'the lifecycle says the same',
     );
-    const taken = verbs.findLastIndex((_, at) => at < 2 && answers[at] !== '-');
+    const taken = verbs.findLastIndex((_, at) => at < 7 && answers[at] !== '-');
     if (taken >= 0) {
       const { method, path: end, name } = verbs[taken]!;
       const answer = await site.call(method, `/v1/containers/${uuid}${end}`);

@@ -75,7 +75,10 @@ t.test('a first frame that is none is told which rule it breaks', async (t) => {
     [{ token: null }, /must have a ticket or a token/],
     [{ ...token, ticket: 'x' }, /must have a ticket or a token/],
     [{ ...token, all_projects: 'yes' }, /all_projects must be true or false/],
-    [{ ...token, kinds: 'container' }, /kinds must be a list of container, host, tenant/],
+    [
+      { ...token, kinds: 'container' },
+      /kinds must be a list of container, sandbox, pool, network, volume, host, tenant/,
+    ],
     [{ ...token, kinds: ['pod'] }, /kinds must be a list of/],
     [{ ...token, kinds: [['container']] }, /kinds must be a list of/],
     [{ ...token, id: 7 }, /id must be a string/],

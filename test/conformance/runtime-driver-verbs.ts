@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
-import type { Limits } from '../../src/drivers/runtime/runtime-powers.ts';
+import type { Limits } from '../../src/model/container.ts';
 import {
   creation,
   type DriverUnderTest,

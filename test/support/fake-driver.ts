@@ -7,7 +7,8 @@ import type {
   RuntimeDriver,
 } from '../../src/drivers/runtime/runtime-driver.ts';
 import { TroupeError } from '../../src/errors/errors.ts';
-import type { Observation } from '../../src/model/container.ts';
+import type { RunResult, StatsSample } from '../../src/drivers/runtime/runtime-powers.ts';
+import type { Limits, Observation } from '../../src/model/container.ts';
 import type { Fingerprint } from '../../src/model/host.ts';
 
 type Method =
@@ -19,6 +20,8 @@ type Method =
   | 'stopContainer'
   | 'killContainer'
   | 'removeContainer'
+  | 'pause'
+  | 'update'
   | 'observe'
   | 'list'
   | 'fingerprint';
@@ -32,6 +35,10 @@ export interface FakeDriver extends RuntimeDriver {
   hold(method: Method, containerId?: string): () => void;
   /** The next call of `method` fails so. */
   failNext(method: Method, error: TroupeError): void;
+  /** By container, as they were changed last. */
+  readonly limits: Map<string, Limits>;
+  /** What a command that is run in a container comes to. */
+  runs: (command: readonly string[]) => RunResult;
   up: boolean;
   logSource: () => Readable;
   /** What happens at the engine without us. */
@@ -44,6 +51,25 @@ export interface FakeDriver extends RuntimeDriver {
   quietly(change: () => void): void;
   tell(event: EngineEvent): void;
 }
+
+const sample: StatsSample = {
+  at: 0,
+  cpuNanos: 5e9,
+  systemCpuNanos: 100e9,
+  cpus: 4,
+  memoryBytes: 16 * 1024 * 1024,
+  memoryLimitBytes: 64 * 1024 * 1024,
+  blockReadBytes: 1,
+  blockWriteBytes: 2,
+  networkReceivedBytes: 3,
+  networkSentBytes: 4,
+};
+
+/** Sessions are proved on real engines. */
+const refuse = (): never => {
+  throw new TroupeError('HOST_INCAPABLE', 'This engine has no sessions');
+};
+const noSessions = { create: refuse, start: refuse, resize: refuse, inspect: refuse };
 
 export function createFakeDriver(now: () => number): FakeDriver {
   const listeners = new Set<(event: EngineEvent) => void>();
@@ -107,6 +133,8 @@ export function createFakeDriver(now: () => number): FakeDriver {
     calls: [],
     containers: new Map(),
     imageNames: new Set(),
+    limits: new Map(),
+    runs: (command) => ({ end: 'exited', exitCode: 0, output: `${command.join(' ')}\n`, truncated: false }),
     up: true,
     logSource: () => Readable.from([]),
     hold(method, containerId) {
@@ -216,6 +244,28 @@ export function createFakeDriver(now: () => number): FakeDriver {
       act(containerId, 'kill', 9);
       return end(containerId, 137);
     },
+    pause: {
+      async pause({ containerId }, signal) {
+        await enter('pause', containerId, signal);
+        return change(containerId, { state: 'paused' });
+      },
+      unpause: ({ containerId }) => Promise.resolve(change(containerId, { state: 'running' })),
+    },
+    update: {
+      async update({ containerId }, limits, signal) {
+        await enter('update', containerId, signal);
+        driver.limits.set(containerId, limits);
+        return { observation: change(containerId, {}), left: [] };
+      },
+    },
+    exec: {
+      run: (_, { command }) => Promise.resolve(driver.runs(command)),
+      ...noSessions,
+    },
+    top: {
+      top: (_, psArgs) => Promise.resolve({ titles: ['PID', 'CMD'], processes: [['1', `sleep ${psArgs}`]] }),
+    },
+    stats: { sample: () => Promise.resolve(sample) },
     async removeContainer({ containerId, generation }, signal) {
       await enter('removeContainer', containerId, signal);
       const found = driver.containers.get(containerId);

@@ -4,11 +4,10 @@
  * one only stops asking for it.
  */
 import { parseAddress, type Address } from '../../model/address.ts';
-import type { ContainerSpec } from '../../model/container.ts';
+import { limitsOf, type ContainerSpec } from '../../model/container.ts';
 import type {
   DesiredState,
   HostEffectName,
-  Limits,
   OperateParams,
   OperationArguments,
   SubjectKind,
@@ -52,23 +51,22 @@ const containerArguments: Readonly<Record<string, Arguments>> = {
     image: spec().image,
     policy: spec().imagePullPolicy,
   }),
-  createContainer: ({ run }, { sandboxId }, spec) => ({
+  createContainer: ({ run }, { sandboxId, amounts }, spec) => ({
     kind: 'createContainer',
-    spec: spec(),
+    spec: { ...spec(), ...limitsOf(amounts) },
     sandboxId,
     run,
   }),
-  startContainer: ({ run }, _context, spec) => ({
-    kind: 'startContainer',
-    run,
-    limits: limitsOf(spec()),
-  }),
+  startContainer: ({ run }, { amounts }) => ({ kind: 'startContainer', run, limits: limitsOf(amounts) }),
   stopContainer: ({ graceMs }) => ({ kind: 'stopContainer', graceMs }),
   removeContainer: () => ({ kind: 'removeContainer' }),
   pauseContainer: () => ({ kind: 'pauseContainer' }),
   unpauseContainer: () => ({ kind: 'unpauseContainer' }),
   killContainer: (_, { signal }) => ({ kind: 'killContainer', signal }),
-  updateContainer: (_, _context, spec) => ({ kind: 'updateContainer', limits: limitsOf(spec()) }),
+  updateContainer: (_, { amounts, resize }) => ({
+    kind: 'updateContainer',
+    limits: limitsOf(resize?.to ?? amounts),
+  }),
 };
 
 const sandboxArguments: Readonly<Record<string, (context: SandboxContext) => OperationArguments>> = {
@@ -142,8 +140,6 @@ export function hostOperations({ links, epoch, spec }: HostOperationsOptions): E
     ),
   };
 }
-
-const limitsOf = ({ cpu, memoryMib }: ContainerSpec): Limits => ({ cpu, memoryMib });
 
 /** What the agent may keep up by itself once the lease is gone: only what a start has asked to run. */
 function desiredOf(kind: HostEffectName, context: ContainerContext): DesiredState {

@@ -1,11 +1,20 @@
 /** `/v1/containers`: Zun's verbs over the actors' facade. Each handler takes validated input, asks, and answers a view. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ContainerView, ControlPlane } from '../../actors/index.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { ContainerCommand } from '../../model/events.ts';
 import { isAdmin } from '../auth/identity.ts';
 import { callerOf } from '../request.ts';
+import {
+  createContainerAccess,
+  graceOf,
+  nothing,
+  parametersOf,
+  queryOf,
+  type ById,
+  type Fields,
+} from './container-access.ts';
 import { allProjects, listContainers } from './container-list.ts';
 import { containerLogs } from './container-logs.ts';
 import { containerView } from './container-view.ts';
@@ -13,7 +22,7 @@ import { parseCreateBody } from './create-body.ts';
 import { baseUrlOf } from './discovery.ts';
 import { requireVersion } from './microversion.ts';
 import { generateName } from './names.ts';
-import { onlyKnown, queryBoolean, queryInteger } from './values.ts';
+import { onlyKnown, queryBoolean } from './values.ts';
 
 export interface ContainersOptions {
   readonly controlPlane: ControlPlane;
@@ -21,38 +30,11 @@ export interface ContainersOptions {
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-interface ById {
-  Params: { id: string };
-}
-
-const stopGraceSeconds = 10;
-/** A week: who wants it to end later asks later. */
-const graceMostSeconds = 7 * 24 * 3600;
 const keyMost = 255;
 
 export function containers({ controlPlane, environment, defaults }: ContainersOptions) {
   return async (app: FastifyInstance): Promise<void> => {
-    /** Owners find their own; an admin finds everyone's. A foreign id answers as an unknown one. */
-    const find = (request: FastifyRequest, id: string): ContainerView =>
-      controlPlane.container(isAdmin(request.identity) ? null : request.identity.projectId, id);
-
-    const show = (request: FastifyRequest, view: ContainerView): Fields =>
-      containerView(
-        view,
-        { admin: isAdmin(request.identity), baseUrl: baseUrlOf(request) },
-        environment.now(),
-      );
-
-    const query = (request: FastifyRequest): Fields => request.query as Fields;
-    /** Actions take their parameters from the query, the body, or both. */
-    const merged = (request: FastifyRequest): Fields => ({
-      ...(request.body as Fields | null),
-      ...query(request),
-    });
-    const grace = (asked: Fields): number =>
-      queryInteger('timeout', asked['timeout'], stopGraceSeconds, 0, graceMostSeconds) * 1000;
-
+    const { ask, find, show } = createContainerAccess(controlPlane, environment);
     const act = async (
       request: FastifyRequest,
       id: string,
@@ -60,13 +42,12 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
       command: ContainerCommand,
     ): Promise<void> => {
       const view = find(request, id);
-      const { answer, reason } = await controlPlane.command(view.address, command, callerOf(request));
-      if (answer === 'refused') throw refusal(controlPlane, request, view, verb, reason);
+      await ask(request, view, verb, () => controlPlane.command(view.address, command, callerOf(request)));
     };
 
     app.post('/v1/containers', async (request, reply) => {
-      onlyKnown(query(request), ['run']);
-      const run = queryBoolean('run', query(request)['run'], false);
+      onlyKnown(queryOf(request), ['run']);
+      const run = queryBoolean('run', queryOf(request)['run'], false);
       const idempotencyKey = keyOf(request);
       const body = (request.body ?? {}) as Fields;
       const spec = parseCreateBody(body, {
@@ -98,13 +79,13 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
     });
 
     app.get<ById>('/v1/containers/:id', (request) => {
-      onlyKnown(query(request), ['all_projects']);
+      onlyKnown(queryOf(request), ['all_projects']);
       allProjects(request, 'container:get_one_all_projects');
       return show(request, find(request, request.params.id));
     });
 
     app.delete<ById>('/v1/containers/:id', async (request, reply) => {
-      const asked = query(request);
+      const asked = queryOf(request);
       onlyKnown(asked, ['force', 'stop', 'all_projects', 'timeout']);
       const force = queryBoolean('force', asked['force'], false);
       const stop = queryBoolean('stop', asked['stop'], false);
@@ -116,21 +97,25 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
       }
       const mode = stop ? 'stop' : force ? 'force' : 'ifStopped';
       const verb = stop ? 'delete_after_stop' : force ? 'delete_force' : 'delete';
-      await act(request, request.params.id, verb, { type: 'container.delete', mode, graceMs: grace(asked) });
+      await act(request, request.params.id, verb, {
+        type: 'container.delete',
+        mode,
+        graceMs: graceOf(asked),
+      });
       return reply.code(204).send();
     });
 
     app.post<ById>('/v1/containers/:id/start', async (request, reply) => {
-      onlyKnown(merged(request), []);
+      onlyKnown(parametersOf(request), []);
       await act(request, request.params.id, 'start', { type: 'container.start' });
       return nothing(reply);
     });
 
     app.post<ById>('/v1/containers/:id/stop', async (request, reply) => {
-      onlyKnown(merged(request), ['timeout']);
+      onlyKnown(parametersOf(request), ['timeout']);
       await act(request, request.params.id, 'stop', {
         type: 'container.stop',
-        graceMs: grace(merged(request)),
+        graceMs: graceOf(parametersOf(request)),
       });
       return nothing(reply);
     });
@@ -139,30 +124,6 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
       containerLogs(controlPlane, find(request, request.params.id), request, reply),
     );
   };
-}
-
-/** Action answers carry the JSON body `null`. */
-const nothing = (reply: FastifyReply): FastifyReply => reply.code(202).type('application/json').send('null');
-
-/** 409, with the state that refused and what the caller may do now. */
-function refusal(
-  controlPlane: ControlPlane,
-  request: FastifyRequest,
-  { id, address }: ContainerView,
-  verb: string,
-  reason: string | null,
-): TroupeError {
-  const { status, allowedEvents } = controlPlane.lifecycle(address);
-  const role = isAdmin(request.identity) ? 'admin' : 'owner';
-  const allowed = allowedEvents
-    .filter(({ answer, roles }) => answer !== 'refused' && roles.includes(role))
-    .map(({ type, mode }) => (mode === undefined ? { type } : { type, mode }));
-  const names = allowed.map(({ type, mode }) => (mode === undefined ? type : `${type} (${String(mode)})`));
-  return new TroupeError(
-    'INVALID_STATE',
-    `Cannot ${verb} container ${id} in ${status} state${reason ? `: ${reason}` : ''}; allowed now: ${names.join(', ') || 'nothing'}`,
-    { details: { state: status, allowed } },
-  );
 }
 
 /** @throws TroupeError INVALID_VALUE */

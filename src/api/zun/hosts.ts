@@ -1,12 +1,13 @@
 /** `/v1/hosts`: Zun's view of the container hosts, for admins. @see zun-api 2.9 */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ControlPlane, HostDetail } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
+import type { HostOperatorCommand } from '../../model/events.ts';
 import { callerOf } from '../request.ts';
 import { requireAdmin } from '../policy.ts';
 import { baseUrlOf } from './discovery.ts';
 import { page, pagingParameters, type Listing } from './paging.ts';
-import { onlyKnown } from './values.ts';
+import { invalidField, onlyKnown } from './values.ts';
 
 export function hostView(host: HostDetail, baseUrl: string | null): Record<string, unknown> {
   const { fingerprint, capacity, used } = host;
@@ -65,6 +66,16 @@ const listing: Listing<HostDetail> = {
   notFound,
 };
 
+/** @throws TroupeError INVALID_INPUT */
+function labelsOf(body: unknown): Readonly<Record<string, string | null>> {
+  const rule = 'It must be an object of labels, each a string, or null to give the agent’s own back';
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw invalidField('labels', body, rule);
+  for (const value of Object.values(body))
+    if (value !== null && typeof value !== 'string') throw invalidField('labels', body, rule);
+  return body as Readonly<Record<string, string | null>>;
+}
+
 export function hosts(controlPlane: ControlPlane) {
   return async (app: FastifyInstance): Promise<void> => {
     const find = (idOrName: string): HostDetail => {
@@ -87,22 +98,32 @@ export function hosts(controlPlane: ControlPlane) {
       requireAdmin(request, 'host:get', 4);
       return hostView(find(request.params.id), baseUrlOf(request));
     });
-    for (const verb of ['cordon', 'uncordon'] as const) {
+    const ask = async (
+      request: FastifyRequest<{ Params: { id: string } }>,
+      verb: string,
+      command: HostOperatorCommand,
+      code: 'INVALID_STATE' | 'INVALID_VALUE',
+    ): Promise<void> => {
+      const host = find(request.params.id);
+      const { answer, reason } = await controlPlane.commandHost(host.id, command, callerOf(request));
+      if (answer === 'refused')
+        throw new TroupeError(
+          code,
+          `Cannot ${verb} host ${host.hostname}: ${reason ?? 'it is not possible now'}`,
+        );
+    };
+    for (const verb of ['cordon', 'uncordon', 'drain', 'maintain'] as const) {
       app.post<{ Params: { id: string } }>(`/v1/hosts/:id/${verb}`, async (request, reply) => {
         requireAdmin(request, `host:${verb}`, 1);
-        const host = find(request.params.id);
-        const { answer, reason } = await controlPlane.commandHost(
-          host.id,
-          { type: `host.${verb}` },
-          callerOf(request),
-        );
-        if (answer === 'refused')
-          throw new TroupeError(
-            'INVALID_STATE',
-            `Cannot ${verb} host ${host.hostname}: ${reason ?? 'it is not possible now'}`,
-          );
+        await ask(request, verb, { type: `host.${verb}` }, 'INVALID_STATE');
         return reply.code(202).type('application/json').send('null');
       });
     }
+    // Over the agent's own labels; null gives the agent's value back.
+    app.patch<{ Params: { id: string } }>('/v1/hosts/:id/labels', async (request) => {
+      requireAdmin(request, 'host:label', 1);
+      await ask(request, 'label', { type: 'host.label', labels: labelsOf(request.body) }, 'INVALID_VALUE');
+      return { labels: find(request.params.id).labels };
+    });
   };
 }

@@ -7,7 +7,8 @@ import { gone, inspect, observed, requireOwn } from './docker-find.ts';
 import { memoryUsage } from './docker-stats.ts';
 import type { LimitChange } from './engine-dialect.ts';
 import type { OperationIdentity } from './operation-identity.ts';
-import type { Limits, UpdatePower, UpdateResult } from './runtime-powers.ts';
+import type { Limits } from '../../model/container.ts';
+import type { UpdatePower, UpdateResult } from './runtime-powers.ts';
 
 const mib = 1024 * 1024;
 

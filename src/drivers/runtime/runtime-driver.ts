@@ -10,10 +10,10 @@
  * sandbox is nothing but a namespace, a file beside it holds its labels).
  */
 import type { Readable } from 'node:stream';
-import type { ContainerSpec, Observation } from '../../model/container.ts';
+import type { ContainerSpec, Limits, Observation } from '../../model/container.ts';
 import type { Fingerprint } from '../../model/host.ts';
 import type { OperationIdentity, OwnerIdentity } from './operation-identity.ts';
-import type { Limits, RuntimePowers } from './runtime-powers.ts';
+import type { RuntimePowers } from './runtime-powers.ts';
 
 export interface StartOptions {
   /** Number of the run about to start, from 1. */

@@ -8,7 +8,7 @@
  * its state.
  */
 import type { Duplex, Readable } from 'node:stream';
-import type { Observation } from '../../model/container.ts';
+import type { Limits, Observation } from '../../model/container.ts';
 import type { OperationIdentity } from './operation-identity.ts';
 
 export interface RuntimePowers {
@@ -28,13 +28,6 @@ export interface PausePower {
   pause(identity: OperationIdentity, signal: AbortSignal): Promise<Observation>;
   /** Unpausing what runs succeeds. */
   unpause(identity: OperationIdentity, signal: AbortSignal): Promise<Observation>;
-}
-
-/** What a container may use; null = all that the host has. */
-export interface Limits {
-  /** CPUs, a real limit as well as a weight. */
-  readonly cpu: number | null;
-  readonly memoryMib: number | null;
 }
 
 export interface UpdateResult {

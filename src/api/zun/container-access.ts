@@ -1,0 +1,96 @@
+/** What all routes of containers share: who finds which, how it is shown, and what a refusal says. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { CommandAnswer, ContainerView, ControlPlane } from '../../actors/index.ts';
+import { TroupeError } from '../../errors/errors.ts';
+import type { Environment } from '../../model/environment.ts';
+import type { ContainerService } from '../../model/events.ts';
+import { isAdmin } from '../auth/identity.ts';
+import { containerView } from './container-view.ts';
+import { baseUrlOf } from './discovery.ts';
+import { queryInteger } from './values.ts';
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export interface ById {
+  Params: { id: string };
+}
+
+const stopGraceSeconds = 10;
+/** A week: who wants it to end later asks later. */
+const graceMostSeconds = 7 * 24 * 3600;
+
+export const queryOf = (request: FastifyRequest): Fields => request.query as Fields;
+
+/** Actions take their parameters from the query, the body, or both. */
+export const parametersOf = (request: FastifyRequest): Fields => ({
+  ...(request.body as Fields | null),
+  ...queryOf(request),
+});
+
+/** Milliseconds. @throws TroupeError INVALID_INPUT */
+export const graceOf = (asked: Fields): number =>
+  queryInteger('timeout', asked['timeout'], stopGraceSeconds, 0, graceMostSeconds) * 1000;
+
+/** Action answers carry the JSON body `null`. */
+export const nothing = (reply: FastifyReply): FastifyReply =>
+  reply.code(202).type('application/json').send('null');
+
+export interface ContainerAccess {
+  /** Owners find their own; an admin finds everyone's. A foreign id answers as an unknown one. @throws TroupeError CONTAINER_NOT_FOUND */
+  find(request: FastifyRequest, id: string): ContainerView;
+  show(request: FastifyRequest, view: ContainerView): Fields;
+  /** Asks the container something that its chart may refuse. @throws TroupeError INVALID_STATE, with what is allowed now */
+  ask(
+    request: FastifyRequest,
+    view: ContainerView,
+    verb: string,
+    command: () => Promise<CommandAnswer>,
+  ): Promise<void>;
+  /** @throws TroupeError INVALID_STATE, with what is allowed now */
+  require(request: FastifyRequest, view: ContainerView, verb: string, service: ContainerService): void;
+}
+
+export function createContainerAccess(controlPlane: ControlPlane, environment: Environment): ContainerAccess {
+  const check = (
+    request: FastifyRequest,
+    view: ContainerView,
+    verb: string,
+    { answer, reason }: CommandAnswer,
+  ): void => {
+    if (answer === 'refused') throw refusal(controlPlane, request, view, verb, reason);
+  };
+  return {
+    find: (request, id) =>
+      controlPlane.container(isAdmin(request.identity) ? null : request.identity.projectId, id),
+    show: (request, view) =>
+      containerView(
+        view,
+        { admin: isAdmin(request.identity), baseUrl: baseUrlOf(request) },
+        environment.now(),
+      ),
+    ask: async (request, view, verb, command) => check(request, view, verb, await command()),
+    require: (request, view, verb, service) =>
+      check(request, view, verb, controlPlane.permits(view.address, service)),
+  };
+}
+
+/** 409, with the state that refused and what the caller may do now. */
+function refusal(
+  controlPlane: ControlPlane,
+  request: FastifyRequest,
+  { id, address }: ContainerView,
+  verb: string,
+  reason: string | null,
+): TroupeError {
+  const { status, allowedEvents } = controlPlane.lifecycle(address);
+  const role = isAdmin(request.identity) ? 'admin' : 'owner';
+  const allowed = allowedEvents
+    .filter(({ answer, roles }) => answer !== 'refused' && roles.includes(role))
+    .map(({ type, mode }) => (mode === undefined ? { type } : { type, mode }));
+  const names = allowed.map(({ type, mode }) => (mode === undefined ? type : `${type} (${String(mode)})`));
+  return new TroupeError(
+    'INVALID_STATE',
+    `Cannot ${verb} container ${id} in ${status} state${reason ? `: ${reason}` : ''}; allowed now: ${names.join(', ') || 'nothing'}`,
+    { details: { state: status, allowed } },
+  );
+}

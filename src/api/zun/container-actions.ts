@@ -1,0 +1,191 @@
+/** What Zun's clients do to a container beside creating, starting, stopping and deleting it. @see zun-api 2.5, 2.7 */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ContainerAction, ControlPlane } from '../../actors/index.ts';
+import { TroupeError } from '../../errors/errors.ts';
+import type { ContainerSpec, Limits } from '../../model/container.ts';
+import type { Environment } from '../../model/environment.ts';
+import type { ContainerCommand } from '../../model/events.ts';
+import { callerOf } from '../request.ts';
+import {
+  createContainerAccess,
+  graceOf,
+  nothing,
+  parametersOf,
+  queryOf,
+  type ById,
+  type Fields,
+} from './container-access.ts';
+import { cpuBounds, memoryBounds, nameLength, namePattern } from './create-body.ts';
+import { flag, integer, number, text } from './body-fields.ts';
+import { signalOf } from './signals.ts';
+import { invalidField, onlyKnown } from './values.ts';
+
+export function containerActions(controlPlane: ControlPlane, environment: Environment) {
+  return async (app: FastifyInstance): Promise<void> => {
+    const { ask, find, show } = createContainerAccess(controlPlane, environment);
+
+    const act = async (
+      request: FastifyRequest<ById>,
+      reply: FastifyReply,
+      verb: string,
+      known: readonly string[],
+      commandOf: (asked: Fields) => ContainerCommand,
+    ): Promise<FastifyReply> => {
+      const asked = parametersOf(request);
+      onlyKnown(asked, known);
+      const view = find(request, request.params.id);
+      const command = commandOf(asked);
+      await ask(request, view, verb, () => controlPlane.command(view.address, command, callerOf(request)));
+      return nothing(reply);
+    };
+
+    app.post<ById>('/v1/containers/:id/reboot', (request, reply) =>
+      act(request, reply, 'reboot', ['timeout'], (asked) => ({
+        type: 'container.reboot',
+        graceMs: graceOf(asked),
+      })),
+    );
+    app.post<ById>('/v1/containers/:id/pause', (request, reply) =>
+      act(request, reply, 'pause', [], () => ({ type: 'container.pause' })),
+    );
+    app.post<ById>('/v1/containers/:id/unpause', (request, reply) =>
+      act(request, reply, 'unpause', [], () => ({ type: 'container.unpause' })),
+    );
+    app.post<ById>('/v1/containers/:id/kill', (request, reply) =>
+      act(request, reply, 'kill', ['signal'], (asked) => ({
+        type: 'container.kill',
+        signal: signalOf(asked['signal']),
+      })),
+    );
+
+    app.post<ById>('/v1/containers/:id/rebuild', async (request, reply) => {
+      const asked = parametersOf(request);
+      onlyKnown(asked, ['image', 'image_driver']);
+      const image = given(asked['image']) ? text(asked, 'image', nameLength) : null;
+      if (given(asked['image_driver']) && asked['image_driver'] !== 'docker')
+        throw invalidField('image_driver', asked['image_driver'], 'This release has the driver "docker"');
+      const view = find(request, request.params.id);
+      const command = {
+        type: 'container.rebuild',
+        imagePullPolicy: view.spec.imagePullPolicy,
+        graceMs: graceOf({}),
+      } as const;
+      await ask(request, view, 'rebuild', () =>
+        controlPlane.command(view.address, command, callerOf(request), (spec) => ({
+          ...spec,
+          image: image ?? spec.image,
+        })),
+      );
+      return nothing(reply);
+    });
+
+    /** A name, whether the site heals it, and limits, each in a turn of its own: the limits may be refused. */
+    const update = async (request: FastifyRequest<ById>, verb: string, asked: Fields): Promise<Fields> => {
+      const view = find(request, request.params.id);
+      const changes = changesOf(asked);
+      const limits = limitsOf(asked);
+      if (Object.keys(limits).length > 0)
+        await ask(request, view, verb, () => controlPlane.resize(view.address, limits, callerOf(request)));
+      if (Object.keys(changes).length > 0)
+        await ask(request, view, verb, () =>
+          controlPlane.command(view.address, { type: 'container.rename' }, callerOf(request), (spec) => ({
+            ...spec,
+            ...changes,
+          })),
+        );
+      return show(request, controlPlane.container(null, view.id));
+    };
+
+    app.patch<ById>('/v1/containers/:id', (request) => {
+      const asked = (request.body ?? {}) as Fields;
+      onlyKnown(asked, ['cpu', 'memory', 'name', 'auto_heal']);
+      return update(request, 'update', asked);
+    });
+    app.post<ById>('/v1/containers/:id/resize_container', async (request, reply) => {
+      if (request.minor < 19) throw new TroupeError('NOT_ACCEPTABLE', '');
+      const asked = parametersOf(request);
+      onlyKnown(asked, ['cpu', 'memory']);
+      return reply.code(202).send(await update(request, 'resize_container', numbers(asked)));
+    });
+    app.post<ById>('/v1/containers/:id/rename', async (request) => {
+      if (request.minor > 13) throw new TroupeError('NOT_ACCEPTABLE', '');
+      const asked = parametersOf(request);
+      onlyKnown(asked, ['name']);
+      const view = find(request, request.params.id);
+      if (asked['name'] === undefined)
+        throw new TroupeError('INVALID_INPUT', "'name' is a required property");
+      if (asked['name'] === view.spec.name)
+        throw new TroupeError('NAME_AMBIGUOUS', `The container is named "${view.spec.name}" already`);
+      return update(request, 'rename', asked);
+    });
+
+    app.get<ById>('/v1/containers/:id/container_actions', async (request) => {
+      onlyKnown(queryOf(request), []);
+      const { address, id } = find(request, request.params.id);
+      const actions = await controlPlane.actions(address);
+      return { containerActions: actions.map((action) => actionView(action, id)) };
+    });
+    app.get<{ Params: { id: string; request: string } }>(
+      '/v1/containers/:id/container_actions/:request',
+      async (request) => {
+        onlyKnown(queryOf(request), []);
+        const { address, id } = find(request, request.params.id);
+        const wanted = request.params.request;
+        const action = (await controlPlane.actions(address)).find(({ requestId }) => requestId === wanted);
+        if (!action) throw new TroupeError('NOT_FOUND', `The Action resource ${wanted} could not be found.`);
+        return { ...actionView(action, id), events: [eventView(action)] };
+      },
+    );
+  };
+}
+
+const given = (value: unknown): boolean =>
+  value !== undefined && value !== null && value !== '' && value !== 'None';
+
+/** Numbers as a query spells them. */
+const numbers = (asked: Fields): Fields =>
+  Object.fromEntries(
+    Object.entries(asked).map(([key, value]) => [
+      key,
+      typeof value === 'string' && value !== '' && !Number.isNaN(Number(value)) ? Number(value) : value,
+    ]),
+  );
+
+/** @throws TroupeError INVALID_INPUT */
+function limitsOf(asked: Fields): Partial<Limits> {
+  const cpu = number(asked, 'cpu', cpuBounds);
+  const memoryMib = integer(asked, 'memory', memoryBounds);
+  return { ...(cpu === null ? {} : { cpu }), ...(memoryMib === null ? {} : { memoryMib }) };
+}
+
+/** @throws TroupeError INVALID_INPUT */
+function changesOf(asked: Fields): Partial<Pick<ContainerSpec, 'name' | 'autoHeal'>> {
+  const name = text(asked, 'name', nameLength, namePattern);
+  return {
+    ...(name === null ? {} : { name }),
+    ...(given(asked['auto_heal']) ? { autoHeal: flag(asked, 'auto_heal', false) } : {}),
+  };
+}
+
+/** `YYYY-MM-DDTHH:MM:SS.ffffff`, without a zone, as Zun writes it. */
+const zunTime = (epochMs: number | null): string | null =>
+  epochMs === null ? null : new Date(epochMs).toISOString().replace('Z', '000');
+
+const actionView = (action: ContainerAction, containerId: string): Fields => ({
+  action: action.action,
+  container_uuid: containerId,
+  finish_time: zunTime(action.finishedAt),
+  message: action.failed ? 'Error' : null,
+  project_id: action.projectId,
+  request_id: action.requestId,
+  start_time: zunTime(action.startedAt),
+  user_id: action.userId,
+});
+
+const eventView = (action: ContainerAction): Fields => ({
+  event: `compute__do_container_${action.action}`,
+  start_time: zunTime(action.startedAt),
+  finish_time: zunTime(action.finishedAt),
+  result: action.finishedAt === null ? null : action.failed ? 'Error' : 'Success',
+  traceback: null,
+});
