@@ -69,8 +69,9 @@ t.test('usage errors are exit code 2 and say where help is', async (t) => {
     show: /missing required argument 'container'/,
     'hosts cordon': /See "troupe hosts cordon --help"\./,
     'list --set nonsense': /--set wants section\.key=value, not "nonsense"/,
-    'watch --kind pod': /--kind must be one of container, host, tenant, not "pod"/,
-    'chart pod': /Allowed choices are container, host, tenant/,
+    'watch --kind pod':
+      /--kind must be one of container, sandbox, pool, network, volume, host, tenant, not "pod"/,
+    'chart pod': /Allowed choices are container, sandbox, pool, network, volume, host, tenant/,
     'agent --adopt w --join t': /cannot be used with option/,
   };
   for (const [line, words] of Object.entries(wrong)) {
@@ -343,13 +344,19 @@ t.test('completion offers commands, options, and the names of what is there', as
     }
     return lines.join('\n');
   };
-  t.match(await offered('st'), /^start\tstart containers\nstop\tstop containers\nstore\t/);
+  t.match(
+    await offered('st'),
+    /^start\tstart containers\nstop\tstop containers\nstats\twhat a container has used\nstore\t/,
+  );
   t.match(await offered('run', '--re'), /^--restart\t/);
   t.match(await offered('list', '--out'), /^--output\t/);
   t.match(await offered('stop', 'w'), /^web\tRunning\n:4$/);
   t.match(await offered('stop', 'web', ''), /^web\tRunning\ndb\tStopped\n:4$/);
   t.match(await offered('hosts', 'cordon', ''), /^h1\tonline\n:4$/);
-  t.match(await offered('chart', ''), /^container\t\nhost\t\ntenant\t\n:4$/);
+  t.match(
+    await offered('chart', ''),
+    /^container\t\nsandbox\t\npool\t\nnetwork\t\nvolume\t\nhost\t\ntenant\t\n:4$/,
+  );
   const before = cli.calls.length;
   t.match(await offered('up', '-'), /--detach|-d/);
   t.equal(cli.calls.length, before, 'nobody is asked for what needs no names');
