@@ -2,7 +2,7 @@
 import { chmod, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open } from 'lmdb';
-import type { AgentChanges, AgentMemory, AgentState, Identity, Lane, OutboxEntry } from './state.ts';
+import type { AgentMemory, AgentState, Identity, Lane, OutboxEntry } from './state.ts';
 
 const outboxPrefix = 'outbox/';
 const outboxKey = (sequence: number): string => `${outboxPrefix}${String(sequence).padStart(16, '0')}`;
@@ -17,35 +17,6 @@ export async function openLmdbState(directory: string): Promise<AgentState> {
   for (const file of await readdir(path)) await chmod(join(path, file), 0o600);
   const range = (prefix: string): readonly string[] =>
     Array.from(db.getRange({ start: prefix, end: `${prefix}${behind}` }), ({ value }) => value);
-  let waiting: AgentChanges[] = [];
-  let batch: Promise<void> | null = null;
-
-  const put = (changes: AgentChanges): void => {
-    if (changes.identity) db.putSync('identity', JSON.stringify(changes.identity));
-    if (changes.epoch !== undefined) db.putSync('epoch', String(changes.epoch));
-    if (changes.lane) db.putSync(`lane/${changes.lane.containerId}`, JSON.stringify(changes.lane));
-    if (changes.removeLane !== undefined) db.removeSync(`lane/${changes.removeLane}`);
-    if (changes.told) {
-      db.putSync(outboxKey(changes.told.sequence), JSON.stringify(changes.told));
-      db.putSync('sequence', String(changes.told.sequence));
-    }
-    if (changes.acknowledged !== undefined) {
-      const end = outboxKey(changes.acknowledged + 1);
-      const acknowledged = Array.from(db.getKeys({ start: outboxPrefix, end }));
-      for (const key of acknowledged) db.removeSync(key);
-    }
-  };
-
-  /** All that was written in one go, in one transaction. A thread of lmdb's own would be 9 ms late about every other time. */
-  const commit = async (): Promise<void> => {
-    const changes = waiting;
-    waiting = [];
-    batch = null;
-    db.transactionSync(() => changes.forEach(put));
-    // A transaction may be told before it survives a power cut.
-    await db.flushed;
-  };
-
   return {
     async read(): Promise<AgentMemory> {
       const identity = db.get('identity');
@@ -57,9 +28,24 @@ export async function openLmdbState(directory: string): Promise<AgentState> {
         outbox: range(outboxPrefix).map((value) => JSON.parse(value) as OutboxEntry),
       };
     },
-    write(changes) {
-      waiting.push(changes);
-      return (batch ??= Promise.resolve().then(commit));
+    async write(changes) {
+      await db.transaction(() => {
+        if (changes.identity) db.putSync('identity', JSON.stringify(changes.identity));
+        if (changes.epoch !== undefined) db.putSync('epoch', String(changes.epoch));
+        if (changes.lane) db.putSync(`lane/${changes.lane.containerId}`, JSON.stringify(changes.lane));
+        if (changes.removeLane !== undefined) db.removeSync(`lane/${changes.removeLane}`);
+        if (changes.told) {
+          db.putSync(outboxKey(changes.told.sequence), JSON.stringify(changes.told));
+          db.putSync('sequence', String(changes.told.sequence));
+        }
+        if (changes.acknowledged !== undefined) {
+          const end = outboxKey(changes.acknowledged + 1);
+          const acknowledged = Array.from(db.getKeys({ start: outboxPrefix, end }));
+          for (const key of acknowledged) db.removeSync(key);
+        }
+      });
+      // A transaction resolves before it survives a power cut.
+      await db.flushed;
     },
     close: () => db.close(),
   };
