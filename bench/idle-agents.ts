@@ -20,7 +20,7 @@ async function start({ url, directory, tokens }: IdleStart): Promise<void> {
     driver.imageNames.add('busybox:latest');
     await runAgent(configOf({ 'state.directory': own }), environment, {
       controlUrl: url,
-      joinToken,
+      joinToken: async () => joinToken,
       wrapDriver: () => driver,
     });
   }

@@ -28,7 +28,7 @@ write_podman_config() {
   if command -v runc >/dev/null 2>&1; then runtime=runc; fi
   number="$(printf '%s' "$dir" | cksum)"
   number="${number%% *}"
-  mkdir -p "$dir/networks" "$dir/addresses"
+  mkdir -p "$dir/networks" "$dir/addresses" "$dir/scratch"
   cat >"$dir/containers.conf" <<CONF
 [containers]
 default_ulimits = ["nofile=$files:$files", "nproc=$processes:$processes"]
@@ -86,9 +86,10 @@ ensure_podman() {
   dir="$(cd "$dir" && pwd)"
   write_podman_config "$dir" || return 1
   echo "Starting Podman at $dir/podman.sock"
-  # In its folder: conmon leaves notes in the folder its parent was started in.
+  # In its folder: conmon leaves notes in the folder its parent was started in, and Podman each image
+  # it is sent in TMPDIR, /var/tmp by default (seen with 4.3.1).
   # shellcheck disable=SC2016 # the inner shell expands them
-  CONTAINERS_CONF="$dir/containers.conf" setsid --fork sh -c 'cd "$1" && echo $$ >podman.pid && exec podman \
+  CONTAINERS_CONF="$dir/containers.conf" TMPDIR="$dir/scratch" setsid --fork sh -c 'cd "$1" && echo $$ >podman.pid && exec podman \
     --root "$1/storage" --runroot "$1/run" --tmpdir "$1/tmp" system service --time 0 "unix://$1/podman.sock"' \
     sh "$dir" </dev/null >>"$dir/podman.log" 2>&1
   for ((tries = 0; tries < 150; tries++)); do

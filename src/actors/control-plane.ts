@@ -412,7 +412,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       }
       return links.openStream(context.hostId, id, { kind: 'logs', ...logOptions }, signal);
     },
-    createJoinToken: () => enrolment.createJoinToken(),
+    createJoinToken: (kept) => enrolment.createJoinToken(kept),
     async audit() {
       const onHosts = await auditHosts({
         environment,

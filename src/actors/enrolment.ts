@@ -25,17 +25,29 @@ interface JoinRecord {
 const tokenMs = 24 * 3600 * 1000;
 
 export interface Enrolment {
-  createJoinToken(): Promise<string>;
+  /** @param kept a token made before: given back while its host can still join with it */
+  createJoinToken(kept?: string | null): Promise<string>;
   /** @throws TroupeError LINK_REFUSED */
   enrol(joinToken: string): Promise<{ readonly hostId: string; readonly credential: string }>;
   /** @throws TroupeError LINK_REFUSED */
   authenticate(hostId: string, credential: string): Promise<void>;
 }
 
-export function createEnrolment(environment: Environment, store: Store): Enrolment {
+export function createEnrolment(
+  environment: Environment,
+  store: Pick<Store, 'putSetting' | 'settings'>,
+): Enrolment {
   const secret = (): string => `${environment.id()}${environment.id()}`.replaceAll('-', '');
+  /** Null when it is unknown, used or expired. */
+  const usable = async (joinToken: string): Promise<JoinRecord | null> => {
+    const key = tokenKey(joinToken);
+    const found = (await store.settings(key))[key];
+    const record = found === undefined ? null : (JSON.parse(found) as JoinRecord);
+    return record && environment.now() - record.born <= tokenMs ? record : null;
+  };
   return {
-    async createJoinToken() {
+    async createJoinToken(kept = null) {
+      if (kept !== null && (await usable(kept))) return kept;
       const token = `troupe-join-${secret()}`;
       await store.putSetting(
         tokenKey(token),
@@ -44,10 +56,8 @@ export function createEnrolment(environment: Environment, store: Store): Enrolme
       return token;
     },
     async enrol(joinToken) {
-      const key = tokenKey(joinToken);
-      const found = (await store.settings(key))[key];
-      const record = found === undefined ? null : (JSON.parse(found) as JoinRecord);
-      if (!record || environment.now() - record.born > tokenMs) {
+      const record = await usable(joinToken);
+      if (!record) {
         throw new TroupeError(
           'LINK_REFUSED',
           'The join token is unknown, used or expired; make a new one with "troupe join-token"',
@@ -58,7 +68,7 @@ export function createEnrolment(environment: Environment, store: Store): Enrolme
       }
       const credential = secret();
       await Promise.all([
-        store.putSetting(joinedKey(record.hostId), key),
+        store.putSetting(joinedKey(record.hostId), tokenKey(joinToken)),
         store.putSetting(credentialKey(record.hostId), digest(credential)),
       ]);
       return { hostId: record.hostId, credential };

@@ -262,8 +262,8 @@ export interface ControlPlane {
     },
     signal: AbortSignal,
   ): Promise<Readable>;
-  /** A new one-time token with which one host may join. Shown once. */
-  createJoinToken(): Promise<string>;
+  /** A new one-time token with which one host may join, shown once; or `kept`, while its host can still join with it. */
+  createJoinToken(kept?: string | null): Promise<string>;
   /** Asks the hosts afresh; resolves when each has answered or had its time. */
   audit(): Promise<readonly AuditEntry[]>;
   readiness(): Readiness;

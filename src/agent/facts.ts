@@ -1,7 +1,8 @@
 /**
  * From engine events to facts: each event makes us look at the container, and
- * what we see, if it is news, is told in full. After a hole everything is
- * looked at, so nothing that happened in it is missed.
+ * what we see, if it is news, is told in full. An exit whose event tells all
+ * there is to see is not waited for (`told-exits.ts`). After a hole everything
+ * is looked at, so nothing that happened in it is missed.
  *
  * F1. Containers don't wait for each other: one that the engine can't inspect
  *     delays the facts of no other.
@@ -15,6 +16,7 @@ import type { Observation } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Lanes } from './lanes.ts';
 import { createStopSignals } from './stop-signals.ts';
+import { createToldExits } from './told-exits.ts';
 
 export interface FactsOptions {
   readonly environment: Environment;
@@ -48,6 +50,7 @@ export function createFacts(options: FactsOptions): Facts {
   const { environment, driver, lanes, tell, exited, engineChanged, unexpected } = options;
   const known = new Map<string, Observation>();
   const stopSignals = createStopSignals(environment);
+  const toldExits = createToldExits();
   /** What is to be done about each container, one behind the other. */
   const steps = new Map<string, { done: Promise<void>; isWaitingLook: boolean }>();
   /** When we last learned of a container otherwise than by listing, counted. */
@@ -98,6 +101,7 @@ export function createFacts(options: FactsOptions): Facts {
     const lane = lanes.lane(containerId);
     known.delete(containerId);
     stopSignals.forget(containerId);
+    toldExits.forget(containerId);
     const ours = lanes.current(containerId);
     // Our own removal is answered by its result.
     if (ours?.kind === 'removeContainer' || lane?.slots.runtime?.kind === 'removeContainer') return;
@@ -136,6 +140,15 @@ export function createFacts(options: FactsOptions): Facts {
     await take(observation, false);
   };
 
+  const owe = (containerId: string, error: unknown, signal: AbortSignal): void => {
+    if (signal.aborted) return;
+    environment.log.warn(
+      { container_id: containerId, err: error },
+      'an engine event could not be followed up',
+    );
+    lookAgain(signal);
+  };
+
   /** Queues a step of a container behind its others; a failed one is owed. */
   const follow = (containerId: string, signal: AbortSignal, kind: 'look' | 'miss'): void => {
     const before = steps.get(containerId);
@@ -147,14 +160,7 @@ export function createFacts(options: FactsOptions): Facts {
         entry.isWaitingLook = false;
         return kind === 'look' ? look(containerId, signal) : miss(containerId);
       })
-      .catch((error: unknown) => {
-        if (signal.aborted) return;
-        environment.log.warn(
-          { container_id: containerId, err: error },
-          'an engine event could not be followed up',
-        );
-        lookAgain(signal);
-      })
+      .catch((error: unknown) => owe(containerId, error, signal))
       .then(() => {
         if (steps.get(containerId) === entry) steps.delete(containerId);
       });
@@ -163,6 +169,7 @@ export function createFacts(options: FactsOptions): Facts {
 
   const takeEvent = (event: ContainerEvent, signal: AbortSignal): void => {
     const { containerId, action } = event;
+    toldExits.seen(event, known.get(containerId));
     if (action === 'kill') {
       const ours = lanes.current(containerId)?.kind;
       const isOurs = ours === 'stopContainer' || ours === 'removeContainer';
@@ -173,6 +180,14 @@ export function createFacts(options: FactsOptions): Facts {
     if (action === 'destroy') return follow(containerId, signal, 'miss');
     if (action === 'create') {
       if (!lanes.isAsked(containerId)) return unexpected(containerId);
+    }
+    if (action === 'die') {
+      const end = toldExits.endOf(event, known.get(containerId));
+      // What we do to it now is answered by its result, which an exit must not overtake (F3).
+      if (end && !lanes.current(containerId)) {
+        take(end, false).catch((error: unknown) => owe(containerId, error, signal));
+        return;
+      }
     }
     follow(containerId, signal, 'look');
   };
@@ -232,6 +247,7 @@ export function createFacts(options: FactsOptions): Facts {
       learn(containerId);
       known.delete(containerId);
       stopSignals.forget(containerId);
+      toldExits.forget(containerId);
     },
   };
 }

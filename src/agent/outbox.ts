@@ -2,7 +2,9 @@
  * What the agent has to tell: one sequence, kept on disk until the control
  * plane has acknowledged it as durable, and sent again after each reconnect.
  *
- * O1. A record is sent once it is on disk, in the order of the sequence.
+ * O1. A result, and what is kept with other changes, is sent once that is on
+ *     disk; a fact at once, beside its write: should both be lost, the next
+ *     inventory tells what the engine shows. All in the order of the sequence.
  * O2. At most `windowMost` are sent and not acknowledged, so that a long
  *     absence is told at the pace of who listens.
  * O3. While nobody listens, at most `recordsMost` are kept: the oldest go,
@@ -18,7 +20,7 @@ const recordsMost = 50_000;
 const dropCount = 1_000;
 
 export interface Outbox {
-  /** Keeps the record, with what else changes; it goes out once all of that is on disk. */
+  /** Keeps the record, with what else changes, and sends it (O1). Resolves when all of that is on disk. */
   tell(record: UpRecord, changes?: Omit<AgentChanges, 'told'>): Promise<void>;
   /** Sends what is unacknowledged, then each new record as it comes. Resolves once all that was told before has been sent, or the link has gone. */
   connect(send: (entry: OutboxEntry) => void): Promise<void>;
@@ -35,7 +37,8 @@ export interface Outbox {
 }
 
 interface Entry extends OutboxEntry {
-  durable: boolean;
+  /** It may be sent as far as the disk goes (O1). */
+  ready: boolean;
 }
 
 export function createOutbox(
@@ -49,7 +52,7 @@ export function createOutbox(
     entries.set(entry.sequence, entry);
     if (entry.record.kind === 'result') results.add(entry.record.opId);
   };
-  for (const entry of memory.outbox) keep({ ...entry, durable: true });
+  for (const entry of memory.outbox) keep({ ...entry, ready: true });
   let sequence = memory.sequence;
   let first = memory.outbox[0]?.sequence ?? sequence + 1;
   let send: ((entry: OutboxEntry) => void) | null = null;
@@ -62,7 +65,7 @@ export function createOutbox(
     for (;;) {
       const next = Math.max(sent + 1, first);
       const entry = entries.get(next);
-      if (!send || !entry?.durable || next > holdAfter || next >= first + windowMost) break;
+      if (!send || !entry?.ready || next > holdAfter || next >= first + windowMost) break;
       sent = next;
       send({ sequence: next, record: entry.record });
     }
@@ -104,21 +107,23 @@ export function createOutbox(
   };
 
   return {
-    async tell(record, changes = {}) {
+    async tell(record, changes) {
       sequence += 1;
-      const entry: Entry = { sequence, record, durable: false };
+      const entry: Entry = { sequence, record, ready: record.kind === 'fact' && changes === undefined };
       keep(entry);
       if (entries.size > recordsMost) {
         log.warn({ dropped: dropCount }, 'too much is waiting to be told; the oldest is dropped');
         drop(first + dropCount - 1);
       }
+      const written = state.write({ ...changes, told: { sequence: entry.sequence, record } });
+      if (entry.ready) pump();
       try {
-        await state.write({ ...changes, told: { sequence: entry.sequence, record } });
+        await written;
       } catch (error) {
         // A full disk must not silence this host: while the process lives, memory keeps it.
         log.error({ err: error }, 'a record could not be kept on disk; it is told all the same');
       }
-      entry.durable = true;
+      entry.ready = true;
       pump();
     },
     connect(sender) {

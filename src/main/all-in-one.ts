@@ -3,7 +3,7 @@
  * speak the same protocol over a WebSocket on a unix socket: there is no
  * second code path.
  */
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Agent } from '../agent/agent.ts';
@@ -13,6 +13,7 @@ import { attachLinkAcceptor } from '../link/ws-acceptor.ts';
 import type { Environment } from '../model/environment.ts';
 import { runControlPlane, type ControlPlaneProcess } from './control-plane.ts';
 import { runAgent, type AgentWiring } from './host-agent.ts';
+import { writePrivateFile } from './private-file.ts';
 import { paths } from './settings.ts';
 
 export interface AllInOne {
@@ -49,7 +50,7 @@ export async function runAllInOne(
     const agent = await runAgent(config, environment, {
       ...wiring,
       controlUrl: `ws+unix:${linkSocket}:`,
-      joinToken: await controlPlane.controlPlane.createJoinToken(),
+      joinToken: () => ownJoinToken(controlPlane, paths(config).joinToken),
     });
     return {
       process: controlPlane,
@@ -63,4 +64,11 @@ export async function runAllInOne(
     await stopControlPlane();
     throw error;
   }
+}
+
+async function ownJoinToken({ controlPlane }: ControlPlaneProcess, file: string): Promise<string> {
+  const kept = existsSync(file) ? readFileSync(file, 'utf8').trim() : null;
+  const token = await controlPlane.createJoinToken(kept);
+  if (token !== kept) writePrivateFile(file, `${token}\n`);
+  return token;
 }

@@ -13,7 +13,8 @@ import { hostOverrides, paths } from './settings.ts';
 
 export interface AgentWiring {
   readonly controlUrl: string;
-  readonly joinToken: string | null;
+  /** Asked by an agent that has not joined yet. */
+  readonly joinToken: () => Promise<string | null>;
   /** Replaces the driver, for tests that cut it. */
   readonly wrapDriver?: (driver: RuntimeDriver) => RuntimeDriver;
 }
@@ -24,6 +25,8 @@ export async function runAgent(
   environment: Environment,
   wiring: AgentWiring,
 ): Promise<Agent> {
+  const state = await openLmdbState(paths(config).agent);
+  const { identity } = await state.read();
   const driver = createDockerDriver({ socketPath: config.engine.socket, hostname: hostname(), environment });
   const agent = await createAgent({
     environment,
@@ -33,10 +36,10 @@ export async function runAgent(
       allowInsecure: config.link.allowInsecure,
       ...(config.agent.caFile === '' ? {} : { ca: readFileSync(config.agent.caFile, 'utf8') }),
     }),
-    state: await openLmdbState(paths(config).agent),
+    state,
     hostname: hostname(),
     version: '0.1.0',
-    joinToken: wiring.joinToken,
+    joinToken: identity ? null : await wiring.joinToken(),
     decideRestart: agentRestartPolicy,
     labels: config.agent.labels,
     overrides: hostOverrides(config),

@@ -82,7 +82,7 @@ export async function serveAgent(loaded: LoadedConfig, joinToken: string | null)
   try {
     const agent = await runAgent(config, createEnvironment(loggerOf(config)), {
       controlUrl: config.agent.controlUrl,
-      joinToken: joinToken ?? joinTokenOf(config),
+      joinToken: async () => joinToken ?? joinTokenOf(config),
     });
     tellStarter({ troupe: 'ready' });
     await untilOver(

@@ -79,6 +79,8 @@ export const paths = ({ state: { directory } }: Config) => ({
   adminToken: `${directory}/admin.token`,
   store: `${directory}/store`,
   agent: `${directory}/agent`,
+  /** With which the agent of this process joins, also after a crash in between: as the same host. */
+  joinToken: `${directory}/join.token`,
   linkSocket: `${directory}/link.sock`,
   /** Who runs the control plane, and who the agent, of this directory. */
   process: `${directory}/troupe.pid`,

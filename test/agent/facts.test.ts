@@ -1,12 +1,31 @@
 import t from 'tap';
+import type { EngineEvent } from '../../src/drivers/runtime/runtime-driver.ts';
 import { args, createLinkScene, spec, toldNames } from '../support/link-scene.ts';
+
+type ContainerEvent = Extract<EngineEvent, { kind: 'container' }>;
+
+const eventOf = (containerId: string, action: ContainerEvent['action']): ContainerEvent => ({
+  kind: 'container',
+  containerId,
+  engineId: `engine-${containerId}`,
+  action,
+  signal: null,
+  exit: null,
+});
 
 t.test('an exit is told in full, once', async (t) => {
   const scene = await createLinkScene(t);
   await scene.begin();
   await scene.run('c1');
   scene.driver.exit('c1', 3);
-  scene.driver.tell({ kind: 'container', containerId: 'c1', engineId: 'e', action: 'die', signal: null });
+  scene.driver.tell({
+    kind: 'container',
+    containerId: 'c1',
+    engineId: 'e',
+    action: 'die',
+    signal: null,
+    exit: null,
+  });
   scene.driver.tell({ kind: 'gap' });
   await scene.environment.settle();
   t.match(scene.events.facts, [
@@ -152,7 +171,14 @@ t.test('an older listing does not undo what an event has shown meanwhile', async
   // A look that fails has everything listed again, beside the events.
   const { observe } = scene.driver;
   scene.driver.observe = () => Promise.reject(new Error('broken pipe'));
-  scene.driver.tell({ kind: 'container', containerId: 'c1', engineId: 'e', action: 'health', signal: null });
+  scene.driver.tell({
+    kind: 'container',
+    containerId: 'c1',
+    engineId: 'e',
+    action: 'health',
+    signal: null,
+    exit: null,
+  });
   await scene.environment.advance(1_000);
   scene.driver.observe = observe;
   scene.driver.exit('c1', 1);
@@ -169,13 +195,124 @@ t.test('a container the engine can not inspect delays nobody’s facts', async (
   await scene.run('c1');
   await scene.run('c2');
   const release = scene.driver.hold('observe', 'c1');
-  scene.driver.exit('c1', 1);
+  // SIGKILL that nobody's event explains.
+  scene.driver.exit('c1', 137);
   scene.driver.exit('c2', 2);
   await scene.environment.settle();
   t.same(toldNames(scene.events).slice(4), ['runtime.exited c2']);
   release();
   await scene.environment.settle();
   t.same(toldNames(scene.events).slice(5), ['runtime.exited c1']);
+});
+
+t.test('an exit that its event tells in full is told while the engine still tears down', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  for (const containerId of ['c1', 'c2', 'c3']) await scene.run(containerId);
+  const { startedAt } = scene.driver.containers.get('c1')!.observation;
+  scene.driver.hold('observe');
+  scene.driver.exit('c1', 3);
+  scene.driver.stopByHand('c2');
+  scene.driver.signalByHand('c3', 9);
+  scene.driver.exit('c3', 137);
+  await scene.environment.settle();
+  const { finishedAt } = scene.driver.containers.get('c1')!.observation;
+  t.match(scene.events.facts, [
+    {
+      type: 'runtime.exited',
+      stoppedOutside: false,
+      observation: {
+        containerId: 'c1',
+        state: 'exited',
+        exitCode: 3,
+        startedAt,
+        finishedAt,
+        oomKilled: false,
+      },
+    },
+    { stoppedOutside: true, observation: { containerId: 'c2', exitCode: 143 } },
+    { stoppedOutside: false, observation: { containerId: 'c3', exitCode: 137 } },
+  ]);
+});
+
+t.test('what its event does not tell of an exit is asked of the engine', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  const ends = {
+    'killed by nobody': (id: string) => scene.driver.exit(id, 137),
+    'memory ran out in it': (id: string) => {
+      scene.driver.tell(eventOf(id, 'oom'));
+      scene.driver.exit(id, 3);
+    },
+    'killed by hand after memory ran out': (id: string) => {
+      scene.driver.tell(eventOf(id, 'oom'));
+      scene.driver.signalByHand(id, 9);
+      scene.driver.exit(id, 137);
+    },
+    'the engine that does not say': (id: string) => {
+      scene.driver.quietly(() => scene.driver.exit(id, 3));
+      scene.driver.tell(eventOf(id, 'die'));
+    },
+  };
+  for (const [index, [name, end]] of Object.entries(ends).entries()) {
+    const containerId = `c${index}`;
+    await scene.run(containerId);
+    const release = scene.driver.hold('observe', containerId);
+    const told = scene.events.facts.length;
+    end(containerId);
+    scene.driver.containers.get(containerId)!.observation = {
+      ...scene.driver.containers.get(containerId)!.observation,
+      oomKilled: true,
+    };
+    await scene.environment.settle();
+    t.equal(scene.events.facts.length, told, name);
+    release();
+    await scene.environment.settle();
+    t.match(scene.events.facts.slice(told), [{ observation: { state: 'exited', oomKilled: true } }], name);
+    t.equal(scene.events.facts.length, told + 1, name);
+  }
+});
+
+t.test('the event of an earlier run ends no later one', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  await scene.run('c1');
+  // The engine's events lag: by the time the first exit is heard of, the next run is known.
+  const first = scene.driver.containers.get('c1')!.observation;
+  const at = scene.environment.now() + 5;
+  await scene.environment.advance(10);
+  scene.driver.quietly(() => scene.driver.exit('c1', 3));
+  scene.operate({ args: args.stopContainer });
+  await scene.environment.settle();
+  scene.operate({ args: { kind: 'startContainer', run: 2, limits: null } });
+  await scene.environment.settle();
+  const told = scene.events.facts.length;
+  scene.driver.tell({ ...eventOf('c1', 'die'), exit: { exitCode: 3, at } });
+  await scene.environment.settle();
+  t.equal(scene.events.facts.length, told);
+  t.ok((scene.driver.containers.get('c1')!.observation.startedAt ?? 0) > (first.startedAt ?? 0));
+  scene.driver.exit('c1', 4);
+  await scene.environment.settle();
+  t.match(scene.events.facts.slice(told), [{ type: 'runtime.exited', observation: { exitCode: 4 } }]);
+});
+
+t.test('a SIGKILL of an earlier run explains no later end', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  await scene.run('c1');
+  scene.driver.signalByHand('c1', 9);
+  await scene.environment.settle();
+  scene.driver.quietly(() => {
+    scene.driver.exit('c1', 137);
+    scene.driver.startByHand('c1');
+  });
+  scene.driver.tell({ kind: 'gap' });
+  await scene.environment.settle();
+  const told = scene.events.facts.length;
+  scene.driver.hold('observe', 'c1');
+  scene.driver.exit('c1', 137);
+  await scene.environment.settle();
+  t.equal(scene.events.facts.length, told);
 });
 
 t.test('a container that was removed by hand is told gone, ours are not', async (t) => {
@@ -212,7 +349,14 @@ t.test('a container of ours that nothing asks for leads to a new inventory', asy
     identity: { ...identity, containerId: 'c9' },
     observation: { ...observation, containerId: 'c9' },
   });
-  scene.driver.tell({ kind: 'container', containerId: 'c9', engineId: 'e', action: 'create', signal: null });
+  scene.driver.tell({
+    kind: 'container',
+    containerId: 'c9',
+    engineId: 'e',
+    action: 'create',
+    signal: null,
+    exit: null,
+  });
   await scene.environment.advance(1_000);
   t.same(scene.events.inventories.at(-1)?.items.map((item) => item.observation.containerId), ['c1', 'c9']); // prettier-ignore
 });
@@ -226,7 +370,14 @@ t.test('a container of another world on the same engine leaves the link alone', 
     identity: { ...identity, containerId: 'c9', worldId: 'another' },
     observation: { ...observation, containerId: 'c9' },
   });
-  scene.driver.tell({ kind: 'container', containerId: 'c9', engineId: 'e', action: 'create', signal: null });
+  scene.driver.tell({
+    kind: 'container',
+    containerId: 'c9',
+    engineId: 'e',
+    action: 'create',
+    signal: null,
+    exit: null,
+  });
   await scene.environment.advance(1_000);
   t.equal(scene.events.inventories.length, inventories);
 });

@@ -12,16 +12,40 @@ const gone = (containerId: string): UpRecord => ({
   at: 0,
   fact: { type: 'runtime.gone', containerId, tenant: 'p', generation: 1, opId: null },
 });
+const result = (containerId: string): UpRecord => ({
+  kind: 'result',
+  subject: 'container',
+  at: 0,
+  opId: `op-${containerId}`,
+  containerId,
+  tenant: 'p',
+  outcome: { ok: true, output: null },
+});
 const open = () => {
   const disk = createMemoryAgentDisk();
   return { disk, outbox: createOutbox(log, disk.open(), { sequence: 0, outbox: [] }) };
 };
 
-t.test('a record is on disk before it is sent', async (t) => {
+t.test('a result is on disk before it is sent, a fact need not be, and none overtakes another', async (t) => {
   const { disk, outbox } = open();
-  void outbox.connect(({ sequence }) => t.ok(disk.outbox.has(sequence), `${sequence}`));
-  t.plan(3);
-  await Promise.all([outbox.tell(gone('a')), outbox.tell(gone('b')), outbox.tell(gone('c'))]);
+  const sent: (readonly [sequence: number, isOnDisk: boolean])[] = [];
+  void outbox.connect(({ sequence }) => sent.push([sequence, disk.outbox.has(sequence)]));
+  const told = [outbox.tell(gone('a')), outbox.tell(result('b')), outbox.tell(gone('c'))];
+  t.same(sent, [[1, false]], 'the disk is not waited for');
+  await Promise.all(told);
+  t.same(
+    sent.map(([sequence]) => sequence),
+    [1, 2, 3],
+  );
+  t.equal(sent[1]?.[1], true);
+});
+
+t.test('a fact that is acknowledged before it is on disk does not stay there', async (t) => {
+  const { disk, outbox } = open();
+  void outbox.connect(({ sequence }) => void outbox.acknowledge(sequence));
+  await outbox.tell(gone('a'));
+  await settle();
+  t.equal(disk.outbox.size, 0);
 });
 
 t.test('a long absence is told at the pace of who listens, and in order', async (t) => {

@@ -6,7 +6,7 @@ import { config, log } from './process-settings.ts';
 
 await runAgent(config, createEnvironment(log), {
   controlUrl: config.agent.controlUrl,
-  joinToken: process.env['JOIN'] ?? null,
+  joinToken: async () => process.env['JOIN'] ?? null,
   wrapDriver: crashingDriver,
 });
 process.send?.({ ready: true });

@@ -1,6 +1,6 @@
 /** The event stream. */
 import type { Test } from 'tap';
-import { creation, type DriverUnderTest, listen, onStage } from './runtime-driver-stage.ts';
+import { creation, type DriverUnderTest, listen, onStage, started } from './runtime-driver-stage.ts';
 
 const first = { run: 1, limits: null };
 
@@ -48,6 +48,35 @@ export async function runtimeDriverEvents(t: Test, under: DriverUnderTest): Prom
     }
     t.same(signals, under.engine.tellsSignals ? [15, 9] : []);
     await told.end();
+  });
+
+  await t.test('explains an exit as an observation does, or not at all', async (t) => {
+    const ends = [
+      { script: 'exit 3', isKilled: false, causes: [] },
+      { script: 'exec sleep 300', isKilled: true, causes: ['kill'] },
+      { script: 'tail /dev/zero; exit 4', isKilled: false, causes: ['oom'] },
+    ];
+    for (const { script, isKilled, causes } of ends) {
+      const stage = onStage(under);
+      const told = listen(stage);
+      t.same(await told.next(), { kind: 'gap' });
+      const { engineId } = await started(stage, script, { memoryMib: 16 });
+      if (isKilled) await stage.byHand.kill(engineId, 'SIGKILL');
+      const events = [];
+      do events.push(await told.nextOfMine());
+      while (events.at(-1)?.action !== 'die');
+      const exit = events.at(-1)?.exit;
+      const seen = await stage.driver.observe(stage.id, stage.signal);
+      await told.end();
+      t.match(seen, { state: 'exited', health: 'none', addresses: [] }, script);
+      if (!under.engine.explainsExits) {
+        t.equal(exit, null, script);
+        continue;
+      }
+      t.equal(exit?.exitCode, seen?.exitCode, script);
+      t.ok(exit!.at >= seen!.startedAt! && exit!.at >= seen!.finishedAt!, 'no earlier than the run');
+      t.same(events.map(({ action }) => action), ['create', 'start', ...causes, 'die'], script); // prettier-ignore
+    }
   });
 
   await t.test('tells health as it changes, or says that checks are for others to run', async (t) => {

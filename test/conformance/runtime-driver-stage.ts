@@ -31,6 +31,8 @@ export interface EngineView {
 export interface EngineLimits {
   /** The signals that a stop sends are events. */
   readonly tellsSignals: boolean;
+  /** An exit's event has its code, and memory that ran out was told before it. */
+  readonly explainsExits: boolean;
   /** An observation tells why the last start failed. */
   readonly remembersFailedStart: boolean;
   /** An observation tells that memory ran out. */

@@ -17,7 +17,7 @@ async function dockerUnderTest(): Promise<DriverUnderTest> {
   const docker = await ensureDocker();
   return driverUnderTest({
     docker,
-    limits: { tellsSignals: true, remembersFailedStart: true, tellsOom: true },
+    limits: { tellsSignals: true, explainsExits: true, remembersFailedStart: true, tellsOom: true },
     make: () => createDockerDriver({ socketPath: dockerSocket, hostname: 'test', environment }),
     async killSandbox({ engineId }) {
       await docker.getContainer(engineId ?? '').kill({ signal: 'SIGKILL' });

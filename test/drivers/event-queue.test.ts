@@ -9,6 +9,7 @@ const event = (containerId: string): EngineEvent => ({
   engineId: 'e',
   action: 'start',
   signal: null,
+  exit: null,
 });
 
 t.test('in order, before and after the reader waits', async (t) => {

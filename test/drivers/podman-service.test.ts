@@ -1,4 +1,5 @@
 /** The Podman driver when the service goes away and comes back, and what it refuses. */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { createDockerDriver } from '../../src/drivers/runtime/docker.ts';
@@ -26,6 +27,12 @@ t.teardown(async () => {
   await driver.removeSandbox(identity, sandboxId, signal);
   await driver.close();
   await podman.stop();
+});
+
+t.test('what it leaves of images it was sent is in its folder, and goes with it', async (t) => {
+  const pid = (await readFile(join(podman.folder, 'podman.pid'), 'utf8')).trim();
+  const settings = (await readFile(`/proc/${pid}/environ`, 'utf8')).split('\0');
+  t.ok(settings.includes(`TMPDIR=${join(podman.folder, 'scratch')}`));
 });
 
 t.test('which engine listens is found out', async (t) => {

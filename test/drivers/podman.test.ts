@@ -25,7 +25,7 @@ async function podmanUnderTest(): Promise<DriverUnderTest> {
     void (await execute('ip', ['netns', 'delete', basename(netnsPath)]));
   return driverUnderTest({
     docker,
-    limits: { tellsSignals: false, remembersFailedStart: false, tellsOom: false },
+    limits: { tellsSignals: false, explainsExits: false, remembersFailedStart: false, tellsOom: false },
     make: () => createPodmanDriver({ socketPath, hostname: 'test', environment, sandboxFolder }),
     killSandbox: ({ netnsPath }) => killSandbox(netnsPath),
     async removeSandbox({ sandboxId, netnsPath }) {

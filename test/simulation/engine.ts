@@ -5,7 +5,7 @@
  */
 import { Readable } from 'node:stream';
 import type { OperationIdentity } from '../../src/drivers/runtime/operation-identity.ts';
-import type { EngineEvent, RuntimeDriver } from '../../src/drivers/runtime/runtime-driver.ts';
+import type { EngineEvent, EventExit, RuntimeDriver } from '../../src/drivers/runtime/runtime-driver.ts';
 import { TroupeError } from '../../src/errors/errors.ts';
 import type { Observation } from '../../src/model/container.ts';
 import type { Kernel, SimulatedProcess } from './kernel.ts';
@@ -58,12 +58,15 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
   const tell = (
     containerId: string,
     action: Extract<EngineEvent, { kind: 'container' }>['action'],
-    signal: number | null = null,
+    {
+      signal = null,
+      exit = null,
+    }: { readonly signal?: number | null; readonly exit?: EventExit | null } = {},
   ): void => {
     kernel.trace(`${host} ${action} ${containerId.slice(0, 8)}`);
     if (down) return;
     for (const listener of listeners)
-      listener({ kind: 'container', containerId, engineId: containerId, action, signal });
+      listener({ kind: 'container', containerId, engineId: containerId, action, signal, exit });
   };
   // Docker's own clock has a finer grain than our runs need: no two starts share a moment.
   let lastStart = 0;
@@ -101,9 +104,10 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
   const end = (container: EngineContainer, exitCode: number): void => {
     if (container.state !== 'running') return;
     container.state = 'exited';
-    container.finishedAt = Math.max(wallClock + Math.floor(kernel.now), container.startedAt ?? 0);
+    const at = Math.max(wallClock + Math.floor(kernel.now), container.startedAt ?? 0);
+    container.finishedAt = at;
     container.exitCode = exitCode;
-    tell(container.identity.containerId, 'die');
+    tell(container.identity.containerId, 'die', { exit: { exitCode, at } });
   };
 
   const remove = (containerId: string): void => {
@@ -135,7 +139,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
     stopByHand(containerId) {
       const container = containers.get(containerId);
       if (container?.state !== 'running') return;
-      tell(containerId, 'kill', 15);
+      tell(containerId, 'kill', { signal: 15 });
       end(container, 143);
     },
     removeByHand: remove,
@@ -224,7 +228,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
           call('stopContainer', () => {
             const container = containers.get(identity.containerId);
             if (!container) return null;
-            if (container.state === 'running') tell(identity.containerId, 'kill', 15);
+            if (container.state === 'running') tell(identity.containerId, 'kill', { signal: 15 });
             end(container, 0);
             return observe(container);
           }),
@@ -232,7 +236,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
           call('killContainer', () => {
             const container = containers.get(identity.containerId);
             if (!container) return null;
-            if (container.state === 'running') tell(identity.containerId, 'kill', 9);
+            if (container.state === 'running') tell(identity.containerId, 'kill', { signal: 9 });
             end(container, 137);
             return observe(container);
           }),

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { OperationIdentity } from '../../src/drivers/runtime/operation-identity.ts';
 import type {
   EngineEvent,
+  EventExit,
   ListedContainer,
   RuntimeDriver,
 } from '../../src/drivers/runtime/runtime-driver.ts';
@@ -86,8 +87,12 @@ export function createFakeDriver(now: () => number): FakeDriver {
   const act = (
     containerId: string,
     action: Extract<EngineEvent, { kind: 'container' }>['action'],
-    signal: number | null = null,
-  ): void => tell({ kind: 'container', containerId, engineId: `engine-${containerId}`, action, signal });
+    {
+      signal = null,
+      exit = null,
+    }: { readonly signal?: number | null; readonly exit?: EventExit | null } = {},
+  ): void =>
+    tell({ kind: 'container', containerId, engineId: `engine-${containerId}`, action, signal, exit });
 
   const change = (containerId: string, changes: Partial<Observation>): Observation => {
     const found = driver.containers.get(containerId);
@@ -106,8 +111,9 @@ export function createFakeDriver(now: () => number): FakeDriver {
     return observation;
   };
   const end = (containerId: string, exitCode: number): Observation => {
-    const observation = change(containerId, { state: 'exited', exitCode, finishedAt: moment() });
-    act(containerId, 'die');
+    const at = moment();
+    const observation = change(containerId, { state: 'exited', exitCode, finishedAt: at });
+    act(containerId, 'die', { exit: { exitCode, at } });
     return observation;
   };
 
@@ -151,11 +157,11 @@ export function createFakeDriver(now: () => number): FakeDriver {
     },
     exit: (containerId, exitCode) => void end(containerId, exitCode),
     stopByHand(containerId) {
-      act(containerId, 'kill', 15);
+      act(containerId, 'kill', { signal: 15 });
       end(containerId, 143);
       act(containerId, 'stop');
     },
-    signalByHand: (containerId, signal) => act(containerId, 'kill', signal),
+    signalByHand: (containerId, signal) => act(containerId, 'kill', { signal }),
     startByHand: (containerId) => void start(containerId),
     removeByHand(containerId) {
       driver.containers.delete(containerId);
@@ -234,14 +240,14 @@ export function createFakeDriver(now: () => number): FakeDriver {
       await enter('stopContainer', containerId, signal);
       const found = driver.containers.get(containerId)?.observation;
       if (found?.state !== 'running') return found ?? null;
-      act(containerId, 'kill', 15);
+      act(containerId, 'kill', { signal: 15 });
       return end(containerId, 143);
     },
     async killContainer({ containerId }, _, signal) {
       await enter('killContainer', containerId, signal);
       const found = driver.containers.get(containerId)?.observation;
       if (found?.state !== 'running') return found ?? null;
-      act(containerId, 'kill', 9);
+      act(containerId, 'kill', { signal: 9 });
       return end(containerId, 137);
     },
     pause: {

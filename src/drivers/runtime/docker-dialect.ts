@@ -24,6 +24,7 @@ export const dockerDialect: EngineDialect = {
     filters: { type: ['container'], label: [worldLabel], event: Object.keys(actions) },
     actions,
     isHeadLate: false,
+    explainsExits: true,
   },
   unmountable: /\0/,
   status: (status) => status,

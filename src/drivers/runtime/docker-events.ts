@@ -15,7 +15,7 @@ import { containerIdLabel, sandboxIdLabel } from './docker-labels.ts';
 import type { EngineDialect } from './engine-dialect.ts';
 import { EventQueue } from './event-queue.ts';
 import { jsonLines } from './json-lines.ts';
-import type { EngineEvent } from './runtime-driver.ts';
+import type { EngineEvent, EventExit } from './runtime-driver.ts';
 
 /** What a reader may leave unread before it is told to list everything. */
 const unreadEvents = 10_000;
@@ -30,6 +30,7 @@ interface DockerEvent {
   readonly Action: string;
   readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> };
   readonly time: number;
+  readonly timeNano: number;
 }
 
 /** Tells events that come from elsewhere, from its call until the signal aborts. */
@@ -145,7 +146,8 @@ async function listen(
 }
 
 /** Null for what is not ours, or an action we don't know. */
-function toEvent({ Action, Actor }: DockerEvent, dialect: EngineDialect): EngineEvent | null {
+function toEvent(event: DockerEvent, dialect: EngineDialect): EngineEvent | null {
+  const { Action, Actor } = event;
   const action = dialect.events.actions[Action.split(':')[0] ?? ''];
   const containerId = Actor.Attributes[containerIdLabel];
   const sandboxId = Actor.Attributes[sandboxIdLabel];
@@ -158,11 +160,17 @@ function toEvent({ Action, Actor }: DockerEvent, dialect: EngineDialect): Engine
       engineId: Actor.ID,
       action,
       signal: Number.isInteger(signal) ? signal : null,
+      exit: action === 'die' && dialect.events.explainsExits ? toExit(event) : null,
     };
   }
   if (sandboxId && (action === 'start' || action === 'die' || action === 'destroy'))
     return { kind: 'sandbox', sandboxId, engineId: Actor.ID, action };
   return null;
+}
+
+function toExit({ Actor, timeNano }: DockerEvent): EventExit | null {
+  const exitCode = Number(Actor.Attributes['exitCode'] ?? Number.NaN);
+  return Number.isInteger(exitCode) ? { exitCode, at: Math.floor(timeNano / 1e6) } : null;
 }
 
 function pause(environment: Pick<Environment, 'schedule'>, ms: number, signal: AbortSignal): Promise<void> {

@@ -22,7 +22,8 @@ export function toObservation(info: Docker.ContainerInspectInfo): Observation | 
     exitCode: hasEnded ? info.State.ExitCode : null,
     oomKilled: info.State.OOMKilled,
     error: info.State.Error === '' ? null : explainStart(info.State.Error),
-    health: toHealth(info.State.Health?.Status),
+    // Docker calls what has ended unhealthy, since its checks have.
+    health: hasEnded ? 'none' : toHealth(info.State.Health?.Status),
     hostname: labels.hostname ?? (info.Config.Hostname === '' ? null : info.Config.Hostname),
     addresses: toAddresses(info),
     command: info.Config.Cmd ?? [],

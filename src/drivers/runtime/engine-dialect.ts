@@ -51,6 +51,8 @@ export interface EventDialect {
   readonly actions: Readonly<Record<string, ContainerAction>>;
   /** The head of the answer comes with the first event only; `since` covers the time until then. */
   readonly isHeadLate: boolean;
+  /** An exit's event has its code, and what else ended the run was told before: each signal, and that memory ran out. */
+  readonly explainsExits: boolean;
 }
 
 /** @see https://docs.docker.com/reference/api/engine/version/v1.41/#tag/System/operation/SystemInfo */

@@ -32,6 +32,7 @@ export const podmanDialect: EngineDialect = {
       update: 'update',
     },
     isHeadLate: true,
+    explainsExits: false,
   },
   unmountable: /[\0,"\n]/,
   status: readStatus,

@@ -82,9 +82,19 @@ export interface LogOptions {
   readonly follow: boolean;
 }
 
+/** What an event itself tells of the end of a run. */
+export interface EventExit {
+  readonly exitCode: number;
+  /** Epoch ms on the clock of `startedAt`: after the start of the run that has ended, before that of the next. */
+  readonly at: number;
+}
+
 /** A change at the engine, or a hole in what we know of it. */
 export type EngineEvent =
-  /** Something happened to this container: observe it. `signal` is set for action `kill`. */
+  /**
+   * Something happened to this container: observe it. `signal` is set for action `kill`; `exit` for action `die` of an engine
+   * that tells, in order and before it, each `kill` and `oom` there was.
+   */
   | {
       readonly kind: 'container';
       readonly containerId: string;
@@ -103,6 +113,7 @@ export type EngineEvent =
         | 'rename'
         | 'update';
       readonly signal: number | null;
+      readonly exit: EventExit | null;
     }
   /** A sandbox lives, has died (its process or its namespace), or was removed. */
   | {
