@@ -1,5 +1,6 @@
 /** `docs/charts.md` from the charts that are run. */
-import { pathOf, statesOf, toMermaid, type ChartNode } from '../../src/cli/mermaid.ts';
+import { pathOf, statesOf, type ChartNode } from '../../src/chart/definition.ts';
+import { toMermaid } from '../../src/cli/mermaid.ts';
 import { charts } from '../../src/machines/catalogue.ts';
 import type { Chart } from '../../src/machines/chart.ts';
 import { definitionOf } from '../../src/machines/definition.ts';

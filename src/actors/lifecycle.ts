@@ -37,7 +37,14 @@ export function lifecycleOf(cell: Cell, decider: Decider): Lifecycle | null {
 function allowed(cell: Cell, decider: Decider, { sample, roles }: Chart['commands'][number]): AllowedEvent {
   const decision = cell.quarantined ? null : cell.tryOut(sample);
   if (!decision)
-    return { type: sample.type, answer: 'refused', reason: 'The actor is quarantined', to: [], roles };
+    return {
+      ...sample,
+      answer: 'refused',
+      reason: 'The actor is quarantined',
+      to: [],
+      starts: [],
+      roles,
+    };
   const answer = decision.emitted.find((each) => each.type === 'answer');
   return {
     ...sample,
@@ -45,6 +52,11 @@ function allowed(cell: Cell, decider: Decider, { sample, roles }: Chart['command
     answer: answer?.answer ?? 'accepted',
     reason: answer?.reason ?? null,
     to: decider.paths(decision.snapshot),
+    starts: decision.started.map(({ id, src }) => ({
+      invokeId: id,
+      src,
+      description: decider.chart.describe(id, decision.snapshot.context),
+    })),
     roles,
   };
 }

@@ -10,9 +10,13 @@ import Fastify, {
 import type { ControlPlane } from '../actors/index.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Authenticator } from './auth/identity.ts';
+import { consolePages } from './console/console.ts';
+import { events } from './extensions/events.ts';
 import { health, measure } from './extensions/health.ts';
-import { lifecycles } from './extensions/lifecycles.ts';
+import { identity } from './extensions/identity.ts';
+import { lifecycles, lookUpsOf } from './extensions/lifecycles.ts';
 import { operations } from './extensions/operations.ts';
+import { tenants } from './extensions/tenants.ts';
 import { bodyLimit, takeJsonBodies } from './json-body.ts';
 import { canonicalPath } from './paths.ts';
 import './request.ts';
@@ -29,6 +33,8 @@ export interface AppOptions {
   readonly authenticator: Authenticator;
   readonly tickets: Tickets;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
+  /** What the build made of the console; null where it was not built. */
+  readonly consoleDirectory: string | null;
   readonly logger?: FastifyBaseLogger;
   readonly https?: { readonly cert: string; readonly key: string };
 }
@@ -110,8 +116,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(health(controlPlane));
   await app.register(containers({ controlPlane, environment, defaults: options.defaults }));
   await app.register(hosts(controlPlane));
-  await app.register(lifecycles(controlPlane));
+  const lookUps = lookUpsOf(controlPlane);
+  await app.register(lifecycles(controlPlane, lookUps));
+  await app.register(events(controlPlane, lookUps));
+  await app.register(identity);
+  await app.register(tenants(controlPlane));
   await app.register(operations(controlPlane));
+  if (options.consoleDirectory !== null) await app.register(consolePages(options.consoleDirectory));
   app.post('/v1/tickets', async (request, reply) => {
     const { ticket, expiresInSeconds } = tickets.issue(request.identity);
     reply.code(201);

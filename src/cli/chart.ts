@@ -1,7 +1,8 @@
 /** `troupe chart`: the statechart that decides, as the control plane runs it. */
 import { Argument, Option, type Command } from 'commander';
 import type { CommandContext } from './command-context.ts';
-import { toMermaid, type ChartNode } from './mermaid.ts';
+import type { ChartNode } from '../chart/definition.ts';
+import { toMermaid } from './mermaid.ts';
 import { printJson } from './terminal.ts';
 
 export function chartCommand(program: Command, { client, terminal, format }: CommandContext): void {
