@@ -44,7 +44,7 @@ export const sizes = {
 
 /** Average advance of a letter in px: of titles in 13 px, and of small print in 11 px. */
 const [titleLetter, smallLetter] = [7.8, 6.3];
-const labelLinesMost = 4;
+const labelLinesMost = 3;
 /** What leads to one state in the same way from this many is a note. */
 const manyFrom = 3;
 
@@ -124,9 +124,9 @@ export function graphOf(chart: ChartNode, { isOpen, direction }: GraphOptions): 
         // The order in which a chart is written is the order in which it is lived.
         'elk.layered.cycleBreaking.strategy': 'MODEL_ORDER',
         'elk.layered.nodePlacement.strategy': 'NETWORK_SIMPLEX',
-        'elk.layered.spacing.nodeNodeBetweenLayers': '36',
-        'elk.layered.spacing.edgeNodeBetweenLayers': '14',
-        'elk.layered.spacing.edgeEdgeBetweenLayers': '9',
+        'elk.layered.spacing.nodeNodeBetweenLayers': '26',
+        'elk.layered.spacing.edgeNodeBetweenLayers': '12',
+        'elk.layered.spacing.edgeEdgeBetweenLayers': '8',
         'elk.spacing.nodeNode': '26',
         'elk.spacing.edgeNode': '16',
         'elk.spacing.edgeEdge': '10',
@@ -216,9 +216,12 @@ function isDeadline(node: ChartNode, invokeId: string): boolean {
   );
 }
 
-/** Events and their guards on lines of their own; not all, where there are many. */
+/** Without the guards of events, and without the last resort: what is not written here is told of the line. */
 function shortened(labels: readonly string[]): readonly string[] {
-  const lines = labels.flatMap((label) => label.split(/ (?=\[)/));
+  const words = labels
+    .map((label) => label.replace(/(?<=.) \[.*\]$/, ''))
+    .filter((label) => label !== 'otherwise');
+  const lines = [...new Set(words)];
   return lines.length <= labelLinesMost
     ? lines
     : [...lines.slice(0, labelLinesMost - 1), `+ ${lines.length - labelLinesMost + 1} more`];

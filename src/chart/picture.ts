@@ -68,7 +68,7 @@ function boxShape({ id, x = 0, y = 0, width = 0, height = 0 }: ElkNode, box: Box
   const classes = [
     'state',
     node.type,
-    ...(node.tags ?? []),
+    ...(node.tags ?? []).map((tag) => `tag-${tag}`),
     ...(isOpen ? ['open'] : []),
     ...(isActive ? ['active'] : []),
     ...(isNext ? ['next'] : []),

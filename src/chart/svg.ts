@@ -9,7 +9,7 @@ svg.chart { color-scheme: light dark; --ink: #1b2430; --soft: #586474; --line: #
 @media (prefers-color-scheme: dark) { svg.chart { --ink: #e6ebf2; --soft: #9aa7b8; --line: #6b7889; --box: #1a222d; --ground: #10161e; } }
 rect { fill: var(--box); stroke: var(--line); }
 .open > rect { fill-opacity: 0.5; }
-.transient > rect { stroke-dasharray: 5 3; }
+.tag-transient > rect { stroke-dasharray: 5 3; }
 .title { font-size: 13px; font-weight: 600; fill: var(--ink); }
 .small, .note, .label { font-size: 11px; fill: var(--soft); }
 .way { fill: none; stroke: var(--line); }

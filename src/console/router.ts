@@ -21,6 +21,9 @@ function read(): Route {
 export const route = signal<Route>(read());
 addEventListener('hashchange', () => (route.value = read()));
 
+/** Null when the address does not say. */
+export const asked = (name: string): string | null => route.value.query.get(name) ?? null;
+
 export function linkTo(path: readonly string[], query: Readonly<Record<string, string | null>> = {}): string {
   const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== null);
   const text = new URLSearchParams(given).toString();

@@ -23,12 +23,25 @@ export function duration(ms: number): string {
 export const age = (ms: number): string =>
   ms < 1_000 ? 'now' : duration(ms).split(' ').slice(0, 2).join(' ');
 
-const clockFormat = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
-const dateFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const clockFormat = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+  hourCycle: 'h23',
+});
+const dateFormat = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+  hourCycle: 'h23',
+});
 
 /** Local time of day, to the millisecond. */
-export const clockTime = (at: number): string =>
-  `${clockFormat.format(at)}.${String(new Date(at).getMilliseconds()).padStart(3, '0')}`;
+export const clockTime = (at: number): string => clockFormat.format(at);
 export const dateTime = (at: number): string => dateFormat.format(at);
 
 export const statesInWords = (paths: readonly string[]): string => paths.join(' + ') || 'nothing yet';

@@ -8,8 +8,8 @@ import { layOut, openable, type LaidOut } from '../live/charts.ts';
 /** Charts with no more states than this are shown with all that is inside. */
 const wholeMost = 20;
 const [smallest, largest] = [0.35, 1.5];
-/** Below this nothing can be read, so that it is scrolled instead. */
-const readable = 0.62;
+/** Below this nothing can be read, so that it is scrolled instead; a wall is read from afar. */
+const readableIn = (width: number): number => (width > 1_500 ? 1 : 0.8);
 
 const drawn = ({ tag, attributes, children }: Shape, key = 0): VNode =>
   h(
@@ -66,7 +66,7 @@ export function ChartView({ chart, marks, isStill = false }: ChartViewProps) {
 
   const { width = 1, height = 1 } = laidOut?.laid ?? {};
   const whole = Math.min((room.width - 24) / width, (room.height - 24) / height);
-  const scale = zoom ?? Math.min(largest, Math.max(readable, whole));
+  const scale = zoom ?? Math.min(largest, Math.max(readableIn(room.width), whole));
   const picture = useMemo(() => laidOut && pictureOf(laidOut.graph, laidOut.laid, marks), [laidOut, marks]);
 
   // What is active is in sight.
@@ -146,6 +146,22 @@ export function ChartView({ chart, marks, isStill = false }: ChartViewProps) {
             },
           })}
       </div>
+      <p class="legend" aria-hidden="true">
+        <span>
+          <i class="lit" />
+          active
+        </span>
+        <span>
+          <i class="passing" />
+          moves on by itself
+        </span>
+        {marks.next.size > 0 && (
+          <span>
+            <i class="near" />
+            you could send it there
+          </span>
+        )}
+      </p>
     </div>
   );
 }

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { clock } from '../browser.ts';
 import { ageMs, type Item } from '../live/world.ts';
-import { choose, linkTo, route } from '../router.ts';
+import { asked, choose, linkTo } from '../router.ts';
 import { toneOf, type Tone } from '../tone.ts';
 import { age } from '../words.ts';
 import { Status } from './status.tsx';
@@ -10,9 +10,8 @@ import { Status } from './status.tsx';
 const order: readonly Tone[] = ['bad', 'warn', 'moving', 'good', 'plain'];
 
 export function Containers({ items, showProject }: { items: readonly Item[]; showProject: boolean }) {
-  const { query } = route.value;
-  const search = query.get('q') ?? '';
-  const status = query.get('status') ?? null;
+  const search = asked('q') ?? '';
+  const status = asked('status');
   const containers = useMemo(() => items.filter(({ kind }) => kind === 'container'), [items]);
   const counts = useMemo(() => countsOf(containers), [containers]);
   const shown = useMemo(() => {

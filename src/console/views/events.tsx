@@ -34,11 +34,15 @@ export function Events({ name, events, role, send }: EventsProps) {
             <button class={isGrave(event) ? 'danger' : ''} onClick={() => setAsking(keyOf(event))}>
               {commandInWords(commandOf(event))}
             </button>
-            <span class="soft">
-              {event.answer === 'queued'
-                ? (event.reason ?? 'waits for its turn')
-                : `→ ${statesInWords(event.to)}`}
-              <span class="small-line">may be sent by {event.roles.join(' or ')}</span>
+            <span class="soft small-line">by {event.roles.join(' or ')}</span>
+            <span class="soft small-line leads-to">
+              {event.answer === 'queued' ? (
+                (event.reason ?? 'waits for its turn')
+              ) : (
+                <>
+                  → <code>{statesInWords(event.to)}</code>
+                </>
+              )}
             </span>
           </li>
         ))}

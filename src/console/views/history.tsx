@@ -61,7 +61,11 @@ function Transitions({ records, index }: Pick<HistoryProps, 'records' | 'index'>
   const list = useRef<HTMLOListElement>(null);
   const first = Math.max(0, Math.min(records.length - rowsMost, (index ?? records.length) - rowsMost / 2));
   useEffect(() => {
-    list.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' });
+    const row = list.current?.querySelector<HTMLElement>('[aria-current]');
+    if (!list.current || !row) return;
+    const [above, below] = [row.offsetTop, row.offsetTop + row.offsetHeight - list.current.clientHeight];
+    if (list.current.scrollTop > above) list.current.scrollTop = above;
+    else if (list.current.scrollTop < below) list.current.scrollTop = below;
   }, [index]);
   const shown = records.slice(first, first + rowsMost);
   return (

@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks';
 import type { JournalFile } from '../live/journal-file.ts';
 import { idsOf } from '../live/charts.ts';
 import { indexAt } from '../live/travel.ts';
-import { route } from '../router.ts';
+import { asked } from '../router.ts';
 import { dateTime } from '../words.ts';
 import { ChartView } from './chart-view.tsx';
 import { History } from './history.tsx';
@@ -13,8 +13,8 @@ const nowhere: ReadonlySet<string> = new Set();
 
 export function JournalPage({ journal }: { journal: JournalFile }) {
   const { kind, id, name, history, charts } = journal;
-  const asked = route.value.query.get('at');
-  const index = asked === null ? history.length - 1 : Math.max(0, indexAt(history, Number(asked)));
+  const moment = asked('at');
+  const index = moment === null ? history.length - 1 : Math.max(0, indexAt(history, Number(moment)));
   const record = history[index]!;
   const marks = useMemo(() => ({ active: idsOf(kind, record.to), next: nowhere }), [kind, record]);
   return (

@@ -1,14 +1,14 @@
 /** What the journal says of one moment: what happened, what it waited for, what changed. */
 import type { JournalRecord } from '../live/api.ts';
 import { differences, indexAt, pendingAt } from '../live/travel.ts';
-import { choose, linkTo, route } from '../router.ts';
+import { asked, choose, linkTo } from '../router.ts';
 import { causeInWords, clockTime, dateTime, duration, eventOf, statesInWords } from '../words.ts';
 
 export function Moment({ records, index }: { records: readonly JournalRecord[]; index: number }) {
   const record = records[index]!;
   const cause = causeInWords(record);
   const pending = pendingAt(records, index);
-  const start = route.value.query.get('from');
+  const start = asked('from');
   const from = start === null ? index - 1 : Math.min(index, indexAt(records, Number(start)));
   const changed = differences(records, from, index);
   const payload = Object.entries(record.event).filter(([field]) => field !== 'type');
