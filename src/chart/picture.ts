@@ -88,8 +88,10 @@ function boxShape({ id, x = 0, y = 0, width = 0, height = 0 }: ElkNode, box: Box
     {
       class: classes.join(' '),
       'data-state': id,
-      'aria-label': spoken,
-      ...(hasInside ? { role: 'button', tabindex: 0, 'aria-expanded': String(isOpen) } : { role: 'img' }),
+      // A button goes by what is written on it.
+      ...(hasInside
+        ? { role: 'button', tabindex: 0, 'aria-expanded': String(isOpen), 'aria-description': spoken }
+        : { role: 'img', 'aria-label': spoken }),
     },
     shape(
       'title',

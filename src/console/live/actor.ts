@@ -35,7 +35,11 @@ export function useActor(kind: string, id: string): Actor {
         if (error instanceof ApiError && error.status === 404) return null;
         throw error;
       });
-      const more = await readHistory(token, path, history.at(-1)?.revision ?? 0);
+      const more = await readHistory(token, path, history.at(-1)?.revision ?? 0).catch((error: unknown) => {
+        // Neither here nor remembered, or not ours to see.
+        if (lifecycle === null && error instanceof ApiError && error.status === 404) return [];
+        throw error;
+      });
       if (more.length > 0) history = [...history, ...more];
       if (!isOver)
         setActor({ lifecycle, item: itemOf(kind, id) ?? null, history, isLoaded: true, problem: null });
