@@ -10,6 +10,8 @@ const wholeMost = 20;
 const [smallest, largest] = [0.35, 1.5];
 /** Below this nothing can be read, so that it is scrolled instead; a wall is read from afar. */
 const readableIn = (width: number): number => (width > 1_500 ? 1 : 0.8);
+/** Where the whole counts more than what is written in it. */
+const overviewLeast = 0.5;
 
 const drawn = ({ tag, attributes, children }: Shape, key = 0): VNode =>
   h(
@@ -21,7 +23,7 @@ const drawn = ({ tag, attributes, children }: Shape, key = 0): VNode =>
 export interface ChartViewProps {
   readonly chart: ChartNode;
   readonly marks: Marks;
-  /** Opens no state by itself. */
+  /** An overview: opens no state by itself, and is shown whole. */
   readonly isStill?: boolean;
 }
 
@@ -66,14 +68,14 @@ export function ChartView({ chart, marks, isStill = false }: ChartViewProps) {
 
   const { width = 1, height = 1 } = laidOut?.laid ?? {};
   const whole = Math.min((room.width - 24) / width, (room.height - 24) / height);
-  const scale = zoom ?? Math.min(largest, Math.max(readableIn(room.width), whole));
+  const scale = zoom ?? Math.min(largest, Math.max(isStill ? overviewLeast : readableIn(room.width), whole));
   const picture = useMemo(() => laidOut && pictureOf(laidOut.graph, laidOut.laid, marks), [laidOut, marks]);
 
   // What is active is in sight.
   const activeIds = [...marks.active].join(' ');
   useLayoutEffect(() => {
     const { current } = frame;
-    const lit = [...(current?.querySelectorAll<SVGGElement>('.state.active') ?? [])].at(-1);
+    const lit = [...(current?.querySelectorAll<SVGGElement>('.state.active, .state.counted') ?? [])].at(-1);
     const box = lit?.querySelector('rect')?.getBoundingClientRect();
     if (!current || !box) return;
     const outer = current.getBoundingClientRect();
@@ -147,10 +149,12 @@ export function ChartView({ chart, marks, isStill = false }: ChartViewProps) {
           })}
       </div>
       <p class="legend" aria-hidden="true">
-        <span>
-          <i class="lit" />
-          active
-        </span>
+        {!marks.counts && (
+          <span>
+            <i class="lit" />
+            active
+          </span>
+        )}
         <span>
           <i class="passing" />
           moves on by itself

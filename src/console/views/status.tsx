@@ -4,7 +4,9 @@ export const Status = ({ status, taskState = null }: { status: string; taskState
   <span class={`status ${toneOf(status)}`}>
     <i class="dot" />
     {status}
-    {taskState !== null && <span class="task"> · {taskState.replaceAll('_', ' ')}</span>}
+    {taskState !== null && (
+      <span class="task"> · {taskState.replace(/^container_/, '').replaceAll('_', ' ')}</span>
+    )}
   </span>
 );
 
