@@ -91,6 +91,24 @@ t.test('what fails is at the top of the overview with its reason, and says what 
   await page.context().close();
 });
 
+t.test('its log is followed', async (t) => {
+  const uuid = await scene.create('talker', [
+    'sh',
+    '-c',
+    'n=0; while :; do n=$((n+1)); echo "line $n"; sleep 0.2; done',
+  ]);
+  const page = await scene.open(`#/container/${uuid}`);
+  await lit(page, 'container.running').waitFor();
+  await page.getByRole('button', { name: 'Log', exact: true }).click();
+  const log = page.getByLabel('Log', { exact: true });
+  await log.getByText(/line 1\nline 2\n[^]*line 9\n/).waitFor();
+  await scene.call('POST', `/v1/containers/${uuid}/stop?timeout=0`);
+  await page.getByText('It ended with the container’s run.').waitFor();
+  await page.getByRole('button', { name: 'Close' }).click();
+  t.equal(await log.count(), 0);
+  await page.context().close();
+});
+
 t.test('time travel: the chart of any moment, by slider and by link', async (t) => {
   const { json } = await scene.call<{ uuid: string }>('GET', '/v1/containers/broken');
   const page = await scene.open(`#/container/${json.uuid}`);

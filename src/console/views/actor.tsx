@@ -12,6 +12,7 @@ import { asked, choose, linkTo } from '../router.ts';
 import { ChartView } from './chart-view.tsx';
 import { Events } from './events.tsx';
 import { History } from './history.tsx';
+import { Logs } from './logs.tsx';
 import { Moment } from './moment.tsx';
 import { Now } from './now.tsx';
 import { Status } from './status.tsx';
@@ -79,13 +80,24 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
           {kind === 'container' && item?.host && <HostFact hostname={item.host} />}
           {version !== null && <Fact term="chart" words={`version ${version}`} />}
         </dl>
-        <button
-          class="quiet"
-          disabled={history.length === 0}
-          onClick={() => void exportJournal(kind, id, name, actor)}
-        >
-          Export journal
-        </button>
+        <span class="actor-tools">
+          {kind === 'container' && !hasEnded && (
+            <button
+              class="quiet"
+              aria-pressed={asked('log') !== null}
+              onClick={() => choose({ log: asked('log') === null ? 'follow' : null })}
+            >
+              Log
+            </button>
+          )}
+          <button
+            class="quiet"
+            disabled={history.length === 0}
+            onClick={() => void exportJournal(kind, id, name, actor)}
+          >
+            Export journal
+          </button>
+        </span>
       </div>
       {problem !== null && (
         <p class="problem" role="alert">
@@ -130,6 +142,7 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
           )}
         </div>
       </div>
+      {asked('log') !== null && <Logs id={id} />}
       <History records={history} index={index} isLive={!hasEnded} />
     </main>
   );
