@@ -48,8 +48,8 @@ export const statesInWords = (paths: readonly string[]): string => paths.join(' 
 
 export interface CauseInWords {
   readonly text: string;
-  /** Another actor that has a page. */
-  readonly actor: { readonly kind: string; readonly id: string } | null;
+  /** Another actor that has a page, and the moment there that led to it. */
+  readonly actor: { readonly kind: string; readonly id: string; readonly at: string | null } | null;
   readonly requestId: string | null;
 }
 
@@ -62,7 +62,11 @@ export function causeInWords({ cause }: Pick<JournalRecord, 'cause'>): CauseInWo
       return { text: `asked by ${text('userId')}`, actor: null, requestId };
     case 'actor': {
       const [kind = '', ...ids] = text('address').split('/');
-      return { text: `told by ${kind}`, actor: { kind, id: ids.at(-1) ?? '' }, requestId };
+      return {
+        text: `told by ${kind}`,
+        actor: { kind, id: ids.at(-1) ?? '', at: text('revision') || null },
+        requestId,
+      };
     }
     case 'operation':
       return {
@@ -71,7 +75,7 @@ export function causeInWords({ cause }: Pick<JournalRecord, 'cause'>): CauseInWo
         requestId,
       };
     case 'agent':
-      return { text: 'seen by the host', actor: { kind: 'host', id: text('hostId') }, requestId };
+      return { text: 'seen by the host', actor: { kind: 'host', id: text('hostId'), at: null }, requestId };
     default:
       return { text: text('reason') || cause.kind, actor: null, requestId };
   }

@@ -123,6 +123,17 @@ t.test('time travel: the chart of any moment, by slider and by link', async (t) 
   t.equal(await lit(page, 'container.error').count(), 0);
   t.match(await page.locator('.now').textContent(), /Waited for.*start\.deadline/s);
   t.equal(await page.locator('.events').count(), 0, 'nothing can be sent to the past');
+  await page.keyboard.press('Home');
+  await page.keyboard.press('ArrowRight');
+  const cause = page.locator('.now').getByRole('link');
+  t.match(await cause.getAttribute('href'), /^#\/host\/[^?]+\?at=\d+$/, 'what led to it is one step away');
+  await cause.click();
+  await page.locator('.travelling').waitFor();
+  await page.locator('.now').getByText('host.claim').waitFor();
+  await page.goBack();
+  await lit(page, 'container.creating').waitFor();
+  await page.getByRole('button', { name: 'One step on' }).click();
+  await lit(page, 'container.starting.attempting').waitFor();
   const link = page.url();
   t.match(link, /\?at=\d+$/);
   const other = await scene.open(link.slice(link.indexOf('#')));

@@ -122,7 +122,9 @@ function Transition({ record, until, isShown }: TransitionProps) {
         {cause.actor && (
           <>
             {' '}
-            <a href={linkTo([cause.actor.kind, cause.actor.id])}>{cause.actor.id.slice(0, 8)}</a>
+            <a href={linkTo([cause.actor.kind, cause.actor.id], { at: cause.actor.at })}>
+              {cause.actor.id.slice(0, 8)}
+            </a>
           </>
         )}
         {cause.requestId !== null && <code title={cause.requestId}> {cause.requestId.slice(0, 12)}…</code>}

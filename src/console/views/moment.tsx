@@ -25,7 +25,9 @@ export function Moment({ records, index }: { records: readonly JournalRecord[]; 
           {cause.actor && (
             <>
               {' '}
-              <a href={linkTo([cause.actor.kind, cause.actor.id])}>{cause.actor.id.slice(0, 8)}</a>
+              <a href={linkTo([cause.actor.kind, cause.actor.id], { at: cause.actor.at })}>
+                {cause.actor.id.slice(0, 8)}
+              </a>
             </>
           )}
           {cause.requestId !== null && (
