@@ -21,7 +21,19 @@ needs_build() {
   local built="$1/dist/.built"
   [ -e "$built" ] || return 0
   [ -d "$1/src" ] || return 1
-  [ -n "$(find "$1/src" "$1/test" "$1/bench" "$1/docs" "$1/tsconfig.json" -newer "$built" \( -name '*.ts' -o -name tsconfig.json \) -print -quit 2>/dev/null)" ]
+  [ -n "$(find "$1/src" "$1/test" "$1/bench" "$1/docs" "$1/tsconfig.json" -newer "$built" \( -name '*.ts' -o -name '*.tsx' -o -name '*.css' -o -name '*.html' -o -name tsconfig.json \) -print -quit 2>/dev/null)" ]
+}
+
+# build_console <project>: checks and bundles the operators' console into dist/console; quick when its sources,
+# those of the charts it draws and its libraries are the ones it was made of.
+build_console() {
+  local made="$1/dist/console/.made"
+  if [ -e "$made" ] && [ -z "$(find "$1/src/console" "$1/src/chart" "$1/package-lock.json" -newer "$made" -type f -print -quit)" ]; then
+    return 0
+  fi
+  "$1/node_modules/.bin/tsc" -p "$1/src/console" &&
+    "$1/node_modules/.bin/vite" build --config "$1/src/console/vite.config.ts" "$1/src/console" &&
+    touch "$made"
 }
 
 # build <project>: compiles it, one process at a time; others wait, and find it done.

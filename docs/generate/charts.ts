@@ -1,9 +1,24 @@
 /** `docs/charts.md` from the charts that are run. */
-import { pathOf, statesOf, toMermaid, type ChartNode } from '../../src/cli/mermaid.ts';
+import { pathOf, statesOf, type ChartNode } from '../../src/chart/definition.ts';
+import { toMermaid } from '../../src/cli/mermaid.ts';
+import { drawChart } from '../../src/cli/svg.ts';
 import { charts } from '../../src/machines/catalogue.ts';
 import type { Chart } from '../../src/machines/chart.ts';
 import { definitionOf } from '../../src/machines/definition.ts';
 import { code, table } from './markdown.ts';
+
+/** A picture of each, states of large ones closed; path within the project → text. */
+export function chartPictures(): Promise<readonly (readonly [string, string])[]> {
+  return Promise.all(
+    Object.values(charts).map(async ({ kind, machine }) => {
+      const chart = definitionOf(machine) as ChartNode;
+      return [pictureOf(kind), await drawChart(chart, isLarge(chart) ? 1 : Infinity)] as const;
+    }),
+  );
+}
+
+const pictureOf = (kind: string): string => `docs/images/${kind}.svg`;
+const isLarge = (chart: ChartNode): boolean => statesOf(chart).length > 20;
 
 export function chartsPage(): string {
   return `# Charts
@@ -21,9 +36,8 @@ ${Object.values(charts)
 
 function section({ kind, version, machine }: Chart): string {
   const chart = definitionOf(machine) as ChartNode;
-  const isLarge = statesOf(chart).length > 20;
   const whole = diagram(toMermaid(chart));
-  const drawing = isLarge
+  const drawing = isLarge(chart)
     ? `${diagram(toMermaid(chart, 1))}\n\n<details>\n<summary>With all states inside</summary>\n\n${whole}\n\n</details>`
     : whole;
   const rows = statesOf(chart).map((node) => [
@@ -35,7 +49,7 @@ function section({ kind, version, machine }: Chart): string {
   ]);
   return `## ${kind}
 
-Version ${version}.
+Version ${version}; [as a picture](images/${kind}.svg).
 
 ${drawing}
 

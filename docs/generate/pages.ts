@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
-import { chartsPage } from './charts.ts';
+import { chartPictures, chartsPage } from './charts.ts';
 import { configurationPage } from './configuration.ts';
 import { errorsPage } from './errors.ts';
 import { metricsTable } from './metrics.ts';
@@ -17,13 +17,12 @@ export async function generatedPages(root: string): Promise<ReadonlyMap<string, 
     [operations, replaceBlock(readFileSync(join(root, operations), 'utf8'), 'metrics', await metricsTable())],
   ];
   const options = await resolveConfig(join(root, operations));
-  return new Map(
-    await Promise.all(
-      pages.map(
-        async ([path, text]) => [path, await format(text, { ...options, parser: 'markdown' })] as const,
-      ),
+  const texts = await Promise.all(
+    pages.map(
+      async ([path, text]) => [path, await format(text, { ...options, parser: 'markdown' })] as const,
     ),
   );
+  return new Map([...texts, ...(await chartPictures())]);
 }
 
 /** What stands between `<!-- name -->` and `<!-- /name -->`. @throws RangeError when the page has no such place */

@@ -46,7 +46,7 @@ import { createEnrolment } from './enrolment.ts';
 import { auditHosts } from './host-audit.ts';
 import { createHostDirectory } from './host-directory.ts';
 import { createHostReports } from './host-reports.ts';
-import type { Caller, ControlPlane, Readiness } from './index.ts';
+import type { Caller, ControlPlane, Readiness, TenantView } from './index.ts';
 import { lifecycleOf, permitOf } from './lifecycle.ts';
 import { createPlacement } from './placement.ts';
 import { canonicalUuid, createReadModel } from './read-model.ts';
@@ -283,6 +283,19 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     }
   };
 
+  const tenant = (id: string): TenantView => {
+    const address = tenantAddress(id);
+    const context = runtime.cell(address)?.committed?.record.context as TenantContext | undefined;
+    return {
+      address,
+      id,
+      limits: context?.limits ?? config.limits,
+      used: context?.totals ?? noAmounts,
+      reserved: Object.keys(context?.reservations ?? {}).length,
+      neighbours: context ? neighboursOf(context) : config.neighbours,
+    };
+  };
+
   const readiness = (): Readiness => {
     const checks = [
       { name: 'store', ok: runtime.readOnly === null, detail: runtime.readOnly ?? 'takes writes' },
@@ -361,23 +374,22 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       const address = await admission.tenant(tenant, causeOf(caller));
       return command(address, { type: 'tenant.limit', limits }, caller);
     },
-    async isolate(tenant, neighbours, caller) {
-      const address = await admission.tenant(tenant, causeOf(caller));
+    async isolate(tenantId, neighbours, caller) {
+      const address = await admission.tenant(tenantId, causeOf(caller));
       return command(address, { type: 'tenant.isolate', neighbours }, caller);
     },
-    hosts: () => hosts.list(),
-    tenant(id) {
-      const address = tenantAddress(id);
-      const context = runtime.cell(address)?.committed?.record.context as TenantContext | undefined;
-      return {
-        address,
-        id,
-        limits: context?.limits ?? config.limits,
-        used: context?.totals ?? noAmounts,
-        reserved: Object.keys(context?.reservations ?? {}).length,
-        neighbours: context ? neighboursOf(context) : config.neighbours,
-      };
+    send(address, event, caller) {
+      if (runtime.cell(address) || unreadable.has(address)) return command(address, event, caller);
+      const { kind, id } = parseAddress(address);
+      return Promise.reject(new TroupeError('NOT_FOUND', `The ${kind} "${id}" could not be found`));
     },
+    hosts: () => hosts.list(),
+    tenant,
+    tenants: () =>
+      [...runtime.cellsOf('tenant').keys()]
+        .map((address) => tenant(parseAddress(address).id))
+        .toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    label: (address) => readModel.label(address),
     lifecycle(address) {
       const cell = runtime.cell(address);
       const { kind, id } = parseAddress(address);

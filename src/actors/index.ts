@@ -139,8 +139,18 @@ export interface AllowedEvent {
   readonly reason: string | null;
   /** State paths it would lead to. */
   readonly to: readonly string[];
+  /** What would be set off there. */
+  readonly starts: readonly StartedEffect[];
   /** Roles that may send it: `owner`, `admin`. */
   readonly roles: readonly string[];
+}
+
+/** An effect or deadline that an event would set off. */
+export interface StartedEffect {
+  readonly invokeId: string;
+  readonly src: string;
+  /** What would then be waited for, in words. */
+  readonly description: string;
 }
 
 export interface WatchFilter {
@@ -229,8 +239,17 @@ export interface ControlPlane {
   /** Whether the tenant bears other tenants on its hosts. Refused when looser than the site wants it. */
   isolate(tenant: string, neighbours: Neighbours, caller: Caller): Promise<CommandAnswer>;
   setLimits(tenant: string, limits: Amounts, caller: Caller): Promise<CommandAnswer>;
+  /**
+   * A command of any actor, as its lifecycle offers it; who may send it is the caller's to know.
+   * @throws TroupeError NOT_FOUND, QUARANTINED, STORE_UNAVAILABLE, COMMIT_UNKNOWN
+   */
+  send(address: Address, command: { readonly type: string }, caller: Caller): Promise<CommandAnswer>;
   hosts(): readonly HostDetail[];
   tenant(id: string): TenantView;
+  /** Those that have ever had a container, by id. */
+  tenants(): readonly TenantView[];
+  /** What people call an actor, and where it is now; both null when it is gone. */
+  label(address: Address): { readonly name: string | null; readonly host: string | null };
   /** @throws TroupeError NOT_FOUND */
   lifecycle(address: Address): Lifecycle;
   history(

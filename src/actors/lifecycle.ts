@@ -37,8 +37,18 @@ export function lifecycleOf(cell: Cell, decider: Decider): Lifecycle | null {
 
 function allowed(cell: Cell, decider: Decider, { sample, roles }: Chart['commands'][number]): AllowedEvent {
   const { answer, reason, decision } = permitOf(cell, sample);
-  const to = decision ? decider.paths(decision.snapshot) : [];
-  return { ...sample, type: sample.type, answer, reason, to, roles };
+  return {
+    ...sample,
+    answer,
+    reason,
+    to: decision ? decider.paths(decision.snapshot) : [],
+    starts: (decision?.started ?? []).map(({ id, src }) => ({
+      invokeId: id,
+      src,
+      description: decider.chart.describe(id, decision!.snapshot.context),
+    })),
+    roles,
+  };
 }
 
 /** What the chart would answer now. */

@@ -5,7 +5,14 @@
 import { TroupeError } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import { limitsOf } from '../model/container.ts';
-import { actorKinds, parseAddress, tenantAddress, type ActorKind, type Address } from '../model/address.ts';
+import {
+  actorKinds,
+  kindOf,
+  parseAddress,
+  tenantAddress,
+  type ActorKind,
+  type Address,
+} from '../model/address.ts';
 import type { Cell } from './cell.ts';
 import type { ContainerQuery, ContainerView, WatchFilter, WatchSnapshotItem } from './index.ts';
 import type { Runtime } from './runtime.ts';
@@ -17,6 +24,7 @@ export interface ReadModel {
   containers(query: ContainerQuery): readonly ContainerView[];
   view(cell: Cell): ContainerView | null;
   snapshot(filter: WatchFilter): readonly WatchSnapshotItem[];
+  label(address: Address): { readonly name: string | null; readonly host: string | null };
   /** Follows births and deaths. */
   add(cell: Cell): void;
   remove(address: Address): void;
@@ -142,6 +150,15 @@ export function createReadModel(
             items.push({ address, revision, status, taskState, reason, statePaths, since });
       }
       return items;
+    },
+    label(address) {
+      const context = runtime().cell(address)?.committed?.record.context as
+        { readonly hostname?: string | null } | undefined;
+      const host = context?.hostname ?? null;
+      if (kindOf(address) !== 'container') return { name: host, host: null };
+      const unread = unreadable().find((each) => each.address === address);
+      if (unread) return { name: unread.spec.name, host: unread.hostname };
+      return { name: context ? specs.get(address).name : null, host };
     },
     add(cell) {
       const { kind, tenant } = parseAddress(cell.address);

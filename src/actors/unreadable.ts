@@ -54,6 +54,7 @@ export function createUnreadableActors(all: readonly Unreadable[], specs: Specs)
           answer: 'refused',
           reason,
           to: [],
+          starts: [],
           roles,
         })),
         quarantined: { reason: found.reason, event: null },

@@ -10,8 +10,11 @@ import Fastify, {
 import type { ControlPlane } from '../actors/index.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Authenticator } from './auth/identity.ts';
+import { consolePages } from './console/console.ts';
+import { events } from './extensions/events.ts';
 import { health, measure } from './extensions/health.ts';
-import { lifecycles } from './extensions/lifecycles.ts';
+import { identity } from './extensions/identity.ts';
+import { lifecycles, lookUpsOf } from './extensions/lifecycles.ts';
 import { operations } from './extensions/operations.ts';
 import { tenants } from './extensions/tenants.ts';
 import { bodyLimit, takeJsonBodies } from './json-body.ts';
@@ -32,6 +35,8 @@ export interface AppOptions {
   readonly authenticator: Authenticator;
   readonly tickets: Tickets;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
+  /** What the build made of the console; null where it was not built. */
+  readonly consoleDirectory: string | null;
   readonly logger?: FastifyBaseLogger;
   readonly https?: { readonly cert: string; readonly key: string };
 }
@@ -115,9 +120,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(containerActions(controlPlane, environment));
   await app.register(containerServices(controlPlane, environment));
   await app.register(hosts(controlPlane));
-  await app.register(lifecycles(controlPlane));
+  const lookUps = lookUpsOf(controlPlane);
+  await app.register(lifecycles(controlPlane, lookUps));
+  await app.register(events(controlPlane, lookUps));
+  await app.register(identity);
   await app.register(tenants(controlPlane));
   await app.register(operations(controlPlane));
+  if (options.consoleDirectory !== null) await app.register(consolePages(options.consoleDirectory));
   app.post('/v1/tickets', async (request, reply) => {
     const { ticket, expiresInSeconds } = tickets.issue(request.identity);
     reply.code(201);

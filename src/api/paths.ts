@@ -8,6 +8,7 @@ const versionless = new Set([
   'statecharts',
   'audit',
   'tickets',
+  'identity',
   'join_tokens',
   'quarantine',
 ]);

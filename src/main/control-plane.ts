@@ -1,6 +1,8 @@
 /** The control plane's process: store, actors, links, API, in this order; stopped in the other. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { startControlPlane, type RunningControlPlane } from '../actors/control-plane.ts';
 import type { Store } from '../actors/stores/store.ts';
@@ -24,6 +26,12 @@ export interface ControlPlaneProcess {
   /** Takes agents' upgrades off another server, e.g. one on a unix socket. */
   readonly acceptLink: ReturnType<typeof createLinkAcceptor>;
   stop(): Promise<void>;
+}
+
+/** Beside the compiled program; null where only that was built. */
+function builtConsole(): string | null {
+  const directory = fileURLToPath(new URL('../../console', import.meta.url));
+  return existsSync(join(directory, 'index.html')) ? directory : null;
 }
 
 /** Between drops of what is older than it must be kept. */
@@ -80,6 +88,7 @@ async function serve(
     tickets,
     logger,
     defaults: containerDefaults(config),
+    consoleDirectory: builtConsole(),
     ...(tls ? { https: tls } : {}),
   });
   const watch = createWatchEndpoint({

@@ -280,6 +280,7 @@ t.test('of ten thousand a page draws what it shows, whichever page it is', async
     ]),
     tickets: createTickets(environment),
     defaults: { cpu: null, memoryMib: null },
+    consoleDirectory: null,
   });
   const seen: string[] = [];
   for (let path: string | null = '/v1/containers?limit=250'; path !== null;) {

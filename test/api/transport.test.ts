@@ -45,7 +45,7 @@ t.test('unknown paths are 404 and wrong methods 405, in the envelope, without a 
   for (const [method, path, allow] of [
     ['PUT', '/v1/containers', 'GET, POST'],
     ['DELETE', '/v1/containers', 'GET, POST'],
-    ['POST', `/v1/containers/${uuid}`, 'DELETE, GET'],
+    ['POST', `/v1/containers/${uuid}`, 'DELETE, GET, PATCH'],
     ['GET', `/v1/containers/${uuid}/start`, 'POST'],
     ['HEAD', `/v1/containers/${uuid}/start`, 'POST'],
     ['OPTIONS', '/v1/containers', 'GET, POST'],

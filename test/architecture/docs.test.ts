@@ -5,6 +5,7 @@ import t from 'tap';
 import { errorsPage } from '../../docs/generate/errors.ts';
 import { generatedPages } from '../../docs/generate/pages.ts';
 import { errorTable } from '../../src/errors/errors.ts';
+import { charts } from '../../src/machines/catalogue.ts';
 import { createCliScene } from '../cli/scene.ts';
 import { projectFolder } from '../support/project.ts';
 
@@ -16,7 +17,13 @@ t.test('what is made from the code is as the code has it; else: npm run docs', a
   const pages = await generatedPages(root);
   t.strictSame(
     [...pages.keys()],
-    ['docs/configuration.md', 'docs/errors.md', 'docs/charts.md', 'docs/operations.md'],
+    [
+      'docs/configuration.md',
+      'docs/errors.md',
+      'docs/charts.md',
+      'docs/operations.md',
+      ...Object.keys(charts).map((kind) => `docs/images/${kind}.svg`),
+    ],
   );
   for (const [path, text] of pages) t.equal(textOf(path), text, `${path} is not stale`);
 });

@@ -26,10 +26,10 @@ export interface Sources {
   readonly globals: readonly GlobalUse[];
 }
 
-/** Every TypeScript file under `folder`, by its path within. */
+/** Every TypeScript file, with and without JSX, under `folder`, by its path within. */
 export function readSources(folder: string): ReadonlyMap<string, string> {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
-    name.endsWith('.ts'),
+    /\.tsx?$/.test(name),
   );
   return new Map(names.map((name) => [posix.normalize(name), readFileSync(join(folder, name), 'utf8')]));
 }

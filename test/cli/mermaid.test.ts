@@ -1,7 +1,8 @@
 /** Charts as Mermaid text. */
 import t from 'tap';
 import { and, createMachine, not, stateIn, type AnyStateNode } from 'xstate';
-import { statesOf, toMermaid, type ChartNode } from '../../src/cli/mermaid.ts';
+import { statesOf, type ChartNode } from '../../src/chart/definition.ts';
+import { toMermaid } from '../../src/cli/mermaid.ts';
 import { charts } from '../../src/machines/catalogue.ts';
 import { definitionOf } from '../../src/machines/definition.ts';
 import { createCliScene } from './scene.ts';

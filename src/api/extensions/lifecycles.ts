@@ -10,28 +10,31 @@ import { onlyKnown, queryInteger } from '../zun/values.ts';
 const historyMost = 1_000;
 const historyDefault = 100;
 
-export function lifecycles(controlPlane: ControlPlane) {
+/** By the plural of a kind: an address that the caller may see, or it throws as for an unknown one. */
+export type LookUps = Readonly<
+  Record<string, (request: FastifyRequest, id: string, ended: boolean) => Address>
+>;
+
+export const lookUpsOf = (controlPlane: ControlPlane): LookUps => ({
+  containers(request, id, ended) {
+    const tenant = isAdmin(request.identity) ? null : request.identity.projectId;
+    return (ended ? controlPlane.ended(tenant, id) : null) ?? controlPlane.container(tenant, id).address;
+  },
+  hosts(request, id) {
+    requireAdmin(request, 'host:get', 1);
+    const host = controlPlane.hosts().find((each) => each.id === id || each.hostname === id);
+    if (!host) throw new TroupeError('HOST_NOT_FOUND', `Compute host ${id} could not be found.`);
+    return hostAddress(host.id);
+  },
+  tenants(request, id) {
+    if (id === '' || (id !== request.identity.projectId && !isAdmin(request.identity)))
+      throw new TroupeError('NOT_FOUND', `The tenant "${id}" could not be found`);
+    return tenantAddress(id);
+  },
+});
+
+export function lifecycles(controlPlane: ControlPlane, lookUps: LookUps) {
   return async (app: FastifyInstance): Promise<void> => {
-    /** Each answers an address that the caller may see, or throws as for an unknown one. */
-    const lookUps: Readonly<
-      Record<string, (request: FastifyRequest, id: string, ended: boolean) => Address>
-    > = {
-      containers(request, id, ended) {
-        const tenant = isAdmin(request.identity) ? null : request.identity.projectId;
-        return (ended ? controlPlane.ended(tenant, id) : null) ?? controlPlane.container(tenant, id).address;
-      },
-      hosts(request, id) {
-        requireAdmin(request, 'host:get', 1);
-        const host = controlPlane.hosts().find((each) => each.id === id || each.hostname === id);
-        if (!host) throw new TroupeError('HOST_NOT_FOUND', `Compute host ${id} could not be found.`);
-        return hostAddress(host.id);
-      },
-      tenants(request, id) {
-        if (id === '' || (id !== request.identity.projectId && !isAdmin(request.identity)))
-          throw new TroupeError('NOT_FOUND', `The tenant "${id}" could not be found`);
-        return tenantAddress(id);
-      },
-    };
     for (const [plural, look] of Object.entries(lookUps)) {
       app.get<{ Params: { id: string } }>(`/v1/${plural}/:id/lifecycle`, (request) => {
         onlyKnown(request.query as object as Record<string, unknown>, []);

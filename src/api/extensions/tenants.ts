@@ -31,7 +31,7 @@ const tenantView = ({ id, limits, used, reserved, neighbours }: TenantView): Fie
   id,
   limits: amountsView(limits),
   used: amountsView(used),
-  reservations: reserved,
+  reserved,
   neighbours,
 });
 
@@ -41,6 +41,14 @@ export function tenants(controlPlane: ControlPlane) {
       if (id === request.identity.projectId || isAdmin(request.identity)) return id;
       throw new TroupeError('NOT_FOUND', `The tenant "${id}" could not be found`);
     };
+
+    app.get('/v1/tenants', (request) => {
+      onlyKnown(request.query as Fields, []);
+      const all = isAdmin(request.identity)
+        ? controlPlane.tenants()
+        : [controlPlane.tenant(request.identity.projectId)];
+      return { tenants: all.map(tenantView) };
+    });
 
     app.get<{ Params: { id: string } }>('/v1/tenants/:id', (request) => {
       onlyKnown(request.query as Fields, []);

@@ -3,8 +3,8 @@
  * memory than it may have waiting.
  */
 import type { WebSocket } from 'ws';
-import type { WatchChange, WatchHandlers } from '../../actors/index.ts';
-import { parseAddress } from '../../model/address.ts';
+import type { ControlPlane, WatchChange, WatchHandlers } from '../../actors/index.ts';
+import { parseAddress, type Address } from '../../model/address.ts';
 
 /** Bytes of changes waiting for one reader; a slower one is dropped. */
 const bufferedMost = 1024 * 1024;
@@ -12,7 +12,16 @@ const bufferedMost = 1024 * 1024;
 /** Changes as they go out, written once for all who watch. */
 const written = new WeakMap<WatchChange, string>();
 
-export function createReader(socket: WebSocket, tooSlow: (lastPosition: string) => void): WatchHandlers {
+export function createReader(
+  socket: WebSocket,
+  { label }: Pick<ControlPlane, 'label'>,
+  tooSlow: (lastPosition: string) => void,
+): WatchHandlers {
+  /** Kind, id and project instead of our internal address; what people call it; and where it is now. */
+  const named = <T extends { readonly address: string }>({ address, ...rest }: T): Named<T> => {
+    const { kind, id, tenant } = parseAddress(address);
+    return { kind, id, project_id: tenant, ...label(address as Address), ...rest };
+  };
   let last = '';
   /** Bytes of snapshots on their way: however large, they are what was asked for. */
   let excused = 0;
@@ -49,11 +58,10 @@ export function createReader(socket: WebSocket, tooSlow: (lastPosition: string) 
   };
 }
 
-/** Kind, id and project instead of our internal address. */
-function named<T extends { readonly address: string }>(
-  item: T,
-): Omit<T, 'address'> & { kind: string; id: string; project_id: string | null } {
-  const { address, ...rest } = item;
-  const { kind, id, tenant } = parseAddress(address);
-  return { kind, id, project_id: tenant, ...rest };
-}
+type Named<T> = Omit<T, 'address'> & {
+  readonly kind: string;
+  readonly id: string;
+  readonly project_id: string | null;
+  readonly name: string | null;
+  readonly host: string | null;
+};

@@ -83,7 +83,7 @@ export function createWatchEndpoint(options: WatchOptions): WatchEndpoint {
     const filter = filterOf(wish, identity.projectId);
     const time = new Date(environment.now()).toISOString();
     socket.send(JSON.stringify({ type: 'hello', time, project_id: filter.tenant }));
-    const reader = createReader(socket, (lastPosition) => {
+    const reader = createReader(socket, controlPlane, (lastPosition) => {
       environment.log.warn({ project_id: filter.tenant }, 'a slow watcher is dropped');
       const isWhole = closeReason(lastPosition) === lastPosition;
       close(socket, 4429, isWhole ? lastPosition : 'Resume after the last position you were told');

@@ -1,0 +1,56 @@
+/** Takes the pictures of `docs/images/` from a running Troupe with a real engine: `npm run screenshots`. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { projectFolder } from '../support/project.ts';
+import { createConsoleScene, lit } from './scene.ts';
+
+t.setTimeout(240_000);
+const folder = join(projectFolder(), 'docs', 'images');
+/** Beside the build. */
+const looked = join(projectFolder(), 'dist', 'screenshots');
+const scene = await createConsoleScene(t);
+const sleeping = ['sh', '-c', 'trap exit TERM; while :; do sleep 1; done'];
+
+t.test('pictures', async () => {
+  for (const each of [folder, looked]) mkdirSync(each, { recursive: true });
+  const web = await scene.create('web-1', sleeping, { memory: 256, cpu: 0.25 });
+  for (const name of ['web-2', 'web-3', 'queue', 'metrics'])
+    await scene.create(name, sleeping, { memory: 128, cpu: 0.1 });
+  await scene.create('nightly-batch', ['true']);
+  const broken = await scene.create('payments', ['/srv/payments']);
+  const restless = await scene.create('restless', ['sh', '-c', 'exit 3'], {
+    restart_policy: { Name: 'always' },
+  });
+  const views = [
+    { name: 'overview', view: '#/', ready: '.problems a' },
+    {
+      name: 'container',
+      view: `#/container/${restless}`,
+      ready: '.chart .active[data-state="container.backingOff"]',
+    },
+    { name: 'time-travel', view: `#/container/${broken}?at=3`, ready: '.travelling' },
+    { name: 'chart', view: '#/chart/container', ready: '.chart circle.badge' },
+  ];
+  const first = await scene.open(`#/container/${web}`);
+  await lit(first, 'container.running').waitFor();
+  for (const [colorScheme, width, height] of [
+    ['light', 1440, 900],
+    ['dark', 2560, 1440],
+    ['light', 360, 740],
+  ] as const) {
+    for (const { name, view, ready } of views) {
+      // The README shows the first; the others are to be looked at by who changes something, and are not kept.
+      const isKept = width === 1440;
+      const page = await scene.open(view, { colorScheme, viewport: { width, height } });
+      await page.locator(ready).first().waitFor();
+      await page
+        .locator(view === '#/' ? '.row-body .row' : '.chart .state')
+        .first()
+        .waitFor();
+      const path = join(isKept ? folder : looked, `console-${name}${isKept ? '' : `-${width}`}.png`);
+      await page.screenshot({ path, animations: 'disabled' });
+      await page.context().close();
+    }
+  }
+});
