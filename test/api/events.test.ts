@@ -81,7 +81,10 @@ t.test('hosts take theirs from admins; tenants take whether they bear neighbours
   t.equal((await cordon('root')).status, 409);
   t.match(await site.call('POST', '/v1/tenants/p1/events', { body: { type: 'tenant.limit' } }), {
     status: 400,
-    error: { title: 'It takes one of these events: {"type":"tenant.isolate","neighbours":"enforced"}, {"type":"tenant.isolate","neighbours":"off"}' },
+    error: {
+      title:
+        'It takes one of these events: {"type":"tenant.isolate","neighbours":"enforced"}, {"type":"tenant.isolate","neighbours":"off"}',
+    },
   });
 });
 

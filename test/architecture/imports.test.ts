@@ -121,3 +121,20 @@ t.test('what only looks like the world is left alone', async (t) => {
     [],
   );
 });
+
+t.test(
+  'the console reaches for the browser’s world in one file, and knows nothing of the server’s code',
+  async (t) => {
+    const timer = 'export const later = () => setTimeout(() => Date.now(), 1);';
+    t.strictSame(found({ 'console/browser.ts': timer }), []);
+    t.equal(found({ 'console/views/a.tsx': timer }).length, 2, 'files with JSX are read, too');
+    t.match(
+      found({ 'console/views/a.tsx': `import type { X } from '../../actors/index.ts';` }).join(),
+      /console may import only chart of ours/,
+    );
+    t.strictSame(
+      found({ 'console/views/a.tsx': `import { B } from './b.tsx';`, 'console/views/b.tsx': '' }),
+      [],
+    );
+  },
+);
