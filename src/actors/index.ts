@@ -176,7 +176,7 @@ export interface WatchSnapshotItem {
 
 export interface AuditEntry {
   /**
-   * `container-without-actor`, `actor-without-container`, `quota-differs`, `claims-differ`, `undelivered-message`, `quarantined`,
+   * `container-without-actor`, `actor-without-container`, the same of `sandbox`, `network` and `volume`; `quota-differs`, `claims-differ`, `undelivered-message`, `quarantined`,
    * `host-silent`; and `of-another-world`, which is somebody else's and no leak of ours.
    */
   readonly problem: string;

@@ -73,12 +73,14 @@ export const linkTiming = ({ link, host }: Config) => ({
 });
 
 /** Files under the state directory. */
-export const paths = ({ state: { directory } }: Config) => ({
+export const paths = ({ state: { directory }, volume }: Config) => ({
   siteKey: `${directory}/site.key`,
   tokens: `${directory}/tokens.json`,
   adminToken: `${directory}/admin.token`,
   store: `${directory}/store`,
   agent: `${directory}/agent`,
+  sandboxes: `${directory}/sandboxes`,
+  volumes: volume.directory === '' ? `${directory}/volumes` : volume.directory,
   linkSocket: `${directory}/link.sock`,
   /** Who runs the control plane, and who the agent, of this directory. */
   process: `${directory}/troupe.pid`,
