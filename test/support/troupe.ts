@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { request } from 'undici';
+import { removeRemains } from './host-remains.ts';
 import { freePort } from './redis.ts';
 
 export const testImage = 'troupe/busybox:local';
@@ -110,6 +111,7 @@ export async function createSite(settings: readonly string[] = []): Promise<Test
           await gone;
         }),
       );
+      await removeRemains(directory);
       rmSync(directory, { recursive: true, force: true });
     },
   };
