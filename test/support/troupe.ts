@@ -55,7 +55,8 @@ export interface TestSite {
   clean(): Promise<void>;
 }
 
-export async function createSite(settings: readonly string[] = []): Promise<TestSite> {
+/** @param socket of the engine that its agents use */
+export async function createSite(settings: readonly string[] = [], socket?: string): Promise<TestSite> {
   const directory = mkdtempSync(join(tmpdir(), 'troupe-site-'));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -111,7 +112,7 @@ export async function createSite(settings: readonly string[] = []): Promise<Test
           await gone;
         }),
       );
-      await removeRemains(directory);
+      await removeRemains(directory, socket);
       rmSync(directory, { recursive: true, force: true });
     },
   };
