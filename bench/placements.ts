@@ -112,7 +112,7 @@ const percentile = (values: readonly number[], share: number): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? 0;
 
 const requestOf = (id: string, tenant: string, terms: PlacementTerms): PlacementRequest => ({
-  tenant, amounts, image: 'busybox:latest', runtime: null, availabilityZone: null, requestedHost: null, labels: [], sameHost: [],
+  tenant, amounts, image: 'busybox:latest', runtime: null, needsNetworks: false, bound: [], availabilityZone: null, requestedHost: null, labels: [], sameHost: [],
   differentHost: [], terms, exclude: new Set(), strategy: 'spread', seed: seedOf(id), inFlight: 0,
 }); // prettier-ignore
 

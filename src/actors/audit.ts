@@ -8,7 +8,7 @@ import { emptyTally, isSameTally, withClaim } from '../machines/host/claims.ts';
 import type { HostContext } from '../machines/host/context.ts';
 import { neighboursOf, type TenantContext } from '../machines/tenant/context.ts';
 import { equal, noAmounts, plus } from '../machines/amounts.ts';
-import { addressParts, parseAddress, tenantAddress, type Address } from '../model/address.ts';
+import { actorKinds, addressParts, parseAddress, tenantAddress, type Address } from '../model/address.ts';
 import type { Amounts } from '../model/container.ts';
 import type { HostTally } from '../model/events.ts';
 import type { PlacementTerms } from '../model/placement.ts';
@@ -77,7 +77,7 @@ export function audit(
 
   for (const { address, reason } of unreadable)
     entries.push({ problem: 'quarantined', address, hostId: null, detail: reason });
-  for (const kind of ['container', 'host', 'tenant'] as const) {
+  for (const kind of actorKinds) {
     for (const { address, quarantined } of runtime.cellsOf(kind).values()) {
       if (quarantined)
         entries.push({ problem: 'quarantined', address, hostId: null, detail: quarantined.reason });

@@ -13,6 +13,7 @@ import { emptyTally } from '../machines/host/claims.ts';
 import type { HostContext } from '../machines/host/context.ts';
 import { neighboursOf, type TenantContext } from '../machines/tenant/context.ts';
 import {
+  actorKinds,
   addressParts,
   containerAddress,
   hostAddress,
@@ -25,7 +26,7 @@ import {
 } from '../model/address.ts';
 import type { Amounts } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
-import type { ContainerDeadlines } from '../model/events.ts';
+import type { ContainerDeadlines, SandboxMode } from '../model/events.ts';
 import type { HostPolicy } from '../model/host.ts';
 import type { Cause } from '../model/journal.ts';
 import type { Neighbours } from '../model/placement.ts';
@@ -66,7 +67,7 @@ export interface ControlPlaneConfig {
   /** Site's default quota; -1 = without limit. */
   readonly limits: Amounts;
   readonly reservationMs: number;
-  readonly sandbox: 'own' | 'engine';
+  readonly sandbox: SandboxMode;
   /** Sandboxes made ahead, for each host, project and network; null = none. */
   readonly pool: { readonly ceiling: number; readonly windowMs: number } | null;
   /** Of all pools together, on one host. */
@@ -438,18 +439,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     readiness,
     quarantined: () => [
       ...unreadable.all.map(({ address, reason }) => ({ address, reason, event: null })),
-      ...(['container', 'host', 'tenant'] as const).flatMap((kind) =>
+      ...actorKinds.flatMap((kind) =>
         [...runtime.cellsOf(kind).values()].flatMap(({ address, quarantined }) =>
           quarantined ? [{ address, ...quarantined }] : [],
         ),
       ),
     ],
     stats: () => ({
-      actors: {
-        container: runtime.cellsOf('container').size,
-        host: runtime.cellsOf('host').size,
-        tenant: runtime.cellsOf('tenant').size,
-      },
+      actors: perKind((kind) => runtime.cellsOf(kind).size),
       mailboxDepth: depth(runtime),
       commits: runtime.committer.commits,
       turns: runtime.turns,
@@ -526,7 +523,7 @@ async function recordCharts(store: Store, charts: Readonly<Record<ActorKind, Cha
 
 function depth(runtime: Runtime): number {
   let total = 0;
-  for (const kind of ['container', 'host', 'tenant'] as const) {
+  for (const kind of actorKinds) {
     for (const cell of runtime.cellsOf(kind).values()) total += cell.depth;
   }
   return total;

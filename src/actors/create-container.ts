@@ -11,6 +11,7 @@ import type {
   ContainerAttachments,
   ContainerDeadlines,
   ContainerInput,
+  SandboxMode,
   TenantInput,
 } from '../model/events.ts';
 import type { Cause } from '../model/journal.ts';
@@ -30,7 +31,7 @@ export interface AdmissionOptions {
   /** The site's. */
   readonly neighbours: Neighbours;
   readonly reservationMs: number;
-  readonly sandbox: 'own' | 'engine';
+  readonly sandbox: SandboxMode;
   readonly pool: ContainerAttachments['pool'];
 }
 
@@ -91,7 +92,12 @@ export function createAdmission(options: AdmissionOptions): Admission {
     );
     if (reserved.answer === 'refused')
       throw new TroupeError('QUOTA_EXCEEDED', reserved.reason ?? 'Quota exceeded');
-    const container = { id, tenant: caller.projectId, terms: placement.terms(caller.projectId, spec) };
+    const container = {
+      id,
+      tenant: caller.projectId,
+      terms: placement.terms(caller.projectId, spec),
+      sandbox: options.sandbox,
+    };
     const { candidates } = placement.rank(container, spec, []);
     const input: ContainerInput = {
       ...container,
@@ -101,7 +107,6 @@ export function createAdmission(options: AdmissionOptions): Admission {
       restartPolicy: spec.restartPolicy ?? { name: 'no', maximumRetryCount: 0 },
       autoRemove: spec.autoRemove,
       imagePullPolicy: spec.imagePullPolicy,
-      sandbox: options.sandbox,
       ...attachmentsOf(spec, options.pool),
       candidates,
       deadlines: options.deadlines,

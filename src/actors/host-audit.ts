@@ -2,14 +2,15 @@
  * What is on the hosts now, held against the actors. Hosts are asked afresh,
  * since the inventory of a link's beginning says nothing of what came after.
  *
- * A container is a leak only if no actor explained it before its host was
- * asked and none does now: one that was just created, or is just going, is none.
+ * A container, sandbox, network or volume is a leak only if no actor explained
+ * it before its host was asked and none does now: one that was just created, or
+ * is just going, is none.
  */
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { HostLinks } from '../link/host-links.ts';
-import type { InventoryItem } from '../link/protocol.ts';
+import type { InventoryItem, InventoryResource } from '../link/protocol.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
-import { containerAddress, hostAddress, parseAddress, type Address } from '../model/address.ts';
+import { containerAddress, hostAddress, ownedAddress, parseAddress, type Address } from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
 import type { AuditEntry } from './index.ts';
 import type { Runtime } from './runtime.ts';
@@ -28,7 +29,7 @@ export interface HostAuditOptions {
 interface Belief {
   readonly hostId: string | null;
   readonly generation: number;
-  /** It has a container there, and nothing is under way. */
+  /** It has what it is about there, and nothing is under way. */
   readonly rests: boolean;
   readonly revision: number;
 }
@@ -45,16 +46,20 @@ export async function auditHosts(options: HostAuditOptions): Promise<readonly Au
       const hostId = parseAddress(address).id;
       try {
         if (!online.has(hostId)) throw new TroupeError('HOST_UNREACHABLE', 'It is not connected');
-        return { hostId, items: await asked(options, hostId) };
+        return { hostId, found: await asked(options, hostId) };
       } catch (error) {
         return { hostId, silent: toFailure(error).message };
       }
     }),
   );
   const after = beliefsOf(runtime);
-  return answers.flatMap(({ hostId, items, silent }): readonly AuditEntry[] =>
-    items
-      ? [...strangersOn(options, hostId, items, [before, after]), ...missingOn(hostId, items, before, after)]
+  return answers.flatMap(({ hostId, found, silent }): readonly AuditEntry[] =>
+    found
+      ? [
+          ...strangersOn(options, hostId, found.items, [before, after]),
+          ...unownedOn(options, hostId, found.resources, [before, after]),
+          ...missingOn(hostId, thereOf(found), before, after),
+        ]
       : [
           {
             problem: 'host-silent',
@@ -66,15 +71,17 @@ export async function auditHosts(options: HostAuditOptions): Promise<readonly Au
   );
 }
 
-function asked({ environment, links }: HostAuditOptions, hostId: string): Promise<readonly InventoryItem[]> {
+interface Found {
+  readonly items: readonly InventoryItem[];
+  readonly resources: readonly InventoryResource[];
+}
+
+function asked({ environment, links }: HostAuditOptions, hostId: string): Promise<Found> {
   return new Promise((resolve, reject) => {
     const cancel = environment.schedule(answerMs, () =>
       reject(new TroupeError('TIMED_OUT', `It did not answer within ${answerMs / 1000} s`)),
     );
-    links
-      .inventory(hostId)
-      .then(({ items }) => resolve(items), reject)
-      .finally(cancel);
+    links.inventory(hostId).then(resolve, reject).finally(cancel);
   });
 }
 
@@ -86,7 +93,53 @@ function beliefsOf(runtime: Runtime): ReadonlyMap<Address, Belief> {
     const rests = containerHeld && Object.keys(committed.record.operations).length === 0;
     beliefs.set(address, { hostId, generation, rests, revision: committed.record.revision });
   }
+  for (const kind of resourceKinds) {
+    for (const { address, committed } of runtime.cellsOf(kind).values()) {
+      if (!committed) continue;
+      const { hostId } = committed.record.context as { readonly hostId: string };
+      const rests =
+        restingIn[kind].includes(committed.projection.status) &&
+        Object.keys(committed.record.operations).length === 0;
+      beliefs.set(address, { hostId, generation: 1, rests, revision: committed.record.revision });
+    }
+  }
   return beliefs;
+}
+
+const resourceKinds = ['sandbox', 'network', 'volume'] as const;
+
+/** Statuses in which there is something on the host. */
+const restingIn: Readonly<Record<(typeof resourceKinds)[number], readonly string[]>> = {
+  sandbox: ['ready', 'claimed'],
+  network: ['active'],
+  volume: ['available'],
+};
+
+function unownedOn(
+  { runtime, world, isUnreadable }: HostAuditOptions,
+  hostId: string,
+  resources: readonly InventoryResource[],
+  beliefs: readonly ReadonlyMap<Address, Belief>[],
+): readonly AuditEntry[] {
+  return resources.flatMap(({ subject, id, tenant, worldId }): readonly AuditEntry[] => {
+    const address = tenant === null ? null : ownedAddress(subject, tenant, id);
+    if (worldId !== world.worldId) {
+      const detail = `${subject} "${id}", of world "${worldId}"`;
+      return [{ problem: 'of-another-world', address, hostId, detail }];
+    }
+    if (address === null)
+      return [
+        { problem: `${subject}-without-actor`, address, hostId, detail: `"${id}": nobody knows whose it is` },
+      ];
+    if (beliefs.some((each) => each.get(address)?.hostId === hostId) || isUnreadable(address)) return [];
+    const belief = beliefs.at(-1)?.get(address);
+    const why = runtime.tombstones.has(address)
+      ? 'its actor has ended'
+      : belief
+        ? `its actor is on ${belief.hostId === null ? 'no host' : `host "${belief.hostId}"`}`
+        : 'it has no actor';
+    return [{ problem: `${subject}-without-actor`, address, hostId, detail: `"${id}" is there: ${why}` }];
+  });
 }
 
 function strangersOn(
@@ -117,22 +170,29 @@ function strangersOn(
   });
 }
 
+function thereOf({ items, resources }: Found): ReadonlySet<string> {
+  return new Set([
+    ...items.map(({ observation: { tenant, containerId, generation } }) =>
+      key(containerAddress(tenant, containerId), generation),
+    ),
+    ...resources.flatMap(({ subject, id, tenant, alive }) =>
+      tenant !== null && alive ? [key(ownedAddress(subject, tenant, id), 1)] : [],
+    ),
+  ]);
+}
+
 function missingOn(
   hostId: string,
-  items: readonly InventoryItem[],
+  there: ReadonlySet<string>,
   before: ReadonlyMap<Address, Belief>,
   after: ReadonlyMap<Address, Belief>,
 ): readonly AuditEntry[] {
-  const there = new Set(
-    items.map(({ observation: { tenant, containerId, generation } }) =>
-      key(containerAddress(tenant, containerId), generation),
-    ),
-  );
   return [...before].flatMap(([address, belief]): readonly AuditEntry[] => {
     if (belief.hostId !== hostId || !belief.rests || there.has(key(address, belief.generation))) return [];
     if (after.get(address)?.revision !== belief.revision) return [];
-    const detail = 'Its actor believes it to be there, and the host has no such container';
-    return [{ problem: 'actor-without-container', address, hostId, detail }];
+    const { kind } = parseAddress(address);
+    const detail = `Its actor believes it to be there, and the host has no such ${kind}`;
+    return [{ problem: `actor-without-${kind}`, address, hostId, detail }];
   });
 }
 

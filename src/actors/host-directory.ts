@@ -7,7 +7,7 @@ import type { HostContext } from '../machines/host/context.ts';
 import { hostViewOf } from '../machines/host/view.ts';
 import { hostAddress, type Address } from '../model/address.ts';
 import type { HostView } from '../model/host.ts';
-import type { HostDetail } from './index.ts';
+import type { HostDetail, PoolView } from './index.ts';
 import type { Cell } from './cell.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -18,6 +18,13 @@ export interface HostDirectory {
   /** The actor has a new committed state. */
   changed(address: Address): void;
 }
+
+/** @see readyKey: `<tenant>/<host>.<networks>` */
+const poolsOf = ({ id, ready }: HostContext): readonly PoolView[] =>
+  Object.entries(ready).map(([key, ids]) => {
+    const [tenant = '', pool = ''] = key.split('/');
+    return { tenant, networks: pool.slice(id.length + 1), ready: ids.length };
+  });
 
 export function createHostDirectory(runtime: () => Runtime): HostDirectory {
   const images = new Map<string, ReadonlySet<string>>();
@@ -38,6 +45,7 @@ export function createHostDirectory(runtime: () => Runtime): HostDirectory {
       reason: state.projection.reason,
       since: state.record.since,
       fingerprint: context.fingerprint,
+      pools: poolsOf(context),
     };
   };
 

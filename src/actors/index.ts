@@ -8,6 +8,7 @@ import type { Amounts, ContainerSpec, Limits, Observation } from '../model/conta
 import type { ContainerCommand, ContainerService, HostOperatorCommand, Refusal } from '../model/events.ts';
 import type { Service } from '../link/protocol.ts';
 import type { Failure } from '../model/failure.ts';
+import type { Port } from '../model/network.ts';
 import type { HostView, Fingerprint } from '../model/host.ts';
 import type { JournalRecord, Operation, StreamRecord } from '../model/journal.ts';
 import type { Neighbours } from '../model/placement.ts';
@@ -36,6 +37,8 @@ export interface ContainerView {
   readonly hostname: string | null;
   /** Null until an engine has reported it. */
   readonly observation: Observation | null;
+  /** Of networks that Troupe makes; none where the engine's own are used. */
+  readonly ports: readonly Port[];
   readonly restarts: number;
   readonly failure: Failure | null;
   readonly refusals: readonly Refusal[];
@@ -45,7 +48,16 @@ export interface ContainerView {
   readonly since: number;
 }
 
+/** Sandboxes of a host that wait for containers of one project on the same networks. */
+export interface PoolView {
+  readonly tenant: string;
+  /** Ids with "+" between, `default` for the project's own. */
+  readonly networks: string;
+  readonly ready: number;
+}
+
 export interface HostDetail extends HostView {
+  readonly pools: readonly PoolView[];
   readonly address: Address;
   readonly status: string;
   readonly statePaths: readonly string[];
@@ -186,7 +198,7 @@ export interface WatchSnapshotItem {
 
 export interface AuditEntry {
   /**
-   * `container-without-actor`, `actor-without-container`, `quota-differs`, `claims-differ`, `undelivered-message`, `quarantined`,
+   * `container-without-actor`, `actor-without-container`, the same of `sandbox`, `network` and `volume`; `quota-differs`, `claims-differ`, `undelivered-message`, `quarantined`,
    * `host-silent`; and `of-another-world`, which is somebody else's and no leak of ours.
    */
   readonly problem: string;

@@ -2,16 +2,23 @@
 import { TroupeError } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import { neighboursOf, type TenantContext } from '../machines/tenant/context.ts';
-import { containerAddress, tenantAddress, type Address } from '../model/address.ts';
+import {
+  containerAddress,
+  networkAddress,
+  parseAddress,
+  tenantAddress,
+  volumeAddress,
+  type Address,
+} from '../model/address.ts';
 import type { Amounts, ContainerSpec } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
-import type { EffectResults } from '../model/events.ts';
+import type { EffectResults, SandboxMode } from '../model/events.ts';
 import type { HostView } from '../model/host.ts';
 import { taggedImage } from '../model/image.ts';
 import type { Neighbours, PlacementTerms } from '../model/placement.ts';
 import { parseHints, type Constraints } from '../scheduler/hints.ts';
 import { rankHosts } from '../scheduler/rank.ts';
-import type { Reference, Strategy } from '../scheduler/request.ts';
+import type { Binding, Reference, Strategy } from '../scheduler/request.ts';
 import { seedOf } from '../scheduler/seed.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -30,14 +37,19 @@ export interface PlacementOptions {
 export interface Placement {
   /**
    * Looks at what can't be right from the start, before anything is reserved.
-   * @throws TroupeError INVALID_VALUE naming the hint, container or label; REQUESTED_HOST_NOT_FOUND
+   * @throws TroupeError INVALID_VALUE naming the hint, container, label, network or volume; REQUESTED_HOST_NOT_FOUND
    */
   check(tenant: string, spec: ContainerSpec): void;
   /** What its host will decide by, as the tenant wants it now. */
   terms(tenant: string, spec: ContainerSpec): PlacementTerms;
   /** @param exclude hosts that refused already */
   rank(
-    container: { readonly id: string; readonly tenant: string; readonly terms: PlacementTerms },
+    container: {
+      readonly id: string;
+      readonly tenant: string;
+      readonly terms: PlacementTerms;
+      readonly sandbox: SandboxMode;
+    },
     spec: ContainerSpec,
     exclude: readonly string[],
   ): EffectResults['rankHosts'];
@@ -60,6 +72,37 @@ export function createPlacement(options: PlacementOptions): Placement {
     return { containerId, hostId: context?.hostId ?? null, alive: context !== undefined };
   };
 
+  /** @throws TroupeError INVALID_VALUE for a network or volume that is not there */
+  const bindingsOf = (tenant: string, { networks, mounts }: ContainerSpec): readonly Binding[] => {
+    const bind = (what: string, address: Address): Binding => {
+      const context = runtime().cell(address)?.committed?.record.context as
+        { readonly hostId: string; readonly name: string | null } | undefined;
+      if (!context)
+        throw new TroupeError('INVALID_VALUE', `${what} "${parseAddress(address).id}" could not be found`);
+      return {
+        what: `${what.toLowerCase()} "${context.name ?? parseAddress(address).id}"`,
+        hostId: context.hostId,
+      };
+    };
+    return [
+      ...networks
+        .filter(({ isDefault }) => !isDefault)
+        .map(({ networkId }) => bind('Network', networkAddress(tenant, networkId))),
+      ...mounts
+        .filter(({ made }) => made === null)
+        .map(({ volumeId }) => bind('Volume', volumeAddress(tenant, volumeId))),
+    ];
+  };
+
+  /** What was there at admission may have gone since: whoever is asked for it says so. */
+  const boundNow = (tenant: string, spec: ContainerSpec): readonly Binding[] => {
+    try {
+      return bindingsOf(tenant, spec);
+    } catch {
+      return [];
+    }
+  };
+
   /** Placements whose claims the views may not show yet, beside this one. */
   const countInFlight = (address: Address): number => {
     const now = environment.monotonic();
@@ -74,6 +117,7 @@ export function createPlacement(options: PlacementOptions): Placement {
   return {
     check(tenant, spec) {
       const { labels, sameHost, differentHost } = constraintsOf(spec);
+      bindingsOf(tenant, spec);
       for (const id of [...sameHost, ...differentHost]) {
         if (!refer(tenant, id).alive)
           throw new TroupeError('INVALID_VALUE', `Container "${id}", which a hint names, could not be found`);
@@ -102,13 +146,15 @@ export function createPlacement(options: PlacementOptions): Placement {
         group: constraintsOf(spec).group,
       };
     },
-    rank({ id, tenant, terms }, spec, exclude) {
+    rank({ id, tenant, terms, sandbox }, spec, exclude) {
       const { labels, sameHost, differentHost } = constraintsOf(spec);
       return rankHosts(views(), {
         tenant,
         amounts: amountsOf(spec),
         image: taggedImage(spec.image),
         runtime: spec.runtime,
+        needsNetworks: sandbox === 'own' || spec.networks.length > 0 || spec.published.length > 0,
+        bound: boundNow(tenant, spec),
         availabilityZone: spec.availabilityZone,
         requestedHost: spec.requestedHost,
         labels,

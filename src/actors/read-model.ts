@@ -56,6 +56,7 @@ export function createReadModel(
       hostId: context.hostId,
       hostname: context.hostname,
       observation: context.observation,
+      ports: context.ports,
       restarts: context.restarts,
       failure: context.failure,
       refusals: context.refusals,

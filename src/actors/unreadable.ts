@@ -91,6 +91,7 @@ function viewOf(unreadable: Unreadable, specs: Specs): ContainerView | null {
     hostId: null,
     hostname: null,
     observation: null,
+    ports: [],
     restarts: 0,
     failure: null,
     refusals: [],

@@ -16,7 +16,7 @@ import {
 import type { Dialer } from '../link/transport.ts';
 import type { Cancel, Environment } from '../model/environment.ts';
 import type { Observation } from '../model/container.ts';
-import type { HostOverrides } from '../model/host.ts';
+import type { HostNetworks, HostOverrides } from '../model/host.ts';
 import type { DecideRestart } from '../model/restart.ts';
 import { createFacts } from './facts.ts';
 import { createHostFingerprint } from './host-fingerprint.ts';
@@ -45,6 +45,8 @@ export interface AgentOptions {
   /** Null where this host makes no networks of its own. */
   readonly sandboxes?: Sandboxes | null;
   readonly volumes?: Volumes | null;
+  /** Whether containers are to have networks of this host. Default: not said, which counts as no. */
+  readonly networks?: HostNetworks;
   /** What of the site's policy this host's configuration overrides. Default nothing. */
   readonly overrides?: HostOverrides;
   /** Engine calls at once. Default 16. */
@@ -80,6 +82,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const { signal } = stopping;
   let inventoried = false;
   let isEngineUp = false;
+  let isSwept = false;
   /** The control plane was told nothing of our containers, since the engine did not answer. */
   let isInventoryOwed = false;
   let cancelEngineRetry: Cancel = () => {};
@@ -110,6 +113,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const restarts = createRestarts({
     environment,
     driver,
+    sandboxes,
     lanes,
     decide: options.decideRestart,
     isLeased: () => lease.isHeld,
@@ -123,6 +127,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     hostname: options.hostname,
     labels: options.labels,
     ...(options.overrides ? { overrides: options.overrides } : {}),
+    ...(options.networks ? { networks: options.networks } : {}),
     tell,
     told: memory.outbox.map(({ record }) => record),
   });
@@ -217,8 +222,25 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     outbox.pause();
     if (isEngineUp) inventoried = true;
     else waitForEngine();
+    await sweep(welcome.worldId);
     await inventory.send(peer, isEngineUp, signal);
     if (session.peer === peer) outbox.resume();
+  };
+
+  /** Once, before the first operation of this process. */
+  const sweep = async (worldId: string): Promise<void> => {
+    if (isSwept) return;
+    try {
+      await sandboxes?.sweep(worldId, signal);
+      await volumes?.sweep(worldId, signal);
+      isSwept = true;
+    } catch (error) {
+      if (!signal.aborted)
+        environment.log.warn(
+          { err: error },
+          'what a crash left of networks and volumes could not be removed',
+        );
+    }
   };
 
   const lookAtEngine = async (): Promise<void> => {

@@ -11,7 +11,7 @@
  * F4. What an inventory will tell anyway is not told before the first one.
  */
 import type { EngineEvent, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
-import type { AgentFact } from '../link/protocol.ts';
+import type { AgentFact, HostEffectName } from '../link/protocol.ts';
 import type { Observation } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Lanes } from './lanes.ts';
@@ -132,6 +132,22 @@ export function createFacts(options: FactsOptions): Facts {
     for (const [containerId, at] of learned) if (at <= since) learned.delete(containerId);
   };
 
+  /** Sandboxes that were made here and are not alive any more. */
+  const takeSandboxes = async (signal: AbortSignal): Promise<void> => {
+    const made = lanes.all().filter(({ slots: { network } }) => network && isOfSandbox(network.kind));
+    if (made.length === 0) return;
+    const listed = await driver.listSandboxes(signal);
+    const alive = new Set(
+      listed.flatMap(({ sandboxId, netnsPath }) => (netnsPath === null ? [] : [sandboxId])),
+    );
+    for (const { containerId: sandboxId, tenant, slots } of made) {
+      // One that is being made is answered by its result.
+      if (alive.has(sandboxId) || lanes.lane(sandboxId)?.slots.network !== slots.network) continue;
+      if (slots.network?.outcome?.ok)
+        await tell({ type: 'sandbox.died', sandboxId, tenant, reason: 'Its network namespace is gone' });
+    }
+  };
+
   const look = async (containerId: string, signal: AbortSignal): Promise<void> => {
     await lanes.settled(containerId);
     const observation = await driver.observe(containerId, signal);
@@ -230,11 +246,15 @@ export function createFacts(options: FactsOptions): Facts {
           engineChanged();
         } else if (event.kind === 'gap') {
           engineChanged();
-          await takeAll(signal).catch((error: unknown) => {
-            if (signal.aborted) return;
-            environment.log.warn({ err: error }, 'the containers could not be listed');
-            lookAgain(signal);
-          });
+          const isFirst = !options.inventoried();
+          await takeAll(signal)
+            // What an inventory tells is not told before it.
+            .then(() => (isFirst ? undefined : takeSandboxes(signal)))
+            .catch((error: unknown) => {
+              if (signal.aborted) return;
+              environment.log.warn({ err: error }, 'the containers could not be listed');
+              lookAgain(signal);
+            });
         }
       }
     },
@@ -251,6 +271,8 @@ export function createFacts(options: FactsOptions): Facts {
     },
   };
 }
+
+const isOfSandbox = (kind: HostEffectName): boolean => kind === 'makeSandbox' || kind === 'unplugPort';
 
 const hasEnded = ({ state }: Observation): boolean => state === 'exited' || state === 'dead';
 

@@ -3,7 +3,7 @@ import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import { toFailure } from '../errors/errors.ts';
 import type { AgentFact, UpRecord } from '../link/protocol.ts';
 import type { Environment } from '../model/environment.ts';
-import type { Fingerprint, HostOverrides } from '../model/host.ts';
+import type { Fingerprint, HostNetworks, HostOverrides } from '../model/host.ts';
 import { within } from './time-limit.ts';
 
 export interface HostFingerprintOptions {
@@ -12,6 +12,7 @@ export interface HostFingerprintOptions {
   readonly hostname: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly overrides?: HostOverrides;
+  readonly networks?: HostNetworks;
   readonly tell: (fact: AgentFact) => Promise<void>;
   /** What was told before this agent began and may be told again. */
   readonly told: readonly UpRecord[];
@@ -28,7 +29,11 @@ const lookMs = 5_000;
 
 export function createHostFingerprint(options: HostFingerprintOptions): HostFingerprint {
   const { environment, driver, hostname, labels } = options;
-  const overrides = options.overrides ? { overrides: options.overrides } : {};
+  /** What no driver knows. */
+  const configured = {
+    ...(options.networks && { networks: options.networks }),
+    ...(options.overrides && { overrides: options.overrides }),
+  };
   let current: Fingerprint | null = null;
   /** Null while nobody was told anything. */
   let told: Fingerprint | null = null;
@@ -52,13 +57,13 @@ export function createHostFingerprint(options: HostFingerprintOptions): HostFing
     labels,
     engineUp: false,
     engineProblem: null,
-    ...overrides,
+    ...configured,
   });
 
   const look = async (signal: AbortSignal): Promise<Fingerprint> => {
     try {
       const found = await within(environment, lookMs, driver.fingerprint(signal));
-      current = { ...found, labels: { ...found.labels, ...labels }, ...overrides };
+      current = { ...found, labels: { ...found.labels, ...labels }, ...configured };
     } catch (error) {
       current = { ...(current ?? unknown()), engineUp: false, engineProblem: toFailure(error).message };
     }

@@ -1,14 +1,159 @@
+/**
+ * What containers see as /etc/hosts, /etc/resolv.conf and /etc/hostname: the
+ * names of all that share a network with them. Who is plugged into what, and
+ * what it is called, is kept in a file beside these, so that it is known after
+ * the agent was restarted, and sandboxes can be made again by the agent alone.
+ *
+ * A file is written only once a container has it: what waits in a pool has no name.
+ */
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isHostname } from '../drivers/network/hosts-file.ts';
+import type { SandboxFiles } from '../drivers/network/sandbox-files.ts';
+import { oneAtATime } from '../drivers/one-at-a-time.ts';
 import type { ContainerFiles } from '../drivers/runtime/runtime-driver.ts';
-import type { Port } from '../model/network.ts';
+import { TroupeError } from '../errors/errors.ts';
+import type { Port, PublishedPort } from '../model/network.ts';
 
-/** What containers see as /etc/hosts, /etc/resolv.conf and /etc/hostname: names of all that share a network. */
+/** A sandbox as it was plugged last. */
+export interface Plugged {
+  readonly tenant: string;
+  readonly hostname: string;
+  readonly ports: readonly Port[];
+  readonly published: readonly PublishedPort[];
+}
+
 export interface NameFiles {
-  plugged(
-    sandboxId: string,
-    seen: { readonly hostname: string | null; readonly ports: readonly Port[] },
-  ): Promise<void>;
+  plugged(sandboxId: string, seen: Plugged): Promise<void>;
   unplugged(sandboxId: string, portId: string): Promise<void>;
-  /** Its container and what it is called from now on; gives the files to show inside. */
+  /** Its container and what it is called from now on; gives the files to show inside. @throws TroupeError SANDBOX_GONE */
   named(sandboxId: string, containerId: string, names: readonly string[]): Promise<ContainerFiles>;
   removed(sandboxId: string): Promise<void>;
+  /** Null for one that was never plugged here. */
+  find(sandboxId: string): Promise<Plugged | null>;
+  /** The sandbox that a container was given; null when it has none. */
+  ofContainer(containerId: string): Promise<{ readonly sandboxId: string; readonly seen: Plugged } | null>;
+}
+
+interface Known extends Plugged {
+  readonly sandboxId: string;
+  readonly containerId: string | null;
+  readonly names: readonly string[];
+}
+
+const suffix = '.json';
+
+/** @param directory where records lie, and the files themselves by `files`; ours alone */
+export function createNameFiles(directory: string, files: SandboxFiles): NameFiles {
+  const turns = oneAtATime();
+  let loading: Promise<Map<string, Known>> | null = null;
+  const all = (): Promise<Map<string, Known>> => (loading ??= readAll(directory));
+  const inTurn = <T>(work: (known: Map<string, Known>) => Promise<T>): Promise<T> =>
+    turns('names', async () => work(await all()));
+
+  const write = (each: Known, known: Map<string, Known>) =>
+    files.ensure({
+      sandboxId: each.sandboxId,
+      hostname: each.hostname,
+      addresses: each.ports.map(({ address }) => address),
+      neighbours: neighboursOf(each, known.values()),
+      dns: null,
+    });
+
+  /** All who share a network with `each`, now or before, are told. */
+  const tellOthers = async (known: Map<string, Known>, each: Known, before: Known | null): Promise<void> => {
+    const networks = new Set(
+      [...each.ports, ...(before?.ports ?? [])].map(({ network: { networkId } }) => networkId),
+    );
+    for (const other of known.values()) {
+      const shares = other.ports.some(({ network }) => networks.has(network.networkId));
+      if (other.sandboxId !== each.sandboxId && other.containerId !== null && shares)
+        await write(other, known);
+    }
+  };
+
+  const put = async (known: Map<string, Known>, next: Known): Promise<void> => {
+    const before = known.get(next.sandboxId) ?? null;
+    await keep(directory, next);
+    known.set(next.sandboxId, next);
+    if (next.containerId === null) return;
+    await write(next, known);
+    await tellOthers(known, next, before);
+  };
+
+  return {
+    plugged: (sandboxId, { tenant, hostname, ports, published }) =>
+      inTurn(async (known) => {
+        const { containerId = null, names = [] } = known.get(sandboxId) ?? {};
+        await put(known, { sandboxId, tenant, hostname, ports, published, containerId, names });
+      }),
+    unplugged: (sandboxId, portId) =>
+      inTurn(async (known) => {
+        const before = known.get(sandboxId);
+        if (!before) return;
+        await put(known, { ...before, ports: before.ports.filter((port) => port.portId !== portId) });
+      }),
+    named: (sandboxId, containerId, names) =>
+      inTurn(async (known) => {
+        const before = known.get(sandboxId);
+        if (!before)
+          throw new TroupeError('SANDBOX_GONE', `Sandbox "${sandboxId}" was not plugged on this host`);
+        const next = { ...before, containerId, names };
+        await put(known, next);
+        const { hosts, resolvConf, hostname } = await write(next, known);
+        return { hosts, resolvConf, hostname };
+      }),
+    removed: (sandboxId) =>
+      inTurn(async (known) => {
+        const before = known.get(sandboxId);
+        known.delete(sandboxId);
+        await rm(join(directory, sandboxId + suffix), { force: true });
+        await files.remove(sandboxId);
+        if (before && before.containerId !== null) await tellOthers(known, before, null);
+      }),
+    find: (sandboxId) => inTurn(async (known) => known.get(sandboxId) ?? null),
+    ofContainer: (containerId) =>
+      inTurn(async (known) => {
+        for (const seen of known.values())
+          if (seen.containerId === containerId) return { sandboxId: seen.sandboxId, seen };
+        return null;
+      }),
+  };
+}
+
+/** Its own names, and those of all on its networks, each by its address there. */
+function neighboursOf(each: Known, known: Iterable<Known>) {
+  const networks = new Set(each.ports.map(({ network: { networkId } }) => networkId));
+  const entries = [];
+  for (const { containerId, names, hostname, ports } of known) {
+    if (containerId === null) continue;
+    const called = [...names, hostname, shortId(containerId)].filter(isHostname);
+    for (const { network, address } of ports)
+      if (networks.has(network.networkId)) entries.push({ address, names: called });
+  }
+  return entries;
+}
+
+/** The first 12 digits, as engines shorten ids. */
+export const shortId = (id: string): string => id.replaceAll('-', '').slice(0, 12);
+
+/** Whole or not at all, also when the agent dies meanwhile. */
+async function keep(directory: string, known: Known): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const path = join(directory, known.sandboxId + suffix);
+  await writeFile(`${path}.new`, JSON.stringify(known), { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
+
+async function readAll(directory: string): Promise<Map<string, Known>> {
+  const found = new Map<string, Known>();
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  for (const name of names.filter((each) => each.endsWith(suffix))) {
+    const known = JSON.parse(await readFile(join(directory, name), 'utf8')) as Known;
+    found.set(known.sandboxId, known);
+  }
+  return found;
 }

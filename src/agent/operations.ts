@@ -40,7 +40,7 @@ export async function perform(
       return { observation: await driver.stopContainer(identity, args, signal) };
     case 'removeContainer':
       await driver.removeContainer(identity, signal);
-      await volumes?.removeFiles(id);
+      await volumes?.removeFiles(identity, id, signal);
       return null;
     case 'pauseContainer':
       return { observation: await power(driver, 'pause').pause(identity, signal) };
@@ -62,7 +62,7 @@ export async function perform(
       await able(volumes).ensure(identity, id, args.sizeGib, signal);
       return null;
     case 'removeSandbox':
-      await performers.sandboxes?.remove(identity, id, args.portIds, signal);
+      await removeSandbox(performers, identity, args.portIds, signal);
       return null;
     case 'removeNetwork':
     case 'removeVolume':
@@ -73,42 +73,59 @@ export async function perform(
 
 /** Removes what must not be, whatever it is. */
 export async function removeSubject(
-  { driver, sandboxes, volumes }: Performers,
+  performers: Performers,
   subject: SubjectKind,
   identity: OperationIdentity,
   signal: AbortSignal,
 ): Promise<void> {
+  const { driver, sandboxes, volumes } = performers;
   const { containerId: id } = identity;
-  if (subject === 'container') await driver.removeContainer(identity, signal);
-  else if (subject === 'sandbox') await sandboxes?.remove(identity, id, [], signal);
+  if (subject === 'container') {
+    await driver.removeContainer(identity, signal);
+    await volumes?.removeFiles(identity, id, signal);
+  } else if (subject === 'sandbox') await removeSandbox(performers, identity, [], signal);
   else if (subject === 'network') await sandboxes?.removeNetwork(identity, id, signal);
   else await volumes?.remove(identity, id, signal);
 }
 
+/** Also by a host that makes none any more: it may have made this one. */
+async function removeSandbox(
+  { driver, sandboxes }: Performers,
+  identity: OperationIdentity,
+  portIds: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { containerId: id } = identity;
+  if (sandboxes) await sandboxes.remove(identity, id, portIds, signal);
+  else await driver.removeSandbox(identity, id, signal);
+}
+
 async function toCreateOptions(
   { sandboxes, volumes }: Performers,
-  { containerId }: OperationIdentity,
+  identity: OperationIdentity,
   { spec, sandboxId, run }: Extract<OperationArguments, { kind: 'createContainer' }>,
   signal: AbortSignal,
 ): Promise<CreateOptions> {
-  const mounts = await mountsOf(volumes, containerId, spec, signal);
+  const { containerId } = identity;
+  const mounts = await mountsOf(volumes, identity, spec, signal);
   if (sandboxId === null) return { spec, sandbox: null, files: null, mounts, run };
   const names = [spec.name, ...(spec.hostname === null ? [] : [spec.hostname])];
-  return { spec, ...(await able(sandboxes).joined(sandboxId, containerId, names, signal)), mounts, run };
+  const files = await able(sandboxes).named(sandboxId, containerId, names);
+  return { spec, sandbox: { sandboxId, engineId: null }, files, mounts, run };
 }
 
 async function mountsOf(
   volumes: Volumes | null,
-  containerId: string,
+  identity: OperationIdentity,
   { mounts, files }: ContainerSpec,
   signal: AbortSignal,
 ): Promise<readonly ContainerMount[]> {
   const found: ContainerMount[] = [];
   for (const { volumeId, destination, readOnly } of mounts)
-    found.push({ source: await able(volumes).path(volumeId, signal), destination, readOnly });
+    found.push({ source: await able(volumes).path(identity, volumeId, signal), destination, readOnly });
   for (const [index, { destination, content }] of files.entries())
     found.push({
-      source: await able(volumes).file(containerId, index, content),
+      source: await able(volumes).file(identity, identity.containerId, index, content, signal),
       destination,
       readOnly: false,
     });

@@ -10,10 +10,12 @@ import type { Observation } from '../model/container.ts';
 import type { Cancel, Environment } from '../model/environment.ts';
 import type { DecideRestart } from '../model/restart.ts';
 import type { Lanes } from './lanes.ts';
+import type { Sandboxes } from './sandboxes.ts';
 
 export interface RestartsOptions {
   readonly environment: Environment;
   readonly driver: RuntimeDriver;
+  readonly sandboxes: Sandboxes | null;
   readonly lanes: Lanes;
   readonly decide: DecideRestart;
   /** While true, only the chart restarts. */
@@ -30,12 +32,12 @@ export interface Restarts {
   stop(): void;
 }
 
-/** Before a start that the engine could not do now is tried again. */
+/** Before a start that the engine could not do now is tried how. */
 const firstRetryMs = 500;
 const longestRetryMs = 60_000;
 
 export function createRestarts(options: RestartsOptions): Restarts {
-  const { environment, driver, lanes, decide } = options;
+  const { environment, driver, sandboxes, lanes, decide } = options;
   const scheduled = new Map<string, Cancel>();
 
   /** @param desired what it is to be after this restart */
@@ -46,7 +48,13 @@ export function createRestarts(options: RestartsOptions): Restarts {
     const identity = lanes.identity(containerId, tenant, generation, environment.id(), options.epoch());
     // On disk first: no two runs get the same number.
     await lanes.setDesired(containerId, desired);
-    const observation = await driver.startContainer(identity, { run: desired.run, limits: null }, signal);
+    const how = { run: desired.run, limits: null };
+    const observation = await driver.startContainer(identity, how, signal).catch(async (error: unknown) => {
+      // Its namespace ended with it, as when the machine was started anew: first that, then its container.
+      if (toFailure(error).code !== 'SANDBOX_GONE') throw error;
+      if (!(await sandboxes?.mend(identity, containerId, signal))) throw error;
+      return driver.startContainer(identity, how, signal);
+    });
     options.note(observation);
     await options.tell({ type: 'runtime.started', observation, opId: null, byAgent: true });
   };

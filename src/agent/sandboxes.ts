@@ -4,14 +4,13 @@
  * ensure, as those of its drivers are.
  */
 import type { OwnerIdentity } from '../drivers/runtime/operation-identity.ts';
-import type { RuntimeDriver, Sandbox } from '../drivers/runtime/runtime-driver.ts';
-import type { ContainerFiles } from '../drivers/runtime/runtime-driver.ts';
+import type { ContainerFiles, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import type { NetworkDriver } from '../drivers/network/network-driver.ts';
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { InventoryResource, OperationArguments } from '../link/protocol.ts';
 import type { NetworkDefinition, Port } from '../model/network.ts';
 import { addressAt, chooseSubnet, parseSubnet, type SubnetPool } from '../model/subnet.ts';
-import type { NameFiles } from './name-files.ts';
+import { shortId, type NameFiles, type Plugged } from './name-files.ts';
 
 export interface Sandboxes {
   make(
@@ -35,13 +34,12 @@ export interface Sandboxes {
     signal: AbortSignal,
   ): Promise<NetworkDefinition>;
   removeNetwork(identity: OwnerIdentity, networkId: string, signal: AbortSignal): Promise<void>;
-  /** The namespace a container joins, and what it sees of names. @throws TroupeError SANDBOX_GONE */
-  joined(
-    sandboxId: string,
-    containerId: string,
-    names: readonly string[],
-    signal: AbortSignal,
-  ): Promise<{ readonly sandbox: Sandbox; readonly files: ContainerFiles }>;
+  /** What a container that joins it sees of names, its own among them. @throws TroupeError SANDBOX_GONE */
+  named(sandboxId: string, containerId: string, names: readonly string[]): Promise<ContainerFiles>;
+  /** Makes the sandbox of a container again as it was; false when it has none. */
+  mend(identity: OwnerIdentity, containerId: string, signal: AbortSignal): Promise<boolean>;
+  /** Removes what crashes left half made. To be called before anything else. */
+  sweep(worldId: string, signal: AbortSignal): Promise<void>;
   list(signal: AbortSignal): Promise<readonly InventoryResource[]>;
 }
 
@@ -112,36 +110,52 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
     return definition;
   };
 
+  const make = async (
+    identity: OwnerIdentity,
+    sandboxId: string,
+    { tenant, hostname, ports, published }: Plugged,
+    signal: AbortSignal,
+  ): Promise<{ readonly engineId: string | null }> => {
+    const sandbox = await driver.ensureSandbox(identity, { sandboxId, hostname }, signal);
+    for (const [index, port] of ports.entries())
+      await plug(identity, sandbox.netnsPath, port, index === 0, signal);
+    const [first] = ports;
+    if (first && published.length > 0) {
+      await network.publish(
+        {
+          worldId: identity.worldId,
+          portId: first.portId,
+          address: first.address,
+          ports: published.map((each) => ({
+            ...each,
+            hostPort: each.hostPort === 0 ? each.containerPort : each.hostPort,
+            hostAddress: null,
+          })),
+        },
+        signal,
+      );
+    }
+    await files.plugged(sandboxId, { tenant, hostname, ports, published });
+    return { engineId: sandbox.engineId };
+  };
+
   return {
-    async make(identity, sandboxId, { hostname, ports, published }, signal) {
-      const sandbox = await driver.ensureSandbox(identity, { sandboxId, hostname }, signal);
-      for (const [index, port] of ports.entries())
-        await plug(identity, sandbox.netnsPath, port, index === 0, signal);
-      const [first] = ports;
-      if (first && published.length > 0) {
-        await network.publish(
-          {
-            worldId: identity.worldId,
-            portId: first.portId,
-            address: first.address,
-            ports: published.map((each) => ({
-              ...each,
-              hostPort: each.hostPort === 0 ? each.containerPort : each.hostPort,
-              hostAddress: null,
-            })),
-          },
-          signal,
-        );
-      }
-      await files.plugged(sandboxId, { hostname, ports });
-      return { engineId: sandbox.engineId };
-    },
+    make: (identity, sandboxId, { hostname, ports, published }, signal) =>
+      make(
+        identity,
+        sandboxId,
+        { tenant: identity.tenant, hostname: hostname ?? shortId(sandboxId), ports, published },
+        signal,
+      ),
     async unplug({ worldId }, sandboxId, portId, signal) {
       await network.unplug({ worldId, portId }, signal);
       await files.unplugged(sandboxId, portId);
     },
     async remove(identity, sandboxId, portIds, signal) {
-      for (const portId of portIds) await network.unplug({ worldId: identity.worldId, portId }, signal);
+      // What it was plugged into when the last word of it was lost, too.
+      const seen = await files.find(sandboxId);
+      const all = new Set([...portIds, ...(seen?.ports ?? []).map(({ portId }) => portId)]);
+      for (const portId of all) await network.unplug({ worldId: identity.worldId, portId }, signal);
       await driver.removeSandbox(identity, sandboxId, signal);
       await files.removed(sandboxId);
     },
@@ -151,15 +165,15 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
       return chosen;
     },
     removeNetwork: ({ worldId }, networkId, signal) => network.removeNetwork({ worldId, networkId }, signal),
-    async joined(sandboxId, containerId, names, signal) {
-      const found = (await driver.listSandboxes(signal)).find((each) => each.sandboxId === sandboxId);
-      if (!found?.netnsPath)
-        throw new TroupeError('SANDBOX_GONE', `The network namespace of sandbox "${sandboxId}" is gone`);
-      const { engineId, netnsPath } = found;
-      return {
-        sandbox: { sandboxId, engineId, netnsPath },
-        files: await files.named(sandboxId, containerId, names),
-      };
+    named: (sandboxId, containerId, names) => files.named(sandboxId, containerId, names),
+    async mend(identity, containerId, signal) {
+      const found = await files.ofContainer(containerId);
+      if (!found) return false;
+      await make({ ...identity, generation: 1 }, found.sandboxId, found.seen, signal);
+      return true;
+    },
+    async sweep(worldId, signal) {
+      await network.sweep(worldId, signal);
     },
     async list(signal) {
       const [sandboxes, networks] = await Promise.all([

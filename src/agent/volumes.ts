@@ -1,6 +1,9 @@
-/** Volumes of this host as the agent's operations ask for them. */
-import type { InventoryResource } from '../link/protocol.ts';
+/** Volumes of this host as the agent's operations ask for them, and files of users' content, which are volumes too. */
 import type { OwnerIdentity } from '../drivers/runtime/operation-identity.ts';
+import type { VolumeDriver } from '../drivers/volume/volume-driver.ts';
+import { TroupeError } from '../errors/errors.ts';
+import type { InventoryResource } from '../link/protocol.ts';
+import { namedUuid } from '../model/named-uuid.ts';
 
 export interface Volumes {
   ensure(
@@ -10,11 +13,64 @@ export interface Volumes {
     signal: AbortSignal,
   ): Promise<void>;
   remove(identity: OwnerIdentity, volumeId: string, signal: AbortSignal): Promise<void>;
-  /** Where it is on this host. @throws TroupeError VOLUME_NOT_FOUND */
-  path(volumeId: string, signal: AbortSignal): Promise<string>;
-  /** Where a container's file of the user's content is, written anew. */
-  file(containerId: string, index: number, content: string): Promise<string>;
+  /** Where it is on this host. @throws TroupeError VOLUME_NOT_FOUND, FORBIDDEN for another project's */
+  path(identity: OwnerIdentity, volumeId: string, signal: AbortSignal): Promise<string>;
+  /** Where a container's file of the user's content is, written anew. @param content base64 */
+  file(
+    identity: OwnerIdentity,
+    containerId: string,
+    index: number,
+    content: string,
+    signal: AbortSignal,
+  ): Promise<string>;
   /** Files go with their container. */
-  removeFiles(containerId: string): Promise<void>;
+  removeFiles(identity: OwnerIdentity, containerId: string, signal: AbortSignal): Promise<void>;
   list(signal: AbortSignal): Promise<readonly InventoryResource[]>;
+  /** Removes what crashes left half made. To be called before anything else. */
+  sweep(worldId: string, signal: AbortSignal): Promise<void>;
+}
+
+export function createVolumes(driver: VolumeDriver): Volumes {
+  return {
+    async ensure({ worldId, tenant }, volumeId, sizeGib, signal) {
+      await driver.ensureVolume({ worldId, volumeId, tenant, name: '', sizeGib }, signal);
+    },
+    remove: ({ worldId }, volumeId, signal) => driver.removeVolume({ worldId, volumeId }, signal),
+    async path({ worldId, tenant }, volumeId, signal) {
+      const all = await driver.listVolumes(signal);
+      const found = all.find((each) => each.volumeId === volumeId && each.worldId === worldId);
+      if (!found)
+        throw new TroupeError('VOLUME_NOT_FOUND', `The volume "${volumeId}" is not on this host any more`);
+      if (found.tenant !== tenant)
+        throw new TroupeError('FORBIDDEN', `The volume "${volumeId}" is not of this container's project`);
+      // After the machine was started anew, it may have to be mounted.
+      return (await driver.ensureVolume(found, signal)).path;
+    },
+    async file({ worldId, tenant }, containerId, index, content, signal) {
+      const volumeId = namedUuid(`file/${containerId}/${index}`);
+      const bytes = Buffer.from(content, 'base64');
+      const spec = { worldId, volumeId, tenant, name: containerId, content: bytes, mode: 0o644 };
+      return (await driver.ensureFile(spec, signal)).path;
+    },
+    async removeFiles({ worldId }, containerId, signal) {
+      for (const { kind, name, volumeId, ...each } of await driver.listVolumes(signal))
+        if (kind === 'file' && name === containerId && each.worldId === worldId)
+          await driver.removeVolume({ worldId, volumeId }, signal);
+    },
+    async list(signal) {
+      const all = await driver.listVolumes(signal);
+      return all
+        .filter(({ kind }) => kind !== 'file')
+        .map(({ volumeId, tenant, worldId }) => ({
+          subject: 'volume',
+          id: volumeId,
+          tenant,
+          worldId,
+          alive: true,
+        }));
+    },
+    async sweep(worldId, signal) {
+      await driver.sweep(worldId, signal);
+    },
+  };
 }

@@ -1,5 +1,6 @@
 /** Every setting of a site: name, type, default, meaning. `docs/configuration.md` is made from this. */
 import { Type, type Static } from 'typebox';
+import { narrowestPrefix, widestPrefix } from '../model/subnet.ts';
 
 /** Beside JSON Schema's own keywords: the rule in words where there is a pattern, and what may not be shown. */
 export type Extra = {
@@ -123,6 +124,10 @@ export const configSchema = Type.Object(
     ),
     engine: section(
       {
+        kind: Type.Enum(['auto', 'docker', 'podman'], {
+          default: 'auto',
+          description: 'Which engine listens there; auto asks it',
+        }),
         socket: text('/var/run/docker.sock', 'Unix socket of the container engine', {
           pattern: '^/',
           rule: 'an absolute path',
@@ -153,12 +158,43 @@ export const configSchema = Type.Object(
       },
       'The agent of this host',
     ),
+    network: section(
+      {
+        mode: Type.Enum(['auto', 'own', 'engine'], {
+          default: 'auto',
+          description:
+            'Networks made here, or the engine’s; auto: made here where the agent is root and has ip and nft',
+        }),
+        subnets: text('10.208.0.0/12', 'Where subnets of local networks are taken from', {
+          pattern: '^[0-9.]+/[0-9]+$',
+          rule: 'an IPv4 subnet such as 10.208.0.0/12',
+        }),
+        subnetPrefix: count(24, 'Length of each subnet’s prefix', widestPrefix, narrowestPrefix),
+        mtu: count(
+          1_500,
+          'MTU of local networks; not above that of the links that lead outside',
+          576,
+          65_535,
+        ),
+      },
+      'Local networks of this host',
+    ),
+    volume: section(
+      {
+        directory: text('', 'Where volumes lie; empty: "volumes" in the state directory', {
+          pattern: '^(/.*)?$',
+          rule: 'an absolute path',
+        }),
+      },
+      'Local volumes of this host',
+    ),
     site: section(
       {
         availabilityZone: text('nova', 'Zone of hosts that name none'),
-        sandboxes: Type.Enum(['engine', 'own'], {
-          default: 'engine',
-          description: 'Network namespace: the engine’s, or one apart from the container',
+        sandboxes: Type.Enum(['auto', 'own', 'engine'], {
+          default: 'auto',
+          description:
+            'Network namespace: one apart from the container, or the engine’s; auto: apart on hosts that make networks',
         }),
         poolCeiling: count(16, 'Sandboxes made ahead at most, for each host, project and network; 0 = none'),
         poolHostMost: count(

@@ -29,6 +29,7 @@ export const fingerprint = Type.Object({
   labels: textByName,
   engineUp: Type.Boolean(),
   engineProblem: nullable(text),
+  networks: Type.Optional(Type.Object({ able: Type.Boolean(), problem: nullable(text) })),
   overrides: Type.Optional(
     Type.Object({ availabilityZone: nullable(id), ratios: shares(1_000), reserved: shares(1) }),
   ),

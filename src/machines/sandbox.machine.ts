@@ -320,6 +320,7 @@ export const sandboxMachine = sandboxSetup.createMachine({
     'message.undeliverable': { guard: 'isContainerGone', target: '.draining' },
     'actor.restored': {},
   },
+  entry: 'tellUseFromStart',
   initial: 'allocating',
   states: {
     allocating,

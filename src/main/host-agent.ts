@@ -4,11 +4,11 @@ import { hostname } from 'node:os';
 import { createAgent, type Agent } from '../agent/agent.ts';
 import { openLmdbState } from '../agent/lmdb-state.ts';
 import type { Config } from '../config/schema.ts';
-import { createDockerDriver } from '../drivers/runtime/docker.ts';
 import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import { createWsDialer } from '../link/ws-dialer.ts';
 import type { Environment } from '../model/environment.ts';
 import { agentRestartPolicy } from './restart-policy.ts';
+import { engineDriver, hostParts } from './host-parts.ts';
 import { hostOverrides, paths } from './settings.ts';
 
 export interface AgentWiring {
@@ -27,10 +27,12 @@ export async function runAgent(
 ): Promise<Agent> {
   const state = await openLmdbState(paths(config).agent);
   const { identity } = await state.read();
-  const driver = createDockerDriver({ socketPath: config.engine.socket, hostname: hostname(), environment });
+  const own = await engineDriver(config, environment);
+  const driver = wiring.wrapDriver?.(own) ?? own;
   const agent = await createAgent({
     environment,
-    driver: wiring.wrapDriver?.(driver) ?? driver,
+    driver,
+    ...(await hostParts(config, environment, driver)),
     dialer: createWsDialer({
       url: wiring.controlUrl,
       allowInsecure: config.link.allowInsecure,

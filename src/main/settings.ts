@@ -73,7 +73,7 @@ export const linkTiming = ({ link, host }: Config) => ({
 });
 
 /** Files under the state directory. */
-export const paths = ({ state: { directory } }: Config) => ({
+export const paths = ({ state: { directory }, volume }: Config) => ({
   siteKey: `${directory}/site.key`,
   tokens: `${directory}/tokens.json`,
   adminToken: `${directory}/admin.token`,
@@ -81,6 +81,8 @@ export const paths = ({ state: { directory } }: Config) => ({
   agent: `${directory}/agent`,
   /** With which the agent of this process joins, also after a crash in between: as the same host. */
   joinToken: `${directory}/join.token`,
+  sandboxes: `${directory}/sandboxes`,
+  volumes: volume.directory === '' ? `${directory}/volumes` : volume.directory,
   linkSocket: `${directory}/link.sock`,
   /** Who runs the control plane, and who the agent, of this directory. */
   process: `${directory}/troupe.pid`,

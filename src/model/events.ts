@@ -20,6 +20,8 @@ export interface Candidate {
   readonly hostname: string;
   /** The image is known to be there, so no pull is needed (rule 14). */
   readonly imagePresent: boolean;
+  /** It makes networks of its own. */
+  readonly makesNetworks: boolean;
 }
 
 /** Why a host, or all hosts behind one filter, could not take the container. In words. */
@@ -161,6 +163,8 @@ export interface ContainerAttachments {
   readonly mounts: readonly Mount[];
 }
 
+export type SandboxMode = 'auto' | 'own' | 'engine';
+
 export interface ContainerInput extends ContainerAttachments {
   readonly id: string;
   readonly tenant: string;
@@ -172,8 +176,8 @@ export interface ContainerInput extends ContainerAttachments {
   readonly autoRemove: boolean;
   /** `never`, `always` or `ifnotpresent`. */
   readonly imagePullPolicy: ContainerSpec['imagePullPolicy'];
-  /** A network namespace of its own apart from the container (rule 15), or the engine's. */
-  readonly sandbox: 'own' | 'engine';
+  /** A network namespace of its own apart from the container (rule 15), or the engine's; `auto`: its own where its host can. */
+  readonly sandbox: SandboxMode;
   /** Ranked at admission, so that a start needs no scheduling turn; empty = the chart asks. */
   readonly candidates: readonly Candidate[];
   /** Decided at admission, part of each claim. */

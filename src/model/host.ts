@@ -26,6 +26,13 @@ export interface HostOverrides {
 /** Whether a host takes new containers. A cordon outlives the loss of the link. */
 export type Admission = 'open' | 'cordoned' | 'draining' | 'maintenance';
 
+export interface HostNetworks {
+  /** Containers live in sandboxes, on networks that this host makes. */
+  readonly able: boolean;
+  /** In words: why not, or what will not work. */
+  readonly problem: string | null;
+}
+
 /** What a host agent says of its machine. */
 export interface Fingerprint {
   readonly hostname: string;
@@ -43,6 +50,8 @@ export interface Fingerprint {
   /** False while the engine does not answer; `engineProblem` says why in words. */
   readonly engineUp: boolean;
   readonly engineProblem: string | null;
+  /** Whether containers may have networks of their own here; absent from agents that know of none. */
+  readonly networks?: HostNetworks;
   /** Of the agent's configuration; drivers say nothing of it. */
   readonly overrides?: HostOverrides;
 }
@@ -58,6 +67,7 @@ export interface HostView extends Occupancy {
   readonly engineUp: boolean;
   readonly availabilityZone: string;
   readonly runtimes: readonly string[];
+  readonly networks: HostNetworks;
   /** The agent's, and over them the operator's. */
   readonly labels: Readonly<Record<string, string>>;
   /** What the machine has. */

@@ -11,7 +11,9 @@ import { differentHost } from './filters/different-host.ts';
 import { engine } from './filters/engine.ts';
 import { labels } from './filters/labels.ts';
 import { link } from './filters/link.ts';
+import { bound } from './filters/bound.ts';
 import { neighbours } from './filters/neighbours.ts';
+import { networks } from './filters/networks.ts';
 import { refused } from './filters/refused.ts';
 import { requestedHost } from './filters/requested-host.ts';
 import { runtime } from './filters/runtime.ts';
@@ -21,6 +23,7 @@ import type { PlacementRequest, Question } from './request.ts';
 /** In the order in which their refusals count and are told. */
 export const filters: readonly Filter[] = [
   requestedHost,
+  bound,
   sameHost,
   availabilityZone,
   link,
@@ -28,6 +31,7 @@ export const filters: readonly Filter[] = [
   engine,
   refused,
   runtime,
+  networks,
   labels,
   differentHost,
   neighbours,

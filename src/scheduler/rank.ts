@@ -40,10 +40,11 @@ export function rankHosts(views: readonly HostView[], request: PlacementRequest)
 }
 
 const ranking = (hosts: readonly HostView[], { image }: PlacementRequest): EffectResults['rankHosts'] => ({
-  candidates: hosts.map(({ id, hostname, images }) => ({
+  candidates: hosts.map(({ id, hostname, images, networks }) => ({
     hostId: id,
     hostname,
     imagePresent: images.has(image),
+    makesNetworks: networks.able,
   })),
   refusals: [],
   mayChange: false,

@@ -14,12 +14,23 @@ export interface Reference {
   readonly alive: boolean;
 }
 
+/** Something that is on one host only. */
+export interface Binding {
+  /** In words, e.g. `network "web"`. */
+  readonly what: string;
+  readonly hostId: string;
+}
+
 export interface PlacementRequest {
   readonly tenant: string;
   readonly amounts: Amounts;
   readonly image: string;
   readonly runtime: string | null;
   readonly availabilityZone: string | null;
+  /** It can't do with the engine's network. */
+  readonly needsNetworks: boolean;
+  /** Networks and volumes of one host that it names. */
+  readonly bound: readonly Binding[];
   /** Hostname or id. */
   readonly requestedHost: string | null;
   /** Labels that the host must have. */

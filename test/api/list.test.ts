@@ -264,6 +264,7 @@ t.test('of ten thousand a page draws what it shows, whichever page it is', async
     hostId: null,
     hostname: null,
     observation: null,
+    ports: [],
     restarts: 0,
     failure: null,
     refusals: [],

@@ -62,7 +62,12 @@ export async function startCluster(t: Test, { store, crash }: ClusterOptions): P
     store === 'embedded'
       ? ['store.kind=embedded']
       : ['store.kind=redis', `store.redisUrl=${store.redisUrl}`, `store.redisPrefix=${store.prefix}`];
-  const site = await createSite([...storeSettings, 'host.lostMs=6000', 'link.leaseMs=3000']);
+  const site = await createSite([
+    ...storeSettings,
+    'host.lostMs=6000',
+    'link.leaseMs=3000',
+    'site.poolCeiling=0',
+  ]);
   const { api } = site;
   const label = site.directory;
   const events: EngineEvent[] = [];

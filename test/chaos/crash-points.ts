@@ -10,6 +10,8 @@ const [where, when, number] = (process.env['CRASH_AT'] ?? 'never').split(':');
 /** Calls that change something at the engine. */
 const changing = new Set([
   'pullImage',
+  'ensureSandbox',
+  'removeSandbox',
   'createContainer',
   'startContainer',
   'stopContainer',

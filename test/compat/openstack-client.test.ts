@@ -10,7 +10,7 @@ const execute = promisify(execFile);
 t.setTimeout(300_000);
 
 const site = await createSite();
-const troupe = site.start(join(import.meta.dirname, 'all-in-one-process.js'), site.settings);
+const troupe = site.start(join(import.meta.dirname, '..', 'main', 'all-in-one-process.js'), site.settings);
 await once(troupe, 'message');
 t.teardown(async () => {
   await site.api.call('DELETE', '/v1/containers/compat?force=true');

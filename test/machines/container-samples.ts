@@ -22,8 +22,8 @@ export const containerInput: ContainerInput = {
   pool: null,
   mounts: [],
   candidates: [
-    { hostId, hostname: 'one', imagePresent: true },
-    { hostId: 'h2', hostname: 'two', imagePresent: false },
+    { hostId, hostname: 'one', imagePresent: true, makesNetworks: true },
+    { hostId: 'h2', hostname: 'two', imagePresent: false, makesNetworks: false },
   ],
   terms: { neighbours: 'off', group: null },
   deadlines: {

@@ -18,7 +18,7 @@ const inputs: readonly ContainerInput[] = [
   {
     ...containerInput,
     run: false,
-    sandbox: 'own',
+    sandbox: 'auto',
     networks: [{ networkId: '', isDefault: true, fixedAddress: null }],
     pool: { ceiling: 8, windowMs: 30_000 },
     restartPolicy: policy('always'),

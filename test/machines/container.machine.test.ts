@@ -80,12 +80,14 @@ t.test('a host that answers too late gets its room back, in whatever state', asy
 t.test(
   'a host that was asked twice, since its first answer was late, gets the second room back',
   async (t) => {
-    const container = begin({ candidates: [{ hostId, hostname: 'one', imagePresent: true }] });
+    const container = begin({
+      candidates: [{ hostId, hostname: 'one', imagePresent: true, makesNetworks: true }],
+    });
     container.done('claim.deadline', { at: 0 });
     container
       .done('rankHosts', { candidates: [], refusals: [], mayChange: true })
       .done('placing.backoff', { at: 0 });
-    const candidates = [{ hostId, hostname: 'one', imagePresent: true }];
+    const candidates = [{ hostId, hostname: 'one', imagePresent: true, makesNetworks: true }];
     container.done('rankHosts', { candidates, refusals: [], mayChange: false });
     container.send(granted);
     t.same(messages(container), []);

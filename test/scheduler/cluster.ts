@@ -195,6 +195,8 @@ export function createCluster(
       runtime: null,
       availabilityZone: null,
       requestedHost: null,
+      needsNetworks: false,
+      bound: [],
       labels: [],
       sameHost: [],
       differentHost: [],

@@ -29,7 +29,7 @@ t.test('an image that is there outweighs a tenth of a host, not more', async (t)
   t.same(order([host('has', { ...used(800), ...having }), host('empty')]), ['has', 'empty']);
   t.same(order([host('has', { ...used(900), ...having }), host('empty')]), ['empty', 'has']);
   t.same(rankHosts([host('has', having)], request()).candidates, [
-    { hostId: 'id-has', hostname: 'has', imagePresent: true },
+    { hostId: 'id-has', hostname: 'has', imagePresent: true, makesNetworks: true },
   ]);
 });
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { stringify } from 'yaml';
+import { removeRemains } from './host-remains.ts';
 import { docker } from './troupe.ts';
 
 const entry = join(import.meta.dirname, '..', '..', 'src', 'main', 'cli.js');
@@ -74,6 +75,7 @@ export function createCli(t: Test): Cli {
   t.teardown(async () => {
     await Promise.all([...running].map((command) => command.kill()));
     for (const { Id } of await list()) await docker.getContainer(Id).remove({ force: true, v: true });
+    await removeRemains(directory);
     rmSync(directory, { recursive: true, force: true });
   });
   return {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { request } from 'undici';
+import { removeRemains } from './host-remains.ts';
 import { freePort } from './redis.ts';
 
 export const testImage = 'troupe/busybox:local';
@@ -54,7 +55,8 @@ export interface TestSite {
   clean(): Promise<void>;
 }
 
-export async function createSite(settings: readonly string[] = []): Promise<TestSite> {
+/** @param socket of the engine that its agents use */
+export async function createSite(settings: readonly string[] = [], socket?: string): Promise<TestSite> {
   const directory = mkdtempSync(join(tmpdir(), 'troupe-site-'));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -110,6 +112,7 @@ export async function createSite(settings: readonly string[] = []): Promise<Test
           await gone;
         }),
       );
+      await removeRemains(directory, socket);
       rmSync(directory, { recursive: true, force: true });
     },
   };

@@ -1,9 +1,9 @@
 /**
- * Tells the containers of a lost host. The host keeps no list of them; who is
- * placed there is read from the actors. Told again after a crash, which a
- * container that knows already ignores.
+ * Tells the containers, sandboxes, networks and volumes of a lost host. The
+ * host keeps no list of them; who is placed there is read from the actors. Told
+ * again after a crash, which one that knows already ignores.
  */
-import { kindOf, parseAddress } from '../../model/address.ts';
+import { parseAddress } from '../../model/address.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Effect } from './effect.ts';
 
@@ -14,7 +14,6 @@ export const tellContainersEffect =
     let stopped = false;
     const asked: Promise<unknown>[] = [];
     for (const cell of runtime().placedOn(hostId)) {
-      if (kindOf(cell.address) !== 'container') continue;
       asked.push(
         new Promise<void>((resolve) => {
           cell.deliver({

@@ -64,6 +64,12 @@ export function measure(app: FastifyInstance, controlPlane: ControlPlane): void 
     help: 'Actors that were given up',
     registers: [register],
   });
+  const ready = new Gauge({
+    name: 'troupe_sandboxes_ready',
+    help: 'Sandboxes made ahead that wait for containers, by host',
+    labelNames: ['host'],
+    registers: [register],
+  });
   const turns = new Counter({ name: 'troupe_turns_total', help: 'Durable turns', registers: [register] });
   const commits = new Counter({
     name: 'troupe_commits_total',
@@ -78,7 +84,14 @@ export function measure(app: FastifyInstance, controlPlane: ControlPlane): void 
     effects.set(stats.effectsInFlight);
     watchers.set(stats.watchers);
     hosts.reset();
-    for (const { status } of controlPlane.hosts()) hosts.inc({ state: status });
+    ready.reset();
+    for (const { status, hostname, pools } of controlPlane.hosts()) {
+      hosts.inc({ state: status });
+      ready.set(
+        { host: hostname },
+        pools.reduce((sum, pool) => sum + pool.ready, 0),
+      );
+    }
     quarantined.set(controlPlane.quarantined().length);
     turns.reset();
     turns.inc(stats.turns);

@@ -114,8 +114,15 @@ export function containerView(
   };
 }
 
-/** By network, as Zun groups them; the engine's own bridge has no Neutron id and goes by its name. */
-function addresses({ observation }: ContainerView): Record<string, unknown> {
+/** By network, as Zun groups them; the engine's own bridge has no id and goes by its name. */
+function addresses({ observation, ports }: ContainerView): Record<string, unknown> {
+  if (ports.length > 0)
+    return Object.fromEntries(
+      ports.map(({ portId, network: { networkId }, address }) => [
+        networkId,
+        [{ addr: address, version: 4, port: portId, subnet_id: networkId, preserve_on_delete: false }],
+      ]),
+    );
   const found = observation?.state === 'running' ? observation.addresses : [];
   if (found.length === 0) return {};
   return {

@@ -44,6 +44,9 @@ export function hostView(host: HostDetail, baseUrl: string | null): Record<strin
     engine: fingerprint ? `${fingerprint.engine} ${fingerprint.engineVersion}` : null,
     engine_up: host.engineUp,
     availability_zone: host.availabilityZone,
+    makes_networks: host.networks.able,
+    networks_problem: host.networks.problem,
+    pools: host.pools.map(({ tenant, networks, ready }) => ({ project_id: tenant, networks, ready })),
     since: new Date(host.since).toISOString(),
   };
 }

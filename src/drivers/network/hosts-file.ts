@@ -39,9 +39,13 @@ function renderEntry({ address, names }: HostEntry): string {
 }
 
 /** Container names may hold underscores and dots; a name of digits and dots would pass for an address. */
+export function isHostname(name: string): boolean {
+  return /^[a-z0-9]([a-z0-9_.-]{0,251}[a-z0-9])?$/i.test(name) && !isAddressLike(name);
+}
+
+/** @throws TroupeError INVALID_INPUT */
 export function checkName(name: string): void {
-  if (!/^[a-z0-9]([a-z0-9_.-]{0,251}[a-z0-9])?$/i.test(name) || isAddressLike(name))
-    throw new TroupeError('INVALID_INPUT', `"${name}" is not a name for a host`);
+  if (!isHostname(name)) throw new TroupeError('INVALID_INPUT', `"${name}" is not a name for a host`);
 }
 
 function isAddressLike(name: string): boolean {

@@ -48,6 +48,9 @@ export interface Sandbox {
   readonly netnsPath: string;
 }
 
+/** The sandbox a container joins. */
+export type Joined = Pick<Sandbox, 'sandboxId' | 'engineId'>;
+
 /** Files on this host that the agent made, shown inside instead of the engine's own. */
 export interface ContainerFiles {
   readonly hosts: string;
@@ -64,8 +67,8 @@ export interface ContainerMount {
 
 export interface CreateOptions {
   readonly spec: ContainerSpec;
-  /** The sandbox whose network namespace it joins; null = the engine's own on its bridge. */
-  readonly sandbox: Sandbox | null;
+  /** Whose network namespace it joins, `engineId` null where only its id is known; null = the engine's own on its bridge. */
+  readonly sandbox: Joined | null;
   readonly files: ContainerFiles | null;
   readonly mounts: readonly ContainerMount[];
   readonly run: number;

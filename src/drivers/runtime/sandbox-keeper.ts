@@ -1,7 +1,7 @@
 /** How an engine keeps network namespaces apart from containers, and lets containers join them. */
 import { TroupeError } from '../../errors/errors.ts';
 import type { OperationIdentity } from './operation-identity.ts';
-import type { RuntimeDriver, Sandbox } from './runtime-driver.ts';
+import type { Joined, RuntimeDriver } from './runtime-driver.ts';
 
 export interface SandboxKeeper {
   readonly ensure: RuntimeDriver['ensureSandbox'];
@@ -10,7 +10,7 @@ export interface SandboxKeeper {
   /** What a container that joins it is created with. @throws TroupeError SANDBOX_GONE */
   join(
     identity: OperationIdentity,
-    sandbox: Sandbox,
+    sandbox: Joined,
     hostname: string | null,
     signal: AbortSignal,
   ): Promise<Membership>;

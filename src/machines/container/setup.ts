@@ -83,15 +83,21 @@ const endingSignals: ReadonlySet<string> = new Set([
   '6',
 ]);
 
+/** Known once it has a host, or asks one. */
+const livesApart = ({ sandbox, candidates }: ContainerContext): boolean =>
+  sandbox === 'own' || (sandbox === 'auto' && (candidates[0]?.makesNetworks ?? false));
+
 /** The networks of a sandbox made ahead that would do; one with wishes of its own needs its own. */
-const poolOf = ({ sandbox, pool, published, askedHostname, networks }: ContainerContext): string | null =>
-  sandbox === 'own' &&
-  pool !== null &&
-  published.length === 0 &&
-  askedHostname === null &&
-  networks.every(({ fixedAddress }) => fixedAddress === null)
-    ? networksKey(networks)
-    : null;
+const poolOf = (context: ContainerContext): string | null => {
+  const { pool, published, askedHostname, networks } = context;
+  const isLikeOthers =
+    livesApart(context) &&
+    pool !== null &&
+    published.length === 0 &&
+    askedHostname === null &&
+    networks.every(({ fixedAddress }) => fixedAddress === null);
+  return isLikeOthers ? networksKey(networks) : null;
+};
 
 const sandboxOf = (context: ContainerContext, id: string): SandboxInput => {
   const { tenant, hostId, networks, published, askedHostname, pool, deadlines } = context;
@@ -475,8 +481,9 @@ export const containerSetup = setup({
       hostId: ({ event }) => (event.type === 'claim.granted' ? event.hostId : null),
       hostname: ({ event }) => (event.type === 'claim.granted' ? event.hostname : null),
       claimHeld: true,
+      sandbox: ({ context }) => (livesApart(context) ? 'own' : 'engine'),
       sandboxId: ({ context, event }) =>
-        event.type === 'claim.granted' && context.sandbox === 'own' ? event.sandboxId : null,
+        event.type === 'claim.granted' && livesApart(context) ? event.sandboxId : null,
       networks: ({ context, event }) =>
         context.networks.map((request) =>
           request.isDefault && event.type === 'claim.granted'

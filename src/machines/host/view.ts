@@ -22,6 +22,7 @@ export function hostViewOf(
     engineUp: fingerprint?.engineUp ?? false,
     availabilityZone: policyOf(context).availabilityZone,
     runtimes: fingerprint?.runtimes ?? [],
+    networks: fingerprint?.networks ?? { able: false, problem: 'its agent knows nothing of networks' },
     labels: labelsOf(context),
     capacity: capacityOf(fingerprint),
     allocatable: allocatableOf(context),

@@ -7,6 +7,7 @@ import type {
   NetworkEffectResults,
   NetworkInput,
   PoolInput,
+  PoolMessage,
   SandboxAnswer,
   SandboxEvent,
   SandboxInput,
@@ -62,6 +63,13 @@ const toContainer = (context: SandboxContext, event: SandboxAnswer) => ({
   to: containerAddress(context.tenant, context.claimedBy ?? ''),
   event,
 });
+
+/** Begins the pool when it is the first that it hears of. */
+const toPool = ({ pool, tenant, hostId, networks, deadlines }: SandboxContext, event: PoolMessage) => {
+  if (pool === null) return null;
+  const begin: PoolInput = { ...pool, tenant, hostId, networks, deadlines };
+  return { type: 'message' as const, to: poolAddress(tenant, pool.id), event, begin };
+};
 
 const interfaceName = (ports: readonly Port[]): string => {
   for (let at = 0; ; at += 1) if (!ports.some((port) => port.interfaceName === `eth${at}`)) return `eth${at}`;
@@ -282,19 +290,14 @@ export const sandboxSetup = setup({
         poolId: context.pool?.id ?? null,
       },
     })),
-    tellPool: enqueueActions(
-      (
-        { enqueue, context },
-        params:
-          | { readonly type: 'pool.joined' }
-          | { readonly type: 'pool.used'; readonly ahead: boolean }
-          | { readonly type: 'pool.left'; readonly wasReady: boolean },
-      ) => {
-        const { pool, tenant, hostId, networks, deadlines } = context;
-        if (pool === null) return;
-        const begin: PoolInput = { ...pool, tenant, hostId, networks, deadlines };
-        enqueue.emit({ type: 'message', to: poolAddress(tenant, pool.id), event: params, begin });
-      },
-    ),
+    tellPool: enqueueActions(({ enqueue, context }, params: PoolMessage) => {
+      const message = toPool(context, params);
+      if (message) enqueue.emit(message);
+    }),
+    /** One that was made for its container, since none was ready. */
+    tellUseFromStart: enqueueActions(({ enqueue, context }) => {
+      const message = toPool(context, { type: 'pool.used', ahead: false });
+      if (message && context.claimedBy !== null) enqueue.emit(message);
+    }),
   },
 });

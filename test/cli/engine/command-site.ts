@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { stringify } from 'yaml';
 import { ensureDocker, testImage } from '../../support/docker.ts';
+import { removeRemains } from '../../support/host-remains.ts';
 import { projectFolder } from '../../support/project.ts';
 import { freePort } from '../../support/redis.ts';
 
@@ -114,6 +115,7 @@ export async function createCommandSite(t: Test, settings: Settings = {}): Promi
   t.teardown(async () => {
     for (const child of running) child.kill('SIGKILL');
     await site.run('down');
+    await removeRemains(directory);
     rmSync(directory, { recursive: true, force: true });
   });
   return site;

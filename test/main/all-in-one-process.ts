@@ -1,4 +1,4 @@
-/** A whole Troupe in a process of its own, silent, for clients to talk to. */
+/** A whole Troupe in a process of its own, silent, that is killed and started again. */
 import pino from 'pino';
 import { loadConfig } from '../../src/config/load.ts';
 import { runAllInOne } from '../../src/main/all-in-one.ts';
@@ -9,7 +9,7 @@ const flags = Object.fromEntries(
   process.argv.slice(2).map((pair) => pair.split(/=(.*)/s).slice(0, 2) as [string, string]),
 );
 const { config } = loadConfig({ flags, environment: {}, file: null, usualFiles: [] });
-const log = pino({ level: 'silent' });
+const log = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
 const environment = createEnvironment(log);
 await runAllInOne(config, environment, storeOf(config, environment), log);
 process.send?.({ ready: true });

@@ -1,0 +1,74 @@
+/** What a host has beside its engine: networks, where it can make them, and volumes. */
+import { hostname } from 'node:os';
+import { createNameFiles } from '../agent/name-files.ts';
+import { createSandboxes, type Sandboxes } from '../agent/sandboxes.ts';
+import { createVolumes, type Volumes } from '../agent/volumes.ts';
+import type { Config } from '../config/schema.ts';
+import { createBridgeNetworkDriver } from '../drivers/network/bridge-network.ts';
+import { createSandboxFiles } from '../drivers/network/sandbox-files.ts';
+import { createDockerDriver } from '../drivers/runtime/docker.ts';
+import { detectEngine } from '../drivers/runtime/engine-kind.ts';
+import { createPodmanDriver } from '../drivers/runtime/podman.ts';
+import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import { createLocalVolumeDriver } from '../drivers/volume/local-volumes.ts';
+import { toFailure } from '../errors/errors.ts';
+import type { Environment } from '../model/environment.ts';
+import type { HostNetworks } from '../model/host.ts';
+import { paths } from './settings.ts';
+
+const engineMs = 5_000;
+const probeMs = 10_000;
+
+export interface HostParts {
+  /** Null where this host can't make networks. */
+  readonly sandboxes: Sandboxes | null;
+  readonly volumes: Volumes;
+  readonly networks: HostNetworks;
+}
+
+/** An engine that does not answer is known by its socket. */
+export async function engineDriver(config: Config, environment: Environment): Promise<RuntimeDriver> {
+  const { kind, socket: socketPath } = config.engine;
+  const guessed = socketPath.includes('podman') ? 'podman' : 'docker';
+  const engine =
+    kind === 'auto'
+      ? await detectEngine(socketPath, AbortSignal.timeout(engineMs)).catch(() => guessed)
+      : kind;
+  const options = { socketPath, hostname: hostname(), environment };
+  return engine === 'podman' ? createPodmanDriver(options) : createDockerDriver(options);
+}
+
+/**
+ * What was made before is looked after also where new networks are not wanted:
+ * only what this host tells of itself differs.
+ */
+export async function hostParts(
+  config: Config,
+  environment: Environment,
+  driver: RuntimeDriver,
+): Promise<HostParts> {
+  const { mode, subnets, subnetPrefix, mtu } = config.network;
+  const { sandboxes: directory, volumes } = paths(config);
+  const network = createBridgeNetworkDriver();
+  const { able, problems } = await network
+    .probe(AbortSignal.timeout(probeMs))
+    .catch((error: unknown) => ({ able: false, problems: [toFailure(error).message] }));
+  for (const problem of problems) environment.log.warn({}, problem);
+  const isWanted = mode !== 'engine';
+  return {
+    sandboxes: able
+      ? createSandboxes({
+          driver,
+          network,
+          files: createNameFiles(directory, createSandboxFiles({ directory })),
+          subnets: { cidr: subnets, prefix: subnetPrefix },
+          mtu,
+        })
+      : null,
+    volumes: createVolumes(createLocalVolumeDriver({ directory: volumes })),
+    networks: {
+      able: able && isWanted,
+      problem: isWanted ? problems.join('; ') || null : 'its configuration says network.mode "engine"',
+    },
+  };
+}
