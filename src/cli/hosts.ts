@@ -40,7 +40,7 @@ export function hostCommands(program: Command, { client, terminal, format }: Com
       'memory mib': (host) => `${String(host['mem_used'])}/${String(host['mem_total'])}`,
       networks: (host) => (host['makes_networks'] ? 'own' : 'engine'),
       warm: (host) =>
-        (host['pools'] as readonly { ready: number }[]).reduce((sum, { ready }) => sum + ready, 0),
+        ((host['pools'] ?? []) as readonly { ready: number }[]).reduce((sum, { ready }) => sum + ready, 0),
       engine: (host) => host['engine'],
       reason: (host) => host['reason'],
     });

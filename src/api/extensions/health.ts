@@ -66,8 +66,7 @@ export function measure(app: FastifyInstance, controlPlane: ControlPlane): void 
   });
   const ready = new Gauge({
     name: 'troupe_sandboxes_ready',
-    help: 'Sandboxes made ahead that wait for containers, by host',
-    labelNames: ['host'],
+    help: 'Sandboxes made ahead that wait for containers',
     registers: [register],
   });
   const turns = new Counter({ name: 'troupe_turns_total', help: 'Durable turns', registers: [register] });
@@ -84,13 +83,10 @@ export function measure(app: FastifyInstance, controlPlane: ControlPlane): void 
     effects.set(stats.effectsInFlight);
     watchers.set(stats.watchers);
     hosts.reset();
-    ready.reset();
-    for (const { status, hostname, pools } of controlPlane.hosts()) {
+    ready.set(0);
+    for (const { status, pools } of controlPlane.hosts()) {
       hosts.inc({ state: status });
-      ready.set(
-        { host: hostname },
-        pools.reduce((sum, pool) => sum + pool.ready, 0),
-      );
+      for (const pool of pools) ready.inc(pool.ready);
     }
     quarantined.set(controlPlane.quarantined().length);
     turns.reset();
