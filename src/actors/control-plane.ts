@@ -49,6 +49,7 @@ import { createHostDirectory } from './host-directory.ts';
 import { createHostReports } from './host-reports.ts';
 import type { Caller, ControlPlane, Readiness, TenantView } from './index.ts';
 import { lifecycleOf, permitOf } from './lifecycle.ts';
+import { createLocalResources } from './local-resources.ts';
 import { createPlacement } from './placement.ts';
 import { canonicalUuid, createReadModel } from './read-model.ts';
 import { resizeContainer } from './resize-container.ts';
@@ -297,6 +298,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     };
   };
 
+  const local = createLocalResources({
+    environment,
+    runtime: () => runtime,
+    hosts,
+    deadlines: config.deadlines,
+    ask: (address, event, cause) => within(address, runtime.ask(address, event, cause, 'command')),
+  });
+
   const readiness = (): Readiness => {
     const checks = [
       { name: 'store', ok: runtime.readOnly === null, detail: runtime.readOnly ?? 'takes writes' },
@@ -312,6 +321,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   };
 
   return {
+    local,
     links,
     get world() {
       return world;

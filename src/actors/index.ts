@@ -212,7 +212,78 @@ export interface Readiness {
   readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
 }
 
+/** A network of one host. */
+export interface NetworkView {
+  readonly address: Address;
+  readonly id: string;
+  readonly tenant: string;
+  readonly name: string;
+  readonly hostId: string;
+  readonly hostname: string | null;
+  /** CIDR; null until its host has chosen one. */
+  readonly subnet: string | null;
+  readonly gateway: string | null;
+  readonly mtu: number | null;
+  /** The project's own, made for containers that ask for none. */
+  readonly isDefault: boolean;
+  /** Addresses in use. */
+  readonly ports: number;
+  readonly status: string;
+  readonly reason: string | null;
+  /** Epoch ms. */
+  readonly createdAt: number;
+}
+
+/** A volume of one host. */
+export interface VolumeView {
+  readonly address: Address;
+  readonly id: string;
+  readonly tenant: string;
+  /** Null for one that a container asked for by size. */
+  readonly name: string | null;
+  readonly hostId: string;
+  readonly hostname: string | null;
+  readonly sizeGib: number | null;
+  readonly isEphemeral: boolean;
+  /** Containers that have it. */
+  readonly attached: readonly string[];
+  readonly status: string;
+  readonly reason: string | null;
+  readonly createdAt: number;
+}
+
+/** `tenant` null = all of them. */
+export interface LocalResources {
+  networks(tenant: string | null): readonly NetworkView[];
+  volumes(tenant: string | null): readonly VolumeView[];
+  /** @throws TroupeError NETWORK_NOT_FOUND, NAME_AMBIGUOUS */
+  network(tenant: string | null, idOrName: string): NetworkView;
+  /** @throws TroupeError VOLUME_NOT_FOUND, NAME_AMBIGUOUS */
+  volume(tenant: string | null, idOrName: string): VolumeView;
+  /** @throws TroupeError NAME_IN_USE, NO_HOST, HOST_NOT_FOUND */
+  createNetwork(
+    tenant: string,
+    asked: { readonly name: string; readonly subnet: string | null; readonly host: string | null },
+    caller: Caller,
+  ): Promise<NetworkView>;
+  /** @throws TroupeError NAME_IN_USE, NO_HOST, HOST_NOT_FOUND */
+  createVolume(
+    tenant: string,
+    asked: { readonly name: string; readonly sizeGib: number | null; readonly host: string | null },
+    caller: Caller,
+  ): Promise<VolumeView>;
+  deleteVolume(volume: VolumeView, caller: Caller): Promise<CommandAnswer>;
+  /** What waits on it for containers gives way first. */
+  deleteNetwork(network: NetworkView, caller: Caller): Promise<CommandAnswer>;
+  /** Lets go what is made ahead. @param networkId null = all pools @returns how many pools */
+  flush(tenant: string | null, networkId: string | null, caller: Caller): Promise<number>;
+  /** The container that has the address; null when none does. */
+  holderOf(tenant: string, networkId: string, address: string): string | null;
+}
+
 export interface ControlPlane {
+  /** Networks and volumes. */
+  readonly local: LocalResources;
   /**
    * Answers once the tenant's reservation and the container's first snapshot are both durable.
    * @throws TroupeError QUOTA_EXCEEDED, INVALID_VALUE (a hint), IDEMPOTENCY_CONFLICT, REQUESTED_HOST_NOT_FOUND, STORE_UNAVAILABLE, COMMIT_UNKNOWN

@@ -153,7 +153,10 @@ export function createPlacement(options: PlacementOptions): Placement {
         amounts: amountsOf(spec),
         image: taggedImage(spec.image),
         runtime: spec.runtime,
-        needsNetworks: sandbox === 'own' || spec.networks.length > 0 || spec.published.length > 0,
+        needsNetworks:
+          sandbox === 'own' ||
+          spec.networks.length > 0 ||
+          spec.published.some(({ hostPort }) => hostPort !== 0),
         bound: boundNow(tenant, spec),
         availabilityZone: spec.availabilityZone,
         requestedHost: spec.requestedHost,

@@ -8,7 +8,7 @@ import type { ContainerFiles, RuntimeDriver } from '../drivers/runtime/runtime-d
 import type { NetworkDriver } from '../drivers/network/network-driver.ts';
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { InventoryResource, OperationArguments } from '../link/protocol.ts';
-import type { NetworkDefinition, Port } from '../model/network.ts';
+import type { NetworkDefinition, Port, PublishedPort } from '../model/network.ts';
 import { addressAt, chooseSubnet, parseSubnet, type SubnetPool } from '../model/subnet.ts';
 import { shortId, type NameFiles, type Plugged } from './name-files.ts';
 
@@ -92,6 +92,32 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
     }
   };
 
+  /** What names no port of the host is published under its own number where nobody has that. */
+  const publish = async (
+    { worldId }: OwnerIdentity,
+    { portId, address }: Port,
+    asked: readonly PublishedPort[],
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const spec = (ports: readonly PublishedPort[]) => ({
+      worldId,
+      portId,
+      address,
+      ports: ports.map((each) => ({ ...each, hostAddress: null })),
+    });
+    let held = asked.filter(({ hostPort }) => hostPort !== 0);
+    if (held.length > 0) await network.publish(spec(held), signal);
+    for (const each of asked.filter(({ hostPort }) => hostPort === 0)) {
+      const more = [...held, { ...each, hostPort: each.containerPort }];
+      try {
+        await network.publish(spec(more), signal);
+        held = more;
+      } catch (error) {
+        if (toFailure(error).code !== 'HOST_PORT_IN_USE') throw error;
+      }
+    }
+  };
+
   const choose = async (
     identity: OwnerIdentity,
     networkId: string,
@@ -120,21 +146,7 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
     for (const [index, port] of ports.entries())
       await plug(identity, sandbox.netnsPath, port, index === 0, signal);
     const [first] = ports;
-    if (first && published.length > 0) {
-      await network.publish(
-        {
-          worldId: identity.worldId,
-          portId: first.portId,
-          address: first.address,
-          ports: published.map((each) => ({
-            ...each,
-            hostPort: each.hostPort === 0 ? each.containerPort : each.hostPort,
-            hostAddress: null,
-          })),
-        },
-        signal,
-      );
-    }
+    if (first && published.length > 0) await publish(identity, first, published, signal);
     await files.plugged(sandboxId, { tenant, hostname, ports, published });
     return { engineId: sandbox.engineId };
   };

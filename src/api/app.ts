@@ -27,6 +27,9 @@ import { containers } from './zun/containers.ts';
 import { discovery } from './zun/discovery.ts';
 import { errorBody, sendError } from './zun/errors.ts';
 import { hosts } from './zun/hosts.ts';
+import { networkActions } from './zun/network-actions.ts';
+import { networks } from './zun/networks.ts';
+import { volumes } from './zun/volumes.ts';
 import { rangeHeaders, requestedMinor, usedHeader } from './zun/microversion.ts';
 
 export interface AppOptions {
@@ -119,6 +122,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(containers({ controlPlane, environment, defaults: options.defaults }));
   await app.register(containerActions(controlPlane, environment));
   await app.register(containerServices(controlPlane, environment));
+  await app.register(networkActions(controlPlane, environment));
+  await app.register(networks(controlPlane));
+  await app.register(volumes(controlPlane));
   await app.register(hosts(controlPlane));
   const lookUps = lookUpsOf(controlPlane);
   await app.register(lifecycles(controlPlane, lookUps));

@@ -13,6 +13,7 @@ import type { CommandContext } from './command-context.ts';
 import { containerVerbs } from './container-verbs.ts';
 import { containerCommands } from './containers.ts';
 import { hostCommands } from './hosts.ts';
+import { networkCommands } from './networks.ts';
 import { offerNames } from './completion.ts';
 import type { Roots } from './roots.ts';
 import { runCommand } from './run.ts';
@@ -175,6 +176,7 @@ function createProgram(
   program.commandsGroup('Site:');
   siteCommands(program, context);
   hostCommands(program, context);
+  networkCommands(program, context);
   tenantCommands(program, context);
   chartCommand(program, context);
   everyCommand(program, (command) => {

@@ -20,6 +20,10 @@ interface RunOptions {
   readonly hostname?: string;
   readonly host?: string;
   readonly pull?: string;
+  readonly net?: readonly string[];
+  readonly volume?: readonly string[];
+  readonly mount?: readonly string[];
+  readonly publish?: readonly string[];
   readonly idempotencyKey?: string;
 }
 
@@ -57,6 +61,14 @@ export function runCommand(program: Command, context: CommandContext): void {
     .option('--hostname <name>', 'hostname inside')
     .option('--host <host>', 'run it on this host (admins)')
     .option('--pull <policy>', 'always, ifnotpresent, never')
+    .option('--net <network[:address]>', 'a network of this project; may be given again', collect)
+    .option('-v, --volume <volume:path[:ro]>', 'a volume of this project; may be given again', collect)
+    .option(
+      '--mount <gib:path>',
+      'a new volume of this size, which goes with it; may be given again',
+      collect,
+    )
+    .option('-p, --publish <[host-port:]port[/udp]>', 'reach a port of it at its host', collect)
     .option('--idempotency-key <key>', 'the same key makes the same container once')
     .passThroughOptions()
     .addHelpText(
@@ -197,8 +209,43 @@ function createBody(
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
     ...(cpu === undefined ? {} : { cpu: Number.isNaN(Number(cpu)) ? cpu : Number(cpu) }),
     ...(entrypoint === undefined ? {} : { entrypoint: [entrypoint] }),
+    ...list('nets', options.net, netOf),
+    ...list(
+      'mounts',
+      [...(options.volume ?? []).map(volumeOf), ...(options.mount ?? []).map(mountOf)],
+      (each) => each,
+    ),
+    ...(options.publish ? { exposed_ports: Object.fromEntries(options.publish.map(portOf)) } : {}),
     ...(policy ? { restart_policy: { Name: policy, MaximumRetryCount: count ?? '0' } } : {}),
   };
+}
+
+function list<T>(key: string, given: readonly T[] | undefined, make: (each: T) => object): object {
+  return given && given.length > 0 ? { [key]: given.map(make) } : {};
+}
+
+function netOf(given: string): object {
+  const [network, address] = given.split(':');
+  return { network, ...(address === undefined ? {} : { 'v4-fixed-ip': address }) };
+}
+
+function volumeOf(given: string): object {
+  const [source, destination, mode] = given.split(':');
+  if (!source || !destination || (mode !== undefined && mode !== 'ro'))
+    throw new CommandFailed(`--volume wants volume:path or volume:path:ro, not "${given}"`, usageError);
+  return { source, destination, ...(mode === 'ro' ? { read_only: true } : {}) };
+}
+
+function mountOf(given: string): object {
+  const [size, destination] = given.split(':');
+  if (!size || !destination)
+    throw new CommandFailed(`--mount wants gib:path, such as 1:/data, not "${given}"`, usageError);
+  return { size, destination };
+}
+
+function portOf(given: string): readonly [string, object] {
+  const [first = '', second] = given.split(':');
+  return second === undefined ? [first, {}] : [second, { host_port: first }];
 }
 
 function pairs(

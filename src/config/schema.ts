@@ -231,6 +231,7 @@ export const configSchema = Type.Object(
         startMs: count(120_000, 'To start it', 100),
         stopMs: count(30_000, 'To stop it, beyond its grace', 100),
         removeMs: count(60_000, 'To remove it, before the engine counts as hung', 100),
+        networkIdleMs: count(300_000, 'How long a project’s default network keeps its bridge unused', 100),
         answerMs: count(
           5_000,
           'For a request to become durable, before its outcome is told to be unknown',

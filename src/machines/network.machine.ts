@@ -181,6 +181,13 @@ export const networkMachine = setup({
   on: {
     'network.*': { actions: { type: 'refuseCommand', params: { reason: 'A network does not know this' } } },
     'network.delete': [
+      {
+        guard: 'isDefault',
+        actions: {
+          type: 'refuseCommand',
+          params: { reason: 'It is its project’s own, which comes and goes by itself' },
+        },
+      },
       { guard: 'isUsed', actions: { type: 'refuseCommand', params: { reason: null } } },
       {
         guard: 'isAwaited',

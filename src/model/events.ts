@@ -196,6 +196,8 @@ export interface ContainerDeadlines {
   /** Added to the stop's grace. */
   readonly stopMs: number;
   readonly removeMs: number;
+  /** A project's default network keeps its bridge for so long without containers. */
+  readonly networkIdleMs: number;
   readonly retryMs: number;
 }
 

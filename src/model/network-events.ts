@@ -14,6 +14,8 @@ export interface NetworkDeadlines {
   /** For a host to make and plug a namespace, or a bridge. */
   readonly makeMs: number;
   readonly removeMs: number;
+  /** A default network keeps its bridge for so long without anybody. */
+  readonly idleMs: number;
 }
 
 // ── sandbox ────────────────────────────────────────────────────────────────

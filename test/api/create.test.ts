@@ -282,10 +282,7 @@ t.test('some fields are for admins, one for nobody', async (t) => {
 
 t.test('what this release cannot do is said, never ignored', async (t) => {
   for (const [field, value] of [
-    ['nets', [{ network: 'private' }]],
-    ['mounts', [{ size: 1, destination: '/data' }]],
     ['security_groups', ['default']],
-    ['exposed_ports', { '80/tcp': {} }],
     ['registry', 'mine'],
     ['cpu_policy', 'dedicated'],
     ['image_driver', 'glance'],

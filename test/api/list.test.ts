@@ -200,8 +200,24 @@ t.test('on every route a foreign id answers exactly as an unknown one', async (t
     .filter((path) => path.includes(':id'))
     .flatMap((path) => ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].map((method) => ({ method, path })));
   t.ok(routes.length >= 65, `${routes.length} routes`);
-  const foreign = { containers: made['cache']!, hosts: site.controlPlane.hosts()[0]!.id, tenants: 'p1' };
-  const byName = { containers: 'cache', hosts: 'host1', tenants: 'p1' };
+  const things = await Promise.all(
+    ['networks', 'volumes'].map((kind) => site.call('POST', `/v1/${kind}`, { body: { name: 'theirs' } })),
+  );
+  const [network, volume] = things.map(({ json }) => String(json['uuid']));
+  const foreign = {
+    networks: network!,
+    volumes: volume!,
+    containers: made['cache']!,
+    hosts: site.controlPlane.hosts()[0]!.id,
+    tenants: 'p1',
+  };
+  const byName = {
+    networks: 'theirs',
+    volumes: 'theirs',
+    containers: 'cache',
+    hosts: 'host1',
+    tenants: 'p1',
+  };
   for (const { method, path } of routes) {
     const collection = path.split('/')[2] as keyof typeof foreign;
     for (const id of [foreign[collection], byName[collection]]) {

@@ -97,7 +97,8 @@ export async function createApiSite(test: Test, options: SiteOptions = {}): Prom
   const logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
   const clock = createStillClock(logger);
   const { config: loaded } = loadConfig({
-    flags: { 'state.directory': directory, ...options.settings },
+    // Its hosts say that they make networks, and have nothing to make them with.
+    flags: { 'state.directory': directory, 'site.sandboxes': 'engine', ...options.settings },
     environment: {},
     file: null,
     usualFiles: [],
@@ -224,6 +225,7 @@ export async function createApiSite(test: Test, options: SiteOptions = {}): Prom
         joinToken: await running!.controlPlane.createJoinToken(),
         decideRestart: agentRestartPolicy,
         labels: {},
+        networks: { able: true, problem: null },
       });
       const host = { name, driver, wire, agent };
       hosts.push(host);

@@ -35,6 +35,7 @@ export const containerInput: ContainerInput = {
     startMs: 120_000,
     stopMs: 30_000,
     removeMs: 120_000,
+    networkIdleMs: 300_000,
     retryMs: 1_000,
   },
 };

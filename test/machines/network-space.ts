@@ -18,7 +18,7 @@ export const networkSubject: ProofSubject = {
     subnet: null,
     isDefault,
     idleMs: 300_000,
-    deadlines: { allocateMs: 10_000, makeMs: 60_000, removeMs: 60_000 },
+    deadlines: { allocateMs: 10_000, makeMs: 60_000, removeMs: 60_000, idleMs: 60_000 },
   })),
   events: (snapshot) => {
     const { pending, addresses } = snapshot.context as NetworkContext;

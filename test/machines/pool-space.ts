@@ -18,7 +18,7 @@ export const poolSubject: ProofSubject = {
       networks: [],
       ceiling: 3,
       windowMs: 30_000,
-      deadlines: { allocateMs: 1, makeMs: 1, removeMs: 1 },
+      deadlines: { allocateMs: 1, makeMs: 1, removeMs: 1, idleMs: 1 },
     },
   ],
   events: () => [

@@ -6,7 +6,7 @@ import { portName } from '../../src/machines/sandbox/setup.ts';
 import type { SandboxInput } from '../../src/model/network-events.ts';
 import type { Holding, ProofEvent, ProofSubject, Step } from './proofs.ts';
 
-const deadlines = { allocateMs: 10_000, makeMs: 60_000, removeMs: 60_000 };
+const deadlines = { allocateMs: 10_000, makeMs: 60_000, removeMs: 60_000, idleMs: 60_000 };
 const ahead: SandboxInput = {
   id: 's1',
   tenant: 'p1',

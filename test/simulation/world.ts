@@ -67,7 +67,7 @@ const sealer = { seal: (text: string) => `sealed ${text}`, open: (text: string) 
 const config = {
   deadlines: {
     placingMs: 20_000, claimMs: 4_000, imageMs: 60_000, sandboxMs: 20_000, createMs: 30_000, startMs: 30_000, stopMs: 20_000,
-    removeMs: 30_000, retryMs: 500,
+    removeMs: 30_000, networkIdleMs: 10_000, retryMs: 500,
   }, // prettier-ignore
   limits: { containers: 12, cpuMillis: -1, memoryMib: -1, diskGib: -1 },
   reservationMs: 20_000,

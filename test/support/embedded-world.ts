@@ -36,7 +36,7 @@ export function embeddedFolder(t: Test): EmbeddedFolder {
 
 const deadlines = {
   placingMs: 60_000, claimMs: 10_000, imageMs: 600_000, sandboxMs: 60_000, createMs: 120_000, startMs: 120_000, stopMs: 30_000,
-  removeMs: 60_000, retryMs: 1_000,
+  removeMs: 60_000, networkIdleMs: 60_000, retryMs: 1_000,
 }; // prettier-ignore
 
 export interface ActorsOptions {

@@ -56,6 +56,12 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
         userId: request.identity.userId,
         generatedName: generateName(environment),
         defaults,
+        attachments: {
+          local: controlPlane.local,
+          tenant: request.identity.projectId,
+          seed:
+            idempotencyKey === null ? environment.id() : `${request.identity.projectId}/${idempotencyKey}`,
+        },
       });
       const view = await controlPlane.createContainer({
         caller: callerOf(request),

@@ -6,6 +6,7 @@
 import { split } from 'shlex';
 import { TroupeError } from '../../errors/errors.ts';
 import type { ContainerSpec, HealthCheck, RestartPolicy, RestartPolicyName } from '../../model/container.ts';
+import { parseAttachments, type AttachmentsContext } from './attachments.ts';
 import { flag, integer, list, number, object, text, texts, variables, type Body } from './body-fields.ts';
 import { integerIn, invalidField } from './values.ts';
 import { requireVersion } from './microversion.ts';
@@ -18,6 +19,7 @@ export interface CreateBodyContext {
   readonly generatedName: string;
   /** Site's default when none is asked: CPUs and MiB. */
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
+  readonly attachments: AttachmentsContext;
 }
 
 export const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
@@ -102,7 +104,7 @@ export function parseCreateBody(body: Body, context: CreateBodyContext): Contain
       'auto_remove and a restart policy exclude each other; leave one of them out',
     );
   }
-  return spec;
+  return { ...spec, ...parseAttachments(body, context.attachments) };
 }
 
 function onlyFields(body: Body, minor: number): void {
@@ -137,18 +139,11 @@ function refuseUnsupported(body: Body): void {
       'INVALID_VALUE',
       `This release of Troupe does not support ${what} ('${key}'); leave it out`,
     );
-  for (const [key, what] of [
-    ['nets', 'networks of one’s own'],
-    ['mounts', 'volumes'],
-    ['security_groups', 'security groups'],
-  ] as const) {
-    const value = body[key];
-    if (value === undefined || value === null) continue;
-    if (!Array.isArray(value)) throw invalidField(key, value, 'It must be a list');
-    if (value.length > 0) throw notYet(key, what);
-  }
-  if (Object.keys(object(body, 'exposed_ports') ?? {}).length > 0)
-    throw notYet('exposed_ports', 'exposed ports');
+  const groups = body['security_groups'];
+  if (groups !== undefined && groups !== null && !Array.isArray(groups))
+    throw invalidField('security_groups', groups, 'It must be a list');
+  if (groups !== undefined && groups !== null && groups.length > 0)
+    throw notYet('security_groups', 'security groups');
   if (text(body, 'registry', nameLength) !== null) throw notYet('registry', 'registries with credentials');
   const policy = body['cpu_policy'];
   if (policy !== undefined && policy !== null && policy !== 'shared') {

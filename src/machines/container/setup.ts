@@ -114,6 +114,7 @@ const sandboxOf = (context: ContainerContext, id: string): SandboxInput => {
       allocateMs: deadlines.claimMs,
       makeMs: deadlines.sandboxMs,
       removeMs: deadlines.removeMs,
+      idleMs: deadlines.networkIdleMs,
     },
   };
 };

@@ -41,9 +41,6 @@ const lacking = ({ networks, ports }: SandboxContext): NetworkRequest | undefine
 /** A UUID, the same each time it is asked for. */
 export const portName = ({ id, portsAsked }: SandboxContext): string => namedUuid(`port/${id}/${portsAsked}`);
 
-/** A default network that nobody uses keeps its bridge for so long. */
-const defaultIdleMs = 300_000;
-
 const defaultNetwork = (
   { tenant, hostId, deadlines }: SandboxContext,
   { networkId }: NetworkRequest,
@@ -54,7 +51,7 @@ const defaultNetwork = (
   hostId,
   subnet: null,
   isDefault: true,
-  idleMs: defaultIdleMs,
+  idleMs: deadlines.idleMs,
   deadlines,
 });
 

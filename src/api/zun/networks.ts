@@ -1,0 +1,108 @@
+/**
+ * `/v1/networks`: local networks, by name. Zun has a POST and a DELETE for
+ * Docker's side of Neutron networks only; the rest is an extension.
+ */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ControlPlane, NetworkView } from '../../actors/index.ts';
+import { TroupeError } from '../../errors/errors.ts';
+import { isSubnet, narrowestPrefix, parseSubnet, widestPrefix } from '../../model/subnet.ts';
+import { isAdmin } from '../auth/identity.ts';
+import { callerOf } from '../request.ts';
+import { text } from './body-fields.ts';
+import { queryOf, type ById, type Fields } from './container-access.ts';
+import { allProjects } from './container-list.ts';
+import { nameLength, namePattern } from './create-body.ts';
+import { baseUrlOf } from './discovery.ts';
+import { page, pagingParameters, type Listing } from './paging.ts';
+import { invalidField, onlyKnown } from './values.ts';
+
+const networkView = (view: NetworkView, isAdministrator: boolean): Fields => ({
+  uuid: view.id,
+  name: view.name,
+  project_id: view.tenant,
+  network_id: view.id,
+  neutron_net_id: null,
+  // What Zun keeps to itself.
+  status: view.status,
+  status_reason: view.reason,
+  subnet: view.subnet,
+  gateway: view.gateway,
+  mtu: view.mtu,
+  default: view.isDefault,
+  ports: view.ports,
+  ...(isAdministrator ? { host: view.hostname } : {}),
+  created_at: new Date(view.createdAt).toISOString(),
+});
+
+const listing: Listing<NetworkView> = {
+  id: ({ id }) => id,
+  sortKeys: { uuid: ({ id }) => id, name: ({ name }) => name },
+  notFound: (id) => new TroupeError('NETWORK_NOT_FOUND', `The network "${id}" could not be found`),
+};
+
+export function networks({ local }: ControlPlane) {
+  return async (app: FastifyInstance): Promise<void> => {
+    const find = (request: FastifyRequest, id: string): NetworkView =>
+      local.network(isAdmin(request.identity) ? null : request.identity.projectId, id);
+
+    app.get('/v1/networks', (request) => {
+      const query = queryOf(request);
+      onlyKnown(query, [...pagingParameters, 'all_projects']);
+      const all = local.networks(
+        allProjects(request, 'network:get_all_all_projects') ? null : request.identity.projectId,
+      );
+      const { items, next } = page(all, query, listing);
+      return {
+        networks: items.map((view) => networkView(view, isAdmin(request.identity))),
+        next: next === null ? null : `${baseUrlOf(request)}/v1/networks?${next}`,
+      };
+    });
+    app.get<ById>('/v1/networks/:id', (request) => {
+      onlyKnown(queryOf(request), []);
+      return networkView(find(request, request.params.id), isAdmin(request.identity));
+    });
+    app.post('/v1/networks', async (request, reply) => {
+      onlyKnown(queryOf(request), []);
+      const body = (request.body ?? {}) as Fields;
+      onlyKnown(body, ['name', 'subnet', 'host', 'neutron_net_id']);
+      if (body['neutron_net_id'] !== undefined && body['neutron_net_id'] !== null)
+        throw new TroupeError(
+          'INVALID_VALUE',
+          "This site has no Neutron, so there is no network to take over ('neutron_net_id'); leave it out",
+        );
+      const name = text(body, 'name', nameLength, namePattern);
+      if (name === null) throw new TroupeError('INVALID_INPUT', "'name' is a required property");
+      const asked = { name, subnet: subnetOf(body), host: text(body, 'host', nameLength) };
+      const made = await local.createNetwork(request.identity.projectId, asked, callerOf(request));
+      reply.code(202).header('location', `${baseUrlOf(request)}/v1/networks/${made.id}`);
+      return networkView(made, isAdmin(request.identity));
+    });
+    app.delete<ById>('/v1/networks/:id', async (request, reply) => {
+      onlyKnown(queryOf(request), []);
+      const network = find(request, request.params.id);
+      const { answer, reason } = await local.deleteNetwork(network, callerOf(request));
+      if (answer === 'refused')
+        throw new TroupeError(
+          'NETWORK_IN_USE',
+          `Network "${network.name}" can't be deleted: ${reason ?? 'it is in use'}`,
+        );
+      return reply.code(204).send();
+    });
+    app.delete('/v1/pools', async (request) => {
+      onlyKnown(queryOf(request), ['all_projects']);
+      const tenant = allProjects(request, 'pool:flush_all_projects') ? null : request.identity.projectId;
+      return { flushed: await local.flush(tenant, null, callerOf(request)) };
+    });
+  };
+}
+
+/** @throws TroupeError INVALID_INPUT */
+function subnetOf(body: Fields): string | null {
+  const subnet = text(body, 'subnet', { least: 1, most: 18 });
+  if (subnet === null) return null;
+  const rule = `It must be an IPv4 subnet from /${widestPrefix} to /${narrowestPrefix}, such as 10.1.2.0/24`;
+  if (!isSubnet(subnet) || subnet.includes(':')) throw invalidField('subnet', subnet, rule);
+  const { prefix } = parseSubnet(subnet);
+  if (prefix < widestPrefix || prefix > narrowestPrefix) throw invalidField('subnet', subnet, rule);
+  return subnet;
+}

@@ -1,0 +1,89 @@
+/** Commands on networks, volumes, and what is kept ready on them. */
+import type { Command } from 'commander';
+import type { CommandContext } from './command-context.ts';
+import { printList, printOne } from './terminal.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+
+export function networkCommands(program: Command, { client, terminal, format }: CommandContext): void {
+  const resource = (kind: 'network' | 'volume', about: string): Command => {
+    const command = program.command(kind).description(about);
+    command
+      .command('rm')
+      .description(`delete ${kind}s that no container has`)
+      .argument(`<${kind}...>`, 'names or ids')
+      .action(async (names: readonly string[]) => {
+        for (const name of names) {
+          await client().call('DELETE', `/v1/${kind}s/${encodeURIComponent(name)}`);
+          terminal.say(`${name} is being deleted`);
+        }
+      });
+    return command;
+  };
+
+  const networks = resource('network', 'networks of this project; each is of one host');
+  networks
+    .command('ls')
+    .description('list them')
+    .action(async () => {
+      const { networks: rows } = await client().call<{ networks: readonly Row[] }>('GET', '/v1/networks');
+      printList(terminal, format(), rows, {
+        id: ({ uuid }) => uuid,
+        name: ({ name }) => name,
+        status: ({ status }) => status,
+        subnet: ({ subnet }) => subnet,
+        addresses: ({ ports }) => ports,
+        host: ({ host }) => host,
+        reason: (row) => row['status_reason'],
+      });
+    });
+  networks
+    .command('create')
+    .description('make a network')
+    .argument('<name>', 'unique in the project')
+    .option('--subnet <cidr>', 'e.g. 10.1.2.0/24; the host finds a free one otherwise')
+    .option('--host <host>', 'hostname or id; one is chosen otherwise')
+    .action(async (name: string, options: { subnet?: string; host?: string }) =>
+      printOne(terminal, format(), await client().call('POST', '/v1/networks', { name, ...options })),
+    );
+
+  const volumes = resource('volume', 'volumes of this project; each is of one host');
+  volumes
+    .command('ls')
+    .description('list them')
+    .action(async () => {
+      const { volumes: rows } = await client().call<{ volumes: readonly Row[] }>('GET', '/v1/volumes');
+      printList(terminal, format(), rows, {
+        id: ({ uuid }) => uuid,
+        name: ({ name }) => name,
+        status: ({ status }) => status,
+        'size gib': ({ size }) => size,
+        containers: ({ attached }) => (attached as readonly string[]).length,
+        host: ({ host }) => host,
+        reason: (row) => row['status_reason'],
+      });
+    });
+  volumes
+    .command('create')
+    .description('make a volume')
+    .argument('<name>', 'unique in the project')
+    .option('--size <gib>', 'what it may hold; as much as its host has otherwise')
+    .option('--host <host>', 'hostname or id; one is chosen otherwise')
+    .action(async (name: string, options: { size?: string; host?: string }) =>
+      printOne(terminal, format(), await client().call('POST', '/v1/volumes', { name, ...options })),
+    );
+
+  program
+    .command('pool')
+    .description('sandboxes that are kept ready')
+    .command('flush')
+    .description('let go what is made ahead; it comes again with use')
+    .option('-a, --all-projects', 'of all projects (admins)')
+    .action(async ({ allProjects }: { allProjects?: boolean }) => {
+      const { flushed } = await client().call<{ flushed: number }>(
+        'DELETE',
+        `/v1/pools${allProjects ? '?all_projects=true' : ''}`,
+      );
+      terminal.say(`${flushed} ${flushed === 1 ? 'pool is' : 'pools are'} being emptied`);
+    });
+}
