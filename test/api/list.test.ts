@@ -228,7 +228,7 @@ t.test('on every route a foreign id answers exactly as an unknown one', async (t
         answers.push({
           status,
           headers: { ...headers, date: '', 'x-openstack-request-id': '' },
-          text: text.replaceAll(each, 'ID').replaceAll(/req-[0-9a-f-]{36}/g, 'REQ'),
+          text: text.replaceAll(/req-[0-9a-f-]{36}/g, 'REQ').replaceAll(each, 'ID'),
         });
       }
       t.same(answers[0], answers[1], `${method} ${path}`);
