@@ -6,6 +6,7 @@ import type { PoolContext } from '../machines/pool/context.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
 import type { VolumeContext } from '../machines/volume/context.ts';
 import {
+  containerAddress,
   networkAddress,
   parseAddress,
   volumeAddress,
@@ -39,7 +40,7 @@ const causeOf = ({ requestId, userId, projectId }: Caller): Cause => ({
   projectId,
 });
 
-/** Between looks at a network whose warm sandboxes are going. */
+/** Between looks at a network whose sandboxes are going. */
 const lookMs = 100;
 /** For them to go. */
 const flushMs = 10_000;
@@ -151,11 +152,13 @@ export function createLocalResources(options: LocalResourcesOptions): LocalResou
     }
   };
 
-  /** Sandboxes on the network that wait for containers: they give way. */
-  const warmOn = (networkId: string): readonly Cell[] =>
+  /** Sandboxes on the network that wait for containers, or whose container has gone: they give way. */
+  const givingWayOn = (networkId: string): readonly Cell[] =>
     cellsOf('sandbox', null).filter(({ committed }) => {
-      const { claimedBy, networks: on } = committed!.record.context as SandboxContext;
-      return claimedBy === null && on.some((each) => each.networkId === networkId);
+      const { tenant, claimedBy, networks: on } = committed!.record.context as SandboxContext;
+      const isWanted =
+        claimedBy !== null && runtime().cell(containerAddress(tenant, claimedBy)) !== undefined;
+      return !isWanted && on.some((each) => each.networkId === networkId);
     });
 
   const flush = async (tenant: string | null, networkId: string | null, caller: Caller): Promise<number> => {
@@ -201,7 +204,7 @@ export function createLocalResources(options: LocalResourcesOptions): LocalResou
       await flush(tenant, id, caller);
       for (;;) {
         const answer = await ask(address, { type: 'network.delete' }, causeOf(caller));
-        if (answer.answer !== 'refused' || warmOn(id).length === 0 || environment.monotonic() > end)
+        if (answer.answer !== 'refused' || givingWayOn(id).length === 0 || environment.monotonic() > end)
           return answer;
         await new Promise<void>((resolve) => environment.schedule(lookMs, resolve));
       }

@@ -1,19 +1,23 @@
 /** Containers on networks of their own, for real: what they see, who reaches whom, and what outlives what. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { request } from 'undici';
 import { needRoot } from '../support/need-root.ts';
 import { addressOf, createNetworkSite, type Container } from '../support/network-site.ts';
 import { ensureDocker } from '../support/docker.ts';
-import { until } from '../support/troupe.ts';
+import { freePort } from '../support/redis.ts';
+import { testImage, until } from '../support/troupe.ts';
 
 needRoot();
 await ensureDocker();
 t.setTimeout(600_000);
 
-const site = await createNetworkSite(t, ['network.mtu=1400']);
+const site = await createNetworkSite(t, ['network.mtu=1400', 'deadlines.networkIdleMs=1000']);
 await site.up();
 
 const pings = async (from: Container, target: string): Promise<boolean> =>
-  (await site.inside(from.uuid, 'ping', '-c', '1', '-W', '1', target)).code === 0;
+  (await site.inside(from.uuid, 'ping', '-c', '2', '-W', '2', target)).code === 0;
 
 /** What a container sees of itself is what the API says of it. */
 async function seesItself(t: Test, container: Container): Promise<void> {
@@ -55,7 +59,11 @@ t.test('cold, with a hostname of its own, and warm: address, names and MTU are r
   t.ok(await pings(cold, 'warm'), 'who was there before knows who came after');
   await site.emptyLedger();
   await site.remove(named.uuid, cold.uuid);
-  t.notOk(await pings(warm, 'cold'), 'who has gone has no name');
+  await until(
+    'an end of its name',
+    () => pings(warm, 'cold'),
+    (reached) => !reached,
+  );
   await site.remove(warm.uuid);
   await site.emptyLedger();
 });
@@ -149,4 +157,163 @@ t.test('a sandbox that is killed under its container is made and plugged again',
   await seesItself(t, await site.reach(container.uuid, 'Running'));
   await site.remove(container.uuid, peer.uuid);
   await site.emptyLedger();
+});
+
+interface Named {
+  readonly uuid: string;
+  readonly status: string;
+  readonly status_reason: string | null;
+}
+
+const settled = async (kind: 'networks' | 'volumes', name: string, status: string): Promise<Named> => {
+  const answer = await until(
+    `${name} to be ${status}`,
+    () => site.api.call<Named>('GET', `/v1/${kind}/${name}`),
+    (given) => given?.body.status === status,
+  );
+  return answer!.body;
+};
+
+t.test('networks by name: fixed addresses, several for one, attached and detached live', async (t) => {
+  for (const name of ['front', 'back']) {
+    const made = await site.api.call('POST', '/v1/networks', { name });
+    t.equal(made?.status, 202);
+  }
+  const front = (await settled('networks', 'front', 'active')) as Named & { readonly subnet: string };
+  const back = await settled('networks', 'back', 'active');
+  const fixed = front.subnet.replace(/0\/24$/, '77');
+  const web = await site.run('web', {
+    nets: [{ network: 'front', 'v4-fixed-ip': fixed }, { network: 'back' }],
+  });
+  t.equal(web.addresses[front.uuid]?.[0]?.addr, fixed);
+  t.equal(Object.keys(web.addresses).length, 2);
+  t.match(
+    (await site.inside(web.uuid, 'ip', 'address', 'show', 'eth1')).out,
+    web.addresses[back.uuid]?.[0]?.addr,
+  );
+  const taken = await site.api.call<{ errors: { status: number; title: string }[] }>(
+    'POST',
+    '/v1/containers',
+    {
+      name: 'second',
+      image: testImage,
+      nets: [{ network: 'front', 'v4-fixed-ip': fixed }],
+    },
+  );
+  t.equal(taken?.status, 409);
+  t.match(JSON.stringify(taken?.body), web.uuid, 'the owner of the address is named');
+  const db = await site.run('db', { nets: [{ network: 'back' }] });
+  t.ok(await pings(web, 'db'));
+  t.notOk(await pings(db, fixed), 'one network does not lead to another');
+
+  t.equal(
+    (await site.api.call('POST', `/v1/containers/${db.uuid}/network_attach?network=front`))?.status,
+    200,
+  );
+  await until(
+    'the way',
+    () => pings(db, fixed),
+    (reached) => reached,
+  );
+  t.equal((await site.api.call('DELETE', '/v1/networks/front'))?.status, 409, 'it is in use');
+  t.equal(
+    (await site.api.call('POST', `/v1/containers/${db.uuid}/network_detach?network=front`))?.status,
+    202,
+  );
+  await until(
+    'its detaching',
+    () => site.api.call<{ networks: unknown[] }>('GET', `/v1/containers/${db.uuid}/network_list`),
+    (answer) => answer?.body.networks.length === 1,
+  );
+  t.notOk(await pings(db, fixed));
+  await site.remove(web.uuid, db.uuid);
+  for (const name of ['front', 'back']) {
+    t.equal((await site.api.call('DELETE', `/v1/networks/${name}`))?.status, 204);
+    await until(
+      'its end',
+      () => site.api.call('GET', `/v1/networks/${name}`),
+      (answer) => answer?.status === 404,
+    );
+  }
+  await site.emptyLedger();
+});
+
+t.test('a published port is reached at the host, and is nobody else’s meanwhile', async (t) => {
+  const port = await freePort();
+  const command = ['sh', '-c', 'mkdir /www; echo here > /www/index.html; exec httpd -f -h /www -p 80'];
+  const exposed_ports = { '80/tcp': { host_port: port } };
+  const server = await site.run('server', { command, exposed_ports });
+  const ask = () =>
+    request(`http://127.0.0.1:${port}/`).then(
+      ({ body }) => body.text(),
+      () => null,
+    );
+  t.equal(await until('an answer', ask, (text) => text !== null), 'here\n');
+  const rival = await site.api.call('POST', '/v1/containers?run=true', {
+    name: 'rival',
+    image: testImage,
+    command,
+    exposed_ports,
+  });
+  const refused = await site.reach(rival!.body.uuid, 'Error');
+  t.match(String(refused['status_reason']), String(port), 'the port is named');
+  await site.api.call('POST', `/v1/containers/${server.uuid}/reboot?timeout=0`);
+  t.equal(await until('an answer', ask, (text) => text !== null), 'here\n');
+  await site.remove(server.uuid, rival!.body.uuid);
+  t.equal(await ask(), null);
+  await site.emptyLedger();
+});
+
+t.test('volumes outlive their containers, or go with them; files are what was sent', async (t) => {
+  t.equal((await site.api.call('POST', '/v1/volumes', { name: 'data' }))?.status, 202);
+  await settled('volumes', 'data', 'available');
+  const content = Buffer.from('greeting = hello\n').toString('base64');
+  const first = await site.run('writer', {
+    mounts: [
+      { source: 'data', destination: '/data' },
+      { size: 1, destination: '/own' },
+      { type: 'bind', source: content, destination: '/etc/app.conf' },
+    ],
+  });
+  t.equal((await site.inside(first.uuid, 'cat', '/etc/app.conf')).out, 'greeting = hello\n');
+  t.equal((await site.inside(first.uuid, 'sh', '-c', 'echo kept > /data/it; echo gone > /own/it')).code, 0);
+  t.match((await site.inside(first.uuid, 'df', '-m', '/own')).out, /\s9\d\d\s/, 'as large as was asked');
+  t.equal((await site.api.call('DELETE', '/v1/volumes/data'))?.status, 409, 'it is in use');
+  await site.remove(first.uuid);
+  const second = await site.run('reader', {
+    mounts: [{ source: 'data', destination: '/data', read_only: true }],
+  });
+  t.equal((await site.inside(second.uuid, 'cat', '/data/it')).out, 'kept\n');
+  t.not((await site.inside(second.uuid, 'touch', '/data/no')).code, 0);
+  await site.remove(second.uuid);
+  t.equal((await site.api.call('DELETE', '/v1/volumes/data'))?.status, 204);
+  await until(
+    'no volume',
+    () => site.api.call<{ volumes: unknown[] }>('GET', '/v1/volumes'),
+    (answer) => answer?.body.volumes.length === 0,
+  );
+  await site.emptyLedger();
+});
+
+t.test('when all is deleted, and what waited has given way, nothing is left on the machine', async (t) => {
+  const last = await site.run('last');
+  await site.remove(last.uuid);
+  await until(
+    'nothing',
+    async () => {
+      await site.api.call('DELETE', '/v1/pools?all_projects=true');
+      return site.remains();
+    },
+    (remains) => remains.length === 0,
+  );
+  await site.emptyLedger();
+  t.same(readdirSync(join(site.directory, 'sandboxes')), []);
+  const { networks } = (await site.api.call<{ networks: { status: string }[] }>(
+    'GET',
+    '/v1/networks?all_projects=true',
+  ))!.body;
+  t.same(new Set(networks.map(({ status }) => status)), new Set(['dormant']), 'networks come again with use');
+  const again = await site.run('again');
+  await seesItself(t, again);
+  await site.remove(again.uuid);
 });
