@@ -15,7 +15,7 @@ const burst = 40;
 /** In a round of one after the other. */
 const single = 5;
 
-type Start = () => Promise<StartedContainer>;
+export type Start = () => Promise<StartedContainer>;
 
 export async function measureAgainstEngine({ tell }: Figures, site: RealSite): Promise<void> {
   const watcher = await watch(site.url, site.token);
@@ -41,7 +41,7 @@ export async function measureAgainstEngine({ tell }: Figures, site: RealSite): P
 }
 
 /** What Troupe asks the engine for, asked for directly. */
-async function startRaw({ docker }: RealSite): Promise<StartedContainer> {
+export async function startRaw({ docker }: RealSite): Promise<StartedContainer> {
   const container = await docker.createContainer({
     Image: image,
     Cmd: command,
@@ -57,7 +57,7 @@ async function startRaw({ docker }: RealSite): Promise<StartedContainer> {
 }
 
 /** Milliseconds per start, of which `width` are in flight. What was started is gone again when it resolves. */
-async function timed(start: Start, count: number, width: number): Promise<number> {
+export async function timed(start: Start, count: number, width: number): Promise<number> {
   const started: StartedContainer[] = [];
   const began = performance.now();
   let issued = 0;

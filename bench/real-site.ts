@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { request } from 'undici';
+import { removeRemains } from '../test/support/host-remains.ts';
 import { adminToken, configOf, pause, siteFlags } from './site.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -24,11 +25,16 @@ export interface RealSite {
   readonly docker: Docker;
   /** Through the REST API. Resolves once the watcher was told that it runs. */
   start(watcher: Watcher): Promise<StartedContainer>;
+  /** Sandboxes that wait for containers now. */
+  ready(): Promise<number>;
   stop(): Promise<void>;
 }
 
-export async function openRealSite(directory: string): Promise<RealSite> {
-  const flags = await siteFlags(directory);
+export async function openRealSite(
+  directory: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<RealSite> {
+  const flags = await siteFlags(directory, settings);
   const config = configOf(flags);
   const docker = new Docker({ socketPath: config.engine.socket });
   const child = spawn(
@@ -69,10 +75,16 @@ export async function openRealSite(directory: string): Promise<RealSite> {
         },
       };
     },
+    async ready() {
+      const answer = await request(`${url}/v1/hosts`, { headers });
+      const { hosts } = (await answer.body.json()) as { hosts: { pools: { ready: number }[] }[] };
+      return hosts.flatMap(({ pools }) => pools).reduce((sum, { ready }) => sum + ready, 0);
+    },
     async stop() {
       const gone = once(child, 'exit');
       child.kill();
       await gone;
+      await removeRemains(directory, config.engine.socket);
     },
   };
 }

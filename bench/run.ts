@@ -11,6 +11,7 @@ import { startRedis } from '../test/support/redis.ts';
 import { measureAgainstEngine } from './against-engine.ts';
 import { measureKilled, measureToldDeaths } from './deaths.ts';
 import { createFigures } from './figures.ts';
+import { measureWarmStarts } from './warm-starts.ts';
 import { measureIdle } from './idle.ts';
 import { openRealSite, type RealSite } from './real-site.ts';
 import { measureRestart } from './restart.ts';
@@ -73,6 +74,7 @@ try {
   if (wanted('2')) await measureToldDeaths(figures, newDirectory());
   if (wanted('3')) await measureRestart(figures, newDirectory(), restarted);
   if (wanted('4')) await measureIdle(figures, newDirectory());
+  if (wanted('7')) await measureWarmStarts(figures, newDirectory);
   if (wanted('6')) measurePlacements(figures.tell, hostCounts);
   await measureReal([
     ...(wanted('2') ? [(site: RealSite) => measureKilled(figures, site)] : []),

@@ -33,9 +33,12 @@ t.test('one that was getting its image goes on to be created', async (t) => {
   const decider = createDecider(containerChart);
   const { value, context } = migrate({ acquiring: { image: { pulling: 'attempting' }, network: 'ready' } });
   const restored = containerMachine.resolveState({ value: value as never, context: context as never });
-  const { snapshot } = decider.next(restored as never, {
-    type: 'xstate.done.actor.pullImage',
-    output: { imageId: 'i' },
-  } as TurnEvent);
+  const { snapshot } = decider.next(
+    restored as never,
+    {
+      type: 'xstate.done.actor.pullImage',
+      output: { imageId: 'i' },
+    } as TurnEvent,
+  );
   t.ok(decider.paths(snapshot).join().startsWith('creating'), decider.paths(snapshot).join());
 });
