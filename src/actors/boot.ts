@@ -35,6 +35,8 @@ export interface BootResult {
   readonly positions: ReadonlyMap<Shard, number>;
   /** Actors whose snapshot an older chart had written: their first turn takes them over durably, see `restore`. */
   readonly migrated: readonly Address[];
+  /** An actor that has ended took this message before it did: only its acknowledgement was lost. */
+  readonly wasHandled: (from: Address, message: OutboxMessage) => boolean;
 }
 
 /** @throws TroupeError INVALID_CONFIG when too many actors are unreadable (B2), listing some */
@@ -48,6 +50,8 @@ export async function boot(
   const unreadable: Unreadable[] = [];
   const outboxes: BootResult['outboxes'][number][] = [];
   const migrated: Address[] = [];
+  /** Of actors that have ended: the last message of each sender that they took. */
+  const handled = new Map<string, number>();
   let actors = 0;
 
   const loadSpec = async (address: Address, generation: number): Promise<void> => {
@@ -74,7 +78,10 @@ export async function boot(
     const { record, outbox, inbox } = stored;
     if (outbox.length > 0)
       outboxes.push({ from: record.address, revision: record.revision, messages: outbox });
-    if (record.endedAt !== null) return runtime.bury(record);
+    if (record.endedAt !== null) {
+      for (const mark of inbox) handled.set(`${record.address} ${mark.from}`, mark.sequence);
+      return runtime.bury(record);
+    }
     const decider = deciders[parseAddress(record.address).kind];
     if (record.generation > 0) await loadSpec(record.address, record.generation);
     const state = restore(decider, record);
@@ -112,7 +119,14 @@ export async function boot(
   }
   const positions = new Map<Shard, number>();
   for (const shard of await store.shards()) positions.set(shard, await store.position(shard));
-  return { actors, unreadable, outboxes, positions, migrated };
+  return {
+    actors,
+    unreadable,
+    outboxes,
+    positions,
+    migrated,
+    wasHandled: (from, { to, sequence }) => sequence <= (handled.get(`${to} ${from}`) ?? 0),
+  };
 }
 
 /**

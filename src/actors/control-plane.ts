@@ -198,7 +198,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   hub.restore(restored.positions);
   await recordCharts(store, charts);
   const admission = createAdmission({ environment, runtime, specs, placement, ...config });
-  runtime.resume(restored.positions, restored.outboxes);
+  runtime.resume(restored.positions, restored.outboxes, restored.wasHandled);
   const atStart = (reason: string): Cause => ({ kind: 'runtime', reason });
   for (const address of restored.migrated) {
     runtime.deliver(address, {

@@ -10,6 +10,7 @@ import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { HostLinks } from '../link/host-links.ts';
 import type { InventoryItem, InventoryResource } from '../link/protocol.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
+import type { SandboxContext } from '../machines/sandbox/context.ts';
 import { containerAddress, hostAddress, ownedAddress, parseAddress, type Address } from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
 import type { AuditEntry } from './index.ts';
@@ -93,13 +94,22 @@ function beliefsOf(runtime: Runtime): ReadonlyMap<Address, Belief> {
     const rests = containerHeld && Object.keys(committed.record.operations).length === 0;
     beliefs.set(address, { hostId, generation, rests, revision: committed.record.revision });
   }
+  // A bridge comes with the first sandbox that is plugged into it, also after its machine was started anew.
+  const lived = new Set(
+    [...runtime.cellsOf('sandbox').values()].flatMap(({ committed }) =>
+      committed && restingIn.sandbox.includes(committed.projection.status)
+        ? (committed.record.context as SandboxContext).ports.map(({ network }) => network.networkId)
+        : [],
+    ),
+  );
   for (const kind of resourceKinds) {
     for (const { address, committed } of runtime.cellsOf(kind).values()) {
       if (!committed) continue;
       const { hostId } = committed.record.context as { readonly hostId: string };
       const rests =
         restingIn[kind].includes(committed.projection.status) &&
-        Object.keys(committed.record.operations).length === 0;
+        Object.keys(committed.record.operations).length === 0 &&
+        (kind !== 'network' || lived.has(parseAddress(address).id));
       beliefs.set(address, { hostId, generation: 1, rests, revision: committed.record.revision });
     }
   }

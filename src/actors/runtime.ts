@@ -89,6 +89,8 @@ export interface Runtime {
       readonly revision: number;
       readonly messages: readonly OutboxMessage[];
     }>,
+    /** Messages that need no more than to be acknowledged. Default none. */
+    wasHandled?: (from: Address, message: OutboxMessage) => boolean,
   ): void;
   readonly turns: number;
   readonly effectsInFlight: number;
@@ -382,11 +384,16 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     bury(record) {
       tombstones.set(record.address, { generation: record.generation, endedAt: record.endedAt ?? 0 });
     },
-    resume(shards, outboxes) {
+    resume(shards, outboxes, wasHandled = () => false) {
       for (const [shard, position] of shards) positions.set(shard, position);
       for (const cell of allCells()) if (cell.committed && isCurrent(cell.committed)) running.reconcile(cell);
-      for (const { from, revision, messages } of outboxes)
-        courier.carry(from, revision, messages, tombstones.has(from));
+      for (const { from, revision, messages } of outboxes) {
+        // To bounce one of these would undo at its sender what its receiver has done.
+        for (const message of messages.filter((each) => wasHandled(from, each)))
+          committer.acknowledge({ from, to: message.to, sequence: message.sequence });
+        const left = messages.filter((each) => !wasHandled(from, each));
+        courier.carry(from, revision, left, tombstones.has(from));
+      }
     },
     get turns() {
       return turns;

@@ -4,6 +4,9 @@
  * what it is called, is kept in a file beside these, so that it is known after
  * the agent was restarted, and sandboxes can be made again by the agent alone.
  *
+ * So is the subnet of each network: a bridge that a reboot took away comes back
+ * with it, and no other network may take it meanwhile.
+ *
  * A file is written only once a container has it: what waits in a pool has no name.
  */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -29,6 +32,10 @@ export interface NameFiles {
   /** Its container and what it is called from now on; gives the files to show inside. @throws TroupeError SANDBOX_GONE */
   named(sandboxId: string, containerId: string, names: readonly string[]): Promise<ContainerFiles>;
   removed(sandboxId: string): Promise<void>;
+  networkMade(networkId: string, subnet: string): Promise<void>;
+  networkRemoved(networkId: string): Promise<void>;
+  /** Of the networks that were made here and not removed, whether or not their bridge is there. */
+  subnets(): Promise<readonly string[]>;
   /** Null for one that was never plugged here. */
   find(sandboxId: string): Promise<Plugged | null>;
   /** The sandbox that a container was given; null when it has none. */
@@ -42,6 +49,7 @@ interface Known extends Plugged {
 }
 
 const suffix = '.json';
+const networkSuffix = '.network';
 
 /** @param directory where records lie, and the files themselves by `files`; ours alone */
 export function createNameFiles(directory: string, files: SandboxFiles): NameFiles {
@@ -74,7 +82,7 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
 
   const put = async (known: Map<string, Known>, next: Known): Promise<void> => {
     const before = known.get(next.sandboxId) ?? null;
-    await keep(directory, next);
+    await keep(directory, next.sandboxId + suffix, next);
     known.set(next.sandboxId, next);
     if (next.containerId === null) return;
     await write(next, known);
@@ -111,6 +119,14 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
         await files.remove(sandboxId);
         if (before && before.containerId !== null) await tellOthers(known, before, null);
       }),
+    networkMade: (networkId, subnet) => inTurn(() => keep(directory, networkId + networkSuffix, { subnet })),
+    networkRemoved: (networkId) =>
+      inTurn(() => rm(join(directory, networkId + networkSuffix), { force: true })),
+    subnets: () =>
+      inTurn(async () => {
+        const kept = await readKept<{ readonly subnet: string }>(directory, networkSuffix);
+        return kept.map(({ subnet }) => subnet);
+      }),
     find: (sandboxId) => inTurn(async (known) => known.get(sandboxId) ?? null),
     ofContainer: (containerId) =>
       inTurn(async (known) => {
@@ -138,22 +154,23 @@ function neighboursOf(each: Known, known: Iterable<Known>) {
 export const shortId = (id: string): string => id.replaceAll('-', '').slice(0, 12);
 
 /** Whole or not at all, also when the agent dies meanwhile. */
-async function keep(directory: string, known: Known): Promise<void> {
+async function keep(directory: string, name: string, content: object): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const path = join(directory, known.sandboxId + suffix);
-  await writeFile(`${path}.new`, JSON.stringify(known), { mode: 0o600 });
+  const path = join(directory, name);
+  await writeFile(`${path}.new`, JSON.stringify(content), { mode: 0o600 });
   await rename(`${path}.new`, path);
 }
 
-async function readAll(directory: string): Promise<Map<string, Known>> {
-  const found = new Map<string, Known>();
+async function readKept<T>(directory: string, ending: string): Promise<readonly T[]> {
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;
   });
-  for (const name of names.filter((each) => each.endsWith(suffix))) {
-    const known = JSON.parse(await readFile(join(directory, name), 'utf8')) as Known;
-    found.set(known.sandboxId, known);
-  }
-  return found;
+  const texts = names
+    .filter((each) => each.endsWith(ending))
+    .map((name) => readFile(join(directory, name), 'utf8'));
+  return (await Promise.all(texts)).map((text) => JSON.parse(text) as T);
 }
+
+const readAll = async (directory: string): Promise<Map<string, Known>> =>
+  new Map((await readKept<Known>(directory, suffix)).map((known) => [known.sandboxId, known]));

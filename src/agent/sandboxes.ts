@@ -125,7 +125,7 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
     signal: AbortSignal,
   ): Promise<NetworkDefinition> => {
     const { subnetsInUse } = await network.probe(signal);
-    const subnet = asked ?? chooseSubnet(subnets, subnetsInUse);
+    const subnet = asked ?? chooseSubnet(subnets, [...subnetsInUse, ...(await files.subnets())]);
     if (subnet === null)
       throw new TroupeError(
         'SUBNET_IN_USE',
@@ -133,6 +133,7 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
       );
     const definition = { networkId, subnet, gateway: addressAt(subnet, 1), mtu };
     await ensureBridge(identity, definition, signal);
+    await files.networkMade(networkId, subnet);
     return definition;
   };
 
@@ -176,7 +177,10 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
       choosing = chosen.catch(() => {});
       return chosen;
     },
-    removeNetwork: ({ worldId }, networkId, signal) => network.removeNetwork({ worldId, networkId }, signal),
+    async removeNetwork({ worldId }, networkId, signal) {
+      await network.removeNetwork({ worldId, networkId }, signal);
+      await files.networkRemoved(networkId);
+    },
     named: (sandboxId, containerId, names) => files.named(sandboxId, containerId, names),
     async mend(identity, containerId, signal) {
       const found = await files.ofContainer(containerId);

@@ -103,7 +103,10 @@ export const networkMachine = setup({
       const definition = (event as unknown as { output: NetworkEffectResults['ensureNetwork'] }).output;
       return {
         definition,
-        addresses: context.addresses ?? openPool(definition.subnet, definition.gateway),
+        addresses:
+          context.addresses?.subnet === definition.subnet
+            ? context.addresses
+            : openPool(definition.subnet, definition.gateway),
         failure: null,
         reason: null,
       };

@@ -156,15 +156,15 @@ export const poolMachine = setup({
       ],
     },
     failing: {
-      description: 'None could be begun; it is tried again.',
+      description: 'None could be made; it is tried again, with fewer each time that nobody uses them.',
       tags: 'transient',
       meta: { status: 'filling' },
       invoke: {
         id: 'fill.pause',
         src: 'deadline',
         input: { ms: pauseMs },
-        onDone: 'deciding',
-        onError: 'deciding',
+        onDone: { target: 'deciding', actions: 'endWindow' },
+        onError: { target: 'deciding', actions: 'endWindow' },
       },
     },
     making: {

@@ -4,7 +4,8 @@
  * else only believes.
  */
 import { Readable } from 'node:stream';
-import type { OperationIdentity } from '../../src/drivers/runtime/operation-identity.ts';
+import type { NetworkDriver, NetworkSpec, PlugSpec } from '../../src/drivers/network/network-driver.ts';
+import type { OperationIdentity, OwnerIdentity } from '../../src/drivers/runtime/operation-identity.ts';
 import type { EngineEvent, EventExit, RuntimeDriver } from '../../src/drivers/runtime/runtime-driver.ts';
 import { TroupeError } from '../../src/errors/errors.ts';
 import type { Observation } from '../../src/model/container.ts';
@@ -18,6 +19,20 @@ export interface EngineContainer {
   exitCode: number | null;
   /** Times it was started. */
   starts: number;
+  /** The namespace it joined. */
+  readonly sandboxId: string | null;
+}
+
+export interface EngineSandbox {
+  readonly identity: OwnerIdentity;
+  /** A number of its own for each namespace that ever was; null when it is dead. */
+  namespace: number | null;
+}
+
+/** A port, and the namespace that it is plugged into. */
+export interface EnginePort {
+  readonly spec: PlugSpec;
+  readonly namespace: number;
 }
 
 export interface EngineFaults {
@@ -30,8 +45,14 @@ export interface EngineFaults {
 export interface SimulatedEngine {
   readonly host: string;
   readonly containers: ReadonlyMap<string, EngineContainer>;
+  readonly sandboxes: ReadonlyMap<string, EngineSandbox>;
+  readonly networks: ReadonlyMap<string, NetworkSpec>;
+  readonly ports: ReadonlyMap<string, EnginePort>;
   readonly faults: EngineFaults;
   driver(agent: SimulatedProcess): RuntimeDriver;
+  network(agent: SimulatedProcess): NetworkDriver;
+  /** The process of a sandbox ends by itself. */
+  endSandbox(sandboxId: string): void;
   setDown(down: boolean): void;
   /** The container's process ends by itself. */
   exit(containerId: string, exitCode: number): void;
@@ -44,12 +65,18 @@ export interface SimulatedEngine {
   onOperation: ((point: 'before' | 'after', kind: string) => void) | null;
   /** Told of each start that brings a container to life. */
   onStart: ((container: EngineContainer) => void) | null;
+  /** Told of each container that joins a namespace. */
+  onJoin: ((containerId: string, namespace: number) => void) | null;
 }
 
 const wallClock = Date.UTC(2026, 0, 1);
 
 export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
   const containers = new Map<string, EngineContainer>();
+  const sandboxes = new Map<string, EngineSandbox>();
+  const networks = new Map<string, NetworkSpec>();
+  const ports = new Map<string, EnginePort>();
+  let namespaces = 0;
   const images = new Set<string>(['busybox:latest']);
   const faults: EngineFaults = { startFails: 0, unavailable: 0, slow: 0 };
   const listeners = new Set<(event: EngineEvent) => void>();
@@ -118,15 +145,58 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
     tell(containerId, 'destroy');
   };
 
+  /** With a namespace go its ends of all links. */
+  const endNamespace = (sandboxId: string, action: 'die' | 'destroy'): void => {
+    const sandbox = sandboxes.get(sandboxId);
+    if (!sandbox) return;
+    for (const [portId, { namespace }] of ports) if (namespace === sandbox.namespace) ports.delete(portId);
+    const wasAlive = sandbox.namespace !== null;
+    sandbox.namespace = null;
+    if (action === 'destroy') sandboxes.delete(sandboxId);
+    kernel.trace(`${host} sandbox ${action} ${sandboxId.slice(0, 8)}`);
+    if (down || (action === 'die' && !wasAlive)) return;
+    for (const listener of listeners) listener({ kind: 'sandbox', sandboxId, engineId: sandboxId, action });
+  };
+
   const unavailable = (): TroupeError =>
     new TroupeError('ENGINE_UNAVAILABLE', `The container engine on "${host}" does not answer`);
+
+  /** The call reaches the engine, whoever is left to hear its answer. */
+  const callBy =
+    (agent: SimulatedProcess) =>
+    <T>(kind: string, work: () => T): Promise<T> =>
+      agent.guard(
+        new Promise((resolve, reject) => {
+          const slow = kernel.chance(faults.slow) ? kernel.between(1_000, 20_000) : 0;
+          kernel.at(kernel.between(0.5, 20), () => {
+            engine.onOperation?.('before', kind);
+            if (!agent.alive) return;
+            if (down || kernel.chance(faults.unavailable)) return reject(unavailable());
+            kernel.at(kernel.between(0.5, 20) + slow, () => {
+              if (down) return reject(unavailable());
+              try {
+                const result = work();
+                engine.onOperation?.('after', kind);
+                kernel.at(kernel.between(0.1, 5), () => resolve(result));
+              } catch (error) {
+                reject(error as Error);
+              }
+            });
+          });
+        }),
+      );
 
   const engine: SimulatedEngine = {
     host,
     containers,
+    sandboxes,
+    networks,
+    ports,
     faults,
     onOperation: null,
     onStart: null,
+    onJoin: null,
+    endSandbox: (sandboxId) => endNamespace(sandboxId, 'die'),
     setDown(value) {
       if (down === value) return;
       down = value;
@@ -150,30 +220,13 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
         container.finishedAt = wallClock + Math.floor(kernel.now);
         container.exitCode = 255;
       }
+      // Links and namespaces are the kernel's: a reboot leaves none.
+      for (const sandbox of sandboxes.values()) sandbox.namespace = null;
+      ports.clear();
+      networks.clear();
     },
     driver(agent) {
-      /** The call reaches the engine, whoever is left to hear its answer. */
-      const call = <T>(kind: string, work: () => T): Promise<T> =>
-        agent.guard(
-          new Promise((resolve, reject) => {
-            const slow = kernel.chance(faults.slow) ? kernel.between(1_000, 20_000) : 0;
-            kernel.at(kernel.between(0.5, 20), () => {
-              engine.onOperation?.('before', kind);
-              if (!agent.alive) return;
-              if (down || kernel.chance(faults.unavailable)) return reject(unavailable());
-              kernel.at(kernel.between(0.5, 20) + slow, () => {
-                if (down) return reject(unavailable());
-                try {
-                  const result = work();
-                  engine.onOperation?.('after', kind);
-                  kernel.at(kernel.between(0.1, 5), () => resolve(result));
-                } catch (error) {
-                  reject(error as Error);
-                }
-              });
-            });
-          }),
-        );
+      const call = callBy(agent);
       const must = (identity: OperationIdentity): EngineContainer => {
         const container = containers.get(identity.containerId);
         if (!container || container.identity.generation !== identity.generation)
@@ -194,14 +247,35 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
             images.add(image);
             return { imageId: image };
           }),
-        ensureSandbox: (_identity, { sandboxId }) =>
-          call('ensureSandbox', () => ({ sandboxId, engineId: null, netnsPath: `/run/netns/${sandboxId}` })),
-        removeSandbox: () => call('removeSandbox', () => undefined),
-        listSandboxes: () => call('listSandboxes', () => []),
-        createContainer: (identity) =>
+        ensureSandbox: (identity, { sandboxId }) =>
+          call('ensureSandbox', () => {
+            const known = sandboxes.get(sandboxId);
+            const sandbox: EngineSandbox = known ?? { identity, namespace: null };
+            sandboxes.set(sandboxId, sandbox);
+            sandbox.namespace ??= namespaces += 1;
+            return { sandboxId, engineId: sandboxId, netnsPath: `/proc/${sandbox.namespace}/ns/net` };
+          }),
+        removeSandbox: (_identity, sandboxId) =>
+          call('removeSandbox', () => endNamespace(sandboxId, 'destroy')),
+        listSandboxes: () =>
+          call('listSandboxes', () =>
+            [...sandboxes].map(([sandboxId, { identity, namespace }]) => ({
+              ...identity,
+              sandboxId,
+              engineId: sandboxId,
+              netnsPath: namespace === null ? null : `/proc/${namespace}/ns/net`,
+            })),
+          ),
+        createContainer: (identity, { sandbox }) =>
           call('createContainer', () => {
+            const sandboxId = sandbox?.sandboxId ?? null;
+            const namespace = sandboxId === null ? 0 : (sandboxes.get(sandboxId)?.namespace ?? null);
+            if (namespace === null) throw new TroupeError('SANDBOX_GONE', 'There is no such namespace');
+            if (sandboxId !== null) engine.onJoin?.(identity.containerId, namespace);
             const existing = containers.get(identity.containerId);
-            if (existing && existing.identity.generation === identity.generation) return observe(existing);
+            const fits =
+              existing?.identity.generation === identity.generation && existing.sandboxId === sandboxId;
+            if (existing && fits) return observe(existing);
             if (existing) remove(identity.containerId);
             const container: EngineContainer = {
               identity,
@@ -210,6 +284,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
               finishedAt: null,
               exitCode: null,
               starts: 0,
+              sandboxId,
             };
             containers.set(identity.containerId, container);
             tell(identity.containerId, 'create');
@@ -219,6 +294,11 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
           call('startContainer', () => {
             const container = must(identity);
             if (container.state === 'running') return observe(container);
+            if (
+              container.sandboxId !== null &&
+              (sandboxes.get(container.sandboxId)?.namespace ?? null) === null
+            )
+              throw new TroupeError('SANDBOX_GONE', 'The namespace it joined is gone');
             if (kernel.chance(faults.startFails))
               throw new TroupeError('START_FAILED', 'The command was not found in the image');
             start(container);
@@ -253,7 +333,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
               opId: container.identity.opId,
               worldId: container.identity.worldId,
               epoch: container.identity.epoch,
-              sandboxId: null,
+              sandboxId: container.sandboxId,
             })),
           ),
         async *events(signal) {
@@ -272,6 +352,61 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
         },
         logs: () => Promise.resolve(Readable.from([])),
         close: () => Promise.resolve(),
+      };
+    },
+    network(agent) {
+      const call = callBy(agent);
+      const subnetsInUse = (): readonly string[] => [...networks.values()].map(({ subnet }) => subnet);
+      return {
+        name: 'simulated',
+        probe: () => call('probe', () => ({ able: true, problems: [], subnetsInUse: subnetsInUse() })),
+        ensureNetwork: (spec) =>
+          call('ensureNetwork', () => {
+            const others = [...networks.values()].filter(({ networkId }) => networkId !== spec.networkId);
+            if (others.some(({ subnet }) => subnet === spec.subnet))
+              throw new TroupeError('SUBNET_IN_USE', `"${spec.subnet}" is in use`);
+            networks.set(spec.networkId, spec);
+          }),
+        removeNetwork: ({ networkId }) =>
+          call('removeNetwork', () => {
+            if ([...ports.values()].some(({ spec }) => spec.networkId === networkId))
+              throw new TroupeError('NETWORK_IN_USE', 'It has ports');
+            networks.delete(networkId);
+          }),
+        listNetworks: () =>
+          call('listNetworks', () =>
+            [...networks.values()].map(({ worldId, networkId, tenant }) => ({
+              linkName: networkId,
+              worldId,
+              networkId,
+              tenant,
+              guarded: true,
+            })),
+          ),
+        plug: (spec) =>
+          call('plug', () => {
+            if (!networks.has(spec.networkId)) throw new TroupeError('NETWORK_NOT_FOUND', 'It has no bridge');
+            const [, number] = /^\/proc\/(\d+)\//.exec(spec.netnsPath) ?? [];
+            const namespace = Number(number);
+            if (![...sandboxes.values()].some((sandbox) => sandbox.namespace === namespace))
+              throw new TroupeError('SANDBOX_GONE', 'There is no such namespace');
+            ports.set(spec.portId, { spec, namespace });
+          }),
+        unplug: ({ portId }) => call('unplug', () => void ports.delete(portId)),
+        listPorts: () =>
+          call('listPorts', () =>
+            [...ports.values()].map(({ spec: { worldId, portId, networkId } }) => ({
+              linkName: portId,
+              worldId,
+              portId,
+              networkId,
+              guarded: true,
+            })),
+          ),
+        publish: () => call('publish', () => undefined),
+        unpublish: () => call('unpublish', () => undefined),
+        listPublished: () => call('listPublished', () => []),
+        sweep: () => call('sweep', () => []),
       };
     },
   };

@@ -6,11 +6,17 @@
  * I2. Never two live instances of one container (watched at each start).
  * I3. All settles: no actor is in a transient state, engines and actors agree,
  *     the ledger is empty, memory equals store.
+ * I4. Each address of a network is held by one sandbox, and plugged there; a
+ *     namespace that one container had is never another's (watched at each
+ *     join); what nobody holds is not on a host.
  */
 import { sealText } from '../../src/actors/stores/record.ts';
 import type { AuditEntry } from '../../src/actors/index.ts';
+import type { Runtime } from '../../src/actors/runtime.ts';
 import type { ContainerContext } from '../../src/machines/container/context.ts';
-import { parseAddress } from '../../src/model/address.ts';
+import type { NetworkContext } from '../../src/machines/network/context.ts';
+import type { SandboxContext } from '../../src/machines/sandbox/context.ts';
+import { actorKinds, containerAddress, parseAddress } from '../../src/model/address.ts';
 import type { SimulatedWorld } from './world.ts';
 
 /** For the hosts to answer, or to be given up. */
@@ -30,11 +36,12 @@ export async function checkInvariants(world: SimulatedWorld): Promise<readonly s
     if (deleted && !ended) wrong.push(`I1: ${address} is still there, though its delete was accepted`);
   }
 
-  for (const kind of ['container', 'host', 'tenant'] as const) {
+  for (const kind of actorKinds) {
     for (const cell of runtime.cellsOf(kind).values()) {
       const state = cell.committed;
       if (cell.quarantined) wrong.push(`I3: ${cell.address} is quarantined: ${cell.quarantined.reason}`);
       if (!state) continue;
+      // A network that nobody uses waits for its bridge to go, a pool counts its use.
       if (state.snapshot.hasTag('transient' as never))
         wrong.push(
           `I3: ${cell.address} does not settle: ${state.paths.join()} (${state.projection.reason ?? ''})`,
@@ -71,6 +78,7 @@ export async function checkInvariants(world: SimulatedWorld): Promise<readonly s
     if (containerHeld && !there)
       wrong.push(`I3: ${cell.address} believes to be on ${hostname} (${state!.paths.join()})`);
   }
+  wrong.push(...addressesOf(world, runtime));
   const audits: (readonly AuditEntry[])[] = [];
   void controlPlane.audit().then((found) => audits.push(found));
   await kernel.run(kernel.now + auditMs);
@@ -78,5 +86,33 @@ export async function checkInvariants(world: SimulatedWorld): Promise<readonly s
   if (!entries) return [...wrong, 'I3: the audit does not end'];
   for (const { problem, address, detail } of entries)
     wrong.push(`I3: audit: ${problem} ${address}: ${detail}`);
+  return wrong;
+}
+
+function addressesOf({ engines }: SimulatedWorld, runtime: Runtime): readonly string[] {
+  const wrong: string[] = [];
+  const held = new Map<string, string>();
+  const counted = new Map<string, number>();
+  for (const { address, committed } of runtime.cellsOf('sandbox').values()) {
+    const { ports, claimedBy, tenant, hostId, id } = committed!.record.context as SandboxContext;
+    const status = committed!.projection.status;
+    for (const { portId, network, address: given } of ports) {
+      const key = `${network.networkId} ${given}`;
+      if (held.has(key)) wrong.push(`I4: ${key} is held by ${held.get(key)} and ${address}`);
+      held.set(key, address);
+      counted.set(network.networkId, (counted.get(network.networkId) ?? 0) + 1);
+      const plugged = engines.find(({ ports: there }) => there.has(portId))?.ports.get(portId);
+      const namespace = engines.find(({ sandboxes }) => sandboxes.has(id))?.sandboxes.get(id)?.namespace;
+      if ((status === 'claimed' || status === 'ready') && (!plugged || plugged.namespace !== namespace))
+        wrong.push(`I4: port ${portId} of ${address} is not plugged into it`);
+    }
+    if (claimedBy !== null && !runtime.cell(containerAddress(tenant, claimedBy)))
+      wrong.push(`I4: ${address} on ${hostId} is kept for a container that has gone (${status})`);
+  }
+  for (const { address, committed } of runtime.cellsOf('network').values()) {
+    const { id, ports } = committed!.record.context as NetworkContext;
+    if (ports !== (counted.get(id) ?? 0))
+      wrong.push(`I4: ${address} counts ${ports} addresses, sandboxes hold ${counted.get(id) ?? 0}`);
+  }
   return wrong;
 }

@@ -1,9 +1,11 @@
 /** A whole cluster under one seed: control plane, hosts, a workload, faults, and the peace after them. */
 import { createAgent, type Agent } from '../../src/agent/agent.ts';
+import type { NameFiles, Plugged } from '../../src/agent/name-files.ts';
+import { createSandboxes } from '../../src/agent/sandboxes.ts';
 import type { AgentChanges, AgentMemory, AgentState, Lane, OutboxEntry } from '../../src/agent/state.ts';
 import { startControlPlane, type RunningControlPlane } from '../../src/actors/control-plane.ts';
 import type { ContainerView } from '../../src/actors/index.ts';
-import { toFailure } from '../../src/errors/errors.ts';
+import { toFailure, TroupeError } from '../../src/errors/errors.ts';
 import { createHostLinks } from '../../src/link/host-link-server.ts';
 import { charts } from '../../src/machines/catalogue.ts';
 import { agentRestartPolicy } from '../../src/main/restart-policy.ts';
@@ -71,8 +73,8 @@ const config = {
   }, // prettier-ignore
   limits: { containers: 12, cpuMillis: -1, memoryMib: -1, diskGib: -1 },
   reservationMs: 20_000,
-  sandbox: 'engine' as const,
-  pool: null,
+  sandbox: 'own' as const,
+  pool: { ceiling: 3, windowMs: 5_000 },
   readyMost: 8,
   strategy: 'spread' as const,
   neighbours: 'off' as const,
@@ -137,6 +139,45 @@ function memoryState(): { open(process: SimulatedProcess, kernel: Kernel): Agent
   };
 }
 
+/** What a disk keeps of plugged sandboxes: written at once, or not when the agent is gone. */
+function memoryNames(): (process: SimulatedProcess) => NameFiles {
+  const subnets = new Map<string, string>();
+  const known = new Map<string, Plugged & { containerId: string | null }>();
+  return (process) => {
+    const turn = <T>(work: () => T): Promise<T> =>
+      process.guard(process.alive ? Promise.resolve().then(work) : new Promise<never>(() => {}));
+    return {
+      plugged: (sandboxId, seen) =>
+        turn(() => {
+          known.set(sandboxId, { ...seen, containerId: known.get(sandboxId)?.containerId ?? null });
+        }),
+      unplugged: (sandboxId, portId) =>
+        turn(() => {
+          const seen = known.get(sandboxId);
+          if (seen)
+            known.set(sandboxId, { ...seen, ports: seen.ports.filter((port) => port.portId !== portId) });
+        }),
+      named: (sandboxId, containerId) =>
+        turn(() => {
+          const seen = known.get(sandboxId);
+          if (!seen) throw new TroupeError('SANDBOX_GONE', 'It was never plugged');
+          known.set(sandboxId, { ...seen, containerId });
+          return { hosts: '/hosts', resolvConf: '/resolv.conf', hostname: '/hostname' };
+        }),
+      removed: (sandboxId) => turn(() => void known.delete(sandboxId)),
+      networkMade: (networkId, subnet) => turn(() => void subnets.set(networkId, subnet)),
+      networkRemoved: (networkId) => turn(() => void subnets.delete(networkId)),
+      subnets: () => turn(() => [...subnets.values()]),
+      find: (sandboxId) => turn(() => known.get(sandboxId) ?? null),
+      ofContainer: (containerId) =>
+        turn(() => {
+          const found = [...known].find(([, seen]) => seen.containerId === containerId);
+          return found ? { sandboxId: found[0], seen: found[1] } : null;
+        }),
+    };
+  };
+}
+
 export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWorld {
   const disk = createDisk(kernel);
   const network: Network = createNetwork(kernel);
@@ -144,6 +185,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
     createEngine(kernel, `host${index + 1}`),
   );
   const states = engines.map(() => memoryState());
+  const nameFiles = engines.map(() => memoryNames());
   const agents: ({ process: SimulatedProcess; agent: Agent | null } | null)[] = engines.map(() => null);
   const joinTokens: (string | null)[] = engines.map(() => null);
   const accepted = new Map<Address, Accepted>();
@@ -159,6 +201,12 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
   };
 
   for (const engine of engines) {
+    const joined = new Map<number, string>();
+    engine.onJoin = (containerId, namespace) => {
+      const before = joined.get(namespace) ?? containerId;
+      joined.set(namespace, containerId);
+      if (before !== containerId) violate(`I4: ${containerId} was given the namespace that ${before} had`);
+    };
     engine.onStart = (started: EngineContainer) => {
       const { containerId, generation } = started.identity;
       const alive = engines.flatMap((each) => {
@@ -201,10 +249,11 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
   const startAgent = async (index: number): Promise<void> => {
     const engine = engines[index]!;
     const process = kernel.process(`agent${index + 1}`);
+    const driver = engine.driver(process);
     agents[index] = { process, agent: null };
     const agent = await createAgent({
       environment: process.environment,
-      driver: engine.driver(process),
+      driver,
       dialer: network.dialer(process, engine.host),
       state: states[index]!.open(process, kernel),
       hostname: engine.host,
@@ -212,6 +261,14 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       joinToken: joinTokens[index]!,
       decideRestart: agentRestartPolicy,
       labels: {},
+      networks: { able: true, problem: null },
+      sandboxes: createSandboxes({
+        driver,
+        network: engine.network(process),
+        files: nameFiles[index]!(process),
+        subnets: { cidr: '10.64.0.0/16', prefix: 28 },
+        mtu: 1_500,
+      }),
     });
     if (!process.alive) return;
     agents[index] = { process, agent };
@@ -400,6 +457,11 @@ function scheduleFaults(world: SimulatedWorld, network: Network, hosts: number, 
     () => {
       const found = running();
       found?.engine.removeByHand(found.id);
+    },
+    () => {
+      const engine = kernel.pick(engines);
+      const ids = [...engine.sandboxes.keys()];
+      if (ids.length > 0) engine.endSandbox(kernel.pick(ids));
     },
     () => {
       const engine = kernel.pick(engines);

@@ -79,9 +79,10 @@ const sandboxArguments: Readonly<Record<string, (context: SandboxContext) => Ope
 };
 
 const networkArguments: Readonly<Record<string, (context: NetworkContext) => OperationArguments>> = {
-  ensureNetwork: ({ definition, subnet }) => ({
+  // Who has an address of it keeps it; while nobody does, the host may find it another subnet.
+  ensureNetwork: ({ definition, subnet, ports }) => ({
     kind: 'ensureNetwork',
-    subnet: definition?.subnet ?? subnet,
+    subnet: ports > 0 ? (definition?.subnet ?? subnet) : subnet,
   }),
   removeNetwork: () => ({ kind: 'removeNetwork' }),
 };
