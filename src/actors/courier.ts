@@ -59,8 +59,10 @@ export function createCourier(
     sender.deliver({
       event: { type: 'message.undeliverable', to: message.to, gone, message: message.event },
       cause: { kind: 'runtime', reason: gone ? `"${message.to}" has ended` : `"${message.to}" is not known` },
-      source: { kind: 'fact' },
+      // Its acknowledgement may be lost as any other's: what was undone once is not undone again.
+      source: { kind: 'message', from: `undeliverable/${message.to}`, message, last: gone },
       settled: () => acknowledge(from, message),
+      gone: () => acknowledge(from, message),
     });
   };
 

@@ -5,7 +5,7 @@ import type { Address } from '../model/address.ts';
 import type { ContainerSpec } from '../model/container.ts';
 import type { Cause } from '../model/journal.ts';
 import type { Projection } from '../machines/chart.ts';
-import type { ActorRecord, OutboxMessage, TurnWrite } from './stores/store.ts';
+import type { ActorRecord, Bounced, OutboxMessage, TurnWrite } from './stores/store.ts';
 
 /** Where an event comes from decides how it is de-duplicated and whether it is tried again. */
 export type Source =
@@ -15,7 +15,7 @@ export type Source =
   /** From another actor's outbox; handled once per (sender, sequence). */
   | {
       readonly kind: 'message';
-      readonly from: Address;
+      readonly from: Address | Bounced;
       readonly message: OutboxMessage;
       readonly last: boolean;
     }

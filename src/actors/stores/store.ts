@@ -36,9 +36,12 @@ export interface OutboxMessage {
   readonly begin?: unknown;
 }
 
+/** Stands for an actor whose messages came back from it: they are taken once, like those it sends. */
+export type Bounced = `undeliverable/${Address}`;
+
 /** The highest sequence a receiver has committed of one sender. */
 export interface InboxMark {
-  readonly from: Address;
+  readonly from: Address | Bounced;
   readonly sequence: number;
   /** The sender is gone after this: the mark may be forgotten after `tombstoneMs`. */
   readonly last: boolean;
