@@ -177,10 +177,10 @@ export function createLocalResources(options: LocalResourcesOptions): LocalResou
     volume: (tenant, idOrName) => one(volumes(tenant), 'volume', 'VOLUME_NOT_FOUND', idOrName),
     async createNetwork(tenant, { name, subnet, host }, caller) {
       const id = environment.id();
-      const { claimMs: allocateMs, sandboxMs: makeMs, removeMs, networkIdleMs: idleMs } = deadlines;
+      const { sandboxMs: makeMs, removeMs, networkIdleMs: idleMs } = deadlines;
       const input: NetworkInput = {
         id, tenant, name, hostId: place(host, true), subnet, isDefault: false, idleMs,
-        deadlines: { allocateMs, makeMs, removeMs, idleMs },
+        deadlines: { allocateMs: makeMs, makeMs, removeMs, idleMs },
       }; // prettier-ignore
       const isTaken = networks(tenant).some((each) => each.name === name);
       return networkView(

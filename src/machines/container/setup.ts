@@ -111,7 +111,8 @@ const sandboxOf = (context: ContainerContext, id: string): SandboxInput => {
     claimedBy: context.id,
     pool: pool && poolOf(context) !== null ? { id: poolId(hostId ?? '', networks), ...pool } : null,
     deadlines: {
-      allocateMs: deadlines.claimMs,
+      // A network may have to be made first, by a host that is away for a moment.
+      allocateMs: deadlines.sandboxMs,
       makeMs: deadlines.sandboxMs,
       removeMs: deadlines.removeMs,
       idleMs: deadlines.networkIdleMs,
