@@ -50,18 +50,18 @@ export function violations(
       // Each call of the engine follows an operation that left, which was looked at.
       if (!operates.some(({ at }) => at < seen.at)) wrong.push(`engine: ${seen.line} came unasked`);
     } else if (
-      !answered(seen.at, ({ record }) => record.address === seen.address && record.revision === seen.revision)
+      !answered(seen.at, ({ address, revision }) => address === seen.address && revision === seen.revision)
     ) {
       wrong.push(`${seen.what}: ${seen.address} was shown at revision ${seen.revision} before its commit`);
     }
   }
   for (const { turns, sentAt } of commits) {
-    for (const { record, inbox } of turns) {
+    for (const { address, inbox } of turns) {
       if (!inbox) continue;
       const isSender = (turn: ProxiedCommit['turns'][number]): boolean =>
-        turn.record.address === inbox.from && turn.outbox.some(({ sequence }) => sequence === inbox.sequence);
+        turn.address === inbox.from && turn.outbox.some(({ sequence }) => sequence === inbox.sequence);
       if (!answered(sentAt, isSender))
-        wrong.push(`message: ${record.address} handled one of ${inbox.from} before its sender's commit`);
+        wrong.push(`message: ${address} handled one of ${inbox.from} before its sender's commit`);
     }
   }
   return wrong;

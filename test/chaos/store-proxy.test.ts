@@ -347,7 +347,7 @@ function firstTimes(): (commit: ProxiedCommit) => boolean {
   const seen = new Set<string>();
   return ({ turns }) => {
     const names = turns.map(
-      ({ record, journal }) => `${record.address} ${journal.event.type} ${journal.from.join()}`,
+      ({ address, journal }) => `${address} ${journal.event.type} ${journal.from.join()}`,
     );
     const isFirst = names.some((name) => !seen.has(name));
     for (const name of names) seen.add(name);
@@ -492,7 +492,7 @@ t.test(
       const is =
         isStale ||
         turns.some(
-          ({ record, journal }) => record.address.endsWith(uuid) && journal.event.type === 'container.stop',
+          ({ address, journal }) => address.endsWith(uuid) && journal.event.type === 'container.stop',
         );
       isStale ||= is;
       return is ? { kind: 'stale', epoch: 99 } : { kind: 'pass' };

@@ -131,8 +131,9 @@ t.test('time travel: the chart of any moment, by slider and by link', async (t) 
   await page.locator('.travelling').waitFor();
   await page.locator('.now').getByText('host.claim').waitFor();
   await page.goBack();
-  await lit(page, 'container.creating').waitFor();
-  await page.getByRole('button', { name: 'One step on' }).click();
+  await lit(page, 'container.acquiring').waitFor();
+  for (let steps = 0; steps < 20 && !(await lit(page, 'container.starting').isVisible()); steps += 1)
+    await page.getByRole('button', { name: 'One step on' }).click();
   await lit(page, 'container.starting.attempting').waitFor();
   const link = page.url();
   t.match(link, /\?at=\d+$/);

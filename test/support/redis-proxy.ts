@@ -7,11 +7,12 @@ import { createHash } from 'node:crypto';
 import { connect, createServer, type Socket } from 'node:net';
 import { unsealText } from '../../src/actors/stores/record.ts';
 import { commitScript } from '../../src/actors/stores/redis-scripts.ts';
-import type { ActorRecord, InboxMark, OutboxMessage } from '../../src/actors/stores/store.ts';
+import type { InboxMark, OutboxMessage } from '../../src/actors/stores/store.ts';
 import type { JournalRecord } from '../../src/model/journal.ts';
 
 export interface ProxiedTurn {
-  readonly record: ActorRecord;
+  readonly address: string;
+  readonly revision: number;
   readonly journal: JournalRecord;
   readonly outbox: readonly OutboxMessage[];
   readonly inbox: InboxMark | null;
@@ -98,27 +99,40 @@ function textsOf(command: Buffer): readonly string[] {
 
 /** The commit in a command, if it is one with turns. Arguments as in redis-scripts.ts. */
 function commitOf(command: Buffer, sentAt: number): ProxiedCommit | null {
-  const [name, script, , , , , , , ...turns] = textsOf(command);
+  const [name, script, , , , , , , ...rest] = textsOf(command);
   const isCommit = name?.toLowerCase() === 'evalsha' ? script === commitSha : script === commitScript;
-  if (!isCommit || turns.length === 0) return null;
+  if (!isCommit) return null;
+  let at = 0;
+  const take = (): string => {
+    at += 1;
+    return rest[at - 1] ?? '';
+  };
+  const skip = (count: number): void => void (at += count);
   const found: ProxiedTurn[] = [];
-  for (let at = 0; at < turns.length; at += 6) {
-    const [, body, journal, , , extra] = turns.slice(at, at + 6) as [
-      string,
-      string,
-      string,
-      string,
-      string,
-      string,
-    ];
-    const [, outbox, , inbox] = JSON.parse(extra) as [number, [string, string][], string, string];
+  skip(2 * Number(take()));
+  while (at < rest.length) {
+    const [address, revision] = [take(), Number(take())];
+    skip(2);
+    const journal = take();
+    skip(2);
+    const outbox: OutboxMessage[] = [];
+    for (let left = Number(take()); left > 0; left -= 1) {
+      skip(1);
+      outbox.push(JSON.parse(unsealText(take())) as OutboxMessage);
+    }
+    skip(1);
+    const inbox = take();
+    skip(2);
+    for (let lists = 2; lists > 0; lists -= 1) skip(Number(take()));
     found.push({
-      record: JSON.parse(unsealText(body)) as ActorRecord,
+      address,
+      revision,
       journal: JSON.parse(journal) as JournalRecord,
-      outbox: outbox.map(([, text]) => JSON.parse(unsealText(text)) as OutboxMessage),
+      outbox,
       inbox: inbox === '' ? null : (JSON.parse(unsealText(inbox)) as InboxMark),
     });
   }
+  if (found.length === 0) return null;
   return { turns: found, sentAt, answeredAt: null };
 }
 

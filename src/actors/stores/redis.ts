@@ -157,9 +157,21 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     return world;
   };
 
+  /** Stores of earlier releases kept settings without an index of their names. */
+  const nameSettings = async (): Promise<void> => {
+    const [settings, named] = [
+      await ask(client.hlen(keys.settings)),
+      await ask(client.zcard(keys.settingNames)),
+    ];
+    if (settings === named) return;
+    for (const name of await ask(client.hkeys(keys.settings)))
+      await ask(client.zadd(keys.settingNames, 0, name));
+  };
+
   const store: Store = {
     async open(_owner, minimumEpoch) {
       await ask(ready(client, environment));
+      await nameSettings();
       return own(minimumEpoch);
     },
     async isEmpty() {

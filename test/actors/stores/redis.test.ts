@@ -1,6 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { Cluster, Redis } from 'ioredis';
 import t from 'tap';
+import { redisKeys } from '../../../src/actors/stores/redis-keys.ts';
 import { createRedisStore, type RedisStoreOptions } from '../../../src/actors/stores/redis.ts';
 import { defaultRetention } from '../../../src/actors/stores/store.ts';
 import { containerAddress, shardOf } from '../../../src/model/address.ts';
@@ -130,4 +131,19 @@ t.test('a Redis that may lose turns says so', async (t) => {
   });
   await store.open(owner, 0);
   t.match(await store.durability(), { durable: false, explanation: /appendfsync always/ });
+});
+
+t.test('settings of a world that an earlier release wrote are found', async (t) => {
+  const chosen = options({ url: server.url });
+  const store = createRedisStore(chosen);
+  await store.open(owner, 0);
+  await store.putSetting('credential/h1', 'hash');
+  await store.close();
+  const client = new Redis(server.url);
+  t.teardown(() => void client.disconnect());
+  await client.del(redisKeys(chosen.prefix).settingNames);
+  const next = createRedisStore(chosen);
+  t.teardown(() => next.close());
+  await next.open(owner, 0);
+  t.same(await next.settings('credential/'), { 'credential/h1': 'hash' });
 });
