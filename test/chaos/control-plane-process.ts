@@ -3,6 +3,7 @@
  * `LEAK=1` it is broken on purpose: it takes every turn for committed before
  * the store has answered.
  */
+import { actorKinds } from '../../src/model/address.ts';
 import type { Outcome, Store } from '../../src/actors/stores/store.ts';
 import { runControlPlane } from '../../src/main/control-plane.ts';
 import { createEnvironment } from '../../src/main/environment.ts';
@@ -27,7 +28,7 @@ function leakingStore(store: Store): Store {
 /** The committed record of each living actor; null while anything is on its way. */
 function memory(): Readonly<Record<string, unknown>> | null {
   const { runtime } = running.controlPlane;
-  const cells = (['container', 'host', 'tenant'] as const).flatMap((kind) => [
+  const cells = actorKinds.flatMap((kind) => [
     ...runtime.cellsOf(kind).values(),
   ]);
   if (cells.some(({ depth }) => depth > 0) || [...runtime.courier.undelivered()].length > 0) return null;
