@@ -26,7 +26,7 @@ export interface FactsOptions {
   /** A container of ours has ended; whoever may restart it decides. */
   readonly exited: (observation: Observation) => void;
   readonly engineChanged: () => void;
-  /** A container of ours has come into being though nothing asked for it now, such as by a call of an agent that died. */
+  /** A container or sandbox of ours has come into being though nothing asked for it now, such as by a call of an agent that died. */
   readonly unexpected: (containerId: string) => void;
   /** Whether an inventory has been, or is being, taken since this agent began. */
   readonly inventoried: () => boolean;
@@ -208,13 +208,14 @@ export function createFacts(options: FactsOptions): Facts {
     follow(containerId, signal, 'look');
   };
 
-  /** A sandbox that ends without our having asked for it. */
+  /** A sandbox that ends, or comes into being, without our having asked for it. */
   const takeSandboxEvent = async ({
     sandboxId,
     action,
   }: Extract<EngineEvent, { kind: 'sandbox' }>): Promise<void> => {
     const lane = lanes.lane(sandboxId);
-    if (action === 'start' || !lane || lane.slots.network?.kind === 'removeSandbox') return;
+    if (action === 'start') return lanes.isAsked(sandboxId, 'network') ? undefined : unexpected(sandboxId);
+    if (!lane || lane.slots.network?.kind === 'removeSandbox') return;
     await tell({
       type: 'sandbox.died',
       sandboxId,
