@@ -141,9 +141,10 @@ export function createFacts(options: FactsOptions): Facts {
       listed.flatMap(({ sandboxId, netnsPath }) => (netnsPath === null ? [] : [sandboxId])),
     );
     for (const { containerId: sandboxId, tenant, slots } of made) {
-      // One that is being made is answered by its result.
       if (alive.has(sandboxId) || lanes.lane(sandboxId)?.slots.network !== slots.network) continue;
-      if (slots.network?.outcome?.ok)
+      // One that is being made is answered by its result, and looked at after that.
+      if (slots.network?.outcome === null) lookAgain(signal);
+      else if (slots.network?.outcome.ok)
         await tell({ type: 'sandbox.died', sandboxId, tenant, reason: 'Its network namespace is gone' });
     }
   };
@@ -209,13 +210,15 @@ export function createFacts(options: FactsOptions): Facts {
   };
 
   /** A sandbox that ends, or comes into being, without our having asked for it. */
-  const takeSandboxEvent = async ({
-    sandboxId,
-    action,
-  }: Extract<EngineEvent, { kind: 'sandbox' }>): Promise<void> => {
+  const takeSandboxEvent = async (
+    { sandboxId, action }: Extract<EngineEvent, { kind: 'sandbox' }>,
+    signal: AbortSignal,
+  ): Promise<void> => {
     const lane = lanes.lane(sandboxId);
     if (action === 'start') return lanes.isAsked(sandboxId, 'network') ? undefined : unexpected(sandboxId);
     if (!lane || lane.slots.network?.kind === 'removeSandbox') return;
+    // Its result, which is told behind this, would hide it.
+    if (lane.slots.network?.outcome === null) lookAgain(signal);
     await tell({
       type: 'sandbox.died',
       sandboxId,
@@ -231,7 +234,9 @@ export function createFacts(options: FactsOptions): Facts {
     environment.schedule(lookAgainMs, () => {
       isLookAgainDue = false;
       if (signal.aborted) return;
-      takeAll(signal).catch(() => lookAgain(signal));
+      takeAll(signal)
+        .then(() => takeSandboxes(signal))
+        .catch(() => lookAgain(signal));
     });
   };
 
@@ -241,7 +246,7 @@ export function createFacts(options: FactsOptions): Facts {
         if (event.kind === 'container') {
           takeEvent(event, signal);
         } else if (event.kind === 'sandbox') {
-          await takeSandboxEvent(event);
+          await takeSandboxEvent(event, signal);
         } else if (event.kind === 'down') {
           environment.log.warn({ reason: event.reason }, 'the container engine does not answer');
           engineChanged();
