@@ -153,10 +153,13 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   });
 
   /** Of another world that uses this engine too: nothing that our control plane could do about. */
-  const isForeign = async (containerId: string): Promise<boolean> => {
+  const isForeign = async (id: string): Promise<boolean> => {
     try {
-      const listed = await driver.list(signal);
-      const found = listed.filter(({ observation }) => observation.containerId === containerId);
+      const [containers, others] = await Promise.all([driver.list(signal), driver.listSandboxes(signal)]);
+      const found = [
+        ...containers.filter(({ observation }) => observation.containerId === id),
+        ...others.filter(({ sandboxId }) => sandboxId === id),
+      ];
       return found.length > 0 && found.every(({ worldId }) => worldId !== identity?.worldId);
     } catch {
       // Unknown: a new inventory says.

@@ -26,7 +26,7 @@ export interface FactsOptions {
   /** A container of ours has ended; whoever may restart it decides. */
   readonly exited: (observation: Observation) => void;
   readonly engineChanged: () => void;
-  /** A container of ours has come into being though nothing asked for it now, such as by a call of an agent that died. */
+  /** A container or sandbox of ours has come into being though nothing asked for it now, such as by a call of an agent that died. */
   readonly unexpected: (containerId: string) => void;
   /** Whether an inventory has been, or is being, taken since this agent began. */
   readonly inventoried: () => boolean;
@@ -141,9 +141,10 @@ export function createFacts(options: FactsOptions): Facts {
       listed.flatMap(({ sandboxId, netnsPath }) => (netnsPath === null ? [] : [sandboxId])),
     );
     for (const { containerId: sandboxId, tenant, slots } of made) {
-      // One that is being made is answered by its result.
       if (alive.has(sandboxId) || lanes.lane(sandboxId)?.slots.network !== slots.network) continue;
-      if (slots.network?.outcome?.ok)
+      // One that is being made is answered by its result, and looked at after that.
+      if (slots.network?.outcome === null) lookAgain(signal);
+      else if (slots.network?.outcome.ok)
         await tell({ type: 'sandbox.died', sandboxId, tenant, reason: 'Its network namespace is gone' });
     }
   };
@@ -208,13 +209,16 @@ export function createFacts(options: FactsOptions): Facts {
     follow(containerId, signal, 'look');
   };
 
-  /** A sandbox that ends without our having asked for it. */
-  const takeSandboxEvent = async ({
-    sandboxId,
-    action,
-  }: Extract<EngineEvent, { kind: 'sandbox' }>): Promise<void> => {
+  /** A sandbox that ends, or comes into being, without our having asked for it. */
+  const takeSandboxEvent = async (
+    { sandboxId, action }: Extract<EngineEvent, { kind: 'sandbox' }>,
+    signal: AbortSignal,
+  ): Promise<void> => {
     const lane = lanes.lane(sandboxId);
-    if (action === 'start' || !lane || lane.slots.network?.kind === 'removeSandbox') return;
+    if (action === 'start') return lanes.isAsked(sandboxId, 'network') ? undefined : unexpected(sandboxId);
+    if (!lane || lane.slots.network?.kind === 'removeSandbox') return;
+    // Its result, which is told behind this, would hide it.
+    if (lane.slots.network?.outcome === null) lookAgain(signal);
     await tell({
       type: 'sandbox.died',
       sandboxId,
@@ -230,7 +234,9 @@ export function createFacts(options: FactsOptions): Facts {
     environment.schedule(lookAgainMs, () => {
       isLookAgainDue = false;
       if (signal.aborted) return;
-      takeAll(signal).catch(() => lookAgain(signal));
+      takeAll(signal)
+        .then(() => takeSandboxes(signal))
+        .catch(() => lookAgain(signal));
     });
   };
 
@@ -240,7 +246,7 @@ export function createFacts(options: FactsOptions): Facts {
         if (event.kind === 'container') {
           takeEvent(event, signal);
         } else if (event.kind === 'sandbox') {
-          await takeSandboxEvent(event);
+          await takeSandboxEvent(event, signal);
         } else if (event.kind === 'down') {
           environment.log.warn({ reason: event.reason }, 'the container engine does not answer');
           engineChanged();

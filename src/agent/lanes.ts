@@ -22,6 +22,7 @@ import {
   type HostEffectName,
   type OperateParams,
   type OperationOutcome,
+  type Slot,
   type SubjectKind,
   type UpRecord,
 } from '../link/protocol.ts';
@@ -62,7 +63,7 @@ export interface Lanes {
   settled(containerId: string): Promise<void>;
   lane(containerId: string): Lane | null;
   /** Somebody wants the container to be, as far as this process was told: not by an operation that ended with an earlier one. */
-  isAsked(containerId: string): boolean;
+  isAsked(containerId: string, slot?: Slot): boolean;
   all(): readonly Lane[];
   /** Keeps what the agent did alone. */
   setDesired(containerId: string, desired: DesiredState): Promise<void>;
@@ -255,10 +256,10 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
     current: slots.current,
     settled: slots.settled,
     lane: (containerId) => lanes.get(containerId) ?? null,
-    isAsked(containerId) {
-      const last = lanes.get(containerId)?.slots.runtime;
+    isAsked(containerId, slot = 'runtime') {
+      const last = lanes.get(containerId)?.slots[slot];
       if (!last) return false;
-      return last.outcome === null ? underway.has(last.opId) : last.kind !== 'removeContainer';
+      return last.outcome === null ? underway.has(last.opId) : !removals.has(last.kind);
     },
     all: () => [...lanes.values()],
     async setDesired(containerId, desired) {

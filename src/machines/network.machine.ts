@@ -5,7 +5,7 @@
  */
 import { assign, emit, enqueueActions, setup, type EventObject } from 'xstate';
 import { sandboxAddress } from '../model/address.ts';
-import { giveBack, openPool, take, takeNext } from '../model/address-pool.ts';
+import { giveBack, isTaken, openPool, take, takeNext } from '../model/address-pool.ts';
 import type { Emitted } from '../model/events.ts';
 import type { Failure } from '../model/failure.ts';
 import { macOfPort } from '../model/mac-address.ts';
@@ -66,6 +66,12 @@ function allocate(context: NetworkContext, { portId, sandboxId, fixedAddress }: 
   return given(fixedAddress, taken);
 }
 
+/** After a store that lost its tail an address may be given back again: once is enough. */
+function without({ addresses, ports }: NetworkContext, address: string): Partial<NetworkContext> {
+  if (!addresses || !isTaken(addresses, address)) return {};
+  return { addresses: giveBack(addresses, address), ports: Math.max(0, ports - 1) };
+}
+
 export const networkMachine = setup({
   types: {
     input: {} as NetworkInput,
@@ -83,7 +89,10 @@ export const networkMachine = setup({
   guards: {
     isDefault: ({ context }) => context.isDefault,
     isUsed: ({ context }) => context.ports > 0,
-    isLastRelease: ({ context }) => context.isDefault && context.ports <= 1,
+    isLastRelease: ({ context, event }) =>
+      context.isDefault &&
+      event.type === 'network.release' &&
+      (without(context, event.address).ports ?? context.ports) === 0,
     isAwaited: ({ context }) => context.pending.length > 0,
     isCrowded: ({ context }) => context.pending.length >= pendingMost,
     isOnItsHost: ({ context, event }) => 'hostId' in event && event.hostId === context.hostId,
@@ -143,21 +152,13 @@ export const networkMachine = setup({
         reason: params.reason,
       },
     })),
-    release: assign(({ context, event }) => {
-      if (event.type !== 'network.release' || !context.addresses) return {};
-      return {
-        addresses: giveBack(context.addresses, event.address),
-        ports: Math.max(0, context.ports - 1),
-      };
-    }),
+    release: assign(({ context, event }) =>
+      event.type === 'network.release' ? without(context, event.address) : {},
+    ),
     /** An address that was given to a sandbox that is no more. */
-    takeBack: assign(({ context, event }) => {
-      if (event.type !== 'message.undeliverable' || !context.addresses) return {};
-      return {
-        addresses: giveBack(context.addresses, String(event.message['address'])),
-        ports: Math.max(0, context.ports - 1),
-      };
-    }),
+    takeBack: assign(({ context, event }) =>
+      event.type === 'message.undeliverable' ? without(context, String(event.message['address'])) : {},
+    ),
     refuseCommand: emit(({ context }, params: { readonly reason: string | null }) => ({
       type: 'answer' as const,
       answer: 'refused' as const,

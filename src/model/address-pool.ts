@@ -63,6 +63,12 @@ export function giveBack(pool: AddressPool, address: string): AddressPool {
   return index === null ? pool : { ...pool, used: withBit(pool.used, index, false) };
 }
 
+/** Whether somebody has the address. */
+export function isTaken(pool: AddressPool, address: string): boolean {
+  const index = indexOf(pool.subnet, address);
+  return index !== null && hasBit(pool.used, index);
+}
+
 /** How many addresses are left. */
 export function countFree(pool: AddressPool): number {
   let free = 0;

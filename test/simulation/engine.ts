@@ -252,7 +252,11 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
             const known = sandboxes.get(sandboxId);
             const sandbox: EngineSandbox = known ?? { identity, namespace: null };
             sandboxes.set(sandboxId, sandbox);
-            sandbox.namespace ??= namespaces += 1;
+            if (sandbox.namespace === null) {
+              sandbox.namespace = namespaces += 1;
+              for (const listener of listeners)
+                listener({ kind: 'sandbox', sandboxId, engineId: sandboxId, action: 'start' });
+            }
             return { sandboxId, engineId: sandboxId, netnsPath: `/proc/${sandbox.namespace}/ns/net` };
           }),
         removeSandbox: (_identity, sandboxId) =>

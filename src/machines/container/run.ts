@@ -250,6 +250,7 @@ export const stopping = containerSetup.createStateConfig({
         src: 'stopContainer',
         input: ({ context }) => hostInput(context, context.graceMs + context.deadlines.stopMs),
         onDone: [
+          { guard: 'isNothingLeft', target: '#container.gone' },
           { guard: 'isRunningWanted', target: '#container.readying', actions: 'recordObservation' },
           { guard: 'isAutoRemoved', target: '#container.removing', actions: 'recordObservation' },
           { target: '#container.stopped', actions: 'recordObservation' },

@@ -250,6 +250,9 @@ export const containerSetup = setup({
       event.hostId === context.hostId &&
       event.generation === context.generation &&
       context.containerHeld,
+    /** The engine has no such container any more. */
+    isNothingLeft: ({ event }) =>
+      (event as { output?: { observation?: Observation | null } }).output?.observation === null,
     hasExitedAlready: ({ event }) => {
       const observation = observationOf(event);
       return observation !== null && hasEnded(observation);
