@@ -28,9 +28,7 @@ function leakingStore(store: Store): Store {
 /** The committed record of each living actor; null while anything is on its way. */
 function memory(): Readonly<Record<string, unknown>> | null {
   const { runtime } = running.controlPlane;
-  const cells = actorKinds.flatMap((kind) => [
-    ...runtime.cellsOf(kind).values(),
-  ]);
+  const cells = actorKinds.flatMap((kind) => [...runtime.cellsOf(kind).values()]);
   if (cells.some(({ depth }) => depth > 0) || [...runtime.courier.undelivered()].length > 0) return null;
   return Object.fromEntries(cells.map(({ address, committed }) => [address, committed?.record]));
 }
