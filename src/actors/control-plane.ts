@@ -35,6 +35,7 @@ import { audit, comparable, isCountable, sumContainers } from './audit.ts';
 import { boot } from './boot.ts';
 import { actionsOf } from './container-actions.ts';
 import { createAdmission } from './create-container.ts';
+import { causeOf } from './cause-of.ts';
 import type { Cell } from './cell.ts';
 import { createDecider } from './decide.ts';
 import { deadlineEffect } from './effects/deadline.ts';
@@ -223,13 +224,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     { actors: restored.actors, epoch: world.epoch, world_id: world.worldId },
     'actors restored',
   );
-
-  const causeOf = ({ requestId, userId, projectId }: Caller): Cause => ({
-    kind: 'request',
-    requestId,
-    userId,
-    projectId,
-  });
 
   /** A caller waits only so long: then the outcome is told to be unknown, with the resource's id. */
   const within = <T>(address: Address, answer: Promise<T>): Promise<T> =>

@@ -16,6 +16,7 @@ import type {
 } from '../model/events.ts';
 import type { Cause } from '../model/journal.ts';
 import type { Neighbours } from '../model/placement.ts';
+import { causeOf } from './cause-of.ts';
 import type { CreateRequest } from './index.ts';
 import { amountsOf, type Placement } from './placement.ts';
 import type { Runtime } from './runtime.ts';
@@ -75,12 +76,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     digest: string,
   ): Promise<Address> => {
     const { caller, spec, run } = request;
-    const cause: Cause = {
-      kind: 'request',
-      requestId: caller.requestId,
-      userId: caller.userId,
-      projectId: caller.projectId,
-    };
+    const cause = causeOf(caller);
     placement.check(caller.projectId, spec);
     const amounts = amountsOf(spec);
     const owner = await tenant(caller.projectId, cause);

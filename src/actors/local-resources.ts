@@ -18,6 +18,7 @@ import type { ContainerDeadlines } from '../model/events.ts';
 import type { Cause } from '../model/journal.ts';
 import type { NetworkInput } from '../model/network-events.ts';
 import type { VolumeInput } from '../model/volume-events.ts';
+import { causeOf } from './cause-of.ts';
 import type { Cell } from './cell.ts';
 import type { HostDirectory } from './host-directory.ts';
 import type { Caller, CommandAnswer, HostDetail, LocalResources, NetworkView, VolumeView } from './index.ts';
@@ -32,13 +33,6 @@ export interface LocalResourcesOptions {
   readonly deadlines: ContainerDeadlines;
   readonly ask: (address: Address, event: TurnEvent, cause: Cause) => Promise<CommandAnswer>;
 }
-
-const causeOf = ({ requestId, userId, projectId }: Caller): Cause => ({
-  kind: 'request',
-  requestId,
-  userId,
-  projectId,
-});
 
 /** Between looks at a network whose sandboxes are going. */
 const lookMs = 100;

@@ -1,0 +1,10 @@
+import type { Cause } from '../model/journal.ts';
+import type { Caller } from './index.ts';
+
+/** A request as the reason of what it leads to. */
+export const causeOf = ({ requestId, userId, projectId }: Caller): Cause => ({
+  kind: 'request',
+  requestId,
+  userId,
+  projectId,
+});
