@@ -120,7 +120,8 @@ export const containerMachine = containerSetup.createMachine({
     'runtime.started': {},
     'runtime.exited': {},
     'runtime.health': {},
-    'runtime.gone': {},
+    // Whatever it waits for, what is no longer there is not held.
+    'runtime.gone': { guard: 'isOurContainerGone', actions: 'forgetContainer' },
   },
   initial: 'placing',
   states: {

@@ -58,6 +58,30 @@ t.test('image and network are acquired side by side when they are not there', as
   t.match(container.context, { sandboxSound: true, sandboxEngineId: 'e1' });
 });
 
+t.test('what is removed by hand while it starts is made again', async (t) => {
+  const container = placed().done('createContainer', {
+    observation: observation({ state: 'created', startedAt: null }),
+  });
+  container.send(gone);
+  t.same(container.paths, ['creating.attempting']);
+  t.match(container.context, { containerHeld: false });
+});
+
+t.test('what is removed by hand while its network is mended is not held any more', async (t) => {
+  const container = placed({ sandbox: 'own' });
+  const { sandboxId } = container.context as { sandboxId: string };
+  const its = { sandboxId, engineId: 'e1', ports: [] };
+  container
+    .send({ type: 'sandbox.granted', ...its })
+    .done('createContainer', { observation: observation({ state: 'created', startedAt: null }) })
+    .failed('startContainer', 'SANDBOX_GONE');
+  t.same(container.paths, ['mending']);
+  container.send(gone);
+  t.match(container.context, { containerHeld: false });
+  container.send({ type: 'sandbox.granted', ...its, engineId: 'e2' });
+  t.same(container.paths, ['creating.attempting']);
+});
+
 t.test('a refused claim goes to the next host, and after all of them it says why', async (t) => {
   const container = begin();
   container.send({ type: 'claim.refused', hostId, generation: 1, reason: '128 MiB memory asked, 20 free' });

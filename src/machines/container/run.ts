@@ -48,6 +48,11 @@ export const starting = containerSetup.createStateConfig({
       target: '#container.exited',
       actions: ['recordObservation', 'recordRun'],
     },
+    'runtime.gone': {
+      guard: 'isOurContainerGone',
+      target: '#container.acquiring',
+      actions: 'forgetContainer',
+    },
   },
   initial: 'attempting',
   states: {

@@ -239,8 +239,7 @@ export const containerSetup = setup({
       failureOf(event).code === 'IMAGE_NOT_FOUND' &&
       context.imagePresent &&
       context.imagePullPolicy !== 'never',
-    isContainerGone: ({ context, event }) =>
-      failureOf(event).code === 'CONTAINER_GONE' && context.containerHeld,
+    isContainerGone: ({ event }) => failureOf(event).code === 'CONTAINER_GONE',
     isCurrentRun: ({ context, event }) =>
       isCurrent(context, event) && (observationOf(event)?.startedAt ?? null) !== null,
     isNeverRun: ({ context, event }) =>
