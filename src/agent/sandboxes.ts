@@ -161,8 +161,9 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
         signal,
       ),
     async unplug({ worldId }, sandboxId, portId, signal) {
-      await network.unplug({ worldId, portId }, signal);
+      // First that it should be gone: an inventory meanwhile must not miss it.
       await files.unplugged(sandboxId, portId);
+      await network.unplug({ worldId, portId }, signal);
     },
     async remove(identity, sandboxId, portIds, signal) {
       // What it was plugged into when the last word of it was lost, too.
@@ -192,18 +193,25 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
       await network.sweep(worldId, signal);
     },
     async list(signal) {
-      const [sandboxes, networks] = await Promise.all([
+      const [sandboxes, networks, ports] = await Promise.all([
         driver.listSandboxes(signal),
         network.listNetworks(signal),
+        network.listPorts(signal),
       ]);
+      const plugged = new Set(ports.map(({ portId }) => portId));
+      // Started anew behind our back, its namespace is another and has nothing in it.
+      const hasItsPorts = async (sandboxId: string): Promise<boolean> =>
+        ((await files.find(sandboxId))?.ports ?? []).every(({ portId }) => plugged.has(portId));
       return [
-        ...sandboxes.map(({ sandboxId, tenant, worldId, netnsPath }) => ({
-          subject: 'sandbox' as const,
-          id: sandboxId,
-          tenant,
-          worldId,
-          alive: netnsPath !== null,
-        })),
+        ...(await Promise.all(
+          sandboxes.map(async ({ sandboxId, tenant, worldId, netnsPath }) => ({
+            subject: 'sandbox' as const,
+            id: sandboxId,
+            tenant,
+            worldId,
+            alive: netnsPath !== null && (await hasItsPorts(sandboxId)),
+          })),
+        )),
         ...networks.flatMap(({ worldId, networkId, tenant }) =>
           worldId === null || networkId === null
             ? []
