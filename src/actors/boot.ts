@@ -14,7 +14,13 @@ import type { Envelope } from '../machines/chart.ts';
 import type { Decider } from './decide.ts';
 import type { Runtime } from './runtime.ts';
 import type { Specs } from './specs.ts';
-import type { ActorRecord, OutboxMessage, Store, StoredActor } from './stores/store.ts';
+import {
+  mayBeLostMs,
+  type ActorRecord,
+  type OutboxMessage,
+  type Store,
+  type StoredActor,
+} from './stores/store.ts';
 import type { ActorState } from './turn.ts';
 import type { Unreadable } from './unreadable.ts';
 
@@ -78,11 +84,12 @@ export async function boot(
     const { record, outbox, inbox } = stored;
     if (outbox.length > 0)
       outboxes.push({ from: record.address, revision: record.revision, messages: outbox });
+    const decider = deciders[parseAddress(record.address).kind];
     if (record.endedAt !== null) {
       for (const mark of inbox) handled.set(`${record.address} ${mark.from}`, mark.sequence);
-      return runtime.bury(record);
+      const isRecent = record.endedAt > environment.now() - mayBeLostMs;
+      return runtime.bury(record, isRecent ? restore(decider, record) : null, inbox);
     }
-    const decider = deciders[parseAddress(record.address).kind];
     if (record.generation > 0) await loadSpec(record.address, record.generation);
     const state = restore(decider, record);
     runtime.adopt(state, inbox);

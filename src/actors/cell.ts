@@ -20,7 +20,7 @@ import type { Cause } from '../model/journal.ts';
 import type { Committer } from './committer.ts';
 import type { Decider, Decision } from './decide.ts';
 import { stage } from './stage.ts';
-import type { InboxMark, Outcome, TurnWrite } from './stores/store.ts';
+import { mayBeLostMs, type Bounced, type InboxMark, type Outcome, type TurnWrite } from './stores/store.ts';
 import type { ActorState, CellHost, CellView, Delivery, StagedTurn, TurnAnswer, TurnEvent } from './turn.ts';
 
 /** Deliveries a mailbox holds before commands are turned away. */
@@ -81,7 +81,9 @@ class ActorCell implements Cell {
   #mailbox: Delivery[] = [];
   #staged: StagedTurn[] = [];
   /** The highest sequence taken of each sender. */
-  #marks: Map<string, number> | null = null;
+  #marks: Map<Address | Bounced, number> | null = null;
+  /** Of senders that have ended: kept as long as the store may still lose what it has of them. */
+  #lastMarks: { readonly mark: InboxMark; readonly at: number }[] | null = null;
   #faults: number[] | null = null;
   #cancelPause: Cancel | null = null;
   #quarantined: { readonly reason: string; readonly event: string | null } | null = null;
@@ -101,6 +103,13 @@ class ActorCell implements Cell {
 
   get committed(): ActorState | null {
     return this.#committed;
+  }
+
+  get marks(): readonly InboxMark[] {
+    return [
+      ...[...(this.#marks ?? [])].map(([from, sequence]) => ({ from, sequence, last: false })),
+      ...(this.#lastMarks ?? []).map(({ mark }) => mark),
+    ];
   }
 
   get quarantined(): { readonly reason: string; readonly event: string | null } | null {
@@ -177,9 +186,16 @@ class ActorCell implements Cell {
     for (const delivery of this.#mailbox.splice(0)) delivery.failed?.(error);
   }
 
-  #mark(from: string, sequence: number): void {
+  #mark(from: Address | Bounced, sequence: number): void {
     this.#marks ??= new Map();
     this.#marks.set(from, sequence);
+  }
+
+  #moveToLast(mark: InboxMark): void {
+    const at = this.#options.environment.monotonic();
+    this.#marks?.delete(mark.from);
+    this.#lastMarks = (this.#lastMarks ?? []).filter((each) => each.at > at - mayBeLostMs);
+    this.#lastMarks.push({ mark, at });
   }
 
   #drain(): void {
@@ -266,7 +282,7 @@ class ActorCell implements Cell {
       document,
     });
     this.#head = state;
-    if (write.inbox) this.#mark(write.inbox.from, write.inbox.sequence);
+    for (const { from, sequence } of write.inbox) this.#mark(from, sequence);
     const turn: StagedTurn = {
       write,
       state,
@@ -286,7 +302,7 @@ class ActorCell implements Cell {
       this.#staged.shift();
       const before = this.#committed;
       this.#committed = turn.state;
-      if (turn.write.inbox?.last) this.#marks?.delete(turn.write.inbox.from);
+      for (const mark of turn.write.inbox) if (mark.last) this.#moveToLast(mark);
       host.readOnly(null);
       host.committed(this, turn, before, outcome.position);
       turn.delivery?.settled?.(turn.answer);
@@ -341,7 +357,7 @@ class ActorCell implements Cell {
   #forgetMarks(dropped: readonly StagedTurn[]): void {
     // One below the first that was dropped: its sender's messages are taken again, older ones are not.
     for (const { write } of dropped.toReversed()) {
-      if (write.inbox) this.#mark(write.inbox.from, write.inbox.sequence - 1);
+      for (const { from, sequence } of write.inbox) this.#mark(from, sequence - 1);
     }
   }
 

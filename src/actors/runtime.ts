@@ -26,7 +26,15 @@ import type { Effects } from './effects/effect.ts';
 import { createPlacements } from './placements.ts';
 import { createRunningEffects } from './running-effects.ts';
 import { indexOf } from './stage.ts';
-import type { ActorRecord, InboxMark, OutboxMessage, Store, TurnWrite, World } from './stores/store.ts';
+import {
+  mayBeLostMs,
+  type ActorRecord,
+  type InboxMark,
+  type OutboxMessage,
+  type Store,
+  type TurnWrite,
+  type World,
+} from './stores/store.ts';
 import type { Specs } from './specs.ts';
 import type { ActorState, CellHost, Delivery, StagedTurn, Revision, TurnAnswer, TurnEvent } from './turn.ts';
 
@@ -59,6 +67,12 @@ export interface Tombstone {
   readonly endedAt: number;
 }
 
+/** What would have to be written again of an actor. */
+interface Remembered {
+  readonly state: ActorState;
+  readonly marks: readonly InboxMark[];
+}
+
 export interface Runtime {
   cell(address: Address): Cell | undefined;
   cellsOf(kind: ActorKind): ReadonlyMap<Address, Cell>;
@@ -80,7 +94,8 @@ export interface Runtime {
   deliver(address: Address, delivery: Delivery): boolean;
   /** Takes over a stored actor; effects and messages wait for `resume`. */
   adopt(state: ActorState, inbox: readonly InboxMark[]): Cell;
-  bury(record: ActorRecord): void;
+  /** An actor that had ended. `state`: of a recent end, which the store may still lose (`mayBeLostMs`). */
+  bury(record: ActorRecord, state: ActorState | null, inbox: readonly InboxMark[]): void;
   /** Starts the effects and messages of adopted actors. `shards`: their positions as stored. */
   resume(
     shards: ReadonlyMap<Shard, number>,
@@ -121,8 +136,13 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   let readOnly: string | null = null;
   let fencedBy: string | null = null;
   let rewinding = false;
-  /** Actors that have ended of late, should the store forget their end. */
-  const recentlyEnded = new Map<Address, ActorState>();
+  /** Actors that have ended of late, under us or an owner before, should the store forget their end. */
+  const recentlyEnded = new Map<Address, Remembered>();
+  const rememberEnd = (ended: Remembered): void => {
+    const { address } = ended.state.record;
+    recentlyEnded.set(address, ended);
+    environment.schedule(mayBeLostMs, () => recentlyEnded.delete(address));
+  };
   /** The last position of each shard that we committed at. */
   const positions = new Map<Shard, number>();
   let cancelVerify: Cancel = () => {};
@@ -161,8 +181,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       turns += 1;
       if (record.endedAt !== null) {
         tombstones.set(record.address, { generation: record.generation, endedAt: record.endedAt });
-        recentlyEnded.set(record.address, turn.state);
-        environment.schedule(verifyMs * 3, () => recentlyEnded.delete(record.address));
+        rememberEnd({ state: turn.state, marks: view.marks });
       }
       if (cell && before === null) options.born(cell);
       if (cell) placements.moved(cell, before, record.endedAt === null ? turn.state : null);
@@ -202,19 +221,24 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 
   /** We are the sole owner, so memory is the newer truth: written forward, with what was lost said in the journal. */
   const rewind = async (): Promise<void> => {
-    for (const [address, state] of recentlyEnded) await writeForward(address, state, () => true);
+    for (const [address, ended] of recentlyEnded) await writeForward(address, ended, () => true);
     for (const cell of allCells()) {
       const state = cell.committed;
-      if (state && !cell.busy) await writeForward(cell.address, state, () => cell.committed === state);
+      if (!state || cell.busy) continue;
+      await writeForward(cell.address, { state, marks: cell.marks }, () => cell.committed === state);
     }
   };
 
-  const writeForward = async (address: Address, state: ActorState, isStill: () => boolean): Promise<void> => {
+  const writeForward = async (
+    address: Address,
+    { state, marks }: Remembered,
+    isStill: () => boolean,
+  ): Promise<void> => {
     const stored = await store.read(address);
     if (stored && 'error' in stored) return;
     const storedRevision = stored?.record.revision ?? 0;
     if (storedRevision >= state.record.revision || !isStill()) return;
-    const outcome = await store.writeForward(rewoundWrite(state, storedRevision, address));
+    const outcome = await store.writeForward(rewoundWrite(state, marks, storedRevision, address));
     if (outcome.kind !== 'committed') environment.log.error({ address, outcome }, 'could not write forward');
     else if (outcome.position !== null) positions.set(shardOf(address), outcome.position);
   };
@@ -277,7 +301,12 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   };
   verifyLater();
 
-  const rewoundWrite = (state: ActorState, storedRevision: number, address: Address): TurnWrite => ({
+  const rewoundWrite = (
+    state: ActorState,
+    marks: readonly InboxMark[],
+    storedRevision: number,
+    address: Address,
+  ): TurnWrite => ({
     record: state.record,
     journal: {
       revision: state.record.revision,
@@ -310,7 +339,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       requestId: null,
     },
     outbox: courier.of(address),
-    inbox: null,
+    // What it has taken is not to be taken again, even where its acknowledgement was lost too.
+    inbox: marks,
     document: options.specs.document(address),
     index: indexOf(state),
   });
@@ -381,8 +411,9 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       options.born(cell);
       return cell;
     },
-    bury(record) {
+    bury(record, state, marks) {
       tombstones.set(record.address, { generation: record.generation, endedAt: record.endedAt ?? 0 });
+      if (state) rememberEnd({ state, marks });
     },
     resume(shards, outboxes, wasHandled = () => false) {
       for (const [shard, position] of shards) positions.set(shard, position);

@@ -138,12 +138,14 @@ export function stage(environment: Environment, decider: Decider, input: StageIn
     outbox,
     inbox:
       input.source.kind === 'message'
-        ? {
-            from: input.source.from,
-            sequence: input.source.message.sequence,
-            last: input.source.last,
-          }
-        : null,
+        ? [
+            {
+              from: input.source.from,
+              sequence: input.source.message.sequence,
+              last: input.source.last,
+            },
+          ]
+        : [],
     document: input.document,
     index: indexChange(address, before, snapshot.context, ended),
   };

@@ -5,7 +5,7 @@ import type { Address } from '../model/address.ts';
 import type { ContainerSpec } from '../model/container.ts';
 import type { Cause } from '../model/journal.ts';
 import type { Projection } from '../machines/chart.ts';
-import type { ActorRecord, Bounced, OutboxMessage, TurnWrite } from './stores/store.ts';
+import type { ActorRecord, Bounced, InboxMark, OutboxMessage, TurnWrite } from './stores/store.ts';
 
 /** Where an event comes from decides how it is de-duplicated and whether it is tried again. */
 export type Source =
@@ -83,6 +83,8 @@ export interface CellHost {
 }
 
 export interface CellView {
+  /** Of the messages it has taken; of senders that have ended as long as the store may lose them. */
+  readonly marks: readonly InboxMark[];
   readonly address: Address;
   readonly committed: ActorState | null;
 }

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { assign, emit, setup } from 'xstate';
+import { restore } from '../../src/actors/boot.ts';
 import { createDecider } from '../../src/actors/decide.ts';
 import type { EffectRun } from '../../src/actors/effects/effect.ts';
 import { createRuntime, type Runtime } from '../../src/actors/runtime.ts';
@@ -7,7 +8,7 @@ import type { Store } from '../../src/actors/stores/store.ts';
 import { TroupeError } from '../../src/errors/errors.ts';
 import type { Chart } from '../../src/machines/chart.ts';
 import { createSpecs } from '../../src/actors/specs.ts';
-import { containerAddress, perKind, tenantAddress } from '../../src/model/address.ts';
+import { containerAddress, perKind, shardOf, tenantAddress } from '../../src/model/address.ts';
 import type { Emitted } from '../../src/model/events.ts';
 import type { Cause, StreamRecord } from '../../src/model/journal.ts';
 import { createScriptedStore } from '../support/scripted-store.ts';
@@ -80,9 +81,8 @@ const two = containerAddress('p1', 'two');
 const counter = tenantAddress('p1');
 const cause: Cause = { kind: 'request', requestId: 'req-1', userId: 'u', projectId: 'p1' };
 
-function build() {
+function build(store = createScriptedStore()) {
   const environment = createTestEnvironment();
-  const store = createScriptedStore();
   const effects: EffectRun[] = [];
   const stopped: string[] = [];
   const published: StreamRecord[] = [];
@@ -291,6 +291,46 @@ t.test('an ended actor leaves a tombstone, and its last message arrives', async 
   t.ok(runtime.tombstones.has(one));
   t.match(runtime.cell(counter)?.committed?.record.context, { lit: -1 });
 });
+
+t.test('an end that the owner before us wrote, and the store then lost, is written again', async (t) => {
+  const earlier = build();
+  await earlier.begin(one);
+  const ended = earlier.runtime.ask(one, { type: 'lamp.bury' }, cause, 'command');
+  await earlier.environment.settle();
+  await ended;
+  const { store } = earlier;
+  const { record } = store.turns.get(one)!.at(-1)!;
+
+  const { environment, runtime } = build(store);
+  runtime.bury(record, restore(createDecider(chartOf('container')), record), []);
+  runtime.resume(new Map([[shardOf(one), await store.position(shardOf(one))]]), []);
+  store.loseLast(one);
+  t.equal(store.turns.get(one)?.at(-1)?.record.endedAt, null);
+  await environment.advance(10_000);
+  t.match(store.turns.get(one)?.at(-1), {
+    record: { endedAt: Number },
+    journal: { event: { type: 'store.rewound' } },
+  });
+});
+
+t.test(
+  'what an actor had taken of others is written again with it, also of one that has ended',
+  async (t) => {
+    const { environment, store, runtime, begin } = build();
+    await begin(one, counter);
+    const buried = runtime.ask(one, { type: 'lamp.bury' }, cause, 'command');
+    await environment.settle();
+    await buried;
+    const { inbox: taken } = store.turns.get(counter)!.at(-1)!;
+    t.match(taken, [{ from: one, last: true }]);
+    store.loseLast(counter);
+    await environment.advance(10_000);
+    t.match(store.turns.get(counter)?.at(-1), {
+      journal: { event: { type: 'store.rewound' } },
+      inbox: taken,
+    });
+  },
+);
 
 t.test('a command the chart refuses makes no turn', async (t) => {
   const { environment, store, runtime, begin } = build();

@@ -46,7 +46,7 @@ t.test('a container whose snapshot is broken', async (t) => {
     journal: (await site.store.journal(address(strange), { after: record.revision - 1, limit: 1 }))[0]!,
     stream: null,
     outbox: [],
-    inbox: null,
+    inbox: [],
     document: null,
     index: { add: [], remove: [] },
   });

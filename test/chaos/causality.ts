@@ -57,11 +57,12 @@ export function violations(
   }
   for (const { turns, sentAt } of commits) {
     for (const { address, inbox } of turns) {
-      if (!inbox) continue;
-      const isSender = (turn: ProxiedCommit['turns'][number]): boolean =>
-        turn.address === inbox.from && turn.outbox.some(({ sequence }) => sequence === inbox.sequence);
-      if (!answered(sentAt, isSender))
-        wrong.push(`message: ${address} handled one of ${inbox.from} before its sender's commit`);
+      for (const { from, sequence: taken } of inbox) {
+        const isSender = (turn: ProxiedCommit['turns'][number]): boolean =>
+          turn.address === from && turn.outbox.some(({ sequence }) => sequence === taken);
+        if (!answered(sentAt, isSender))
+          wrong.push(`message: ${address} handled one of ${from} before its sender's commit`);
+      }
     }
   }
   return wrong;

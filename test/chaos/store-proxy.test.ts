@@ -295,7 +295,7 @@ t.test(
     );
     const commits = proxy.commits.filter(({ answeredAt }) => answeredAt === null || answeredAt >= from);
     t.ok(
-      commits.flatMap(({ turns }) => turns).some(({ inbox }) => inbox !== null),
+      commits.flatMap(({ turns }) => turns).some(({ inbox }) => inbox.length > 0),
       'and messages between actors',
     );
     t.comment(`${commits.length} commits held, ${seen.length} sightings`);
@@ -328,7 +328,7 @@ t.test(
       'a message at the store',
       async () =>
         proxy.commits.some(
-          ({ sentAt, turns }) => sentAt >= from && turns.some(({ inbox }) => inbox !== null),
+          ({ sentAt, turns }) => sentAt >= from && turns.some(({ inbox }) => inbox.length > 0),
         ),
       Boolean,
     );

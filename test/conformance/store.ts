@@ -58,7 +58,7 @@ export function turn(
       ended: false, requestId: null,
     }, // prettier-ignore
     outbox: [],
-    inbox: null,
+    inbox: [],
     document: null,
     index: { add: [], remove: [] },
     ...changes,
@@ -152,7 +152,7 @@ export function storeContract(t: Test, name: string, make: () => Promise<StoreUn
     const message = { to: tenant, sequence: 1, event: { type: 'tenant.confirm' }, requestId: 'req-1' };
     const parts = {
       outbox: [message],
-      inbox: { from: host, sequence: 9, last: false },
+      inbox: [{ from: host, sequence: 9, last: false }],
       document: { generation: 1, body: 'sealed' },
       index: { add: ['host:h1'], remove: [] },
     };
@@ -258,7 +258,8 @@ export function storeContract(t: Test, name: string, make: () => Promise<StoreUn
   t.test(`${name}: a store that lost its tail is written forward`, async (t) => {
     const { store, epoch } = await fresh(t);
     await commitOne(store, turn(one, 1, epoch));
-    const forward = turn(one, 6, epoch);
+    const inbox = [one, two].map((from) => ({ from, sequence: 4, last: false }));
+    const forward = turn(one, 6, epoch, { inbox });
     const written = await store.writeForward(forward);
     t.match(written, { kind: 'committed' });
     t.same(await store.writeForward(forward), written, 'once, however often');
@@ -267,7 +268,7 @@ export function storeContract(t: Test, name: string, make: () => Promise<StoreUn
       { kind: 'refused', cause: 'conflict' },
       'never back',
     );
-    t.match(await store.read(one), { record: { revision: 6 } });
+    t.match(await store.read(one), { record: { revision: 6 }, inbox: { length: 2 } });
     t.match(await commitOne(store, turn(one, 7, epoch)), { kind: 'committed' });
     t.same(
       (await store.journal(one, { after: 0, limit: 10 })).map(({ revision }) => revision),
@@ -402,7 +403,8 @@ export function storeContract(t: Test, name: string, make: () => Promise<StoreUn
       last: from === host,
     }));
     for (let revision = 1; revision <= 120; revision += 1) {
-      const inbox = marks[revision - 1] ?? null;
+      const mark = marks[revision - 1];
+      const inbox = mark ? [mark] : [];
       await commitOne(store, at(turn(one, revision, epoch, { inbox }), revision * 10));
     }
     const month = 30 * 24 * 3600 * 1000;

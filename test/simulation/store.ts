@@ -87,7 +87,8 @@ export function createDisk(kernel: Kernel): Disk {
     history.push(journal);
     for (const message of outbox)
       within(state.outbox, address, () => new Map()).set(message.sequence, JSON.stringify(message));
-    if (inbox) within(state.inbox, address, () => new Map()).set(inbox.from, JSON.stringify(inbox));
+    for (const mark of inbox)
+      within(state.inbox, address, () => new Map()).set(mark.from, JSON.stringify(mark));
     if (document) state.documents.set(`${address} ${document.generation}`, document.body);
     for (const name of index.remove) state.indexes.get(name)?.delete(address);
     for (const name of index.add) within(state.indexes, name, () => new Set()).add(address);

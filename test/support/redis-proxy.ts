@@ -15,7 +15,7 @@ export interface ProxiedTurn {
   readonly revision: number;
   readonly journal: JournalRecord;
   readonly outbox: readonly OutboxMessage[];
-  readonly inbox: InboxMark | null;
+  readonly inbox: readonly InboxMark[];
 }
 
 export interface ProxiedCommit {
@@ -120,8 +120,11 @@ function commitOf(command: Buffer, sentAt: number): ProxiedCommit | null {
       skip(1);
       outbox.push(JSON.parse(unsealText(take())) as OutboxMessage);
     }
-    skip(1);
-    const inbox = take();
+    const inbox: InboxMark[] = [];
+    for (let left = Number(take()); left > 0; left -= 1) {
+      skip(1);
+      inbox.push(JSON.parse(unsealText(take())) as InboxMark);
+    }
     skip(2);
     for (let lists = 2; lists > 0; lists -= 1) skip(Number(take()));
     found.push({
@@ -129,7 +132,7 @@ function commitOf(command: Buffer, sentAt: number): ProxiedCommit | null {
       revision,
       journal: JSON.parse(journal) as JournalRecord,
       outbox,
-      inbox: inbox === '' ? null : (JSON.parse(unsealText(inbox)) as InboxMark),
+      inbox,
     });
   }
   if (found.length === 0) return null;

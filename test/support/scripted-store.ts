@@ -1,7 +1,7 @@
 /** The commit side of a Store whose outcomes a test decides; all others it keeps by the contract's rules. */
-import type { Acknowledgement, Outcome, TurnWrite } from '../../src/actors/stores/store.ts';
+import type { Acknowledgement, Outcome, Store, TurnWrite } from '../../src/actors/stores/store.ts';
 
-export interface ScriptedStore {
+export interface ScriptedStore extends Pick<Store, 'isOwner' | 'position' | 'read' | 'writeForward'> {
   commit(writes: readonly TurnWrite[], acknowledged: readonly Acknowledgement[]): Promise<readonly Outcome[]>;
   /** What is stored, by address, oldest first. */
   readonly turns: Map<string, TurnWrite[]>;
@@ -10,6 +10,8 @@ export interface ScriptedStore {
   readonly batches: number[];
   /** The next commit of `address` gets this outcome; `written` says whether it is kept all the same. */
   answer(address: string, outcome: Outcome, written: boolean): void;
+  /** The last turn of `address` was never there: a store that lost its tail. */
+  loseLast(address: string): void;
   /** Holds all commits until the returned function is called. */
   hold(): () => void;
 }
@@ -58,6 +60,20 @@ export function createScriptedStore(): ScriptedStore {
         if (script.written) put(write);
         return script.outcome;
       });
+    },
+    isOwner: async () => true,
+    position: async () => position,
+    async read(address) {
+      const last = turns.get(address)?.at(-1);
+      return last ? { record: last.record, outbox: last.outbox, inbox: [] } : null;
+    },
+    async writeForward(write) {
+      turns.set(write.record.address, [...(turns.get(write.record.address) ?? []), write]);
+      return { kind: 'committed', position: (position += 1) };
+    },
+    loseLast(address) {
+      turns.set(address, turns.get(address)?.slice(0, -1) ?? []);
+      position -= 1;
     },
     answer: (address, outcome, written) => void scripted.set(address, { outcome, written }),
     hold() {

@@ -183,8 +183,8 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
         [address, message.to, numberKey(message.sequence)],
         sealText(JSON.stringify(message)),
       );
-    if (inbox)
-      at.inbox.putSync([address, inbox.from], sealText(JSON.stringify({ ...inbox, at: environment.now() })));
+    for (const mark of inbox)
+      at.inbox.putSync([address, mark.from], sealText(JSON.stringify({ ...mark, at: environment.now() })));
     if (document) at.documents.putSync(journalKey(address, document.generation), sealText(document.body));
     for (const name of index.remove) at.indexes.removeSync([shard, name, address]);
     for (const name of index.add) at.indexes.putSync([shard, name, address], '1');

@@ -20,9 +20,9 @@
  * number of acknowledgements, sender and sequence of each; then per turn
  * address, revision, turn, record (empty unless it is its actor's last turn
  * here), journal record, stream record or empty, time of its end or empty,
- * number of messages, sequence and text of each, sender and mark or empty,
- * generation or 0 and document, number of indexes entered, their names, number
- * of indexes left, their names.
+ * number of messages, sequence and text of each, number of marks, sender and
+ * text of each, generation or 0 and document, number of indexes entered, their
+ * names, number of indexes left, their names.
  */
 export const commitScript = `
 local base = KEYS[1]
@@ -52,7 +52,7 @@ while at <= #ARGV do
   local address, revision, turn = take(), tonumber(take()), take()
   local body, journal, stream, ended = take(), take(), take(), take()
   local messages = pairsOf(tonumber(take()))
-  local sender, mark = take(), take()
+  local marks = pairsOf(tonumber(take()))
   local generation, document = take(), take()
   local entered, left = names(tonumber(take())), names(tonumber(take()))
   local key = base .. ':a:' .. address
@@ -85,7 +85,7 @@ while at <= #ARGV do
     redis.call('XADD', history, 'MAXLEN', '~', journalMost, revision .. '-0', 'r', journal, 't', turn, 'p', position)
     if storedRevision == 0 then redis.call('SADD', base .. ':members', address) end
     for _, message in ipairs(messages) do redis.call('HSET', base .. ':o:' .. address, message[1], message[2]) end
-    if sender ~= '' then redis.call('HSET', base .. ':i:' .. address, sender, mark) end
+    for _, mark in ipairs(marks) do redis.call('HSET', base .. ':i:' .. address, mark[1], mark[2]) end
     if generation ~= '0' then redis.call('HSET', base .. ':d:' .. address, generation, document) end
     for _, name in ipairs(entered) do redis.call('SADD', base .. ':x:' .. name, address) end
     for _, name in ipairs(left) do redis.call('SREM', base .. ':x:' .. name, address) end

@@ -78,7 +78,8 @@ export interface TurnWrite {
   /** Null for turns that no watcher sees. */
   readonly stream: StreamRecord | null;
   readonly outbox: readonly OutboxMessage[];
-  readonly inbox: InboxMark | null;
+  /** One for a turn made of a message, else none; all that are known when written forward. */
+  readonly inbox: readonly InboxMark[];
   /** The spec of a new generation, already sealed; immutable once written. */
   readonly document: { readonly generation: number; readonly body: string } | null;
   /** Names of sets in the actor's shard that it enters or leaves, e.g. `host:<id>`. */
@@ -225,6 +226,9 @@ export type DumpItem =
       readonly position: number;
     }
   | { readonly kind: 'setting'; readonly key: string; readonly value: string };
+
+/** What is older than this is not lost by a store that loses its tail, milliseconds: Redis's is a second, or a fail-over. */
+export const mayBeLostMs = 30_000;
 
 /** Limits shared by both stores. */
 export interface Retention {

@@ -98,7 +98,7 @@ t.test('its file cut off at any byte: each batch is there whole, or not at all',
   const two = containerAddress('p1', 'two');
   const parts = {
     outbox: [{ to: tenantAddress('p1'), sequence: 1, event: { type: 'x' }, requestId: null }],
-    inbox: { from: tenantAddress('p1'), sequence: 7, last: false },
+    inbox: [{ from: tenantAddress('p1'), sequence: 7, last: false }],
     document: { generation: 1, body: 'a spec' },
     index: { add: ['host:h1'], remove: [] },
   };
