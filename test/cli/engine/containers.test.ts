@@ -59,7 +59,8 @@ t.test('Ctrl-C stops it, and its exit code is ours', async (t) => {
     '-c',
     'trap "exit 3" TERM; echo ready; while :; do sleep 0.1; done',
   );
-  await command.written(/ready/);
+  // Alone in its line: a step on the way there is called "made ready".
+  await command.written(/^ready$/m);
   command.child.kill('SIGINT');
   const ended = await command.ended;
   t.equal(ended.code, 3, ended.err);
