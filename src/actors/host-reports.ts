@@ -94,11 +94,17 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
     );
   };
 
-  /** Sandboxes, networks and volumes, held against their actors. */
-  const ofResources = (hostId: string, resources: readonly InventoryResource[]) => {
+  /** Sandboxes, networks and volumes, held against their actors; what must not be. */
+  const ofResources = async (
+    hostId: string,
+    resources: readonly InventoryResource[],
+  ): Promise<InventoryResult['remove']> => {
     const remove: InventoryResult['remove'][number][] = [];
     const facts: Promise<void>[] = [];
     const alive = new Set<Address>();
+    const seen: InventoryResult['remove'][number][] = [];
+    const isAtEnd = ({ subject, containerId, tenant }: InventoryResult['remove'][number]): boolean =>
+      runtime().tombstones.has(ownedAddress(subject, tenant, containerId));
     const died = (address: Address, reason: string): void =>
       void facts.push(fact(hostId, 0, address, { type: 'sandbox.died', hostId, reason }));
     for (const resource of resources) {
@@ -107,15 +113,21 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       const address = tenant === null ? null : ownedAddress(subject, tenant, id);
       const cell = address && runtime().cell(address);
       if (address === null || tenant === null) continue;
-      if (runtime().tombstones.has(address)) remove.push({ subject, containerId: id, tenant, generation: 1 });
-      else if (!cell || !placedOn(hostId, subject, tenant, id)) continue;
-      else if (resource.alive) alive.add(address);
-      else died(address, 'Its network namespace is gone');
+      const it = { subject, containerId: id, tenant, generation: 1 };
+      if (isAtEnd(it)) remove.push(it);
+      if (!cell || !placedOn(hostId, subject, tenant, id)) continue;
+      seen.push(it);
+      if (resource.alive) {
+        alive.add(address);
+        facts.push(fact(hostId, 0, address, { type: 'resource.seen', hostId }));
+      } else died(address, 'Its network namespace is gone');
     }
     for (const { address } of runtime().placedOn(hostId)) {
       if (kindOf(address) === 'sandbox' && !alive.has(address)) died(address, 'It is no longer on its host');
     }
-    return { remove, facts };
+    await Promise.all(facts);
+    // An end that was on its way when we looked is durable now.
+    return [...remove, ...seen.filter(isAtEnd)];
   };
 
   return {
@@ -179,10 +191,8 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
           }),
         );
       }
-      const verdict = ofResources(hostId, resources);
-      remove.push(...verdict.remove);
-      facts.push(...verdict.facts);
-      await Promise.all(facts);
+      const [others] = await Promise.all([ofResources(hostId, resources), ...facts]);
+      remove.push(...others);
       // An end that was on its way when we looked is durable now.
       for (const address of seen) {
         const { id, tenant } = parseAddress(address);

@@ -202,6 +202,7 @@ export const networkMachine = setup({
     'network.release': { actions: 'release' },
     'message.undeliverable': { guard: 'isAllocationBounced', actions: 'takeBack' },
     'host.lost': {},
+    'resource.seen': {},
     'actor.restored': {},
   },
   initial: 'making',

@@ -318,6 +318,7 @@ export const sandboxMachine = sandboxSetup.createMachine({
     'sandbox.died': {},
     'host.lost': {},
     'message.undeliverable': { guard: 'isContainerGone', target: '.draining' },
+    'resource.seen': {},
     'actor.restored': {},
   },
   entry: 'tellUseFromStart',

@@ -128,6 +128,7 @@ export const volumeMachine = volumeSetup.createMachine({
     'volume.detach': { actions: 'detach' },
     'message.undeliverable': { guard: 'isContainerGone', actions: 'takeBack' },
     'host.lost': {},
+    'resource.seen': {},
     'actor.restored': {},
   },
   initial: 'making',

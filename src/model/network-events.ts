@@ -3,7 +3,7 @@
  * hosts. A sandbox owns its namespace and its addresses for its whole life;
  * a claim is a state of it, so that ownership never moves.
  */
-import type { Restored, Undeliverable } from './delivery.ts';
+import type { Restored, Seen, Undeliverable } from './delivery.ts';
 import type { Failure } from './failure.ts';
 import type { NetworkDefinition, NetworkRequest, Port, PublishedPort } from './network.ts';
 
@@ -58,7 +58,7 @@ export type SandboxFact =
   /** Its process, or its namespace, is gone. */
   { readonly type: 'sandbox.died'; readonly hostId: string; readonly reason: string };
 
-export type SandboxEvent = SandboxMessage | SandboxFact | Undeliverable | Restored;
+export type SandboxEvent = SandboxMessage | SandboxFact | Undeliverable | Seen | Restored;
 
 /** To its container. */
 export type SandboxAnswer =
@@ -147,7 +147,7 @@ export type NetworkMessage =
   | { readonly type: 'network.release'; readonly portId: string; readonly address: string }
   | { readonly type: 'host.lost'; readonly hostId: string };
 
-export type NetworkEvent = NetworkCommand | NetworkMessage | Undeliverable | Restored;
+export type NetworkEvent = NetworkCommand | NetworkMessage | Undeliverable | Seen | Restored;
 
 /** Results of the effects that these charts name; errors arrive as {@link Failure}. */
 export interface NetworkEffectResults {

@@ -1,5 +1,5 @@
 /** What volumes hear and say: places for data of one host that outlive containers. */
-import type { Restored, Undeliverable } from './delivery.ts';
+import type { Restored, Seen, Undeliverable } from './delivery.ts';
 
 export interface VolumeInput {
   readonly id: string;
@@ -22,7 +22,7 @@ export type VolumeMessage =
   | { readonly type: 'volume.detach'; readonly containerId: string }
   | { readonly type: 'host.lost'; readonly hostId: string };
 
-export type VolumeEvent = VolumeCommand | VolumeMessage | Undeliverable | Restored;
+export type VolumeEvent = VolumeCommand | VolumeMessage | Undeliverable | Seen | Restored;
 
 /** To the container that asked. */
 export type VolumeAnswer =

@@ -82,6 +82,26 @@ t.test('what is removed by hand while its network is mended is not held any more
   t.same(container.paths, ['creating.attempting']);
 });
 
+t.test('a stop that is given up leaves it running, and its end that comes later is that stop', async (t) => {
+  const container = running({ restartPolicy: { name: 'always', maximumRetryCount: 0 } });
+  container.send({ type: 'container.stop', graceMs: 10_000 });
+  container.failed('stopContainer', 'ENGINE_UNAVAILABLE', true).done('stop.deadline', { at: 0 });
+  t.same(container.paths, ['running.up']);
+  t.equal(container.status, 'Running');
+  t.match(container.reason, /Gave up stopping it .*ENGINE_UNAVAILABLE/);
+  container.send(exited({ exitCode: 143 }));
+  t.same(container.paths, ['stopped'], 'and its policy does not start it again');
+});
+
+t.test('a stop that waits is tried at once when its host sees it again', async (t) => {
+  const container = running();
+  container.send({ type: 'container.stop', graceMs: 10_000 });
+  container.failed('stopContainer', 'ENGINE_UNAVAILABLE', true);
+  t.same(container.paths, ['stopping.waiting']);
+  container.send(started());
+  t.same(container.paths, ['stopping.attempting']);
+});
+
 t.test('a refused claim goes to the next host, and after all of them it says why', async (t) => {
   const container = begin();
   container.send({ type: 'claim.refused', hostId, generation: 1, reason: '128 MiB memory asked, 20 free' });

@@ -55,6 +55,7 @@ export const networkSubject: ProofSubject = {
         gone: true,
         message: { type: 'network.refused' },
       },
+      { type: 'resource.seen', hostId: 'h1' },
       { type: 'actor.restored' },
     ];
   },

@@ -81,6 +81,7 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
       message: { type: 'sandbox.granted' },
     },
     { type: 'message.undeliverable', to: 'host/h1', gone: true, message: { type: 'sandbox.ready' } },
+    { type: 'resource.seen', hostId: 'h1' },
     { type: 'actor.restored' },
   ];
 }

@@ -45,6 +45,7 @@ export const volumeSubject: ProofSubject = {
         gone: true,
         message: { type: 'volume.refused' },
       },
+      { type: 'resource.seen', hostId: 'h1' },
       { type: 'actor.restored' },
     ];
   },

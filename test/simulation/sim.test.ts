@@ -9,7 +9,9 @@ const seeds = 60;
  * Each broke an invariant once: an exit that was not looked at, a batch whose reply was lost, a late create, an address
  * given back twice, a sandbox that died while it was made again …
  */
-const regressions = [104, 112, 113, 116, 127, 133, 135, 146, 148, 156, 164, 173, 193, 208, 224, 313, 318, 427];
+const regressions = [
+  104, 112, 113, 116, 127, 133, 135, 146, 148, 156, 164, 173, 193, 208, 224, 313, 318, 427,
+];
 
 t.test('the invariants hold under faults, seed by seed', async (t) => {
   for (const seed of [...regressions, ...Array.from({ length: seeds }, (_, index) => index + 1)]) {

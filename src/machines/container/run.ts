@@ -233,7 +233,14 @@ export const stopping = containerSetup.createStateConfig({
     id: 'stop.deadline',
     src: 'deadline',
     input: ({ context }) => ({ ms: context.graceMs + context.deadlines.stopMs }),
-    onDone: { target: '#container.error', actions: { type: 'sayOverdue', params: { step: 'stopping it' } } },
+    onDone: [
+      {
+        guard: 'isObservedAlive',
+        target: '#container.settling',
+        actions: [{ type: 'sayOverdue', params: { step: 'stopping it' } }, 'giveUpStop'],
+      },
+      { target: '#container.error', actions: { type: 'sayOverdue', params: { step: 'stopping it' } } },
+    ],
     onError: '#container.error',
   },
   on: {
@@ -262,6 +269,11 @@ export const stopping = containerSetup.createStateConfig({
         ],
         onError: [
           { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+          {
+            guard: 'isObservedAlive',
+            target: '#container.settling',
+            actions: ['recordFailure', 'giveUpStop'],
+          },
           { target: '#container.error', actions: 'recordFailure' },
         ],
       },
@@ -269,6 +281,8 @@ export const stopping = containerSetup.createStateConfig({
     waiting: {
       description: 'It could not be stopped; it will be tried again.',
       tags: 'transient',
+      // Its host sees it again, so that there is no need to wait longer.
+      on: { 'runtime.started': { guard: 'isRunningCurrent', target: 'attempting' } },
       invoke: {
         id: 'stop.backoff',
         src: 'deadline',

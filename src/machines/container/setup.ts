@@ -279,6 +279,8 @@ export const containerSetup = setup({
       context.containerHeld &&
       (context.observation?.state === 'running' || context.observation?.state === 'paused'),
     isOnlyIfStopped: ({ event }) => event.type === 'container.delete' && event.mode === 'ifStopped',
+    isObservedAlive: ({ context }) =>
+      context.observation?.state === 'running' || context.observation?.state === 'paused',
     isObservedRunning: ({ context }) => context.observation?.state === 'running',
     isObservedPaused: ({ context }) => context.observation?.state === 'paused',
     isNeverStarted: ({ context }) => (context.observation?.startedAt ?? null) === null,
@@ -564,6 +566,8 @@ export const containerSetup = setup({
         event.type === 'container.kill' && endingSignals.has(event.signal) ? event.signal : null,
     }),
     forgetKill: assign({ killedWith: null }),
+    /** It lives on, so that is what it is; should this run end after all, that was the stop. */
+    giveUpStop: assign({ wanted: 'running', killedWith: 'TERM' }),
     explainKill: assign(({ context }) => ({
       wanted: 'stopped' as const,
       reason: `It was ended with SIG${context.killedWith ?? ''}, as asked`,
