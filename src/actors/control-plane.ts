@@ -152,6 +152,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     published(record, position) {
       const address = record.address as Address;
       if (kindOf(address) === 'host') hosts.changed(address);
+      if (record.event === 'claim.granted') placement.claimed(address);
       hub.publish(record, position);
     },
     fenced: (reason) => tellFenced(reason),

@@ -53,11 +53,13 @@ export interface Placement {
     spec: ContainerSpec,
     exclude: readonly string[],
   ): EffectResults['rankHosts'];
+  /** It holds its claim, which the views show. */
+  claimed(address: Address): void;
 }
 
 export function createPlacement(options: PlacementOptions): Placement {
   const { environment, runtime, views } = options;
-  /** Containers that were ranked and hold no claim yet, with the monotonic time of it. */
+  /** Containers that were ranked and hold no claim yet, with the monotonic time of it, which only rises. */
   const ranked = new Map<Address, number>();
 
   const constraintsOf = (spec: ContainerSpec): Constraints => {
@@ -107,14 +109,16 @@ export function createPlacement(options: PlacementOptions): Placement {
   const countInFlight = (address: Address): number => {
     const now = environment.monotonic();
     for (const [each, at] of ranked) {
-      const context = runtime().cell(each)?.committed?.record.context as ContainerContext | undefined;
-      if (context?.claimHeld || now - at > inFlightMs) ranked.delete(each);
+      if (now - at <= inFlightMs) break;
+      ranked.delete(each);
     }
+    ranked.delete(address);
     ranked.set(address, now);
     return ranked.size - 1;
   };
 
   return {
+    claimed: (address) => void ranked.delete(address),
     check(tenant, spec) {
       const { labels, sameHost, differentHost } = constraintsOf(spec);
       bindingsOf(tenant, spec);

@@ -65,10 +65,8 @@ function fillBySpread(
   ranked: readonly Ranked[],
   { amounts }: Question,
 ): (index: number, level: number) => number {
-  return (index, level) => {
-    const { host, score } = ranked[index]!;
-    return Math.floor((level - score) / (loadOf(host, amounts, 1) - loadOf(host))) + 1;
-  };
+  const growth = ranked.map(({ host }) => loadOf(host, amounts, 1) - loadOf(host));
+  return (index, level) => Math.floor((level - ranked[index]!.score) / growth[index]!) + 1;
 }
 
 /** How many containers of this size the host has room for. */
