@@ -67,7 +67,7 @@ function observe({ containerId, tenant, generation }: OperateParams, running: bo
 function outputOf(params: OperateParams): { readonly observation?: Observation } | null {
   switch (params.args.kind) {
     case 'createContainer':
-      return { observation: observe(params, false) };
+      return { observation: observe(params, params.args.start) };
     case 'startContainer':
       return { observation: observe(params, true) };
     case 'stopContainer':

@@ -75,7 +75,7 @@ export function createFacts(options: FactsOptions): Facts {
     if (observation.state === 'running') {
       if (!isSameRun || before.state !== 'running') {
         // Our own start is answered by its result.
-        if (ours?.kind !== 'startContainer')
+        if (ours?.kind !== 'startContainer' && ours?.kind !== 'createContainer')
           await tell({ type: 'runtime.started', observation, opId, byAgent: false });
       } else if (before.health !== observation.health) {
         await tell({ type: 'runtime.health', observation, opId });

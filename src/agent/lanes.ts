@@ -26,6 +26,7 @@ import {
   type SubjectKind,
   type UpRecord,
 } from '../link/protocol.ts';
+import type { Observation } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Failure } from '../model/failure.ts';
 import { perform, removeSubject } from './operations.ts';
@@ -365,7 +366,14 @@ const hung = (what: string): TroupeError => new TroupeError('ENGINE_HUNG', `The 
 
 /** What the agent may keep up alone after this: a start that worked, until a stop or a removal. Null = as before. */
 function desiredAfter({ args, desired }: OperateParams, outcome: OperationOutcome): DesiredState | null {
-  if (args.kind === 'startContainer' && outcome.ok) return { ...desired, running: true, run: args.run };
+  if (args.kind === 'startContainer' || (args.kind === 'createContainer' && args.start))
+    return hasRun(outcome) ? { ...desired, running: true, run: args.run } : null;
   if (args.kind === 'stopContainer' || args.kind === 'removeContainer') return { ...desired, running: false };
   return null;
+}
+
+/** Whether what the operation left has been started. */
+function hasRun(outcome: OperationOutcome): boolean {
+  const { observation } = ((outcome.ok ? outcome.output : null) ?? {}) as { observation?: Observation };
+  return (observation?.startedAt ?? null) !== null;
 }

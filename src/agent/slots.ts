@@ -34,7 +34,7 @@ export interface Slots {
   isIdle(containerId: string): boolean;
   /** Gives up waiting for a slot's work: only for what leaves nothing behind. */
   abort(containerId: string, slot: Slot): void;
-  /** Resolves at once, or when the start that is under way has ended or is overdue. */
+  /** Resolves at once, or when what may start it and is under way has ended or is overdue. */
   settled(containerId: string): Promise<void>;
   abortAll(): void;
 }
@@ -46,6 +46,9 @@ const poolOf = (kind: HostEffectName): 'pull' | 'acquire' | 'release' =>
     : kind === 'stopContainer' || kind === 'removeContainer' || kind === 'removeSandbox'
       ? 'release'
       : 'acquire';
+
+/** What may start a container. */
+const startingKinds: ReadonlySet<HostEffectName> = new Set(['createContainer', 'startContainer']);
 
 /** Stops mostly wait for the process, not for the engine. */
 const releasesPerCall = 4;
@@ -132,7 +135,7 @@ export function createSlots(environment: Pick<Environment, 'schedule'>, concurre
     abort: (containerId, slot) => work.get(containerId)?.get(slot)?.running?.abort.abort(),
     settled(containerId) {
       const running = work.get(containerId)?.get('runtime')?.running;
-      return running?.task.kind === 'startContainer' && !running.overdue
+      return running && startingKinds.has(running.task.kind) && !running.overdue
         ? running.settled
         : Promise.resolve();
     },

@@ -48,6 +48,8 @@ export type OperationArguments =
       readonly spec: ContainerSpec;
       readonly sandboxId: string | null;
       readonly run: number;
+      /** Goes on to start it, if it has never run. A start that fails is not told: the answer is what was created. */
+      readonly start: boolean;
     }
   | { readonly kind: 'startContainer'; readonly run: number; readonly limits: Limits | null }
   | { readonly kind: 'stopContainer'; readonly graceMs: number }

@@ -81,6 +81,7 @@ const operationArguments = Type.Union([
     spec: containerSpec,
     sandboxId: nullable(text),
     run: count,
+    start: Type.Boolean(),
   }),
   Type.Object({ kind: Type.Literal('startContainer'), run: count, limits: nullable(limits) }),
   Type.Object({ kind: Type.Literal('stopContainer'), graceMs: Type.Number({ minimum: 0 }) }),

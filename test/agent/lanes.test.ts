@@ -1,6 +1,9 @@
 import t from 'tap';
 import { args, createLinkScene, toldNames } from '../support/link-scene.ts';
 import { TroupeError } from '../../src/errors/errors.ts';
+import type { OperationArguments } from '../../src/link/protocol.ts';
+
+type CreateArguments = Extract<OperationArguments, { kind: 'createContainer' }>;
 
 const callsOf = (calls: readonly string[], containerId = 'c1'): string[] =>
   calls.filter((call) => call.endsWith(containerId) && !call.startsWith('observe'));
@@ -45,6 +48,47 @@ t.test('what failed is answered as failed under its id; a retry is another id', 
     scene.events.results.map(({ outcome }) => (outcome.ok ? 'ok' : outcome.failure.code)),
     ['DISK_FULL', 'DISK_FULL', 'ok'],
   );
+});
+
+const createAndStart = { ...(args.createContainer as CreateArguments), run: 1, start: true };
+
+t.test('what is created to run is started with it, and told once', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  scene.operate({ args: createAndStart });
+  await scene.environment.settle();
+  t.same(callsOf(scene.driver.calls), ['createContainer c1', 'startContainer c1']);
+  t.match(scene.events.results, [{ outcome: { ok: true, output: { observation: { state: 'running' } } } }]);
+  t.same(scene.events.facts, [], 'its own start is no news');
+  t.match(scene.disk.lanes.get('c1')?.desired, { running: true, run: 1 });
+  scene.driver.exit('c1', 1);
+  await scene.environment.settle();
+  t.match(scene.events.facts, [{ type: 'runtime.exited', opId: null }], 'what follows it is');
+});
+
+t.test('a start that fails behind its create leaves a create that worked', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  scene.driver.failNext('startContainer', new TroupeError('START_FAILED', 'no such command'));
+  scene.operate({ args: createAndStart });
+  await scene.environment.settle();
+  t.match(scene.events.results, [
+    { outcome: { ok: true, output: { observation: { state: 'created', startedAt: null } } } },
+  ]);
+  t.not(scene.disk.lanes.get('c1')?.desired?.running, true);
+});
+
+t.test('a create that is repeated starts nothing that has had its run', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  scene.operate({ args: createAndStart });
+  await scene.environment.settle();
+  scene.driver.exit('c1', 0);
+  // As after a crash of which nothing is on disk but that it was taken.
+  scene.operate({ args: createAndStart });
+  await scene.environment.settle();
+  t.same(callsOf(scene.driver.calls), ['createContainer c1', 'startContainer c1', 'createContainer c1']);
+  t.match(scene.events.results[1], { outcome: { ok: true, output: { observation: { state: 'exited' } } } });
 });
 
 t.test('an older revision in the same slot is refused; in another slot it is not', async (t) => {

@@ -52,7 +52,7 @@ t.test('a lifecycle says where it is, since when, what it waits for and what wou
       {
         invokeId: 'createContainer',
         deadlineAt: null,
-        description: 'the container engine on host "host1" to create it',
+        description: 'the container engine on host "host1" to create it and start it',
         attempt: 1,
       },
     ],
@@ -127,8 +127,7 @@ t.test('every transition has its cause, its time and the request behind it', asy
   t.match(moves, [
     { event: { type: 'actor.created' }, from: [], to: ['placing.claiming'], cause: { kind: 'request', requestId: create, userId: 'ann', projectId: 'p1' }, at: began },
     { event: { type: 'claim.granted' }, to: ['creating.attempting'], cause: { kind: 'actor', address: /^host\//, requestId: create } },
-    { event: { type: 'xstate.done.actor.createContainer' }, to: ['starting.attempting'], cause: { kind: 'operation', src: 'createContainer', requestId: create } },
-    { event: { type: 'xstate.done.actor.startContainer' }, to: ['running.up'], cause: { kind: 'operation', src: 'startContainer', requestId: create }, at: began },
+    { event: { type: 'xstate.done.actor.createContainer' }, to: ['running.up'], cause: { kind: 'operation', src: 'createContainer', requestId: create }, at: began },
     { event: { type: 'container.stop' }, from: ['running.up'], to: ['stopping.attempting'], cause: { kind: 'request', requestId: stop, userId: 'admin', projectId: 'admin' }, at: began + 1_000 },
     { event: { type: 'xstate.done.actor.stopContainer' }, to: ['stopped'], cause: { kind: 'operation', src: 'stopContainer', requestId: stop } },
     { event: { type: 'runtime.started' }, from: ['stopped'], to: ['running.up'], cause: { kind: 'agent', hostId: /./, sequence: Number } },

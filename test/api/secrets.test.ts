@@ -41,9 +41,9 @@ t.test('a secret is told to its owner, its admin and its engine, and nobody else
   await site.reach(uuid, 'Running');
   host!.driver.failNext('stopContainer', new TroupeError('ENGINE_ERROR', 'It will not'));
   await call('POST', `/v1/containers/${uuid}/stop`);
-  await site.reach(uuid, 'Error');
-  await call('POST', `/v1/containers/${uuid}/start`);
-  await site.reach(uuid, 'Running');
+  await until(
+    async () => (await call('GET', `/v1/containers/${uuid}`)).json['status_reason'] === 'It will not',
+  );
 
   // Every way to be refused with the secret in hand.
   for (const environment of [{ PASSWORD: [secret] }, { PASSWORD: { secret } }, [secret], secret])

@@ -306,7 +306,7 @@ t.test('a stop that is queued while it starts is done; the last of start and sto
   for (const verb of ['stop', 'start', 'stop'])
     t.equal((await site.call('POST', `/v1/containers/${uuid}/${verb}`)).status, 202);
   release();
-  await site.reach(uuid, 'Created');
+  await site.reach(uuid, 'Stopped');
 });
 
 t.test('which delete, by whom, at which version', async (t) => {

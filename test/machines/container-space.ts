@@ -163,7 +163,13 @@ function results(invokeId: string, src: string, snapshot: AnyMachineSnapshot): r
       { candidates: [], refusals: [{ filter: 'link', hosts: 1, reason: 'away' }], mayChange: true },
     ],
     pullImage: [{ imageId: 'i' }],
-    createContainer: [{ observation: observation({ state: 'created', startedAt: null }) }],
+    createContainer: [
+      { observation: observation({ state: 'created', startedAt: null }) },
+      { observation: observation({ startedAt: last + 1 }) },
+      {
+        observation: observation({ startedAt: last + 1, state: 'exited', finishedAt: last + 2, exitCode: 0 }),
+      },
+    ],
     startContainer: [
       { observation: observation({ startedAt: last + 1 }) },
       { observation: observation({ startedAt: last + 1, health: 'starting' }) },

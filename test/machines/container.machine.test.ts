@@ -24,19 +24,47 @@ const messages = (walked: ReturnType<typeof walk>) =>
   walked.emitted.flatMap((each) => (each.type === 'message' ? [`${each.event.type} to ${each.to}`] : []));
 const answer = (walked: ReturnType<typeof walk>) => walked.emitted.find((each) => each.type === 'answer');
 
-t.test('a start with nothing to acquire takes four turns', async (t) => {
+t.test('a start with nothing to acquire takes three turns', async (t) => {
   const container = begin();
   t.same(container.paths, ['placing.claiming']);
   t.same(messages(container), ['tenant.confirm to tenant/p1', 'host.claim to host/h1']);
   container.send(granted);
   t.same(container.paths, ['creating.attempting'], "the image is there and the network is the engine's");
-  container.done('createContainer', { observation: observation({ state: 'created', startedAt: null }) });
-  t.same(container.paths, ['starting.attempting']);
-  container.done('startContainer', { observation: observation() });
-  t.same(container.paths, ['running.up']);
+  container.done('createContainer', { observation: observation() });
+  t.same(container.paths, ['running.up'], 'its host has gone on to start it');
   t.equal(container.status, 'Running');
   t.equal(container.reason, null);
+  t.match(container.context, { containerHeld: true, run: 1, failure: null });
   t.same(container.active, [], 'running waits for nothing: exits arrive as facts');
+});
+
+t.test('what a create tells besides is taken as what it is', async (t) => {
+  const unstarted = placed().done('createContainer', {
+    observation: observation({ state: 'created', startedAt: null }),
+  });
+  t.same(unstarted.paths, ['starting.attempting'], 'a start that failed is asked for by itself');
+  unstarted.done('startContainer', { observation: observation() });
+  t.same(unstarted.paths, ['running.up']);
+
+  const over = placed().done('createContainer', {
+    observation: observation({ state: 'exited', exitCode: 0, finishedAt: 2_000 }),
+  });
+  t.same(over.paths, ['stopped']);
+  t.match(over.context, { run: 1, containerHeld: true });
+
+  const adopted = running({ restartPolicy: { name: 'always', maximumRetryCount: 0 } })
+    .send(gone)
+    .done('restart.backoff', { at: 0 })
+    .done('createContainer', {
+      observation: observation({ state: 'exited', exitCode: 0, finishedAt: 2_000 }),
+    });
+  t.same(adopted.paths, ['starting.attempting'], 'the end of a run that is known is no news');
+
+  const unwanted = placed().send({ type: 'container.stop', graceMs: 3_000 });
+  t.equal(answer(unwanted)?.answer, 'queued');
+  unwanted.done('createContainer', { observation: observation() });
+  t.same(unwanted.paths, ['stopping.attempting'], 'one that was stopped meanwhile does not run on');
+  t.match(unwanted.context, { graceMs: 3_000, wanted: 'stopped' });
 });
 
 t.test('image and network are acquired side by side when they are not there', async (t) => {

@@ -79,7 +79,7 @@ export const args: Readonly<Record<HostEffectName, OperationArguments>> = {
   unpauseContainer: { kind: 'unpauseContainer' },
   killContainer: { kind: 'killContainer', signal: 'TERM' },
   updateContainer: { kind: 'updateContainer', limits: { cpu: 1, memoryMib: 64 } },
-  createContainer: { kind: 'createContainer', spec, sandboxId: null, run: 0 },
+  createContainer: { kind: 'createContainer', spec, sandboxId: null, run: 0, start: false },
   startContainer: { kind: 'startContainer', run: 1, limits: null },
   stopContainer: { kind: 'stopContainer', graceMs: 1_000 },
   removeContainer: { kind: 'removeContainer' },

@@ -5,13 +5,7 @@
  */
 import { parseAddress, type Address } from '../../model/address.ts';
 import { limitsOf, type ContainerSpec } from '../../model/container.ts';
-import type {
-  DesiredState,
-  HostEffectName,
-  OperateParams,
-  OperationArguments,
-  SubjectKind,
-} from '../../link/protocol.ts';
+import type { DesiredState, OperateParams, OperationArguments, SubjectKind } from '../../link/protocol.ts';
 import type { HostLinks } from '../../link/host-links.ts';
 import type { ContainerContext } from '../../machines/container/context.ts';
 import type { NetworkContext } from '../../machines/network/context.ts';
@@ -29,6 +23,8 @@ interface HostEffectInput {
 interface ContainerEffectInput extends HostEffectInput {
   readonly run: number;
   readonly graceMs: number;
+  /** Of a create. */
+  readonly start?: boolean;
 }
 
 export interface HostOperationsOptions {
@@ -51,11 +47,12 @@ const containerArguments: Readonly<Record<string, Arguments>> = {
     image: spec().image,
     policy: spec().imagePullPolicy,
   }),
-  createContainer: ({ run }, { sandboxId, amounts }, spec) => ({
+  createContainer: ({ run, start = false }, { sandboxId, amounts }, spec) => ({
     kind: 'createContainer',
     spec: { ...spec(), ...limitsOf(amounts) },
     sandboxId,
     run,
+    start,
   }),
   startContainer: ({ run }, { amounts }) => ({ kind: 'startContainer', run, limits: limitsOf(amounts) }),
   stopContainer: ({ graceMs }) => ({ kind: 'stopContainer', graceMs }),
@@ -116,7 +113,7 @@ export function hostOperations({ links, epoch, spec }: HostOperationsOptions): E
             revision: operation.revision,
             deadlineMs,
             args,
-            desired: subject === 'container' ? desiredOf(args.kind, context as ContainerContext) : nothing,
+            desired: subject === 'container' ? desiredOf(args, context as ContainerContext) : nothing,
           };
           links().operate(hostId, params);
           return () => links().forget(hostId, operation.opId);
@@ -143,9 +140,9 @@ export function hostOperations({ links, epoch, spec }: HostOperationsOptions): E
 }
 
 /** What the agent may keep up by itself once the lease is gone: only what a start has asked to run. */
-function desiredOf(kind: HostEffectName, context: ContainerContext): DesiredState {
+function desiredOf(args: OperationArguments, context: ContainerContext): DesiredState {
   return {
-    running: kind === 'startContainer',
+    running: args.kind === 'startContainer' || (args.kind === 'createContainer' && args.start),
     run: context.run,
     restarts: context.restarts,
     restartPolicy: context.restartPolicy,

@@ -12,7 +12,8 @@ const laterCommands = {
   'container.stop': {
     actions: [
       'wantCreated',
-      { type: 'queue', params: { reason: 'It will not be started once it is created' } },
+      'recordGrace',
+      { type: 'queue', params: { reason: 'It is stopped as soon as it is there' } },
     ],
   },
 } as const;
@@ -107,8 +108,28 @@ export const creating = containerSetup.createStateConfig({
       invoke: {
         id: 'createContainer',
         src: 'createContainer',
-        input: ({ context }) => hostInput(context, context.deadlines.createMs),
+        // The host goes on to start it where that is wanted, so that nothing is waited for in between. A start
+        // that fails is not told by this: it is asked for again, by itself.
+        input: ({ context }) => ({
+          ...hostInput(context, context.deadlines.createMs),
+          start: context.wanted === 'running',
+        }),
         onDone: [
+          {
+            guard: 'hasBegunUnwanted',
+            target: '#container.stopping',
+            actions: ['keepContainer', 'recordObservation', 'recordRun', 'wantStopped'],
+          },
+          {
+            guard: 'hasBegunAndEnded',
+            target: '#container.exited',
+            actions: ['keepContainer', 'recordObservation', 'recordRun'],
+          },
+          {
+            guard: 'hasBegun',
+            target: '#container.running',
+            actions: ['keepContainer', 'recordObservation', 'recordRun'],
+          },
           { guard: 'isRunningWanted', target: '#container.readying', actions: 'recordContainer' },
           { target: '#container.created', actions: ['recordContainer', 'endRebuild'] },
         ],

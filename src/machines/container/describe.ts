@@ -35,7 +35,8 @@ const descriptions: Readonly<Record<string, (context: ContainerContext) => strin
   'update.deadline': () => 'the time to change its limits to run out',
   updateContainer: (context) => `the container engine ${onHost(context)} to take its new limits`,
   'create.deadline': () => 'the time to create it to run out',
-  createContainer: (context) => `the container engine ${onHost(context)} to create it`,
+  createContainer: (context) =>
+    `the container engine ${onHost(context)} to create it${context.wanted === 'running' ? ' and start it' : ''}`,
   'create.backoff': () => 'the pause before it is created again',
   'start.deadline': () => 'the time to start it to run out',
   startContainer: (context) => `the container engine ${onHost(context)} to start it`,

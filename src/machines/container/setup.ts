@@ -36,6 +36,11 @@ export interface HostEffectInput {
   readonly deadlineMs: number;
 }
 
+export interface CreateInput extends HostEffectInput {
+  /** What is wanted of it is that it runs. */
+  readonly start: boolean;
+}
+
 export const hostInput = (context: ContainerContext, deadlineMs: number): HostEffectInput => ({
   containerId: context.id,
   tenant: context.tenant,
@@ -54,6 +59,10 @@ const observationOf = (event: EventObject): Observation | null => {
   };
   return observation ?? output?.observation ?? null;
 };
+
+/** A run that we did not know of. */
+const hasBegun = ({ observation }: ContainerContext, event: EventObject): boolean =>
+  (observationOf(event)?.startedAt ?? 0) > (observation?.startedAt ?? 0);
 
 const hasEnded = ({ state }: Observation): boolean => state === 'exited' || state === 'dead';
 
@@ -190,7 +199,7 @@ export const containerSetup = setup({
       'rankHosts',
     ),
     pullImage: unbound<EffectResults['pullImage'], HostEffectInput>('pullImage'),
-    createContainer: unbound<EffectResults['createContainer'], HostEffectInput>('createContainer'),
+    createContainer: unbound<EffectResults['createContainer'], CreateInput>('createContainer'),
     startContainer: unbound<EffectResults['startContainer'], HostEffectInput>('startContainer'),
     stopContainer: unbound<EffectResults['stopContainer'], HostEffectInput>('stopContainer'),
     removeContainer: unbound<EffectResults['removeContainer'], HostEffectInput>('removeContainer'),
@@ -256,6 +265,12 @@ export const containerSetup = setup({
       const observation = observationOf(event);
       return observation !== null && hasEnded(observation);
     },
+    hasBegun: ({ context, event }) => hasBegun(context, event),
+    hasBegunAndEnded: ({ context, event }) => {
+      const observation = observationOf(event);
+      return observation !== null && hasEnded(observation) && hasBegun(context, event);
+    },
+    hasBegunUnwanted: ({ context, event }) => context.wanted !== 'running' && hasBegun(context, event),
     isRestartDue: ({ context }) =>
       decideRestart(context.restartPolicy, context.observation?.exitCode ?? null, context.restarts).restart,
     isRecreationDue: ({ context }) =>
