@@ -42,7 +42,7 @@ t.test('a secret is told to its owner, its admin and its engine, and nobody else
   host!.driver.failNext('stopContainer', new TroupeError('ENGINE_ERROR', 'It will not'));
   await call('POST', `/v1/containers/${uuid}/stop`);
   await until(
-    async () => (await call('GET', `/v1/containers/${uuid}`)).json['status_reason'] === 'It will not',
+    async () => (await site.call('GET', `/v1/containers/${uuid}`)).json['status_reason'] === 'It will not',
   );
 
   // Every way to be refused with the secret in hand.
