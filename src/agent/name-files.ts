@@ -24,6 +24,8 @@ export interface Plugged {
   readonly hostname: string;
   readonly ports: readonly Port[];
   readonly published: readonly PublishedPort[];
+  /** Which namespace its ports were plugged into (`NetworkDriver.identify`); a release before said nothing of it. */
+  readonly namespace?: string | null;
 }
 
 export interface NameFiles {
@@ -90,10 +92,10 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
   };
 
   return {
-    plugged: (sandboxId, { tenant, hostname, ports, published }) =>
+    plugged: (sandboxId, seen) =>
       inTurn(async (known) => {
         const { containerId = null, names = [] } = known.get(sandboxId) ?? {};
-        await put(known, { sandboxId, tenant, hostname, ports, published, containerId, names });
+        await put(known, { ...seen, sandboxId, containerId, names });
       }),
     unplugged: (sandboxId, portId) =>
       inTurn(async (known) => {

@@ -140,7 +140,7 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
   const make = async (
     identity: OwnerIdentity,
     sandboxId: string,
-    { tenant, hostname, ports, published }: Plugged,
+    { tenant, hostname, ports, published }: Omit<Plugged, 'namespace'>,
     signal: AbortSignal,
   ): Promise<{ readonly engineId: string | null }> => {
     const sandbox = await driver.ensureSandbox(identity, { sandboxId, hostname }, signal);
@@ -148,7 +148,8 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
       await plug(identity, sandbox.netnsPath, port, index === 0, signal);
     const [first] = ports;
     if (first && published.length > 0) await publish(identity, first, published, signal);
-    await files.plugged(sandboxId, { tenant, hostname, ports, published });
+    const namespace = await network.identify(sandbox.netnsPath);
+    await files.plugged(sandboxId, { tenant, hostname, ports, published, namespace });
     return { engineId: sandbox.engineId };
   };
 
@@ -199,9 +200,15 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
         network.listPorts(signal),
       ]);
       const plugged = new Set(ports.map(({ portId }) => portId));
-      // Started anew behind our back, its namespace is another and has nothing in it.
-      const hasItsPorts = async (sandboxId: string): Promise<boolean> =>
-        ((await files.find(sandboxId))?.ports ?? []).every(({ portId }) => plugged.has(portId));
+      // Started anew behind our back, its namespace is another, whether or not its container keeps the one before.
+      const isSound = async (sandboxId: string, netnsPath: string): Promise<boolean> => {
+        const seen = await files.find(sandboxId);
+        if (!seen) return true;
+        const namespace = await network.identify(netnsPath);
+        return (
+          (seen.namespace ?? namespace) === namespace && seen.ports.every(({ portId }) => plugged.has(portId))
+        );
+      };
       return [
         ...(await Promise.all(
           sandboxes.map(async ({ sandboxId, tenant, worldId, netnsPath }) => ({
@@ -209,7 +216,7 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
             id: sandboxId,
             tenant,
             worldId,
-            alive: netnsPath !== null && (await hasItsPorts(sandboxId)),
+            alive: netnsPath !== null && (await isSound(sandboxId, netnsPath)),
           })),
         )),
         ...networks.flatMap(({ worldId, networkId, tenant }) =>

@@ -396,6 +396,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
               throw new TroupeError('SANDBOX_GONE', 'There is no such namespace');
             ports.set(spec.portId, { spec, namespace });
           }),
+        identify: (path) => Promise.resolve(path),
         unplug: ({ portId }) => call('unplug', () => void ports.delete(portId)),
         listPorts: () =>
           call('listPorts', () =>

@@ -41,6 +41,17 @@ export async function withNamespace<T>(
   }
 }
 
+/** By device and inode of nsfs; an inode is used again only once its namespace is gone. @see namespaces(7) */
+export async function identifyNamespace(path: string): Promise<string | null> {
+  try {
+    const { dev, ino } = await stat(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
 async function openNamespace(path: string): Promise<FileHandle> {
   const gone = (cause?: unknown) =>
     new TroupeError('SANDBOX_GONE', `There is no network namespace at "${path}"; its sandbox has ended`, {

@@ -138,6 +138,8 @@ export interface NetworkDriver {
    * @throws NETWORK_NOT_FOUND, SANDBOX_GONE, NAME_IN_USE (the interface's name is taken in the namespace), INVALID_INPUT
    */
   plug(spec: PlugSpec, signal: AbortSignal): Promise<void>;
+  /** Which namespace that is: another for each that is made while the one before is there. Null when there is none. */
+  identify(netnsPath: string): Promise<string | null>;
   /** Takes back what was published for it, too. */
   unplug(identity: PortIdentity, signal: AbortSignal): Promise<void>;
   /** Of all worlds on this host. */

@@ -7,14 +7,14 @@ import { familyOf } from '../../model/subnet.ts';
 import { checkPlug } from './check-specs.ts';
 import * as firewall from './firewall.ts';
 import * as names from './link-names.ts';
-import { type Namespace, withNamespace } from './namespace.ts';
+import { identifyNamespace, type Namespace, withNamespace } from './namespace.ts';
 import { commandFailure } from './network-errors.ts';
 import type { NetworkDriver, PlugSpec } from './network-driver.ts';
 import { attemptOf, ensurePair, type Stale } from './port-pair.ts';
 import { guardedNames, hasIpv6, isPort, type Parts, removePortOf } from './parts.ts';
 import { removePublications } from './publications.ts';
 
-export function ports(parts: Parts): Pick<NetworkDriver, 'plug' | 'unplug' | 'listPorts'> {
+export function ports(parts: Parts): Pick<NetworkDriver, 'plug' | 'identify' | 'unplug' | 'listPorts'> {
   const { host, ip, queue } = parts;
   return {
     async plug(spec, signal) {
@@ -23,6 +23,7 @@ export function ports(parts: Parts): Pick<NetworkDriver, 'plug' | 'unplug' | 'li
         withNamespace(host, spec.netnsPath, (namespace) => plug(parts, spec, namespace, signal)),
       );
     },
+    identify: identifyNamespace,
     async unplug({ worldId, portId }, signal) {
       const link = names.portName(portId);
       await queue(link, async () => {

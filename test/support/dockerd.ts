@@ -1,0 +1,87 @@
+/** A Docker engine of a test's own: its own containerd, data and socket, no bridge and no firewall rules; nothing is left behind. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Docker from 'dockerode';
+import { program } from './run-program.ts';
+import { docker as machines, testImage, until } from './troupe.ts';
+
+export interface TestDockerd {
+  readonly socket: string;
+  readonly docker: Docker;
+  /** Ends the engine with -9; containers live on, as `live-restore` has it. */
+  kill(): Promise<void>;
+  /** Starts it again over what is there; resolves when it answers. */
+  start(): Promise<void>;
+  /** Ends everything of it. */
+  stop(): Promise<void>;
+}
+
+/** Started, with the test image, which is taken from the machine's engine. */
+export async function startDockerd(): Promise<TestDockerd> {
+  const folder = mkdtempSync(join(tmpdir(), 'troupe-dockerd-'));
+  const at = (name: string): string => join(folder, name);
+  const docker = new Docker({ socketPath: at('docker.sock') });
+  const begin = (name: string, args: readonly string[]): ChildProcess =>
+    spawn(name, args, { stdio: ['ignore', 'ignore', openSync(at(`${name}.log`), 'w')] });
+  const end = async (child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
+    const gone = once(child, 'exit');
+    child.kill(signal);
+    await gone;
+  };
+  writeFileSync(at('containerd.toml'), 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n');
+  // Apart from its engine, as Debian's services have it.
+  const containerd = begin('containerd', [
+    '--config', at('containerd.toml'), '--address', at('containerd.sock'), '--root', at('containerd'), '--state', at('containerd-state'),
+  ]); // prettier-ignore
+  let engine: ChildProcess;
+
+  const dockerd: TestDockerd = {
+    socket: at('docker.sock'),
+    docker,
+    async start() {
+      // Of a process that was killed; its number may be another's by now.
+      rmSync(at('docker.pid'), { force: true });
+      engine = begin('dockerd', [
+        '--host', `unix://${at('docker.sock')}`, '--containerd', at('containerd.sock'), '--data-root', at('data'), '--exec-root', at('exec'),
+        '--pidfile', at('docker.pid'), '--bridge', 'none', '--iptables=false', '--ip6tables=false', '--live-restore',
+      ]); // prettier-ignore
+      const answered = await until(
+        'the engine to answer',
+        () =>
+          docker.ping().then(
+            () => 'it answers',
+            () => (engine.exitCode === null ? null : 'it has ended'),
+          ),
+        (answer) => answer !== null,
+      );
+      if (answered === 'it has ended') throw new Error(readFileSync(at('dockerd.log'), 'utf8').slice(-2_000));
+    },
+    kill: () => end(engine, 'SIGKILL'),
+    async stop() {
+      if (engine.exitCode !== null || engine.signalCode !== null) await dockerd.start();
+      const left = await docker.listContainers({ all: true });
+      await Promise.all(left.map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true })));
+      await end(engine, 'SIGTERM');
+      await end(containerd, 'SIGTERM');
+      // Its data, which it mounts upon itself so that nothing of it is shared.
+      const mounts = (await program('findmnt', '--noheadings', '--raw', '--output', 'TARGET')).split('\n');
+      for (const mount of mounts.filter((each) => each.startsWith(folder)).reverse())
+        await program('umount', mount);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  await dockerd.start();
+  const image = at('image.tar');
+  const chunks: Buffer[] = [];
+  for await (const chunk of await machines.getImage(testImage).get()) chunks.push(chunk as Buffer);
+  writeFileSync(image, Buffer.concat(chunks));
+  const loading = await docker.loadImage(image);
+  await new Promise((resolve, reject) =>
+    docker.modem.followProgress(loading, (error) => (error ? reject(error) : resolve(null))),
+  );
+  rmSync(image);
+  return dockerd;
+}
