@@ -54,11 +54,12 @@ export async function auditHosts(options: HostAuditOptions): Promise<readonly Au
     }),
   );
   const after = beliefsOf(runtime);
+  const atHome = networksAtHome(answers, after);
   return answers.flatMap(({ hostId, found, silent }): readonly AuditEntry[] =>
     found
       ? [
           ...strangersOn(options, hostId, found.items, [before, after]),
-          ...unownedOn(options, hostId, found.resources, [before, after]),
+          ...unownedOn(options, hostId, found.resources, [before, after], atHome),
           ...missingOn(hostId, thereOf(found), before, after),
         ]
       : [
@@ -69,6 +70,23 @@ export async function auditHosts(options: HostAuditOptions): Promise<readonly Au
             detail: `What it has is not known: ${silent}`,
           },
         ],
+  );
+}
+
+/** Seen by the host of their actor. Another that sees them too is an agent on the same machine, whose links it shares. */
+function networksAtHome(
+  answers: readonly { readonly hostId: string; readonly found?: Found }[],
+  beliefs: ReadonlyMap<Address, Belief>,
+): ReadonlySet<Address> {
+  const seen = answers.flatMap(({ hostId, found }) =>
+    (found?.resources ?? []).flatMap(({ subject, id, tenant }) =>
+      subject === 'network' && tenant !== null
+        ? [{ hostId, address: ownedAddress(subject, tenant, id) }]
+        : [],
+    ),
+  );
+  return new Set(
+    seen.flatMap(({ hostId, address }) => (beliefs.get(address)?.hostId === hostId ? [address] : [])),
   );
 }
 
@@ -130,6 +148,7 @@ function unownedOn(
   hostId: string,
   resources: readonly InventoryResource[],
   beliefs: readonly ReadonlyMap<Address, Belief>[],
+  atHome: ReadonlySet<Address>,
 ): readonly AuditEntry[] {
   return resources.flatMap(({ subject, id, tenant, worldId }): readonly AuditEntry[] => {
     const address = tenant === null ? null : ownedAddress(subject, tenant, id);
@@ -142,6 +161,7 @@ function unownedOn(
         { problem: `${subject}-without-actor`, address, hostId, detail: `"${id}": nobody knows whose it is` },
       ];
     if (beliefs.some((each) => each.get(address)?.hostId === hostId) || isUnreadable(address)) return [];
+    if (atHome.has(address)) return [];
     const belief = beliefs.at(-1)?.get(address);
     const why = runtime.tombstones.has(address)
       ? 'its actor has ended'

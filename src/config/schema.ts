@@ -141,6 +141,14 @@ export const configSchema = Type.Object(
           pattern: '^(wss?://[^/]+)?$',
           rule: 'a URL without a path, such as wss://control:9517',
         }),
+        hostname: text(
+          '',
+          'What this host is called, such as where two agents share a machine; empty = the machine’s name',
+          {
+            pattern: '^([A-Za-z0-9]([A-Za-z0-9.-]{0,62}))?$',
+            rule: 'letters, digits, dots and hyphens, at most 63',
+          },
+        ),
         caFile: text('', 'PEM authority that signed the control plane’s certificate'),
         joinTokenFile: text('', 'File that holds a join token; needed once'),
         labels: Type.Record(Type.String(), Type.String(), {

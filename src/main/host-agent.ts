@@ -1,6 +1,5 @@
 /** The host agent's process: driver, state, link. */
 import { existsSync, readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { createAgent, type Agent } from '../agent/agent.ts';
 import { openLmdbState } from '../agent/lmdb-state.ts';
 import type { Config } from '../config/schema.ts';
@@ -9,7 +8,7 @@ import { createWsDialer } from '../link/ws-dialer.ts';
 import type { Environment } from '../model/environment.ts';
 import { agentRestartPolicy } from './restart-policy.ts';
 import { engineDriver, hostParts } from './host-parts.ts';
-import { hostOverrides, paths } from './settings.ts';
+import { hostnameOf, hostOverrides, paths } from './settings.ts';
 
 export interface AgentWiring {
   readonly controlUrl: string;
@@ -39,7 +38,7 @@ export async function runAgent(
       ...(config.agent.caFile === '' ? {} : { ca: readFileSync(config.agent.caFile, 'utf8') }),
     }),
     state,
-    hostname: hostname(),
+    hostname: hostnameOf(config),
     version: '0.1.0',
     joinToken: identity ? null : await wiring.joinToken(),
     decideRestart: agentRestartPolicy,

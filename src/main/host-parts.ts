@@ -1,5 +1,4 @@
 /** What a host has beside its engine: networks, where it can make them, and volumes. */
-import { hostname } from 'node:os';
 import { createNameFiles } from '../agent/name-files.ts';
 import { createSandboxes, type Sandboxes } from '../agent/sandboxes.ts';
 import { createVolumes, type Volumes } from '../agent/volumes.ts';
@@ -14,7 +13,7 @@ import { createLocalVolumeDriver } from '../drivers/volume/local-volumes.ts';
 import { toFailure } from '../errors/errors.ts';
 import type { Environment } from '../model/environment.ts';
 import type { HostNetworks } from '../model/host.ts';
-import { paths } from './settings.ts';
+import { hostnameOf, paths } from './settings.ts';
 
 const engineMs = 5_000;
 const probeMs = 10_000;
@@ -34,7 +33,7 @@ export async function engineDriver(config: Config, environment: Environment): Pr
     kind === 'auto'
       ? await detectEngine(socketPath, AbortSignal.timeout(engineMs)).catch(() => guessed)
       : kind;
-  const options = { socketPath, hostname: hostname(), environment };
+  const options = { socketPath, hostname: hostnameOf(config), environment };
   return engine === 'podman' ? createPodmanDriver(options) : createDockerDriver(options);
 }
 

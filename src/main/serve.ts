@@ -1,5 +1,4 @@
 /** Control plane and agent as processes: claimed, started, told ready, run until a signal, stopped in order. */
-import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import type { RunningControlPlane } from '../actors/control-plane.ts';
@@ -14,7 +13,7 @@ import { createEnvironment } from './environment.ts';
 import { joinTokenOf, runAgent } from './host-agent.ts';
 import { loggerOf } from './logger.ts';
 import { claimProcess } from './process-file.ts';
-import { paths } from './settings.ts';
+import { hostnameOf, paths } from './settings.ts';
 import { checkAgentFiles, checkControlPlaneFiles, checkListening, prepareState } from './site-files.ts';
 import { storeOf } from './stores.ts';
 
@@ -55,7 +54,7 @@ export async function serve(loaded: LoadedConfig, parts: Parts): Promise<void> {
     const over = untilOver(() => running.stop(), release, 'STALE_OWNER', shown(controlPlane.fenced));
     // It may be over before it is waited for.
     over.catch(() => {});
-    const problem = await hostProblem(controlPlane, running.agent);
+    const problem = await hostProblem(controlPlane, running.agent, hostnameOf(config));
     if (problem !== null) {
       logger.warn(problem);
       tellStarter({ troupe: 'said', text: problem });
@@ -144,8 +143,12 @@ async function shown(fenced: Promise<string>): Promise<string> {
 }
 
 /** Waits for the host of this machine; in words why it can't take containers yet, null when it can. */
-async function hostProblem(controlPlane: RunningControlPlane, agent: Agent): Promise<string | null> {
-  const own = () => controlPlane.hosts().find((host) => host.hostname === hostname());
+async function hostProblem(
+  controlPlane: RunningControlPlane,
+  agent: Agent,
+  hostname: string,
+): Promise<string | null> {
+  const own = () => controlPlane.hosts().find((host) => host.hostname === hostname);
   let isOnline = (): void => {};
   const online = new Promise<void>((resolve) => (isOnline = resolve));
   const look = (): boolean => {

@@ -1,7 +1,12 @@
 /** From a site's configuration to what the parts are given. */
+import { hostname } from 'node:os';
 import type { ControlPlaneConfig } from '../actors/control-plane.ts';
 import type { Config } from '../config/schema.ts';
 import type { HostOverrides } from '../model/host.ts';
+
+/** What this host is called. */
+export const hostnameOf = ({ agent }: Config): string =>
+  agent.hostname === '' ? hostname() : agent.hostname;
 
 const day = 24 * 3600 * 1000;
 
