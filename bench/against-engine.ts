@@ -56,8 +56,16 @@ export async function startRaw({ docker }: RealSite): Promise<StartedContainer> 
   return { uuid: container.id, remove: () => container.remove({ force: true }) };
 }
 
-/** Milliseconds per start, of which `width` are in flight. What was started is gone again when it resolves. */
-export async function timed(start: Start, count: number, width: number): Promise<number> {
+/**
+ * Milliseconds per start, of which `width` are in flight. What was started is gone again when it resolves.
+ * @param before what is to be seen while all of it runs
+ */
+export async function timed(
+  start: Start,
+  count: number,
+  width: number,
+  before: () => Promise<void> = () => Promise.resolve(),
+): Promise<number> {
   const started: StartedContainer[] = [];
   const began = performance.now();
   let issued = 0;
@@ -70,6 +78,7 @@ export async function timed(start: Start, count: number, width: number): Promise
     }),
   );
   const ms = (performance.now() - began) / count;
+  await before();
   for (const { remove } of started) await remove();
   return ms;
 }

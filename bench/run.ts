@@ -7,11 +7,13 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { startPodman } from '../test/support/podman.ts';
 import { startRedis } from '../test/support/redis.ts';
 import { measureAgainstEngine } from './against-engine.ts';
 import { measureKilled, measureToldDeaths } from './deaths.ts';
 import { createFigures } from './figures.ts';
-import { measureWarmStarts } from './warm-starts.ts';
+import { measureSwarm } from './swarm.ts';
+import { everyWarmth, measureWarmStarts } from './warm-starts.ts';
 import { measureIdle } from './idle.ts';
 import { openRealSite, type RealSite } from './real-site.ts';
 import { measureRestart } from './restart.ts';
@@ -74,7 +76,22 @@ try {
   if (wanted('2')) await measureToldDeaths(figures, newDirectory());
   if (wanted('3')) await measureRestart(figures, newDirectory(), restarted);
   if (wanted('4')) await measureIdle(figures, newDirectory());
-  if (wanted('7')) await measureWarmStarts(figures, newDirectory);
+  if (wanted('7')) {
+    const { socket } = configOf({}).engine;
+    await measureWarmStarts(figures, newDirectory, { label: '', socket, warmths: everyWarmth });
+    await measureSwarm(figures, newDirectory);
+    const podman = await startPodman();
+    try {
+      const warmths = everyWarmth.filter(([warmth]) => warmth <= 8);
+      await measureWarmStarts(figures, newDirectory, {
+        label: 'Podman, ',
+        socket: podman.socketPath,
+        warmths,
+      });
+    } finally {
+      await podman.stop();
+    }
+  }
   if (wanted('6')) measurePlacements(figures.tell, hostCounts);
   await measureReal([
     ...(wanted('2') ? [(site: RealSite) => measureKilled(figures, site)] : []),

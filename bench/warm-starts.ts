@@ -22,9 +22,27 @@ const warmths = [
   [40, '<= 0.5'],
 ] as const;
 
-export async function measureWarmStarts({ tell }: Figures, newDirectory: () => string): Promise<void> {
-  for (const [warmth, aim] of warmths) {
+/** Of a round of starts and deletes without a pause, and how many at once. */
+const sustained = 200;
+const sustainedWidth = 8;
+
+export interface WarmEngine {
+  /** Stands before each figure. */
+  readonly label: string;
+  readonly socket: string;
+  readonly warmths: readonly (typeof warmths)[number][];
+}
+
+export const everyWarmth: readonly (typeof warmths)[number][] = warmths;
+
+export async function measureWarmStarts(
+  { tell }: Figures,
+  newDirectory: () => string,
+  { label: engine, socket, warmths: wanted }: WarmEngine,
+): Promise<void> {
+  for (const [warmth, aim] of wanted) {
     const site = await openRealSite(newDirectory(), {
+      'engine.socket': socket,
       'site.sandboxes': 'own',
       'site.poolCeiling': String(warmth),
       'site.poolHostMost': '64',
@@ -34,34 +52,45 @@ export async function measureWarmStarts({ tell }: Figures, newDirectory: () => s
     const raw: Start = () => startRaw(site);
     const ours: Start = () => site.start(watcher);
     const refills: number[] = [];
-    const refill = async (): Promise<void> => {
+    const filled = async (): Promise<number> => {
       const began = performance.now();
       while ((await site.ready()) < warmth) {
         if (performance.now() - began > fillMs)
           throw new Error(`Only ${await site.ready()} of ${warmth} sandboxes were ready in time`);
         await pause(50);
       }
-      refills.push(performance.now() - began);
+      return performance.now() - began;
     };
-    const compare = async (label: string, count: number, width: number, aimed: string): Promise<void> => {
+    const compare = async (what: string, count: number, width: number, aimed: string): Promise<void> => {
       const times = { raw: [] as number[], ours: [] as number[] };
       for (let round = 0; round < rounds; round += 1) {
         times.raw.push(await timed(raw, count, width));
-        await refill();
-        times.ours.push(await timed(ours, count, width));
+        await filled();
+        times.ours.push(await timed(ours, count, width, async () => void refills.push(await filled())));
       }
       const median = (values: readonly number[]): number => percentile(values, 0.5);
-      tell(`7. ${label}: raw dockerode`, median(times.raw), 'ms/start');
-      tell(`7. ${label}: through the REST API`, median(times.ours), 'ms/start');
-      tell(`7. ${label}: ratio`, median(times.ours) / median(times.raw), 'x raw', aimed);
+      const name = `7. ${engine}${what}`;
+      tell(`${name}: raw dockerode`, median(times.raw), 'ms/start');
+      tell(`${name}: through the REST API`, median(times.ours), 'ms/start');
+      tell(`${name}: ratio`, median(times.ours) / median(times.raw), 'x raw', aimed);
     };
     try {
       // A pool grows with use: as many starts at once as it is to hold.
       await timed(ours, Math.max(warmth, 4), Math.max(warmth, 4));
-      if (warmth === 8) await compare('one at a time, warm', single, 1, '<= 0.6');
+      if (warmth === 8) {
+        await compare('one at a time, warm', single, 1, '<= 0.6');
+        await compare(
+          `${sustained} started and deleted, ${sustainedWidth} at once`,
+          sustained,
+          sustainedWidth,
+          '',
+        );
+      }
+      refills.length = 0;
       await compare(`burst of ${burst}, ${warmth} ready`, burst, burst, aim);
-      if (warmth > 0)
-        tell(`7. ${warmth} sandboxes made again after a burst`, percentile(refills, 0.5) / 1000, 's');
+      if (warmth === 0) continue;
+      tell(`7. ${engine}${warmth} sandboxes made again after a burst`, percentile(refills, 0.5) / 1000, 's');
+      tell(`7. ${engine}memory of a sandbox that waits`, (await site.readyMemory()) / 1024, 'KiB');
     } finally {
       watcher.close();
       await site.stop();

@@ -19,8 +19,18 @@ export interface TestDockerd {
   stop(): Promise<void>;
 }
 
+export interface DockerdOptions {
+  /** A bridge link that is its default network. Default none. */
+  readonly bridge?: string;
+  /** Containers outlive it. Default true; Swarm wants none of it. */
+  readonly liveRestore?: boolean;
+}
+
 /** Started, with the test image, which is taken from the machine's engine. */
-export async function startDockerd(): Promise<TestDockerd> {
+export async function startDockerd({
+  bridge = 'none',
+  liveRestore = true,
+}: DockerdOptions = {}): Promise<TestDockerd> {
   const folder = mkdtempSync(join(tmpdir(), 'troupe-dockerd-'));
   const at = (name: string): string => join(folder, name);
   const docker = new Docker({ socketPath: at('docker.sock') });
@@ -46,7 +56,7 @@ export async function startDockerd(): Promise<TestDockerd> {
       rmSync(at('docker.pid'), { force: true });
       engine = begin('dockerd', [
         '--host', `unix://${at('docker.sock')}`, '--containerd', at('containerd.sock'), '--data-root', at('data'), '--exec-root', at('exec'),
-        '--pidfile', at('docker.pid'), '--bridge', 'none', '--iptables=false', '--ip6tables=false', '--live-restore',
+        '--pidfile', at('docker.pid'), '--bridge', bridge, '--iptables=false', '--ip6tables=false', ...(liveRestore ? ['--live-restore'] : []),
       ]); // prettier-ignore
       const answered = await until(
         'the engine to answer',
