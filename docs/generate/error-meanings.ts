@@ -32,6 +32,14 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
   HOST_NOT_FOUND: say('There is no such host.', '`troupe hosts` shows what there is.'),
   REQUESTED_HOST_NOT_FOUND: say('The host that was asked for is not there.', 'Ask for another, or for none.'),
   NOT_FOUND: say('There is no such thing.', 'Correct the name or id.'),
+  NOT_INTERACTIVE: say(
+    'The container was created without `interactive`, or without a terminal (`tty`), so there is nothing to attach to or resize.',
+    'Create it with them; `troupe exec -it` and `troupe logs -f` need neither.',
+  ),
+  TOO_MANY_SESSIONS: say(
+    'The container has as many sessions as it may (`api.sessionsMost`), those counted that nobody has connected to yet.',
+    'End one, or wait half a minute for those that nobody came for.',
+  ),
   NAME_AMBIGUOUS: say('Several containers have this name.', 'Use the id.'),
   INVALID_STATE: say(
     'It is not possible in the state the container or host is in; the answer lists what is.',

@@ -26,9 +26,10 @@ export function errorsPage(): string {
       fix,
     ];
   });
-  const kinds = Object.entries(errorKinds).map(([kind, { http, exitCode, level }]) => [
+  const kinds = Object.entries(errorKinds).map(([kind, { http, close, exitCode, level }]) => [
     kind,
     String(http),
+    String(close),
     String(exitCode),
     level,
   ]);
@@ -45,7 +46,7 @@ ${table(['code', 'kind', 'HTTP', "Zun's code", 'exit', 'again', 'meaning', 'what
 
 ## Kinds
 
-${table(['kind', 'HTTP', 'exit', 'logged as'], kinds)}
+${table(['kind', 'HTTP', 'WebSocket', 'exit', 'logged as'], kinds)}
 
 Beside these: exit code 2 for a command line that is not understood, and 130 for one that was interrupted.
 `;

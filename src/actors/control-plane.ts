@@ -50,6 +50,7 @@ import { createHostDirectory } from './host-directory.ts';
 import { createHostReports } from './host-reports.ts';
 import type { Caller, ControlPlane, Readiness, TenantView } from './index.ts';
 import { lifecycleOf, permitOf } from './lifecycle.ts';
+import { openSession } from './open-session.ts';
 import { createLocalResources } from './local-resources.ts';
 import { createPlacement } from './placement.ts';
 import { canonicalUuid, createReadModel } from './read-model.ts';
@@ -365,6 +366,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       const { id, tenant, generation, hostId } = cellOf(address).committed!.record
         .context as ContainerContext;
       return links.serve(hostId ?? '', { containerId: id, tenant, generation, service }, limitMs);
+    },
+    async openSession(address, wish, signal) {
+      const { answer, reason } = permitOf(cellOf(address), { type: `container.${wish.kind}` });
+      if (answer === 'refused')
+        throw new TroupeError('INVALID_STATE', reason ?? 'The state of the container does not permit it now');
+      const context = cellOf(address).committed!.record.context as ContainerContext;
+      return openSession(links, context, wish, signal);
     },
     actions: async (address) =>
       actionsOf(await store.journal(address, { after: 0, limit: journalMost }), charts.container.machine),

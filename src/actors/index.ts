@@ -2,7 +2,7 @@
  * What the APIs see of the actors: commands in, committed views out. No XState
  * type leaks out, and no answer leaves before its turn is durable.
  */
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { ActorKind, Address } from '../model/address.ts';
 import type { Amounts, ContainerSpec, Limits, Observation } from '../model/container.ts';
 import type { ContainerCommand, ContainerService, HostOperatorCommand, Refusal } from '../model/events.ts';
@@ -92,6 +92,24 @@ export interface CommandAnswer {
   /** Of the refusal, in words. */
   readonly reason: string | null;
   readonly revision: number;
+}
+
+/** The main process as it is, or a further one. */
+export type SessionWish =
+  | { readonly kind: 'attach' }
+  | {
+      readonly kind: 'execute';
+      readonly command: readonly string[];
+      readonly tty: boolean;
+      /** Its stdin is the session's. */
+      readonly interactive: boolean;
+    };
+
+export interface OpenSession {
+  /** What its engine calls the process; null for the main one. */
+  readonly execId: string | null;
+  /** With a terminal raw, without one stdout and stderr in order. It fails with HOST_UNREACHABLE when it is cut off. */
+  readonly stream: Duplex;
 }
 
 /** A request that a container took, and what came of it. */
@@ -316,6 +334,11 @@ export interface ControlPlane {
    * @throws TroupeError CONTAINER_NOT_FOUND, HOST_UNREACHABLE, TIMED_OUT, or what its engine answered
    */
   serve(address: Address, service: Service, limitMs: number): Promise<unknown>;
+  /**
+   * Begins a session with a process of it. Destroying the stream leaves the process alone; its end is asked with `serve`.
+   * @throws TroupeError as `serve`, and INVALID_STATE when its state does not permit it
+   */
+  openSession(address: Address, wish: SessionWish, signal: AbortSignal): Promise<OpenSession>;
   /** What people asked of it, newest first. */
   actions(address: Address): Promise<readonly ContainerAction[]>;
   commandHost(hostId: string, command: HostOperatorCommand, caller: Caller): Promise<CommandAnswer>;

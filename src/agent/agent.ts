@@ -26,7 +26,7 @@ import { createLease } from './lease.ts';
 import { createOutbox } from './outbox.ts';
 import { createRestarts } from './restarts.ts';
 import type { Sandboxes } from './sandboxes.ts';
-import { serve } from './services.ts';
+import { openSource, serve } from './services.ts';
 import { createSession } from './session.ts';
 import { untilClosed, type AgentState } from './state.ts';
 import type { Volumes } from './volumes.ts';
@@ -203,12 +203,17 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     return lanes.operate(params);
   };
 
+  const whose = () => ({ worldId: identity?.worldId ?? '', epoch });
+
   const openStream = async ({ ticket, containerId, stream }: OpenStreamParams): Promise<Verdict> => {
     try {
-      const source = await driver.logs(containerId, stream, signal);
+      const source = await openSource(driver, whose(), environment.id(), containerId, stream, signal);
       options.dialer.stream(ticket, source, signal).catch((error: unknown) => {
         source.destroy();
-        environment.log.info({ container_id: containerId, err: error }, 'a log stream has ended early');
+        environment.log.info(
+          { container_id: containerId, kind: stream.kind, err: error },
+          'a stream has ended early',
+        );
       });
       return { accepted: true, failure: null };
     } catch (error) {
@@ -289,13 +294,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         resources: await inventory.resources(signal),
       }),
       serve: async (params) => ({
-        answer: await serve(
-          driver,
-          { worldId: identity?.worldId ?? '', epoch },
-          environment.id(),
-          params,
-          signal,
-        ),
+        answer: await serve(environment, driver, whose(), params, signal),
       }),
       ack({ sequence }) {
         lanes.acknowledged(outbox.acknowledge(sequence));

@@ -1,17 +1,26 @@
 /** What is asked of running containers beside their life: nothing is kept of it, and nothing is asked twice. */
+import type { Duplex, Readable } from 'node:stream';
 import type { OperationIdentity } from '../drivers/runtime/operation-identity.ts';
 import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
-import type { ServeParams } from '../link/protocol.ts';
+import type { ExecState } from '../drivers/runtime/runtime-powers.ts';
+import type { HostStream, ServeParams } from '../link/protocol.ts';
+import type { Environment } from '../model/environment.ts';
 import { power } from './operations.ts';
 
-/** @throws TroupeError HOST_INCAPABLE, CONTAINER_GONE, INVALID_STATE, INVALID_SPEC */
+type Owner = Pick<OperationIdentity, 'worldId' | 'epoch'>;
+
+/** Between looks at a process whose output has ended: that of its end follows within moments. */
+const lookAgainMs = 20;
+
+/** @throws TroupeError HOST_INCAPABLE, CONTAINER_GONE, INVALID_STATE, INVALID_SPEC, NOT_FOUND for a session there is not */
 export async function serve(
+  environment: Environment,
   driver: RuntimeDriver,
-  host: Pick<OperationIdentity, 'worldId' | 'epoch'>,
-  opId: string,
+  owner: Owner,
   { containerId, tenant, generation, service }: ServeParams,
   signal: AbortSignal,
 ): Promise<unknown> {
+  const identity = { ...owner, opId: environment.id(), containerId, tenant, generation };
   switch (service.kind) {
     case 'top':
       return power(driver, 'top').top(containerId, service.psArgs, signal);
@@ -19,7 +28,7 @@ export async function serve(
       return power(driver, 'stats').sample(containerId, signal);
     case 'execute':
       return power(driver, 'exec').run(
-        { ...host, opId, containerId, tenant, generation },
+        identity,
         {
           command: service.command,
           timeLimitMs: service.timeLimitMs,
@@ -27,5 +36,59 @@ export async function serve(
         },
         signal,
       );
+    case 'prepareSession':
+      return power(driver, 'exec').create(identity, service, signal);
+    case 'resizeTerminal':
+      if (service.execId === null) await power(driver, 'attach').resize(identity, service, signal);
+      else await power(driver, 'exec').resize(identity, service.execId, service, signal);
+      return null;
+    case 'awaitEnd':
+      return awaitEnd(environment, driver, identity, service, signal);
   }
+}
+
+/** Plain bytes of a log, or a process both ways. @throws TroupeError as {@link serve} */
+export function openSource(
+  driver: RuntimeDriver,
+  owner: Owner,
+  opId: string,
+  containerId: string,
+  stream: HostStream,
+  signal: AbortSignal,
+): Promise<Readable | Duplex> {
+  if (stream.kind === 'logs') return driver.logs(containerId, stream, signal);
+  const { tenant, generation, execId } = stream;
+  const identity = { ...owner, opId, containerId, tenant, generation };
+  return execId === null
+    ? power(driver, 'attach').attach(identity, signal)
+    : power(driver, 'exec').start(identity, execId, signal);
+}
+
+/** Where the process is, once it has ended or the time is over. */
+async function awaitEnd(
+  environment: Environment,
+  driver: RuntimeDriver,
+  identity: OperationIdentity,
+  { execId, timeLimitMs }: { readonly execId: string | null; readonly timeLimitMs: number },
+  signal: AbortSignal,
+): Promise<ExecState> {
+  const since = environment.monotonic();
+  for (;;) {
+    const state =
+      execId === null
+        ? await mainProcess(driver, identity.containerId, signal)
+        : await power(driver, 'exec').inspect(identity, execId, signal);
+    if (!state.running || environment.monotonic() - since >= timeLimitMs) return state;
+    await new Promise<void>((resolve) => void environment.schedule(lookAgainMs, resolve));
+  }
+}
+
+async function mainProcess(
+  driver: RuntimeDriver,
+  containerId: string,
+  signal: AbortSignal,
+): Promise<ExecState> {
+  const observation = await driver.observe(containerId, signal);
+  const running = observation?.state === 'running' || observation?.state === 'paused';
+  return { running, exitCode: running ? null : (observation?.exitCode ?? null) };
 }

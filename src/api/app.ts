@@ -9,7 +9,7 @@ import Fastify, {
 } from 'fastify';
 import type { ControlPlane } from '../actors/index.ts';
 import type { Environment } from '../model/environment.ts';
-import type { Authenticator } from './auth/identity.ts';
+import type { Authenticator, Identity } from './auth/identity.ts';
 import { consolePages } from './console/console.ts';
 import { events } from './extensions/events.ts';
 import { health, measure } from './extensions/health.ts';
@@ -23,6 +23,7 @@ import './request.ts';
 import type { Tickets } from './stream/tickets.ts';
 import { containerActions } from './zun/container-actions.ts';
 import { containerServices } from './zun/container-services.ts';
+import { containerSessions, type SessionDesk } from './zun/container-sessions.ts';
 import { containers } from './zun/containers.ts';
 import { discovery } from './zun/discovery.ts';
 import { errorBody, sendError } from './zun/errors.ts';
@@ -36,7 +37,8 @@ export interface AppOptions {
   readonly controlPlane: ControlPlane;
   readonly environment: Environment;
   readonly authenticator: Authenticator;
-  readonly tickets: Tickets;
+  readonly tickets: Tickets<Identity>;
+  readonly sessions: SessionDesk;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
   /** What the build made of the console; null where it was not built. */
   readonly consoleDirectory: string | null;
@@ -121,7 +123,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(health(controlPlane));
   await app.register(containers({ controlPlane, environment, defaults: options.defaults }));
   await app.register(containerActions(controlPlane, environment));
-  await app.register(containerServices(controlPlane, environment));
+  await app.register(containerServices(controlPlane, environment, options.sessions));
+  await app.register(containerSessions(controlPlane, environment, options.sessions));
   await app.register(networkActions(controlPlane, environment));
   await app.register(networks(controlPlane));
   await app.register(volumes(controlPlane));

@@ -8,6 +8,7 @@ const versionless = new Set([
   'statecharts',
   'audit',
   'tickets',
+  'sessions',
   'identity',
   'join_tokens',
   'quarantine',

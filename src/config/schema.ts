@@ -50,14 +50,19 @@ export const configSchema = Type.Object(
       {
         host: text('127.0.0.1', 'Address the API listens on; 0.0.0.0 for all of IPv4, :: for all'),
         port: count(9517, 'Port the API listens on', 1, 65_535),
-        publicUrl: text('', 'How clients reach the API, for "troupe env"; empty: made of host and port', {
-          pattern: '^(https?://[^/]+)?$',
-          rule: 'a URL without a path, such as https://control:9517',
-        }),
+        publicUrl: text(
+          '',
+          'How clients reach the API, for "troupe env" and the URLs of sessions; empty: made of host and port',
+          {
+            pattern: '^(https?://[^/]+)?$',
+            rule: 'a URL without a path, such as https://control:9517',
+          },
+        ),
         allowedOrigins: texts('Origins besides the API’s own that may open WebSockets', {
           pattern: '^https?://[^/]+$',
           rule: 'origins such as https://console.example',
         }),
+        sessionsMost: count(32, 'Terminals and attachments that one container may have at once', 1),
         certFile: text('', 'PEM certificate; with keyFile the API and the host links speak TLS'),
         keyFile: text('', 'PEM key of certFile'),
       },

@@ -26,6 +26,8 @@ export const errorTable = {
   HOST_NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'compute-node-not-found' },
   REQUESTED_HOST_NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'requested-host-not-found' },
   NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'resource-not-found' },
+  NOT_INTERACTIVE: { kind: 'invalid', retryable: false, zun: 'no-interactive-flag' },
+  TOO_MANY_SESSIONS: { kind: 'conflict', retryable: true, zun: 'conflict' },
   NAME_AMBIGUOUS: { kind: 'conflict', retryable: false, zun: 'conflict' },
   INVALID_STATE: { kind: 'conflict', retryable: false, zun: 'invalid-state-exception' },
   IDEMPOTENCY_CONFLICT: { kind: 'conflict', retryable: false, zun: 'conflict' },

@@ -1,4 +1,4 @@
-/** What kind of failure it is decides the HTTP status, the CLI's exit code and the log level. One table. */
+/** What kind of failure it is decides the HTTP status, a WebSocket's close code, the CLI's exit code and the log level. One table. */
 export type ErrorKind =
   | 'invalid'
   | 'unauthenticated'
@@ -14,17 +14,22 @@ export type ErrorKind =
 export const errorKinds: Readonly<
   Record<
     ErrorKind,
-    { readonly http: number; readonly exitCode: number; readonly level: 'info' | 'warn' | 'error' }
+    {
+      readonly http: number;
+      readonly close: number;
+      readonly exitCode: number;
+      readonly level: 'info' | 'warn' | 'error';
+    }
   >
 > = {
-  invalid: { http: 400, exitCode: 2, level: 'info' },
-  unauthenticated: { http: 401, exitCode: 4, level: 'info' },
-  forbidden: { http: 403, exitCode: 4, level: 'info' },
-  quota: { http: 403, exitCode: 6, level: 'info' },
-  'not-found': { http: 404, exitCode: 3, level: 'info' },
-  'not-acceptable': { http: 406, exitCode: 2, level: 'info' },
-  conflict: { http: 409, exitCode: 5, level: 'info' },
-  timeout: { http: 504, exitCode: 124, level: 'warn' },
-  unavailable: { http: 503, exitCode: 7, level: 'warn' },
-  internal: { http: 500, exitCode: 1, level: 'error' },
+  invalid: { http: 400, close: 1008, exitCode: 2, level: 'info' },
+  unauthenticated: { http: 401, close: 1008, exitCode: 4, level: 'info' },
+  forbidden: { http: 403, close: 4403, exitCode: 4, level: 'info' },
+  quota: { http: 403, close: 4403, exitCode: 6, level: 'info' },
+  'not-found': { http: 404, close: 4404, exitCode: 3, level: 'info' },
+  'not-acceptable': { http: 406, close: 1008, exitCode: 2, level: 'info' },
+  conflict: { http: 409, close: 4409, exitCode: 5, level: 'info' },
+  timeout: { http: 504, close: 1013, exitCode: 124, level: 'warn' },
+  unavailable: { http: 503, close: 1013, exitCode: 7, level: 'warn' },
+  internal: { http: 500, close: 1011, exitCode: 1, level: 'error' },
 };

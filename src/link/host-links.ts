@@ -2,16 +2,16 @@
  * The control plane's end of all host links, and what it tells the actors.
  * The link moves operations and records; it decides nothing about containers.
  */
-import type { Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import type { Failure } from '../model/failure.ts';
 import type { Fingerprint } from '../model/host.ts';
 import type { Connection } from './transport.ts';
 import type {
   ControlMethods,
+  HostStream,
   InventoryItem,
   InventoryResource,
   InventoryResult,
-  OpenStreamParams,
   OperateParams,
   ServeParams,
   UpRecord,
@@ -32,15 +32,11 @@ export interface HostLinks {
   /** The operation has ended or is no longer wanted: stop sending it. */
   forget(hostId: string, opId: string): void;
   /**
-   * Bytes of a container's log over a data socket.
+   * Bytes over a data socket: of a container's log, or both ways with one of its processes. It fails with HOST_UNREACHABLE when
+   * it is cut off.
    * @throws TroupeError HOST_UNREACHABLE, CONTAINER_GONE, TIMED_OUT, or what the host's engine answered
    */
-  openStream(
-    hostId: string,
-    containerId: string,
-    stream: OpenStreamParams['stream'],
-    signal: AbortSignal,
-  ): Promise<Readable>;
+  openStream(hostId: string, containerId: string, stream: HostStream, signal: AbortSignal): Promise<Duplex>;
   /** What is on a host now. @throws TroupeError HOST_UNREACHABLE, TIMED_OUT */
   inventory(hostId: string): Promise<ControlMethods['takeInventory']['result']>;
   /**
@@ -49,7 +45,7 @@ export interface HostLinks {
    */
   serve(hostId: string, params: ServeParams, limitMs: number): Promise<unknown>;
   /** A data socket whose first frame was `ticket`. Returns false when nobody waits for it. */
-  acceptStream(ticket: string, source: Readable): boolean;
+  acceptStream(ticket: string, source: Duplex): boolean;
   /** Session by host of the links that are synced now. */
   online(): ReadonlyMap<string, string>;
   close(): void;

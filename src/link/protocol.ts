@@ -2,7 +2,8 @@
  * The wire between a host agent and the control plane, version 1.
  *
  * One WebSocket for control, dialled by the agent to `/link`, JSON-RPC 2.0 text
- * frames; one data WebSocket per log stream to `/link/data`, raw bytes.
+ * frames; one data WebSocket per log or session to `/link/data`: the ticket, then
+ * bytes (ws-stream.ts).
  *
  *  1. A new agent calls `enrol` with a one-time join token and gets its host id
  *     and credential; it pins the world id.
@@ -261,7 +262,10 @@ export interface ImagesParams {
   readonly images: readonly string[];
 }
 
-/** What is asked of a running container. Answered with Docker's process table, a sample of its use, or an output. */
+/**
+ * What is asked of a running container. Answered with Docker's process table, a sample of its use, an output, the id of a
+ * session, nothing, or how a process has ended.
+ */
 export type Service =
   | { readonly kind: 'top'; readonly psArgs: string }
   | { readonly kind: 'stats' }
@@ -270,7 +274,23 @@ export type Service =
       readonly command: readonly string[];
       readonly timeLimitMs: number;
       readonly outputMostBytes: number;
-    };
+    }
+  /** A further process that begins once its stream is opened. */
+  | {
+      readonly kind: 'prepareSession';
+      readonly command: readonly string[];
+      readonly tty: boolean;
+      readonly interactive: boolean;
+    }
+  /** `execId` null: the main process's. */
+  | {
+      readonly kind: 'resizeTerminal';
+      readonly execId: string | null;
+      readonly rows: number;
+      readonly columns: number;
+    }
+  /** Answered when the process has ended, or after the time limit. */
+  | { readonly kind: 'awaitEnd'; readonly execId: string | null; readonly timeLimitMs: number };
 
 export interface ServeParams {
   readonly containerId: string;
@@ -288,16 +308,26 @@ export interface OpenStreamParams {
   /** One-use; the agent dials `/link/data` and sends it as the first frame. */
   readonly ticket: string;
   readonly containerId: string;
-  readonly stream: {
-    readonly kind: 'logs';
-    readonly stdout: boolean;
-    readonly stderr: boolean;
-    readonly timestamps: boolean;
-    readonly tail: number | 'all';
-    readonly sinceSeconds: number;
-    readonly follow: boolean;
-  };
+  readonly stream: HostStream;
 }
+
+export type HostStream =
+  | {
+      readonly kind: 'logs';
+      readonly stdout: boolean;
+      readonly stderr: boolean;
+      readonly timestamps: boolean;
+      readonly tail: number | 'all';
+      readonly sinceSeconds: number;
+      readonly follow: boolean;
+    }
+  /** A process of the container of this generation, both ways: the main one, or one that was prepared. */
+  | {
+      readonly kind: 'session';
+      readonly tenant: string;
+      readonly generation: number;
+      readonly execId: string | null;
+    };
 
 /** Method → params and result. Notifications have result null. */
 export type AgentMethods = {

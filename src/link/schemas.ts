@@ -113,6 +113,27 @@ const service = Type.Union([
     timeLimitMs: count,
     outputMostBytes: count,
   }),
+  Type.Object({
+    kind: Type.Literal('prepareSession'),
+    command: Type.Array(text),
+    tty: Type.Boolean(),
+    interactive: Type.Boolean(),
+  }),
+  Type.Object({ kind: Type.Literal('resizeTerminal'), execId: nullable(id), rows: count, columns: count }),
+  Type.Object({ kind: Type.Literal('awaitEnd'), execId: nullable(id), timeLimitMs: count }),
+]);
+
+const stream = Type.Union([
+  Type.Object({
+    kind: Type.Literal('logs'),
+    stdout: Type.Boolean(),
+    stderr: Type.Boolean(),
+    timestamps: Type.Boolean(),
+    tail: Type.Union([count, Type.Literal('all')]),
+    sinceSeconds: Type.Number({ minimum: 0 }),
+    follow: Type.Boolean(),
+  }),
+  Type.Object({ kind: Type.Literal('session'), tenant: id, generation: count, execId: nullable(id) }),
 ]);
 
 const resources = Type.Array(
@@ -201,19 +222,7 @@ const messages: Readonly<Record<keyof AgentMethods | keyof ControlMethods, Messa
   },
   openStream: {
     from: ['control'],
-    params: Type.Object({
-      ticket: id,
-      containerId: id,
-      stream: Type.Object({
-        kind: Type.Literal('logs'),
-        stdout: Type.Boolean(),
-        stderr: Type.Boolean(),
-        timestamps: Type.Boolean(),
-        tail: Type.Union([count, Type.Literal('all')]),
-        sinceSeconds: Type.Number({ minimum: 0 }),
-        follow: Type.Boolean(),
-      }),
-    }),
+    params: Type.Object({ ticket: id, containerId: id, stream }),
     result: verdict,
   },
   takeInventory: {

@@ -1,5 +1,5 @@
 /** One-use tickets by which a data socket finds who waits for its bytes. */
-import type { Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { TroupeError } from '../errors/errors.ts';
 import type { Environment } from '../model/environment.ts';
 
@@ -9,13 +9,13 @@ export interface StreamTickets {
    * @param ask tells the agent the ticket; what it throws is thrown
    * @throws TroupeError TIMED_OUT
    */
-  open(ask: (ticket: string) => Promise<void>, signal: AbortSignal): Promise<Readable>;
+  open(ask: (ticket: string) => Promise<void>, signal: AbortSignal): Promise<Duplex>;
   /** False when nobody waits for this ticket (any more). */
-  use(ticket: string, source: Readable): boolean;
+  use(ticket: string, source: Duplex): boolean;
 }
 
 export function createStreamTickets(environment: Environment, waitMs: number): StreamTickets {
-  const waiting = new Map<string, (source: Readable) => void>();
+  const waiting = new Map<string, (source: Duplex) => void>();
   return {
     open(ask, signal) {
       const ticket = environment.id();

@@ -1,3 +1,5 @@
+import type { Duplex, Readable } from 'node:stream';
+
 /**
  * One open control connection, whatever carries it: a `ws` socket in
  * production, a simulated wire in the simulation. Frames keep their order.
@@ -18,6 +20,9 @@ export interface Connection {
 export interface Dialer {
   /** @throws TroupeError HOST_UNREACHABLE when nobody answers */
   dial(signal: AbortSignal): Promise<Connection>;
-  /** A data socket: sends the ticket, then the bytes of `source` with back-pressure, then closes. */
-  stream(ticket: string, source: import('node:stream').Readable, signal: AbortSignal): Promise<void>;
+  /**
+   * A data socket: sends the ticket, then the bytes of `source` with back-pressure, then closes. A source that is also written
+   * to gets what the other end says, and its end; it is destroyed, not ended, when the other end leaves.
+   */
+  stream(ticket: string, source: Readable | Duplex, signal: AbortSignal): Promise<void>;
 }

@@ -4,11 +4,12 @@
  */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { createWebSocketStream, WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
+import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
 import type { Environment } from '../model/environment.ts';
 import type { HostLinks } from './host-links.ts';
 import { maxFrameBytes } from './protocol.ts';
 import { closeTimeout, webSocketConnection } from './ws-connection.ts';
+import { webSocketStream } from './ws-stream.ts';
 
 export interface WsAcceptorOptions {
   readonly environment: Pick<Environment, 'schedule'>;
@@ -47,9 +48,8 @@ export function createLinkAcceptor({
     socket.once('message', (ticket: Buffer) => {
       cancel();
       unauthenticated.delete(socket);
-      const bytes = createWebSocketStream(socket);
+      const bytes = webSocketStream(socket, false);
       if (links.acceptStream(ticket.toString('utf8'), bytes)) return;
-      // The stream owns the socket now, and tells of what is cut short.
       bytes.on('error', () => {});
       giveUp();
     });

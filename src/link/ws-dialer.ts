@@ -1,12 +1,14 @@
 /** Dials the control plane: `wss://…`, `ws://…` on loopback, or `ws+unix:<socket>:`. */
 import type { IncomingMessage } from 'node:http';
 import { createConnection, type Socket } from 'node:net';
-import { pipeline } from 'node:stream/promises';
-import { createWebSocketStream, WebSocket, type ClientOptions } from 'ws';
+import { Duplex } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
+import { WebSocket, type ClientOptions } from 'ws';
 import { TroupeError } from '../errors/errors.ts';
 import { maxFrameBytes } from './protocol.ts';
 import type { Dialer } from './transport.ts';
 import { closeTimeout, webSocketConnection } from './ws-connection.ts';
+import { webSocketStream } from './ws-stream.ts';
 
 export interface WsDialerOptions {
   /** Base URL without path, e.g. `wss://control:9518`, `ws+unix:/run/troupe/link.sock:`. */
@@ -73,15 +75,16 @@ export function createWsDialer({ url, ca, allowInsecure }: WsDialerOptions): Dia
     dial: async (signal) => webSocketConnection(await connect('/link', signal)),
     async stream(ticket, source, signal) {
       const socket = await connect('/link/data', signal);
-      const bytes = createWebSocketStream(socket);
+      const bytes = webSocketStream(socket, true);
       socket.send(ticket);
-      // Nothing is expected to come back but the other end's leaving, which a quiet source would never notice.
+      if (source instanceof Duplex) bytes.pipe(source);
+      else bytes.resume();
+      await pipeline(source, bytes, { signal });
+      // What is still said to it reaches nobody; the other end closes once it has read all, however slowly.
+      if (source instanceof Duplex) bytes.unpipe(source);
+      source.destroy();
       bytes.resume();
-      const left = new AbortController();
-      socket.once('close', () => {
-        if (!bytes.writableFinished) left.abort();
-      });
-      await pipeline(source, bytes, { signal: AbortSignal.any([signal, left.signal]) });
+      await finished(bytes, { signal });
     },
   };
 }

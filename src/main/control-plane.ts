@@ -7,6 +7,9 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { startControlPlane, type RunningControlPlane } from '../actors/control-plane.ts';
 import type { Store } from '../actors/stores/store.ts';
 import { buildApp } from '../api/app.ts';
+import type { Identity } from '../api/auth/identity.ts';
+import { createSessionEndpoint } from '../api/stream/session-socket.ts';
+import { createSessions } from '../api/stream/sessions.ts';
 import { createTickets } from '../api/stream/tickets.ts';
 import { createWatchEndpoint } from '../api/stream/watch.ts';
 import type { Config } from '../config/schema.ts';
@@ -80,12 +83,16 @@ async function serve(
       ? null
       : { cert: readFileSync(config.api.certFile, 'utf8'), key: readFileSync(config.api.keyFile, 'utf8') };
   const authenticator = fileAuthenticator(paths(config).tokens);
-  const tickets = createTickets(environment);
+  const tickets = createTickets(environment, ({ userId }: Identity) => userId);
+  const sessions = createSessions(environment, config.api.sessionsMost);
+  const { publicUrl } = config.api;
+  const allowedOrigins = [...config.api.allowedOrigins, ...(publicUrl === '' ? [] : [publicUrl])];
   const app = await buildApp({
     controlPlane,
     environment,
     authenticator,
     tickets,
+    sessions: { sessions, publicUrl },
     logger,
     defaults: containerDefaults(config),
     consoleDirectory: builtConsole(),
@@ -96,8 +103,9 @@ async function serve(
     environment,
     authenticator,
     tickets,
-    allowedOrigins: config.api.allowedOrigins,
+    allowedOrigins,
   });
+  const terminals = createSessionEndpoint({ controlPlane, environment, sessions, allowedOrigins });
   const acceptLink = createLinkAcceptor({
     environment,
     links: controlPlane.links,
@@ -105,9 +113,9 @@ async function serve(
   });
   app.server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy());
-    if (!watch.upgrade(request, socket, head) && !acceptLink(request, socket, head)) {
-      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-    }
+    const takers = [watch.upgrade, terminals.upgrade, acceptLink];
+    if (takers.some((take) => take(request, socket, head))) return;
+    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
   const url = await app.listen({ host: config.api.host, port: config.api.port });
   let cancelTrim = (): void => {};
@@ -127,6 +135,7 @@ async function serve(
     async stop() {
       cancelTrim();
       watch.close();
+      terminals.close();
       // The API's server ends when its last connection does, and agents' links are among them: both at once.
       await Promise.all([app.close(), controlPlane.stop()]);
     },

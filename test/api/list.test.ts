@@ -3,6 +3,8 @@ import t from 'tap';
 import type { ContainerView, ControlPlane } from '../../src/actors/index.ts';
 import { buildApp } from '../../src/api/app.ts';
 import { createStaticAuthenticator, tokenHash } from '../../src/api/auth/static-tokens.ts';
+import type { Identity } from '../../src/api/auth/identity.ts';
+import { createSessions } from '../../src/api/stream/sessions.ts';
 import { createTickets } from '../../src/api/stream/tickets.ts';
 import { containerAddress } from '../../src/model/address.ts';
 import { spec } from '../support/link-scene.ts';
@@ -295,7 +297,8 @@ t.test('of ten thousand a page draws what it shows, whichever page it is', async
     authenticator: createStaticAuthenticator(() => [
       { sha256: tokenHash('t'), userId: 'u', userName: 'u', projectId: 'p1', projectName: 'p1', roles: [] },
     ]),
-    tickets: createTickets(environment),
+    sessions: { sessions: createSessions(environment, 1), publicUrl: '' },
+    tickets: createTickets(environment, ({ userId }: Identity) => userId),
     defaults: { cpu: null, memoryMib: null },
     consoleDirectory: null,
   });

@@ -2,6 +2,7 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import t from 'tap';
+import type { Identity } from '../../src/api/auth/identity.ts';
 import { createTickets } from '../../src/api/stream/tickets.ts';
 import { createTestEnvironment } from '../support/test-environment.ts';
 import { createApiSite } from './site.ts';
@@ -51,7 +52,7 @@ t.test('a ticket opens one socket, once, within its time, for who it was given t
 
 t.test('who takes many tickets makes void their own', (t) => {
   const environment = createTestEnvironment();
-  const tickets = createTickets(environment);
+  const tickets = createTickets(environment, ({ userId }: Identity) => userId);
   const user = (userId: string) => ({ userId, userName: '', projectId: 'p', projectName: '', roles: [] });
   const { ticket: theirs } = tickets.issue(user('other'));
   const { ticket: first } = tickets.issue(user('greedy'));

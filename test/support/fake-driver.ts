@@ -1,5 +1,5 @@
 /** A container engine in memory that does what a test tells it to: hang, fail, go away, be meddled with. */
-import { Readable } from 'node:stream';
+import { addAbortSignal, duplexPair, Readable, type Duplex } from 'node:stream';
 import type { OperationIdentity } from '../../src/drivers/runtime/operation-identity.ts';
 import type {
   EngineEvent,
@@ -8,7 +8,13 @@ import type {
   RuntimeDriver,
 } from '../../src/drivers/runtime/runtime-driver.ts';
 import { TroupeError } from '../../src/errors/errors.ts';
-import type { RunResult, StatsSample } from '../../src/drivers/runtime/runtime-powers.ts';
+import type {
+  ExecSpec,
+  ExecState,
+  RunResult,
+  StatsSample,
+  TerminalSize,
+} from '../../src/drivers/runtime/runtime-powers.ts';
 import type { Limits, Observation } from '../../src/model/container.ts';
 import type { Fingerprint } from '../../src/model/host.ts';
 
@@ -27,6 +33,20 @@ type Method =
   | 'list'
   | 'fingerprint';
 
+/** A process somebody has a session with. */
+export interface FakeSession {
+  /** Null for the main process. */
+  readonly execId: string | null;
+  readonly spec: ExecSpec | null;
+  /** As the process has it: it reads what is typed, and writes what is shown. */
+  readonly process: Duplex;
+  /** As the driver gave it out. */
+  readonly stream: Duplex;
+  readonly sizes: TerminalSize[];
+  /** The process ends, and with it its output. */
+  exit(exitCode: number): void;
+}
+
 export interface FakeDriver extends RuntimeDriver {
   /** Calls in the order they began, such as `startContainer c1`. */
   readonly calls: string[];
@@ -38,6 +58,8 @@ export interface FakeDriver extends RuntimeDriver {
   failNext(method: Method, error: TroupeError): void;
   /** By container, as they were changed last. */
   readonly limits: Map<string, Limits>;
+  /** Those that were started or attached to, in this order. */
+  readonly sessions: FakeSession[];
   /** What a command that is run in a container comes to. */
   runs: (command: readonly string[]) => RunResult;
   up: boolean;
@@ -66,15 +88,10 @@ const sample: StatsSample = {
   networkSentBytes: 4,
 };
 
-/** Sessions are proved on real engines. */
-const refuse = (): never => {
-  throw new TroupeError('HOST_INCAPABLE', 'This engine has no sessions');
-};
-const noSessions = { create: refuse, start: refuse, resize: refuse, inspect: refuse };
-
 export function createFakeDriver(now: () => number): FakeDriver {
   const listeners = new Set<(event: EngineEvent) => void>();
   const held = new Map<string, { wait: Promise<void> }>();
+  const execs = new Map<string, { readonly spec: ExecSpec; state: ExecState }>();
   const failures = new Map<Method, TroupeError[]>();
   let isQuiet = false;
   let lastMoment = 0;
@@ -133,6 +150,33 @@ export function createFakeDriver(now: () => number): FakeDriver {
     if (!driver.up) throw new TroupeError('ENGINE_UNAVAILABLE', 'The container engine does not answer');
   };
 
+  const running = (containerId: string): void => {
+    if (driver.containers.get(containerId)?.observation.state !== 'running')
+      throw new TroupeError('INVALID_STATE', `Container "${containerId}" does not run`);
+  };
+  const openSession = (
+    execId: string | null,
+    spec: ExecSpec | null,
+    ended: (state: ExecState) => void,
+    signal: AbortSignal,
+  ): Duplex => {
+    const [stream, process] = duplexPair();
+    addAbortSignal(signal, stream);
+    process.on('error', () => {});
+    driver.sessions.push({
+      execId,
+      spec,
+      process,
+      stream,
+      sizes: [],
+      exit(exitCode) {
+        ended({ running: false, exitCode });
+        process.end();
+      },
+    });
+    return stream;
+  };
+
   const driver: FakeDriver = {
     name: 'fake',
     runsHealthChecks: true,
@@ -140,6 +184,7 @@ export function createFakeDriver(now: () => number): FakeDriver {
     containers: new Map(),
     imageNames: new Set(),
     limits: new Map(),
+    sessions: [],
     runs: (command) => ({ end: 'exited', exitCode: 0, output: `${command.join(' ')}\n`, truncated: false }),
     up: true,
     logSource: () => Readable.from([]),
@@ -266,7 +311,33 @@ export function createFakeDriver(now: () => number): FakeDriver {
     },
     exec: {
       run: (_, { command }) => Promise.resolve(driver.runs(command)),
-      ...noSessions,
+      async create({ containerId }, spec) {
+        driver.calls.push(`execCreate ${containerId}`);
+        running(containerId);
+        const execId = String(execs.size + 1).padStart(64, '0');
+        execs.set(execId, { spec, state: { running: false, exitCode: null } });
+        return { execId };
+      },
+      async start({ containerId }, execId, signal) {
+        driver.calls.push(`execStart ${containerId}`);
+        const exec = execs.get(execId)!;
+        exec.state = { running: true, exitCode: null };
+        return openSession(execId, exec.spec, (state) => (exec.state = state), signal);
+      },
+      async resize(_, execId, size) {
+        driver.sessions.find((session) => session.execId === execId)?.sizes.push(size);
+      },
+      inspect: (_, execId) => Promise.resolve(execs.get(execId)!.state),
+    },
+    attach: {
+      async attach({ containerId }, signal) {
+        driver.calls.push(`attach ${containerId}`);
+        running(containerId);
+        return openSession(null, null, ({ exitCode }) => end(containerId, exitCode!), signal);
+      },
+      async resize(_, size) {
+        driver.sessions.find(({ execId }) => execId === null)?.sizes.push(size);
+      },
     },
     top: {
       top: (_, psArgs) => Promise.resolve({ titles: ['PID', 'CMD'], processes: [['1', `sleep ${psArgs}`]] }),

@@ -1,5 +1,5 @@
 /** A wire between an agent and host links, in memory, that a test can cut at any frame. */
-import type { Readable } from 'node:stream';
+import { Duplex, type Readable } from 'node:stream';
 import { TroupeError } from '../../src/errors/errors.ts';
 import type { HostLinks } from '../../src/link/host-links.ts';
 import type { Connection, Dialer } from '../../src/link/transport.ts';
@@ -103,8 +103,9 @@ export function createWire(): Wire {
         if (!wire.links) throw new TroupeError('HOST_UNREACHABLE', 'Nobody answers');
         return connect(wire.links);
       },
-      stream(ticket: string, source: Readable) {
-        if (!wire.links?.acceptStream(ticket, source)) source.destroy();
+      stream(ticket: string, source: Readable | Duplex) {
+        const bytes = source instanceof Duplex ? source : Duplex.from(source);
+        if (!wire.links?.acceptStream(ticket, bytes)) source.destroy();
         return Promise.resolve();
       },
     },

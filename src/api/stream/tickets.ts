@@ -1,35 +1,34 @@
-/** One-use tickets: who may open one socket, once, soon. Never in a URL. */
+/** One-use tickets: what one socket may open, once, soon. */
 import type { Environment } from '../../model/environment.ts';
-import type { Identity } from '../auth/identity.ts';
 
 /** A ticket nobody used is void after this. */
-const ticketMs = 30_000;
+export const ticketMs = 30_000;
 /** Unused ones of one user; one more makes its oldest void, and nobody else's. */
 const ticketsOfOneMost = 100;
 
-export interface Tickets {
-  issue(identity: Identity): { readonly ticket: string; readonly expiresInSeconds: number };
-  /** The identity it was issued to; null when it is unknown, used or expired. */
-  redeem(ticket: string): Identity | null;
+export interface Tickets<Grant> {
+  issue(grant: Grant): { readonly ticket: string; readonly expiresInSeconds: number };
+  /** What it was issued for; null when it is unknown, used or expired. */
+  redeem(ticket: string): Grant | null;
 }
 
-interface Issued {
-  readonly identity: Identity;
-  readonly until: number;
-}
-
-export function createTickets(environment: Environment): Tickets {
+/** @param userIdOf whose ticket it is */
+export function createTickets<Grant>(
+  environment: Environment,
+  userIdOf: (grant: Grant) => string,
+): Tickets<Grant> {
   /** In order of issue, hence of expiry. */
-  const issued = new Map<string, Issued>();
+  const issued = new Map<string, { readonly grant: Grant; readonly until: number }>();
   const byUser = new Map<string, Set<string>>();
 
-  const take = (ticket: string): Issued | null => {
+  const take = (ticket: string) => {
     const found = issued.get(ticket);
     if (!found) return null;
     issued.delete(ticket);
-    const mine = byUser.get(found.identity.userId);
+    const userId = userIdOf(found.grant);
+    const mine = byUser.get(userId);
     mine?.delete(ticket);
-    if (mine?.size === 0) byUser.delete(found.identity.userId);
+    if (mine?.size === 0) byUser.delete(userId);
     return found;
   };
 
@@ -42,18 +41,19 @@ export function createTickets(environment: Environment): Tickets {
   };
 
   return {
-    issue(identity) {
+    issue(grant) {
       sweep();
       const ticket = `${environment.id()}${environment.id()}`;
-      const mine = byUser.get(identity.userId) ?? new Set();
+      const userId = userIdOf(grant);
+      const mine = byUser.get(userId) ?? new Set();
       if (mine.size >= ticketsOfOneMost) for (const oldest of [...mine].slice(0, 1)) take(oldest);
-      issued.set(ticket, { identity, until: environment.monotonic() + ticketMs });
-      byUser.set(identity.userId, mine.add(ticket));
+      issued.set(ticket, { grant, until: environment.monotonic() + ticketMs });
+      byUser.set(userId, mine.add(ticket));
       return { ticket, expiresInSeconds: ticketMs / 1000 };
     },
     redeem(ticket) {
       const found = take(ticket);
-      return found && found.until > environment.monotonic() ? found.identity : null;
+      return found && found.until > environment.monotonic() ? found.grant : null;
     },
   };
 }

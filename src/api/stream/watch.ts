@@ -23,20 +23,22 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
 import type { ControlPlane } from '../../actors/index.ts';
-import { TroupeError } from '../../errors/errors.ts';
 import { closeReason } from '../../model/close-reason.ts';
 import type { Cancel, Environment } from '../../model/environment.ts';
 import { isAdmin, type Authenticator, type Identity } from '../auth/identity.ts';
 import { canonicalPath } from '../paths.ts';
+import { closeOf } from './close.ts';
+import { isOriginAllowed } from './origin.ts';
 import { createReader } from './reader.ts';
 import type { Tickets } from './tickets.ts';
+import { turnAway } from './turn-away.ts';
 import { filterOf, parseWish, WishError, type Wish } from './wish.ts';
 
 export interface WatchOptions {
   readonly controlPlane: ControlPlane;
   readonly environment: Environment;
   readonly authenticator: Authenticator;
-  readonly tickets: Tickets;
+  readonly tickets: Tickets<Identity>;
   /** Origins besides the request's own host, e.g. `https://console.example`. */
   readonly allowedOrigins: readonly string[];
 }
@@ -96,11 +98,9 @@ export function createWatchEndpoint(options: WatchOptions): WatchEndpoint {
 
   const refuse = (socket: WebSocket, error: unknown): void => {
     if (error instanceof WishError) return close(socket, 1008, error.message);
-    if (error instanceof TroupeError && error.kind === 'invalid') return close(socket, 1008, error.message);
-    environment.log.error({ err: error }, 'a watcher could not be served');
-    if (error instanceof TroupeError && error.kind === 'unavailable')
-      return close(socket, 1013, error.message);
-    close(socket, 1011, 'The server failed; come back');
+    const { code, reason, level } = closeOf(error);
+    if (level !== 'info') environment.log.error({ err: error }, 'a watcher could not be served');
+    close(socket, code, reason);
   };
 
   const beat = (socket: WebSocket): void => {
@@ -137,8 +137,7 @@ export function createWatchEndpoint(options: WatchOptions): WatchEndpoint {
   return {
     upgrade(request, socket, head) {
       if (canonicalPath(request.url ?? '/').split('?')[0] !== '/v1/watch') return false;
-      const { origin, host } = request.headers;
-      if (origin !== undefined && !allowedOrigins.includes(origin) && hostOf(origin) !== host) {
+      if (!isOriginAllowed(request, allowedOrigins)) {
         turnAway(socket, '403 Forbidden');
       } else if (strangers.size >= strangersMost) {
         turnAway(socket, '503 Service Unavailable', 'Retry-After: 1\r\n');
@@ -152,15 +151,4 @@ export function createWatchEndpoint(options: WatchOptions): WatchEndpoint {
       server.close();
     },
   };
-}
-
-const turnAway = (socket: Duplex, status: string, headers = ''): void =>
-  void socket.end(`HTTP/1.1 ${status}\r\n${headers}Connection: close\r\nContent-Length: 0\r\n\r\n`);
-
-function hostOf(origin: string): string | null {
-  try {
-    return new URL(origin).host;
-  } catch {
-    return null;
-  }
 }

@@ -5,6 +5,7 @@ import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { Environment } from '../../model/environment.ts';
 import { createContainerAccess, parametersOf, queryOf, type ById, type Fields } from './container-access.ts';
+import { beginSession, type SessionDesk } from './container-sessions.ts';
 import { invalidQuery, onlyKnown, queryBoolean } from './values.ts';
 
 /** Zun's `[docker] execute_timeout`, and what the host gets beside it to answer. */
@@ -34,23 +35,24 @@ interface SampleAnswer {
   readonly networkSentBytes: number;
 }
 
-export function containerServices(controlPlane: ControlPlane, environment: Environment) {
+export function containerServices(controlPlane: ControlPlane, environment: Environment, desk: SessionDesk) {
   return async (app: FastifyInstance): Promise<void> => {
     const access = createContainerAccess(controlPlane, environment);
 
     app.post<ById>('/v1/containers/:id/execute', async (request) => {
       const asked = parametersOf(request);
-      onlyKnown(asked, ['command', 'run', 'interactive']);
+      onlyKnown(asked, ['command', 'run', 'interactive', 'tty']);
       const command = wordsOf(asked);
-      const isSession =
-        queryBoolean('interactive', asked['interactive'], false) || !queryBoolean('run', asked['run'], true);
-      if (isSession)
-        throw new TroupeError(
-          'INVALID_VALUE',
-          'Interactive sessions are not in this release; leave out interactive, and run=false',
-        );
+      const interactive = queryBoolean('interactive', asked['interactive'], false);
+      const isSession = interactive || !queryBoolean('run', asked['run'], true);
+      const tty = queryBoolean('tty', asked['tty'], interactive);
       const view = access.find(request, request.params.id);
       access.require(request, view, 'execute', 'container.execute');
+      if (isSession) {
+        const wish = { kind: 'execute', command, tty, interactive } as const;
+        const { session, url } = beginSession(desk, request, view, wish);
+        return { output: null, exit_code: null, exec_id: session.id, proxy_url: url };
+      }
       const service = { kind: 'execute', command, timeLimitMs: executeMs, outputMostBytes } as const;
       const answer = (await controlPlane.serve(view.address, service, executeMs + answerMs)) as RunAnswer;
       if (answer.end !== 'exited') {
