@@ -36,6 +36,7 @@ const session = async (
   const count = driver.sessions.length;
   const client = connect(answer, options);
   await until(() => driver.sessions.length > count);
+  await client.opened;
   return { client, process: driver.sessions[count]! };
 };
 const stateOf = async (execId: unknown, as: User = 'ann') =>
@@ -52,9 +53,8 @@ t.test('execute answers as Zun does, and the session is what zunclient expects',
   t.match(urlOf(answer), new RegExp(`^ws://localhost:80/v1/sessions\\?token=[0-9a-f-]{72}&uuid=${uuid}&exec_id=${String(execId)}$`)); // prettier-ignore
   t.notOk(driver.calls.includes(`execCreate ${uuid}`), 'nothing is made for who may never come');
   const { client, process } = await session(answer);
-  await client.opened;
   t.equal(client.socket.protocol, 'binary');
-  t.same(process.spec, { command: ['sh', '-c', 'top -b'], tty: true, interactive: true }, 'as a shell splits it'); // prettier-ignore
+  t.match(process.spec, { command: ['sh', '-c', 'top -b'], tty: true, interactive: true }, 'as a shell splits it'); // prettier-ignore
   client.type('hello\r');
   t.equal(await typed(process), 'hello\r');
   process.process.write('shown');
@@ -72,7 +72,7 @@ t.test('attach is with the main process, and needs an interactive container', as
   client.type('ls\r');
   t.equal(await typed(process), 'ls\r');
   t.equal((await site.call('POST', `${path}/resize?w=100&h=40`)).text, 'null');
-  t.same(process.sizes, [{ rows: 40, columns: 100 }]);
+  t.match(process.sizes, [{ rows: 40, columns: 100 }]);
   client.socket.close();
   await until(() => process.stream.destroyed);
   t.match(await site.reach(uuid, 'Running'), { status: 'Running' }, 'who leaves ends nothing');
@@ -90,7 +90,6 @@ t.test('the main process’s exit code ends its attachments', async (t) => {
   const { uuid: other } = await site.create({ interactive: true }, { run: true });
   await site.reach(other, 'Running');
   const { client, process } = await session(await site.call('GET', `/v1/containers/${other}/attach`));
-  await client.opened;
   process.exit(7);
   t.same(await client.closed, { code: 1000, reason: '{"exit_code":7}' });
   t.match(await site.reach(other, 'Stopped'), { exit_code: 7 });
@@ -197,7 +196,6 @@ t.test('a character is never cut in two, and what is no text comes as it is', as
 
 t.test('an endless output waits for who reads it slowly', async (t) => {
   const { client, process } = await session(await execute('command=yes&interactive=true'));
-  await client.opened;
   client.socket.pause();
   const chunk = Buffer.from('y\n'.repeat(32 * 1024));
   let made = 0;
@@ -227,7 +225,6 @@ t.test('an endless output waits for who reads it slowly', async (t) => {
 
 t.test('what is pasted waits for a process that reads slowly', async (t) => {
   const { client, process } = await session(await execute('command=sleep+9&interactive=true&tty=false'));
-  await client.opened;
   const pasted = Buffer.alloc(256 * 1024, 'p');
   for (let count = 0; count < 128; count += 1) client.socket.send(pasted);
   let before = -1;
@@ -252,7 +249,7 @@ t.test('the size of a terminal that is not there yet is the one it is born with'
   const { client, process } = await session(answer);
   await until(() => process.sizes.length === 1);
   await resize('h=24&w=80');
-  t.same(process.sizes, [{ rows: 50, columns: 132 }, { rows: 24, columns: 80 }]); // prettier-ignore
+  t.match(process.sizes, [{ rows: 50, columns: 132 }, { rows: 24, columns: 80 }]); // prettier-ignore
   for (const query of ['', 'w=1', 'h=1', 'w=0&h=1', 'w=1&h=-1', 'w=1.5&h=1', 'w=x&h=1', 'w=65536&h=1'])
     t.match(await resize(query), { status: 400, error: { title: /parameters '[hw]'/ } }, query);
   for (const id of ['', 'x', 'A'.repeat(64)])
@@ -268,7 +265,6 @@ t.test('a client that goes leaves its process, and its end can be asked for', as
   const answer = await execute();
   const { exec_id: execId } = answer.json;
   const { client, process } = await session(answer);
-  await client.opened;
   client.socket.terminate();
   await until(() => process.stream.destroyed);
   t.same(await stateOf(execId), { exec_id: execId, connected: false, running: true, exit_code: null });
@@ -318,12 +314,10 @@ t.test('the state of the container decides, when it is asked and when it is conn
 
 t.test('a failure is told by the close code, and shown to terminals of Zun’s clients', async (t) => {
   const cut = await session(await execute());
-  await cut.client.opened;
   cut.process.stream.destroy(new Error('the wire was cut'));
   t.match(await cut.client.closed, { code: 1011, reason: 'The server failed; come back' });
   t.equal(cut.client.shown(), '\r\nThe server failed; come back\r\n');
   const own = await session(await execute(), { protocols: [] });
-  await own.client.opened;
   own.process.stream.destroy(new Error('the wire was cut'));
   await own.client.closed;
   t.equal(own.client.shown(), '', 'who offers no subprotocol reads the reason');
@@ -373,7 +367,6 @@ t.test('who had which session is in the log, and nothing of what went through it
 
 t.test('a control plane that stops cuts its sessions, and no process of them notices', async (t) => {
   const { client, process } = await session(await execute());
-  await client.opened;
   const waiting = await execute();
   await site.restart();
   t.match(await client.closed, { code: 1001 });
