@@ -84,7 +84,8 @@ export function createWsDialer({ url, ca, allowInsecure }: WsDialerOptions): Dia
       if (source instanceof Duplex) bytes.unpipe(source);
       source.destroy();
       bytes.resume();
-      await finished(bytes, { signal });
+      // All was said: how the other end leaves is its own affair.
+      await finished(bytes, { signal }).catch(() => {});
     },
   };
 }
