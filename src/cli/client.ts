@@ -1,6 +1,7 @@
 /** The API as the command line speaks it: one request, one answer, errors with their exit code. */
 import { Agent, request, type Dispatcher } from 'undici';
 import { ApiError, unreachable, type ClientOptions } from './api-error.ts';
+import { sessionStream, type OpenSession } from './session-stream.ts';
 import { watchStream, type WatchStream } from './watch-stream.ts';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -17,6 +18,8 @@ export interface Client {
   list<T>(path: string, key: string): Promise<readonly T[]>;
   /** The answer's bytes as they come. @throws ApiError */
   stream(path: string, signal: AbortSignal): Promise<AsyncIterable<Buffer>>;
+  /** Bytes both ways with a process of a container. @throws ApiError */
+  readonly session: OpenSession;
   /** Every change as it happens, over any loss of the connection. */
   readonly watch: WatchStream;
 }
@@ -89,6 +92,7 @@ export function createClient(options: ClientOptions): Client {
       return items;
     },
     stream: async (path, signal) => (await send('GET', path, { signal })).body,
+    session: sessionStream(options),
     watch: watchStream(options),
   };
 }

@@ -2,7 +2,7 @@
 import type { LoadedConfig } from '../config/load.ts';
 import type { Client } from './client.ts';
 import type { Roots } from './roots.ts';
-import type { Format, Terminal } from './terminal.ts';
+import type { Format, Keyboard, Terminal } from './terminal.ts';
 
 export interface CommandContext {
   /** @throws TroupeError INVALID_CONFIG when it isn't known where the API is, or with which token */
@@ -11,6 +11,7 @@ export interface CommandContext {
   readonly config: () => LoadedConfig;
   readonly format: () => Format;
   readonly terminal: Terminal;
+  readonly keyboard: Keyboard;
   readonly roots: Roots;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The options before the command, as they were given: for the same command line in another process. */

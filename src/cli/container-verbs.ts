@@ -4,10 +4,6 @@ import type { CommandContext } from './command-context.ts';
 import { createTargets, isSettled } from './container-target.ts';
 import { printJson, printList, printOne } from './terminal.ts';
 
-/** A command line in the shell's own words, each quoted as zunclient does. */
-const quoted = (words: readonly string[]): string =>
-  words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-
 const query = (fields: Readonly<Record<string, string | undefined>>): string => {
   const given = Object.entries(fields).flatMap(([key, value]) =>
     value === undefined ? [] : [[key, value] as [string, string]],
@@ -155,21 +151,6 @@ export function containerVerbs(program: Command, context: CommandContext): void 
         },
       );
       printOne(terminal, format(), changed);
-    });
-
-  program
-    .command('exec')
-    .description('run a command in a container to its end; exits as it does')
-    .argument('<container>', 'name, id, or the beginning of an id')
-    .argument('<command...>')
-    .passThroughOptions()
-    .action(async (container: string, words: readonly string[]) => {
-      const { uuid } = await find(container);
-      const { output, exit_code: exitCode } = (await post(uuid, 'execute', {
-        command: quoted(words),
-      })) as { output: string; exit_code: number };
-      terminal.out(output);
-      context.exit(exitCode);
     });
 
   program

@@ -2,6 +2,7 @@
 export type ContainerView = Readonly<Record<string, unknown>> & {
   readonly uuid: string;
   readonly name: string;
+  readonly tty: boolean;
   readonly status: string;
   readonly status_reason: string | null;
   readonly task_state: string | null;

@@ -17,15 +17,17 @@ import { networkCommands } from './networks.ts';
 import { offerNames } from './completion.ts';
 import type { Roots } from './roots.ts';
 import { runCommand } from './run.ts';
+import { sessionCommands } from './sessions.ts';
 import { tenantCommands } from './tenants.ts';
 import { siteCommands } from './site.ts';
-import type { Format, Terminal } from './terminal.ts';
+import type { Format, Keyboard, Terminal } from './terminal.ts';
 import { watchCommand } from './watch.ts';
 
 export interface ProgramOptions {
   readonly roots: Roots;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly terminal: Terminal;
+  readonly keyboard: Keyboard;
   readonly readFile: (path: string) => string;
   readonly pause: (ms: number) => Promise<void>;
   readonly schedule: ClientOptions['schedule'];
@@ -52,7 +54,7 @@ Output:      tables for people, -o json for programs: the API's own objects, lis
 Settings:    flags over environment (TROUPE_SECTION__KEY) over file over defaults; see "troupe config".
 Elsewhere:   TROUPE_URL and TROUPE_TOKEN (or TROUPE_TOKEN_FILE, TROUPE_CA_FILE) name a Troupe of another machine.
 Exit codes:  0 done; 1 failed; 2 invalid; 3 not found; 4 not allowed; 5 conflict; 6 over quota; 7 not available;
-             124 timed out; "run" has the container's own, and 125 when it could not be run.
+             124 timed out; "run", "exec" and "attach" have the process's own, "run" 125 when it could not be run.
 Completion:  source <(troupe complete bash)      also zsh, fish, powershell`;
 
 /** Runs one command line. Resolves with its exit code; never rejects. */
@@ -158,6 +160,7 @@ function createProgram(
     config,
     format: () => given().output ?? 'table',
     terminal,
+    keyboard: options.keyboard,
     roots,
     environment,
     globalArguments: () => [
@@ -172,6 +175,7 @@ function createProgram(
   runCommand(program, context);
   containerCommands(program, context);
   containerVerbs(program, context);
+  sessionCommands(program, context);
   watchCommand(program, context);
   program.commandsGroup('Site:');
   siteCommands(program, context);

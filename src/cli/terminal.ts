@@ -7,8 +7,27 @@ export interface Terminal {
   out(data: string | Uint8Array): void;
   /** Messages and progress. */
   say(text: string): void;
+  /** Resolves once what was written to `out` has been taken; who waits for it outruns no slow reader. */
+  drained(): Promise<void>;
   /** Whether who reads `out` sees colours. */
   readonly colour: boolean;
+  /** Null where `out` is no terminal. */
+  size(): TerminalSize | null;
+  /** Calls `handler` at each change of size, until what it answers is called. */
+  onResize(handler: () => void): () => void;
+}
+
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** What is typed, or comes through a pipe. */
+export interface Keyboard {
+  readonly isTerminal: boolean;
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Hands on each key as it is pressed, Ctrl-C too, until what it answers is called. */
+  raw(): () => void;
 }
 
 export type Format = 'table' | 'json';

@@ -1,11 +1,12 @@
 /** The process behind `bin/troupe`: hands the world to the command line. */
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { createClient } from '../cli/client.ts';
 import { runProgram } from '../cli/program.ts';
 import { roots } from './roots.ts';
 
-const { env, stdout, stderr } = process;
+const { env, stdin, stdout, stderr } = process;
 const isRoot = process.getuid?.() === 0;
 const configHome = env['XDG_CONFIG_HOME'] ?? `${homedir()}/.config`;
 const stateHome = env['XDG_STATE_HOME'] ?? `${homedir()}/.local/state`;
@@ -19,8 +20,24 @@ const code = await runProgram(process.argv.slice(2), {
   environment: env,
   terminal: {
     out: (data) => void stdout.write(data),
+    drained: async () => {
+      if (stdout.writableNeedDrain) await once(stdout, 'drain');
+    },
     say: (text) => void stderr.write(`${text}\n`),
     colour: stdout.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb',
+    size: () => (stdout.isTTY ? { rows: stdout.rows, columns: stdout.columns } : null),
+    onResize(handler) {
+      stdout.on('resize', handler);
+      return () => void stdout.off('resize', handler);
+    },
+  },
+  keyboard: {
+    isTerminal: stdin.isTTY === true,
+    bytes: stdin,
+    raw() {
+      stdin.setRawMode(true);
+      return () => void stdin.setRawMode(false);
+    },
   },
   readFile: (path) => readFileSync(path, 'utf8'),
   pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

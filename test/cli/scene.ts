@@ -1,6 +1,8 @@
 /** The command line in a test: an API that answers what the test says, a terminal that is read, no process and no network. */
+import { PassThrough } from 'node:stream';
 import { ApiError } from '../../src/cli/api-error.ts';
 import type { Client } from '../../src/cli/client.ts';
+import type { TerminalSize } from '../../src/cli/terminal.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import type { Roots } from '../../src/cli/roots.ts';
 import type { WatchFrame, WatchHandlers, WatchWish } from '../../src/cli/watch-stream.ts';
@@ -18,12 +20,29 @@ export interface CliScene {
   readonly wishes: readonly WatchWish[];
   /** To every watch that is open, and to those that will be, in this order. */
   tell(...frames: readonly WatchFrame[]): void;
+  /** `raw` and `cooked`, as the keyboard was told. */
+  readonly raws: readonly string[];
+  type(text: string): void;
+  endTyping(): void;
+  /** The terminal has another size. */
+  resize(): void;
+  /** The first that is opened. */
+  session(): Promise<SceneSession>;
   /** Watching fails from the first try. */
   failWatch(error: Error): void;
   /** Ctrl-C. False = the command does not take it. */
   interrupt(): boolean;
   /** Resolves once `GET /v1/…` and the like has been asked. */
   asked(call: string): Promise<void>;
+}
+
+/** A process in a container, as the scene plays it. */
+export interface SceneSession {
+  show(text: string): void;
+  /** Resolves once `text` was among what it was sent; `<end>` and `<left>` stand for themselves. */
+  took(text: string): Promise<void>;
+  exit(exitCode: number | null): void;
+  fail(error: Error): void;
 }
 
 export interface CliSceneOptions {
@@ -34,6 +53,8 @@ export interface CliSceneOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly roots?: Partial<Roots>;
   readonly colour?: boolean;
+  /** Of the terminal it is run at; none: at none. */
+  readonly size?: TerminalSize;
   readonly files?: Readonly<Record<string, string>>;
 }
 
@@ -46,6 +67,11 @@ export function createCliScene(options: CliSceneOptions = {}): CliScene {
   const wishes: WatchWish[] = [];
   const told: WatchFrame[] = [];
   const watching = new Set<WatchHandlers>();
+  const resizes = new Set<() => void>();
+  const raws: string[] = [];
+  const typed = new PassThrough();
+  const sessions: SceneSession[] = [];
+  let tellSession: (session: SceneSession) => void = () => {};
   const interrupts = new Set<() => void>();
   const waiting = new Map<string, () => void>();
   let watchError: Error | null = null;
@@ -73,6 +99,48 @@ export function createCliScene(options: CliSceneOptions = {}): CliScene {
       return (async function* () {
         for (const chunk of chunks) yield Buffer.from(chunk, 'latin1');
       })();
+    },
+    async session(url) {
+      calls.push(`SESSION ${url}`);
+      const output = new PassThrough();
+      let input = '';
+      let look: () => void = () => {};
+      let end: (exitCode: number | null) => void = () => {};
+      let fail: (error: Error) => void = () => {};
+      const ended = new Promise<number | null>((resolve, reject) => ([end, fail] = [resolve, reject]));
+      ended.catch(() => {});
+      const take = (text: string): void => {
+        input += text;
+        look();
+      };
+      const session: SceneSession = {
+        show: (text) => void output.write(text),
+        async took(text) {
+          while (!input.includes(text)) await new Promise<void>((resolve) => (look = resolve));
+        },
+        exit(exitCode) {
+          output.end();
+          end(exitCode);
+        },
+        fail(error) {
+          output.end();
+          fail(error);
+        },
+      };
+      sessions.push(session);
+      tellSession(session);
+      return {
+        output,
+        async send(bytes) {
+          take(Buffer.from(bytes).toString('utf8'));
+        },
+        endInput: () => take('<end>'),
+        leave() {
+          take('<left>');
+          session.exit(null);
+        },
+        ended,
+      };
     },
     watch: (wish, handlers, signal) =>
       new Promise((resolve, reject) => {
@@ -114,6 +182,20 @@ export function createCliScene(options: CliSceneOptions = {}): CliScene {
           out: (data) => void (out += typeof data === 'string' ? data : Buffer.from(data).toString('latin1')),
           say: (text) => void (err += `${text}\n`),
           colour: options.colour === true,
+          drained: () => Promise.resolve(),
+          size: () => options.size ?? null,
+          onResize(handler) {
+            resizes.add(handler);
+            return () => void resizes.delete(handler);
+          },
+        },
+        keyboard: {
+          isTerminal: options.size !== undefined,
+          bytes: typed,
+          raw() {
+            raws.push('raw');
+            return () => void raws.push('cooked');
+          },
         },
         connect: ({ url, token }) => {
           calls.push(`CONNECT ${url} ${token}`);
@@ -148,6 +230,11 @@ export function createCliScene(options: CliSceneOptions = {}): CliScene {
       for (const handlers of watching)
         for (const frame of frames) if (watching.has(handlers)) handlers.frame(frame, JSON.stringify(frame));
     },
+    raws,
+    type: (text) => void typed.write(text),
+    endTyping: () => void typed.end(),
+    resize: () => resizes.forEach((handler) => handler()),
+    session: () => new Promise((resolve) => (sessions[0] ? resolve(sessions[0]) : (tellSession = resolve))),
     failWatch: (error) => void (watchError = error),
     interrupt() {
       for (const handler of interrupts) handler();
@@ -164,6 +251,7 @@ export function createCliScene(options: CliSceneOptions = {}): CliScene {
 export const containerView = (changes: Readonly<Record<string, unknown>> = {}) => ({
   uuid: '11111111-2222-3333-4444-555555555555',
   name: 'web',
+  tty: true,
   image: 'busybox',
   status: 'Running',
   status_reason: null,
