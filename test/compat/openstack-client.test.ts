@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { once } from 'node:events';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { atTerminal, type AtTerminal } from '../support/pseudo-terminal.ts';
 import { createSite, docker, testImage, until } from '../support/troupe.ts';
 
 const execute = promisify(execFile);
@@ -27,14 +28,17 @@ await until(
   (answer) => answer?.body.hosts?.[0]?.state === 'online',
 );
 
+const clientEnvironment = () => ({
+  PATH: '/usr/bin:/bin',
+  OS_AUTH_TYPE: 'admin_token',
+  OS_ENDPOINT: `${site.api.url}/v1`,
+  OS_TOKEN: site.api.token,
+  LANG: 'C.UTF-8',
+});
+
 /** Exit code and output of one command of the client; each is a Python process. */
 async function openstack(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const env = {
-    PATH: '/usr/bin:/bin',
-    OS_AUTH_TYPE: 'admin_token',
-    OS_ENDPOINT: `${site.api.url}/v1`,
-    OS_TOKEN: site.api.token,
-  };
+  const env = clientEnvironment();
   try {
     const { stdout, stderr } = await execute('/usr/bin/openstack', ['appcontainer', ...args], { env });
     return { code: 0, out: stdout, err: stderr };
@@ -102,4 +106,60 @@ t.test('create without running, and what the client shows of errors', async (t) 
 t.test('hosts and services of the site', async (t) => {
   const hosts = await openstack('host', 'list', '-f', 'json');
   t.match(JSON.parse(hosts.out), [{ hostname: /./, mem_total: Number, cpus: Number }]);
+});
+
+/** The same at a terminal of its own, as a person has it. */
+function openstackAtTerminal(t: Test, ...args: string[]): AtTerminal {
+  const at = atTerminal(['/usr/bin/openstack', 'appcontainer', ...args], clientEnvironment(), {
+    rows: 33,
+    columns: 99,
+  });
+  t.teardown(() => at.kill());
+  return at;
+}
+
+t.test('terminals: run --interactive, exec --interactive, attach', async (t) => {
+  const run = openstackAtTerminal(t, 'run', '--interactive', '--name', 'compat', testImage, 'sh');
+  await run.shows(/connected to .*, press Enter to continue/);
+  await run.raw();
+  run.type('stty size; echo word-$((1 + 1))\r');
+  await run.shows(/33 99[^]*word-2/);
+  const { status, body } = (await site.api.call('GET', '/v1/containers/compat'))!;
+  t.match({ status, body }, { status: 200, body: { interactive: true, tty: true, status: 'Running' } });
+
+  const exec = openstackAtTerminal(t, 'exec', '--interactive', 'compat', 'sh', '-c', "echo 'a  b'; exec sh");
+  await exec.shows(/connected to compat[^]*a {2}b/);
+  await exec.raw();
+  exec.type('stty size; echo grüße-$((2 + 2))\r');
+  await exec.shows(/33 99[^]*grüße-4/);
+  await exec.resize(40, 120);
+  exec.type('sleep 1; stty size\r');
+  await exec.shows(/40 120/);
+  exec.type('exit 3\r');
+  t.match(await exec.ended, { code: 0 }, 'its end ends the client');
+
+  const attach = openstackAtTerminal(t, 'attach', 'compat');
+  await attach.shows(/connected to compat/);
+  await attach.raw();
+  attach.type('echo word-$((3 + 3))\r');
+  await Promise.all([attach.shows(/word-6/), run.shows(/word-6/)]);
+  attach.type('exit 5\r');
+  t.match(await attach.ended, { code: 0 });
+  t.match(await run.ended, { code: 0 });
+  t.match(await shown(), { status: 'Stopped' });
+  const late = await openstack('attach', 'compat');
+  t.match(`${late.out}${late.err}`, /Cannot attach container .* in Stopped state/);
+  t.equal((await openstack('delete', 'compat')).code, 0);
+
+  const plain = await openstack('run', '--name', 'plain', testImage, 'sleep', '600');
+  t.equal(plain.code, 0, plain.err);
+  await until(
+    'Running',
+    () => site.api.call('GET', '/v1/containers/plain'),
+    (answer) => answer?.body.status === 'Running',
+  );
+  const refused = await openstack('attach', 'plain');
+  t.match(`${refused.out}${refused.err}`, /Container doesn't support to be attached/);
+  t.match(await openstack('exec', 'plain', 'sh', '-c', 'echo out; exit 3'), { code: 3, out: /out/ });
+  t.equal((await openstack('delete', '--force', 'plain')).code, 0);
 });
