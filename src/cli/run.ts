@@ -1,12 +1,18 @@
 /** `troupe run`: a container made and started, and in the foreground its output and exit code. */
 import type { Command } from 'commander';
+import { ApiError } from './api-error.ts';
 import { CommandFailed } from './command-failed.ts';
 import type { CommandContext } from './command-context.ts';
 import type { ContainerView } from './container-view.ts';
+import { usualDetachKeys } from './detach-keys.ts';
 import { follow } from './follow.ts';
+import { attachTo, keysOf } from './sessions.ts';
 import { printJson } from './terminal.ts';
 
 interface RunOptions {
+  readonly interactive?: boolean;
+  readonly tty?: boolean;
+  readonly detachKeys: string;
   readonly detach?: boolean;
   readonly name?: string;
   readonly cpu?: string;
@@ -45,6 +51,9 @@ export function runCommand(program: Command, context: CommandContext): void {
     .argument('<image>', 'reference of the image, e.g. busybox:latest')
     .argument('[command...]', 'in place of the one of the image')
     .option('-d, --detach', 'return once it runs, and print its id')
+    .option('-i, --interactive', 'what is typed here is its stdin')
+    .option('-t, --tty', 'with a terminal')
+    .option('--detach-keys <keys>', 'leave its terminal by these, and it runs on', usualDetachKeys)
     .option('--name <name>', 'its name; one is made up otherwise')
     .option('--cpu <cpus>', 'CPUs, e.g. 0.5')
     .option('--memory <mib>', 'memory in MiB')
@@ -78,6 +87,7 @@ Ctrl-C stops it; a second Ctrl-C leaves it. Exit code ${ourFailure} means that i
 
 Examples:
   troupe run --rm busybox echo hello
+  troupe run -it --rm busybox sh
   troupe run -d --name web -e GREETING=hi --restart on-failure:3 busybox httpd -f`,
     )
     .action(async (image: string, command: string[], options: RunOptions) => {
@@ -86,7 +96,11 @@ Examples:
       const create = (): Promise<ContainerView> =>
         context.client().call<ContainerView>('POST', '/v1/containers?run=true', body, headers);
       if (options.detach) return detached(context, await create());
-      context.exit(await attached(context, create, options.rm === true));
+      const { interactive = false, tty = false } = options;
+      const detachKeys = keysOf(options);
+      if (interactive && tty && !context.keyboard.isTerminal)
+        throw new CommandFailed('--tty needs a terminal to type at; leave it out', usageError);
+      context.exit(await attached(context, create, options.rm === true, interactive ? detachKeys : null));
     });
 }
 
@@ -99,11 +113,15 @@ async function detached(context: CommandContext, made: ContainerView): Promise<v
   else terminal.out(`${made.uuid}\n`);
 }
 
-/** Until the container has ended; resolves with its exit code. */
+/**
+ * Until the container has ended, or was left; resolves with its exit code.
+ * @param detachKeys of one whose stdin is ours; null = it has none
+ */
 async function attached(
   context: CommandContext,
   create: () => Promise<ContainerView>,
   remove: boolean,
+  detachKeys: readonly number[] | null,
 ): Promise<number> {
   const { terminal, client, pause } = context;
   const left = new AbortController();
@@ -122,7 +140,7 @@ async function attached(
   });
   try {
     made = await create();
-    const { name, uuid } = made;
+    const { name, uuid, tty } = made;
     terminal.say(`${name} (${uuid})`);
     if (interrupts > 0) stop(made);
     const path = `/v1/containers/${uuid}`;
@@ -138,22 +156,44 @@ async function attached(
       const chunks = await client().stream(`${path}/logs?follow=true${since}`, left.signal);
       for await (const chunk of chunks) terminal.out(chunk);
     };
-    const shown = (): void =>
-      void (output = output.then(show).catch((error: Error) => {
-        if (!left.signal.aborted)
-          terminal.say(`troupe: the output was cut: ${error.message}; "troupe logs -f ${name}" shows it`);
-      }));
+    let isDetached = false;
+    /** The first run is ours to type at; one that has ended before is shown as it was. */
+    const attach = async (keys: readonly number[]): Promise<void> => {
+      const { started_at: run } = await client().call<ContainerView>('GET', path);
+      if (shownRun !== null) return show();
+      try {
+        shownRun = run;
+        const outcome = await attachTo(context, { uuid, tty }, true, keys);
+        if (!outcome.left) return;
+        isDetached = true;
+        left.abort();
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.status !== 409) throw error;
+        shownRun = null;
+      }
+    };
+    const shown = (isRunning: boolean): void =>
+      void (output = output
+        .then(() => (detachKeys && isRunning ? attach(detachKeys) : show()))
+        .catch((error: Error) => {
+          if (!left.signal.aborted)
+            terminal.say(`troupe: the output was cut: ${error.message}; "troupe logs -f ${name}" shows it`);
+        }));
 
     const view = await follow(
       context,
       made,
       ({ status, taskState }) => {
-        if (['Running', 'Stopped'].includes(status)) shown();
+        if (['Running', 'Stopped'].includes(status)) shown(status === 'Running');
         const isOver = ['Stopped', 'Error', 'Unknown'].includes(status);
         return taskState === null && (isOver || (status === 'Created' && interrupts > 0));
       },
       left.signal,
     );
+    if (isDetached) {
+      terminal.say(`left ${name}; it runs on`);
+      return 0;
+    }
     if (left.signal.aborted) {
       terminal.say(`left ${name}; it is being stopped`);
       return interrupted;
@@ -205,6 +245,8 @@ function createBody(
       return value;
     }),
     labels: pairs(options.label, () => ''),
+    interactive: options.interactive === true,
+    tty: options.tty === true,
     auto_remove: options.rm === true && options.detach === true,
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
     ...(cpu === undefined ? {} : { cpu: Number.isNaN(Number(cpu)) ? cpu : Number(cpu) }),

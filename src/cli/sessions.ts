@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { quote } from 'shlex';
 import { CommandFailed } from './command-failed.ts';
 import type { CommandContext } from './command-context.ts';
+import type { ContainerView } from './container-view.ts';
 import { createTargets } from './container-target.ts';
 import { createDetachFilter, parseDetachKeys, usualDetachKeys } from './detach-keys.ts';
 import type { SessionConnection } from './session-stream.ts';
@@ -21,7 +22,7 @@ interface SessionOptions {
 }
 
 /** `left`: by its keys; the process goes on. */
-type Outcome = { readonly left: boolean; readonly exitCode: number | null };
+export type Outcome = { readonly left: boolean; readonly exitCode: number | null };
 
 export function sessionCommands(program: Command, context: CommandContext): void {
   const { client, terminal, keyboard, exit } = context;
@@ -73,24 +74,9 @@ export function sessionCommands(program: Command, context: CommandContext): void
     .addHelpText('after', '\nIt must have been created to be attached to; "troupe logs -f" follows any.')
     .action(async (container: string, options: AttachOptions) => {
       const detachKeys = keysOf(options);
-      const { uuid, name, tty } = await find(container);
-      const path = `/v1/containers/${uuid}`;
-      const connection = await client().session(await client().call<string>('GET', `${path}/attach`));
-      const resize = ({ rows, columns }: TerminalSize): Promise<unknown> =>
-        client().call('POST', `${path}/resize?h=${rows}&w=${columns}`);
-      const size = tty ? terminal.size() : null;
-      if (size) {
-        // A size that changes makes what runs there draw itself anew.
-        await resize({ ...size, rows: size.rows + 1 });
-        await resize(size);
-      }
-      const { left, exitCode } = await take(context, connection, {
-        tty: tty && keyboard.isTerminal,
-        takesInput: options.stdin,
-        detachKeys: tty ? detachKeys : null,
-        resize,
-      });
-      if (left) return terminal.say(`left ${name}; it runs on`);
+      const view = await find(container);
+      const { left, exitCode } = await attachTo(context, view, options.stdin, detachKeys);
+      if (left) return terminal.say(`left ${view.name}; it runs on`);
       exit(known(exitCode));
     });
 
@@ -98,6 +84,32 @@ export function sessionCommands(program: Command, context: CommandContext): void
     if (exitCode !== null) return exitCode;
     throw new CommandFailed('It has ended, and its exit code is not known', 1);
   }
+}
+
+/** Is at the main process until that ends or is left. @throws ApiError */
+export async function attachTo(
+  context: Pick<CommandContext, 'client' | 'terminal' | 'keyboard'>,
+  { uuid, tty }: Pick<ContainerView, 'uuid' | 'tty'>,
+  takesInput: boolean,
+  detachKeys: readonly number[],
+): Promise<Outcome> {
+  const { client, terminal, keyboard } = context;
+  const path = `/v1/containers/${uuid}`;
+  const connection = await client().session(await client().call<string>('GET', `${path}/attach`));
+  const resize = ({ rows, columns }: TerminalSize): Promise<unknown> =>
+    client().call('POST', `${path}/resize?h=${rows}&w=${columns}`);
+  const size = tty ? terminal.size() : null;
+  if (size) {
+    // A size that changes makes what runs there draw itself anew. What has ended meanwhile says so by its end.
+    await resize({ ...size, rows: size.rows + 1 }).catch(() => {});
+    await resize(size).catch(() => {});
+  }
+  return take(context, connection, {
+    tty: tty && keyboard.isTerminal,
+    takesInput,
+    detachKeys: tty ? detachKeys : null,
+    resize,
+  });
 }
 
 interface ExecOptions {
@@ -112,7 +124,7 @@ interface AttachOptions {
 }
 
 /** @throws CommandFailed */
-function keysOf({ detachKeys }: { readonly detachKeys: string }): readonly number[] {
+export function keysOf({ detachKeys }: { readonly detachKeys: string }): readonly number[] {
   try {
     return parseDetachKeys(detachKeys);
   } catch (error) {
@@ -122,7 +134,7 @@ function keysOf({ detachKeys }: { readonly detachKeys: string }): readonly numbe
 
 /** Until the process ends or is left. @throws ApiError when the session fails */
 async function take(
-  { terminal, keyboard }: CommandContext,
+  { terminal, keyboard }: Pick<CommandContext, 'terminal' | 'keyboard'>,
   connection: SessionConnection,
   { tty, takesInput, detachKeys, resize }: SessionOptions,
 ): Promise<Outcome> {

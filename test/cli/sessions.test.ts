@@ -3,7 +3,7 @@ import { split } from 'shlex';
 import t from 'tap';
 import { ApiError } from '../../src/cli/api-error.ts';
 import { createDetachFilter, parseDetachKeys } from '../../src/cli/detach-keys.ts';
-import { containerView, createCliScene, type CliSceneOptions } from './scene.ts';
+import { changed, containerView, createCliScene, type CliSceneOptions } from './scene.ts';
 
 const { uuid } = containerView();
 const path = `/v1/containers/${uuid}`;
@@ -145,4 +145,44 @@ t.test('keys that leave, as Docker writes them', (t) => {
   t.equal(feed('b'), '!');
   t.equal(feed('aaaabx'), 'aa!');
   t.end();
+});
+
+t.test('run -it is at the container’s own terminal, from its start to its end', async (t) => {
+  const size = { rows: 24, columns: 80 };
+  const made = containerView({ status: 'Stopped', exit_code: 4 });
+  const answers = { 'POST /v1/containers': containerView(), [`GET ${path}`]: made };
+  const cli = scene({ size, answers });
+  const running = cli.run('run', '-it', 'busybox', 'sh');
+  cli.tell(changed('running.up', 'Running'));
+  const session = await cli.session();
+  t.match(cli.body('POST /v1/containers?run=true'), { interactive: true, tty: true });
+  cli.type('exit 4\r');
+  await session.took('exit 4\r');
+  session.show('bye\n');
+  session.exit(4);
+  cli.tell(changed('stopped', 'Stopped'));
+  t.equal(await running, 4);
+  t.equal(cli.out, 'bye\n', 'shown once');
+
+  const left = scene({ size, answers });
+  const leaving = left.run('run', '-it', 'busybox', 'sh');
+  left.tell(changed('running.up', 'Running'));
+  const other = await left.session();
+  left.type('\u0010\u0011');
+  await other.took('<left>');
+  t.equal(await leaving, 0);
+  t.match(left.err, /left web; it runs on\n$/);
+  t.same(left.raws, ['raw', 'cooked']);
+
+  const quick = scene({
+    answers: { ...answers, [`GET ${path}/attach`]: new ApiError(409, 'Cannot attach') },
+    streams: { [`${path}/logs?follow=true`]: ['all that it said\n'] },
+  });
+  const short = quick.run('run', '-i', 'busybox', 'true');
+  quick.tell(changed('running.up', 'Running'));
+  await quick.asked(`GET ${path}/attach`);
+  quick.tell(changed('stopped', 'Stopped'));
+  t.equal(await short, 4);
+  t.equal(quick.out, 'all that it said\n', 'one that was too quick is shown as it was');
+  t.equal(await scene().run('run', '-it', 'busybox'), 2, 'no terminal here');
 });
