@@ -51,8 +51,8 @@ export function runCommand(program: Command, context: CommandContext): void {
     .argument('<image>', 'reference of the image, e.g. busybox:latest')
     .argument('[command...]', 'in place of the one of the image')
     .option('-d, --detach', 'return once it runs, and print its id')
-    .option('-i, --interactive', 'what is typed here is its stdin')
-    .option('-t, --tty', 'with a terminal')
+    .option('-i, --interactive', 'with -t: what is typed here is its stdin')
+    .option('-t, --tty', 'with -i: with a terminal')
     .option('--detach-keys <keys>', 'leave its terminal by these, and it runs on', usualDetachKeys)
     .option('--name <name>', 'its name; one is made up otherwise')
     .option('--cpu <cpus>', 'CPUs, e.g. 0.5')
@@ -91,15 +91,18 @@ Examples:
   troupe run -d --name web -e GREETING=hi --restart on-failure:3 busybox httpd -f`,
     )
     .action(async (image: string, command: string[], options: RunOptions) => {
+      const { interactive = false, tty = false } = options;
+      const detachKeys = keysOf(options);
+      // Engines don't hand on the end of a main process's stdin without ending it for everyone.
+      if (interactive !== tty)
+        throw new CommandFailed('-i and -t go together here; "troupe exec -i" hands on a stdin', usageError);
+      if (tty && options.detach !== true && !context.keyboard.isTerminal)
+        throw new CommandFailed('-t needs a terminal to type at; leave it out', usageError);
       const body = createBody(image, command, options, context.environment);
       const headers = options.idempotencyKey ? { 'idempotency-key': options.idempotencyKey } : {};
       const create = (): Promise<ContainerView> =>
         context.client().call<ContainerView>('POST', '/v1/containers?run=true', body, headers);
       if (options.detach) return detached(context, await create());
-      const { interactive = false, tty = false } = options;
-      const detachKeys = keysOf(options);
-      if (interactive && tty && !context.keyboard.isTerminal)
-        throw new CommandFailed('--tty needs a terminal to type at; leave it out', usageError);
       context.exit(await attached(context, create, options.rm === true, interactive ? detachKeys : null));
     });
 }
@@ -245,10 +248,9 @@ function createBody(
       return value;
     }),
     labels: pairs(options.label, () => ''),
-    interactive: options.interactive === true,
-    tty: options.tty === true,
     auto_remove: options.rm === true && options.detach === true,
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    ...(options.interactive === true ? { interactive: true, tty: true } : {}),
     ...(cpu === undefined ? {} : { cpu: Number.isNaN(Number(cpu)) ? cpu : Number(cpu) }),
     ...(entrypoint === undefined ? {} : { entrypoint: [entrypoint] }),
     ...list('nets', options.net, netOf),

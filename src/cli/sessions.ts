@@ -16,6 +16,8 @@ interface SessionOptions {
   /** Told its size, and typed at in raw mode. */
   readonly tty: boolean;
   readonly takesInput: boolean;
+  /** The end of what is typed is that of the process's stdin. */
+  readonly endsInput: boolean;
   /** Null where it can't be left by keys. */
   readonly detachKeys: readonly number[] | null;
   readonly resize: (size: TerminalSize) => Promise<unknown>;
@@ -58,6 +60,7 @@ export function sessionCommands(program: Command, context: CommandContext): void
       const { left, exitCode } = await take(context, await client().session(url), {
         tty,
         takesInput: interactive,
+        endsInput: true,
         detachKeys: tty ? detachKeys : null,
         resize,
       });
@@ -107,6 +110,7 @@ export async function attachTo(
   return take(context, connection, {
     tty: tty && keyboard.isTerminal,
     takesInput,
+    endsInput: false,
     detachKeys: tty ? detachKeys : null,
     resize,
   });
@@ -136,7 +140,7 @@ export function keysOf({ detachKeys }: { readonly detachKeys: string }): readonl
 async function take(
   { terminal, keyboard }: Pick<CommandContext, 'terminal' | 'keyboard'>,
   connection: SessionConnection,
-  { tty, takesInput, detachKeys, resize }: SessionOptions,
+  { tty, takesInput, endsInput, detachKeys, resize }: SessionOptions,
 ): Promise<Outcome> {
   const cook = tty && takesInput && keyboard.isTerminal ? keyboard.raw() : () => {};
   const unsubscribe = tty
@@ -157,7 +161,7 @@ async function take(
       isLeft = true;
       return connection.leave();
     }
-    connection.endInput();
+    if (endsInput) connection.endInput();
   };
   try {
     // What is typed is waited for only as long as there is somebody to read it.

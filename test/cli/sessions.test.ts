@@ -175,14 +175,16 @@ t.test('run -it is at the container’s own terminal, from its start to its end'
   t.same(left.raws, ['raw', 'cooked']);
 
   const quick = scene({
+    size,
     answers: { ...answers, [`GET ${path}/attach`]: new ApiError(409, 'Cannot attach') },
     streams: { [`${path}/logs?follow=true`]: ['all that it said\n'] },
   });
-  const short = quick.run('run', '-i', 'busybox', 'true');
+  const short = quick.run('run', '-it', 'busybox', 'true');
   quick.tell(changed('running.up', 'Running'));
   await quick.asked(`GET ${path}/attach`);
   quick.tell(changed('stopped', 'Stopped'));
   t.equal(await short, 4);
   t.equal(quick.out, 'all that it said\n', 'one that was too quick is shown as it was');
   t.equal(await scene().run('run', '-it', 'busybox'), 2, 'no terminal here');
+  for (const alone of ['-i', '-t']) t.equal(await scene({ size }).run('run', alone, 'busybox'), 2, alone);
 });

@@ -3,7 +3,8 @@
  *
  * Binary frames are bytes. Those from the container hold whole UTF-8
  * characters, as far as it writes any. An empty binary frame from the client
- * ends the process's stdin. Text frames from the client are taken for its UTF-8.
+ * ends the process's stdin, that of the main process excepted, which others
+ * may be attached to as well. Text frames from the client are taken for its UTF-8.
  *
  * Who reads slowly holds the process back, and a process that reads slowly
  * holds its client back: between them nothing grows. A client that goes leaves
@@ -198,7 +199,7 @@ function takeInput(socket: WebSocket, { wish }: Session, { stream }: OpenSession
     tally.received += bytes.length;
     if (!isTaken || stream.destroyed || stream.writableEnded) return;
     if (bytes.length === 0) {
-      if (isBinary) stream.end();
+      if (isBinary && wish.kind === 'execute') stream.end();
     } else if (!stream.write(bytes)) {
       socket.pause();
       stream.once('drain', () => socket.resume());

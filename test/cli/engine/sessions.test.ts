@@ -35,9 +35,8 @@ const piped = async (input: Buffer, ...argv: readonly string[]) => {
 };
 const processes = async (name: string): Promise<string> => (await site.run('exec', name, 'ps')).out;
 
-t.equal((await site.run('run', '-d', '--name', 'web', testImage, 'sleep', '600')).code, 0);
-
 t.test('without a terminal: every byte, both ways, and the exit code', async (t) => {
+  t.match(await site.run('run', '-d', '--name', 'web', testImage, 'sleep', '600'), { code: 0 });
   t.match(await site.run('exec', 'web', 'sh', '-c', 'echo gräßlich; exit 3'), { code: 3, out: 'gräßlich\n' });
   const bytes = Buffer.from(Array.from({ length: 3_000_000 }, (_, at) => (at * 7) % 256));
   const back = await piped(bytes, 'exec', '-i', 'web', 'cat');
@@ -57,8 +56,8 @@ t.test('at a terminal: its size, then another, and the exit code', async (t) => 
   await at.resize(40, 120);
   at.type('sleep 1; stty size\r');
   await at.shows(/40 120/);
-  at.type('sleep 77\r');
-  await at.shows(/sleep 77/);
+  at.type('echo sleep-$((3 + 3)); sleep 77\r');
+  await at.shows(/sleep-6/);
   at.type('\u0003');
   await at.shows(/# /);
   at.type('exit 6\r');
@@ -108,19 +107,4 @@ t.test('run -it is at the container’s own terminal; attach comes back to it', 
   again.type('exit 9\r');
   t.match(await again.ended, { code: 9 });
   t.match(await site.run('attach', 'web'), { code: 2, err: /interactive/ });
-});
-
-t.test('run -i hands on its stdin', async (t) => {
-  const ended = await piped(
-    Buffer.from('one two\n'),
-    'run',
-    '-i',
-    '--rm',
-    testImage,
-    'sh',
-    '-c',
-    'wc -w; exit 4',
-  );
-  t.equal(ended.code, 4, ended.err);
-  t.equal(String(ended.out).trim(), '2');
 });
