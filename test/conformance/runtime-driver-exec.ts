@@ -136,6 +136,18 @@ export async function runtimeDriverExec(t: Test, under: DriverUnderTest): Promis
     await t.rejects(driver.exec.start(operation(), execId, signal), { code: 'INVALID_STATE' });
   });
 
+  await t.test('a size that is told at once is the one it begins with', async () => {
+    const stage = onStage(under);
+    const { driver, operation, signal } = stage;
+    await started(stage);
+    const asked = { command: ['sh', '-c', 'sleep 0.5; stty size'], tty: true, interactive: true };
+    const { execId } = await driver.exec.create(operation(), asked, signal);
+    const stream = await driver.exec.start(operation(), execId, signal);
+    await driver.exec.resize(operation(), execId, { rows: 33, columns: 99 }, signal);
+    await reader(stream).until(/33 99/);
+    stream.destroy();
+  });
+
   await t.test('a session without one: its stdin ends when the stream is ended', async (t) => {
     const stage = onStage(under);
     const { driver, operation, signal } = stage;
