@@ -60,6 +60,7 @@ import type { OwnerInfo, Store, World } from './stores/store.ts';
 import type { Revision, TurnAnswer, TurnEvent } from './turn.ts';
 import { createUnreadableActors, type Unreadable } from './unreadable.ts';
 import { createWatchHub } from './watch-hub.ts';
+import { whatIf } from './what-if.ts';
 
 /** Records of one actor that are read for its actions. */
 const journalMost = 10_000;
@@ -388,6 +389,25 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       if (runtime.cell(address) || unreadable.has(address)) return command(address, event, caller);
       const { kind, id } = parseAddress(address);
       return Promise.reject(new TroupeError('NOT_FOUND', `The ${kind} "${id}" could not be found`));
+    },
+    whatIf(events, whatIfOptions) {
+      for (const { address } of events) {
+        const problem = unreadable.problem(address);
+        if (problem) throw problem;
+      }
+      return whatIf(
+        {
+          deciders,
+          cell: (address) => runtime.cell(address),
+          placedOn: (hostId) => runtime.placedOn(hostId),
+          cellsOf: (kind) => runtime.cellsOf(kind),
+          hasEnded: (address) => runtime.tombstones.has(address),
+          label: (address) => readModel.label(address).name,
+          now: () => environment.now(),
+        },
+        events,
+        whatIfOptions,
+      );
     },
     hosts: () => hosts.list(),
     tenant,

@@ -165,6 +165,60 @@ export interface StartedEffect {
   readonly description: string;
 }
 
+/** An event to be tried out. */
+export interface WhatIfEvent {
+  readonly address: Address;
+  readonly event: { readonly type: string; readonly [field: string]: unknown };
+}
+
+export interface WhatIfOptions {
+  /** Whether what would be set off is taken to go well, or is left to be waited for. */
+  readonly effects: 'succeed' | 'wait';
+  /** Whether deadlines pass, each once, when nothing else would happen. */
+  readonly deadlines: 'pass' | 'wait';
+}
+
+/** What would follow from events: decided on copies, with nothing sent. */
+export interface WhatIf {
+  /** In the order in which they would be taken. */
+  readonly steps: readonly WhatIfStep[];
+  /** Those that would move, with where they would be then. */
+  readonly actors: readonly WhatIfActor[];
+  /** More would follow than is tried out at once. */
+  readonly isCut: boolean;
+}
+
+export interface WhatIfStep {
+  /** Index of the step that would lead to it; null for what was asked. */
+  readonly by: number | null;
+  /** What was asked; a message of another actor; the end of an effect or deadline that a step before would set off. */
+  readonly kind: 'asked' | 'message' | 'effect' | 'deadline';
+  readonly address: Address;
+  readonly event: { readonly type: string; readonly [field: string]: unknown };
+  readonly answer: 'accepted' | 'queued' | 'refused';
+  readonly reason: string | null;
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+  readonly starts: readonly StartedEffect[];
+}
+
+export interface WhatIfActor {
+  readonly address: Address;
+  /** What people call it. */
+  readonly name: string | null;
+  /** State paths as they are; none for one that would begin. */
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+  /** Null for one that would begin. */
+  readonly statusBefore: string | null;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly begins: boolean;
+  readonly ends: boolean;
+  /** What the steps would have set off, and what would not have ended by then. */
+  readonly waitsFor: readonly StartedEffect[];
+}
+
 export interface WatchFilter {
   /** Null = all shards (admins only). */
   readonly tenant: string | null;
@@ -327,6 +381,11 @@ export interface ControlPlane {
    * @throws TroupeError NOT_FOUND, QUARANTINED, STORE_UNAVAILABLE, COMMIT_UNKNOWN
    */
   send(address: Address, command: { readonly type: string }, caller: Caller): Promise<CommandAnswer>;
+  /**
+   * What would follow from commands, taken one after the other; of a host also `link.closed`, whose session is filled in. Nothing is sent.
+   * @throws TroupeError QUARANTINED for an actor that can't be read
+   */
+  whatIf(events: readonly WhatIfEvent[], options: WhatIfOptions): WhatIf;
   hosts(): readonly HostDetail[];
   tenant(id: string): TenantView;
   /** Those that have ever had a container, by id. */

@@ -3,7 +3,7 @@ import type { Chart } from '../machines/chart.ts';
 import { parseAddress } from '../model/address.ts';
 import type { Failure } from '../model/failure.ts';
 import type { Cell } from './cell.ts';
-import type { Decider, Decision } from './decide.ts';
+import { answerOf, type Decider, type Decision } from './decide.ts';
 import type { AllowedEvent, Lifecycle, WaitingFor } from './index.ts';
 import type { TurnEvent } from './turn.ts';
 
@@ -58,6 +58,5 @@ export function permitOf(
 ): Pick<AllowedEvent, 'answer' | 'reason'> & { readonly decision: Decision | null } {
   const decision = cell.quarantined ? null : cell.tryOut(event);
   if (!decision) return { answer: 'refused', reason: 'The actor is quarantined', decision };
-  const answer = decision.emitted.find((each) => each.type === 'answer');
-  return { answer: answer?.answer ?? 'accepted', reason: answer?.reason ?? null, decision };
+  return { ...answerOf(decision), decision };
 }

@@ -17,6 +17,7 @@ import { identity } from './extensions/identity.ts';
 import { lifecycles, lookUpsOf } from './extensions/lifecycles.ts';
 import { operations } from './extensions/operations.ts';
 import { tenants } from './extensions/tenants.ts';
+import { whatIf } from './extensions/what-if.ts';
 import { bodyLimit, takeJsonBodies } from './json-body.ts';
 import { canonicalPath } from './paths.ts';
 import './request.ts';
@@ -129,6 +130,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const lookUps = lookUpsOf(controlPlane);
   await app.register(lifecycles(controlPlane, lookUps));
   await app.register(events(controlPlane, lookUps));
+  await app.register(whatIf(controlPlane, lookUps));
   await app.register(identity);
   await app.register(tenants(controlPlane));
   await app.register(operations(controlPlane));

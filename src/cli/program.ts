@@ -21,6 +21,7 @@ import { tenantCommands } from './tenants.ts';
 import { siteCommands } from './site.ts';
 import type { Format, Terminal } from './terminal.ts';
 import { watchCommand } from './watch.ts';
+import { whatIfCommand } from './what-if.ts';
 
 export interface ProgramOptions {
   readonly roots: Roots;
@@ -179,6 +180,7 @@ function createProgram(
   networkCommands(program, context);
   tenantCommands(program, context);
   chartCommand(program, context);
+  whatIfCommand(program, context);
   everyCommand(program, (command) => {
     if (command === program) return;
     command.showHelpAfterError(`See "${pathOf(command)} --help".`);

@@ -1,0 +1,104 @@
+/**
+ * `POST /v1/{containers,hosts,tenants,…}/{id}/what-if`: what an event would
+ * lead to, with nothing sent; and `POST /v1/what-if` of several, taken one
+ * after the other. Who may ask is who may send it.
+ *
+ * `effects=wait` leaves what would be set off undone, in place of taking it to
+ * go well; `deadlines=pass` lets time pass. Of a host also its loss can be
+ * tried out, which nobody can send: `{"type": "link.closed"}`.
+ */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ControlPlane, WhatIf, WhatIfEvent, WhatIfOptions } from '../../actors/index.ts';
+import { TroupeError } from '../../errors/errors.ts';
+import { parseAddress } from '../../model/address.ts';
+import { isAdmin } from '../auth/identity.ts';
+import { invalidQuery, onlyKnown } from '../zun/values.ts';
+import { offeredEvent } from './events.ts';
+import type { LookUps } from './lifecycles.ts';
+
+/** Events of one question. */
+const eventsMost = 1_000;
+
+const choices = { effects: ['succeed', 'wait'], deadlines: ['wait', 'pass'] } as const;
+
+export function whatIf(controlPlane: ControlPlane, lookUps: LookUps) {
+  return async (app: FastifyInstance): Promise<void> => {
+    const trial = (request: FastifyRequest, plural: string, id: string, event: unknown): WhatIfEvent => {
+      const address = lookUps[plural]!(request, id, false);
+      const isLoss =
+        plural === 'hosts' && (event as { readonly type?: unknown } | null)?.type === 'link.closed';
+      return {
+        address,
+        event: isLoss ? { type: 'link.closed' } : offeredEvent(controlPlane, request, address, event),
+      };
+    };
+    const answer = (request: FastifyRequest, events: readonly WhatIfEvent[]): WhatIf => {
+      const options = optionsOf(request.query as Readonly<Record<string, unknown>>);
+      return visibleTo(request, controlPlane.whatIf(events, options));
+    };
+    for (const plural of Object.keys(lookUps)) {
+      app.post<{ Params: { id: string } }>(`/v1/${plural}/:id/what-if`, (request) =>
+        answer(request, [trial(request, plural, request.params.id, request.body)]),
+      );
+    }
+    app.post('/v1/what-if', (request) => {
+      const asked = eventsOf(request.body);
+      return answer(
+        request,
+        asked.map(({ kind, id, event }) => trial(request, `${kind}s`, id, event)),
+      );
+    });
+
+    function eventsOf(body: unknown): readonly { kind: string; id: string; event: unknown }[] {
+      const { events } = (body ?? {}) as { readonly events?: unknown };
+      const isList =
+        Array.isArray(events) &&
+        events.length > 0 &&
+        events.every(
+          (each: unknown) =>
+            typeof each === 'object' &&
+            each !== null &&
+            'kind' in each &&
+            'id' in each &&
+            typeof each.id === 'string' &&
+            Object.hasOwn(lookUps, `${String(each.kind)}s`),
+        );
+      if (!isList || events.length > eventsMost)
+        throw new TroupeError(
+          'INVALID_PARAMETER',
+          `"events" must be a list of 1 to ${eventsMost} objects with a kind, an id and an event`,
+        );
+      return events as { kind: string; id: string; event: unknown }[];
+    }
+  };
+}
+
+/** @throws TroupeError INVALID_INPUT */
+function optionsOf(query: Readonly<Record<string, unknown>>): WhatIfOptions {
+  onlyKnown(query, Object.keys(choices));
+  for (const [name, known] of Object.entries(choices)) {
+    const value = query[name];
+    if (value !== undefined && !(known as readonly unknown[]).includes(value))
+      throw invalidQuery(name, value, `It must be ${known.join(' or ')}`);
+  }
+  return { effects: 'succeed', deadlines: 'wait', ...query } as WhatIfOptions;
+}
+
+/** Without what the caller could not see happen: hosts, and what is of other projects. */
+function visibleTo({ identity }: FastifyRequest, { steps, actors, isCut }: WhatIf): WhatIf {
+  if (isAdmin(identity)) return { steps, actors, isCut };
+  const isMine = ({ address }: { readonly address: string }): boolean =>
+    parseAddress(address).tenant === identity.projectId;
+  const places = new Map<number, number>();
+  for (const [index, step] of steps.entries()) if (isMine(step)) places.set(index, places.size);
+  /** The nearest step before it that is seen. */
+  const seenBy = (by: number | null): number | null => {
+    if (by === null) return null;
+    return places.get(by) ?? seenBy(steps[by]!.by);
+  };
+  return {
+    steps: steps.filter(isMine).map((step) => ({ ...step, by: seenBy(step.by) })),
+    actors: actors.filter(isMine),
+    isCut,
+  };
+}
