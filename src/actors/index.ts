@@ -3,7 +3,7 @@
  * type leaks out, and no answer leaves before its turn is durable.
  */
 import type { Readable } from 'node:stream';
-import type { ActorKind, Address } from '../model/address.ts';
+import type { ActorKind, Address, OwnedKind } from '../model/address.ts';
 import type { Amounts, ContainerSpec, Limits, Observation } from '../model/container.ts';
 import type { ContainerCommand, ContainerService, HostOperatorCommand, Refusal } from '../model/events.ts';
 import type { Service } from '../link/protocol.ts';
@@ -130,8 +130,17 @@ export interface Lifecycle {
   readonly waitingFor: readonly WaitingFor[];
   readonly lastError: Failure | null;
   readonly allowedEvents: readonly AllowedEvent[];
+  /** Actors that it is bound to and that are there: its host, its sandbox, networks, volumes, containers. */
+  readonly related: readonly RelatedActor[];
   /** Set when the supervisor gave up: why, and the event that broke it. */
   readonly quarantined: { readonly reason: string; readonly event: string | null } | null;
+}
+
+export interface RelatedActor {
+  readonly address: Address;
+  /** What people call it; null when nobody gave it a name. */
+  readonly name: string | null;
+  readonly status: string;
 }
 
 export interface WaitingFor extends Operation {
@@ -350,8 +359,13 @@ export interface ControlPlane {
   container(tenant: string | null, idOrName: string): ContainerView;
   /** In order of creation. */
   containers(query: ContainerQuery): readonly ContainerView[];
-  /** A container that has ended, by UUID, while its history is kept; null when there is none within `tenant` (null = all). */
-  ended(tenant: string | null, id: string): Address | null;
+  /** One that has ended, by its id, while its history is kept; null when there is none within `tenant` (null = all). */
+  ended(kind: OwnedKind, tenant: string | null, id: string): Address | null;
+  /**
+   * One that lives, by its id; by `<project>/<id>` where the id is of several projects, as a pool's can be.
+   * @throws TroupeError NOT_FOUND, NAME_AMBIGUOUS
+   */
+  owned(kind: OwnedKind, tenant: string | null, id: string): Address;
   /** Resolves when the turn is durable. @throws TroupeError CONTAINER_NOT_FOUND, QUARANTINED, STORE_UNAVAILABLE, COMMIT_UNKNOWN */
   command(
     address: Address,

@@ -4,10 +4,15 @@ import { parseAddress } from '../model/address.ts';
 import type { Failure } from '../model/failure.ts';
 import type { Cell } from './cell.ts';
 import { answerOf, type Decider, type Decision } from './decide.ts';
-import type { AllowedEvent, Lifecycle, WaitingFor } from './index.ts';
+import type { AllowedEvent, Lifecycle, RelatedActor, WaitingFor } from './index.ts';
 import type { TurnEvent } from './turn.ts';
 
-export function lifecycleOf(cell: Cell, decider: Decider): Lifecycle | null {
+/** @param related the actors that it is bound to */
+export function lifecycleOf(
+  cell: Cell,
+  decider: Decider,
+  related: readonly RelatedActor[],
+): Lifecycle | null {
   const state = cell.committed;
   if (!state) return null;
   const { record, paths, projection } = state;
@@ -31,6 +36,7 @@ export function lifecycleOf(cell: Cell, decider: Decider): Lifecycle | null {
     }),
     lastError: (record.context as { failure?: Failure | null }).failure ?? null,
     allowedEvents: chart.commands.map((command) => allowed(cell, decider, command)),
+    related,
     quarantined: cell.quarantined,
   };
 }

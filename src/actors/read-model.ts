@@ -7,6 +7,7 @@ import type { ContainerContext } from '../machines/container/context.ts';
 import { limitsOf } from '../model/container.ts';
 import {
   actorKinds,
+  hostAddress,
   kindOf,
   parseAddress,
   tenantAddress,
@@ -28,6 +29,13 @@ export interface ReadModel {
   /** Follows births and deaths. */
   add(cell: Cell): void;
   remove(address: Address): void;
+}
+
+/** What contexts say of where their actors are and what people call them. */
+interface Labelled {
+  readonly hostId: string;
+  readonly hostname: string | null;
+  readonly name: string | null;
 }
 
 /** @param unreadable containers whose actor could not be restored and whose spec is known */
@@ -94,6 +102,12 @@ export function createReadModel(
     return mine ? [mine] : [];
   };
 
+  const hostnameOf = (hostId: string | undefined): string | null =>
+    hostId === undefined
+      ? null
+      : ((runtime().cell(hostAddress(hostId))?.committed?.record.context as Partial<Labelled>)?.hostname ??
+        null);
+
   return {
     view,
     container(tenant, idOrName) {
@@ -153,10 +167,12 @@ export function createReadModel(
       return items;
     },
     label(address) {
-      const context = runtime().cell(address)?.committed?.record.context as
-        { readonly hostname?: string | null } | undefined;
+      const context = runtime().cell(address)?.committed?.record.context as Partial<Labelled> | undefined;
+      const kind = kindOf(address);
       const host = context?.hostname ?? null;
-      if (kindOf(address) !== 'container') return { name: host, host: null };
+      if (kind === 'host') return { name: host, host: null };
+      if (kind === 'tenant') return { name: null, host: null };
+      if (kind !== 'container') return { name: context?.name ?? null, host: hostnameOf(context?.hostId) };
       const unread = unreadable().find((each) => each.address === address);
       if (unread) return { name: unread.spec.name, host: unread.hostname };
       return { name: context ? specs.get(address).name : null, host };

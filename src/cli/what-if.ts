@@ -1,6 +1,7 @@
 /** `troupe what-if`: what events would lead to, with nothing sent. */
 import { Option, type Command } from 'commander';
 import { eventInWords } from '../chart/definition.ts';
+import { actorKinds, pluralOf, type ActorKind } from '../model/address.ts';
 import type { CommandContext } from './command-context.ts';
 import { CommandFailed } from './command-failed.ts';
 import { printJson } from './terminal.ts';
@@ -51,7 +52,7 @@ export function whatIfCommand(program: Command, { client, terminal, format }: Co
   const trial = async (text: string): Promise<Trial> => {
     const [kind = '', id = '', words = ''] = text.split('/');
     const [verb, mode] = words.split(':');
-    if (kind === '' || id === '' || !verb)
+    if (!(actorKinds as readonly string[]).includes(kind) || id === '' || !verb)
       throw new CommandFailed(
         `"${text}" is no event of an actor; write kind/name/event, as host/h7/drain`,
         2,
@@ -59,7 +60,7 @@ export function whatIfCommand(program: Command, { client, terminal, format }: Co
     if (kind === 'host' && verb === 'lost') return { kind, id, event: { type: 'link.closed' } };
     const { allowedEvents } = await client().call<{ allowedEvents: readonly Event[] }>(
       'GET',
-      `/v1/${encodeURIComponent(kind)}s/${encodeURIComponent(id)}/lifecycle`,
+      `/v1/${pluralOf(kind as ActorKind)}/${encodeURIComponent(id)}/lifecycle`,
     );
     const offered = allowedEvents.map(
       (each) => Object.fromEntries(Object.entries(each).filter(([field]) => !saidOfIt.has(field))) as Event,

@@ -1,5 +1,5 @@
 /**
- * `POST /v1/{containers,hosts,tenants}/{id}/events`: sends an actor one of the
+ * `POST /v1/{containers,hosts,tenants,…}/{id}/events`: sends an actor one of the
  * events that its lifecycle offers, as it is offered there. Who may, and
  * whether it is possible now, is the chart's word; what no chart describes as
  * a command can't be sent.
@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AllowedEvent, ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
-import { parseAddress, type Address } from '../../model/address.ts';
+import { actorKinds, parseAddress, pluralOf, type Address } from '../../model/address.ts';
 import { isAdmin } from '../auth/identity.ts';
 import { callerOf } from '../request.ts';
 import { onlyKnown } from '../zun/values.ts';
@@ -47,14 +47,14 @@ export function offeredEvent(
 
 export function events(controlPlane: ControlPlane, lookUps: LookUps) {
   return async (app: FastifyInstance): Promise<void> => {
-    for (const [plural, look] of Object.entries(lookUps)) {
-      app.post<{ Params: { id: string } }>(`/v1/${plural}/:id/events`, async (request, reply) => {
+    for (const kind of actorKinds) {
+      app.post<{ Params: { id: string } }>(`/v1/${pluralOf(kind)}/:id/events`, async (request, reply) => {
         onlyKnown(request.query as object as Record<string, unknown>, []);
-        const address = look(request, request.params.id, false);
+        const address = lookUps[kind](request, request.params.id, false);
         const command = offeredEvent(controlPlane, request, address, request.body);
         const { answer, reason, revision } = await controlPlane.send(address, command, callerOf(request));
         if (answer === 'refused') {
-          const { kind, id } = parseAddress(address);
+          const { id } = parseAddress(address);
           throw new TroupeError(
             'INVALID_STATE',
             `The ${kind} ${id} refuses ${command.type}: ${reason ?? ''}`,

@@ -10,7 +10,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ControlPlane, WhatIf, WhatIfEvent, WhatIfOptions } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
-import { parseAddress } from '../../model/address.ts';
+import { actorKinds, parseAddress, pluralOf, type ActorKind } from '../../model/address.ts';
 import { isAdmin } from '../auth/identity.ts';
 import { invalidQuery, onlyKnown } from '../zun/values.ts';
 import { offeredEvent } from './events.ts';
@@ -23,10 +23,9 @@ const choices = { effects: ['succeed', 'wait'], deadlines: ['wait', 'pass'] } as
 
 export function whatIf(controlPlane: ControlPlane, lookUps: LookUps) {
   return async (app: FastifyInstance): Promise<void> => {
-    const trial = (request: FastifyRequest, plural: string, id: string, event: unknown): WhatIfEvent => {
-      const address = lookUps[plural]!(request, id, false);
-      const isLoss =
-        plural === 'hosts' && (event as { readonly type?: unknown } | null)?.type === 'link.closed';
+    const trial = (request: FastifyRequest, kind: ActorKind, id: string, event: unknown): WhatIfEvent => {
+      const address = lookUps[kind](request, id, false);
+      const isLoss = kind === 'host' && (event as { readonly type?: unknown } | null)?.type === 'link.closed';
       return {
         address,
         event: isLoss ? { type: 'link.closed' } : offeredEvent(controlPlane, request, address, event),
@@ -36,20 +35,20 @@ export function whatIf(controlPlane: ControlPlane, lookUps: LookUps) {
       const options = optionsOf(request.query as Readonly<Record<string, unknown>>);
       return visibleTo(request, controlPlane.whatIf(events, options));
     };
-    for (const plural of Object.keys(lookUps)) {
-      app.post<{ Params: { id: string } }>(`/v1/${plural}/:id/what-if`, (request) =>
-        answer(request, [trial(request, plural, request.params.id, request.body)]),
+    for (const kind of actorKinds) {
+      app.post<{ Params: { id: string } }>(`/v1/${pluralOf(kind)}/:id/what-if`, (request) =>
+        answer(request, [trial(request, kind, request.params.id, request.body)]),
       );
     }
     app.post('/v1/what-if', (request) => {
       const asked = eventsOf(request.body);
       return answer(
         request,
-        asked.map(({ kind, id, event }) => trial(request, `${kind}s`, id, event)),
+        asked.map(({ kind, id, event }) => trial(request, kind, id, event)),
       );
     });
 
-    function eventsOf(body: unknown): readonly { kind: string; id: string; event: unknown }[] {
+    function eventsOf(body: unknown): readonly { kind: ActorKind; id: string; event: unknown }[] {
       const { events } = (body ?? {}) as { readonly events?: unknown };
       const isList =
         Array.isArray(events) &&
@@ -61,14 +60,14 @@ export function whatIf(controlPlane: ControlPlane, lookUps: LookUps) {
             'kind' in each &&
             'id' in each &&
             typeof each.id === 'string' &&
-            Object.hasOwn(lookUps, `${String(each.kind)}s`),
+            (actorKinds as readonly unknown[]).includes(each.kind),
         );
       if (!isList || events.length > eventsMost)
         throw new TroupeError(
           'INVALID_PARAMETER',
           `"events" must be a list of 1 to ${eventsMost} objects with a kind, an id and an event`,
         );
-      return events as { kind: string; id: string; event: unknown }[];
+      return events as { kind: ActorKind; id: string; event: unknown }[];
     }
   };
 }
