@@ -48,6 +48,7 @@ import { createEnrolment } from './enrolment.ts';
 import { auditHosts } from './host-audit.ts';
 import { createHostDirectory } from './host-directory.ts';
 import { createHostReports } from './host-reports.ts';
+import { findIncident } from './incident.ts';
 import type { Caller, ControlPlane, Readiness, RelatedActor, TenantView } from './index.ts';
 import { lifecycleOf, permitOf } from './lifecycle.ts';
 import { createLocalResources } from './local-resources.ts';
@@ -441,6 +442,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       return lifecycle;
     },
     history: (address, range) => store.journal(address, range),
+    incident: (query) => findIncident({ store, label: (address) => readModel.label(address).name }, query),
     async chart(kind, version) {
       const wanted = version ?? charts[kind].version;
       if (wanted === charts[kind].version)

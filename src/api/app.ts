@@ -13,6 +13,7 @@ import type { Authenticator } from './auth/identity.ts';
 import { consolePages } from './console/console.ts';
 import { events } from './extensions/events.ts';
 import { health, measure } from './extensions/health.ts';
+import { incidents } from './extensions/incidents.ts';
 import { identity } from './extensions/identity.ts';
 import { lifecycles, lookUpsOf } from './extensions/lifecycles.ts';
 import { operations } from './extensions/operations.ts';
@@ -131,6 +132,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(lifecycles(controlPlane, lookUps));
   await app.register(events(controlPlane, lookUps));
   await app.register(whatIf(controlPlane, lookUps));
+  await app.register(incidents(controlPlane, lookUps));
   await app.register(identity);
   await app.register(tenants(controlPlane));
   await app.register(operations(controlPlane));

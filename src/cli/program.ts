@@ -12,6 +12,7 @@ import { CommandFailed } from './command-failed.ts';
 import type { CommandContext } from './command-context.ts';
 import { containerVerbs } from './container-verbs.ts';
 import { containerCommands } from './containers.ts';
+import { incidentCommand } from './incident.ts';
 import { hostCommands } from './hosts.ts';
 import { networkCommands } from './networks.ts';
 import { offerNames } from './completion.ts';
@@ -181,6 +182,7 @@ function createProgram(
   tenantCommands(program, context);
   chartCommand(program, context);
   whatIfCommand(program, context);
+  incidentCommand(program, context);
   everyCommand(program, (command) => {
     if (command === program) return;
     command.showHelpAfterError(`See "${pathOf(command)} --help".`);

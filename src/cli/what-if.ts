@@ -1,6 +1,7 @@
 /** `troupe what-if`: what events would lead to, with nothing sent. */
 import { Option, type Command } from 'commander';
 import { eventInWords } from '../chart/definition.ts';
+import { readingOrder } from '../chart/steps.ts';
 import { actorKinds, pluralOf, type ActorKind } from '../model/address.ts';
 import type { CommandContext } from './command-context.ts';
 import { CommandFailed } from './command-failed.ts';
@@ -104,10 +105,8 @@ export function whatIfCommand(program: Command, { client, terminal, format }: Co
 function inWords({ steps, actors, isCut }: Answer): string {
   const names = new Map(actors.map((actor) => [actor.address, callOf(actor)]));
   const nameOf = (address: string): string => names.get(address) ?? callOf({ address, name: null });
-  const depths: number[] = [];
-  const lines = steps.map(({ by, kind, address, event, answer, reason, from, to }) => {
-    const depth = by === null ? 0 : depths[by]! + 1;
-    depths.push(depth);
+  const lines = readingOrder(steps).map(({ step, depth }) => {
+    const { kind, address, event, answer, reason, from, to } = step;
     const what = kind === 'deadline' ? `${eventInWords(event.type)} (time passes)` : eventInWords(event.type);
     const move = from.join() === to.join() ? 'stays' : `→ ${to.join(', ')}`;
     const how = answer === 'accepted' ? move : `${answer}: ${reason ?? ''}`;

@@ -48,7 +48,7 @@ t.test('events as they are offered, in order, and a host’s loss', async (t) =>
     cli.out,
     `container web: container.delete, → removing.stopping
   container web: removeStop done, → deleted
-    tenant p: tenant.release, stays
+  tenant p: tenant.release, stays
 … and more than is tried out at once.
 
 Then:

@@ -10,11 +10,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ControlPlane, WhatIf, WhatIfEvent, WhatIfOptions } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
-import { actorKinds, parseAddress, pluralOf, type ActorKind } from '../../model/address.ts';
-import { isAdmin } from '../auth/identity.ts';
+import { actorKinds, pluralOf, type ActorKind } from '../../model/address.ts';
 import { invalidQuery, onlyKnown } from '../zun/values.ts';
 import { offeredEvent } from './events.ts';
 import type { LookUps } from './lifecycles.ts';
+import { isSeenBy, seenSteps } from './seen.ts';
 
 /** Events of one question. */
 const eventsMost = 1_000;
@@ -83,21 +83,9 @@ function optionsOf(query: Readonly<Record<string, unknown>>): WhatIfOptions {
   return { effects: 'succeed', deadlines: 'wait', ...query } as WhatIfOptions;
 }
 
-/** Without what the caller could not see happen: hosts, and what is of other projects. */
-function visibleTo({ identity }: FastifyRequest, { steps, actors, isCut }: WhatIf): WhatIf {
-  if (isAdmin(identity)) return { steps, actors, isCut };
-  const isMine = ({ address }: { readonly address: string }): boolean =>
-    parseAddress(address).tenant === identity.projectId;
-  const places = new Map<number, number>();
-  for (const [index, step] of steps.entries()) if (isMine(step)) places.set(index, places.size);
-  /** The nearest step before it that is seen. */
-  const seenBy = (by: number | null): number | null => {
-    if (by === null) return null;
-    return places.get(by) ?? seenBy(steps[by]!.by);
-  };
-  return {
-    steps: steps.filter(isMine).map((step) => ({ ...step, by: seenBy(step.by) })),
-    actors: actors.filter(isMine),
-    isCut,
-  };
-}
+/** Without what the caller could not see happen. */
+const visibleTo = ({ identity }: FastifyRequest, { steps, actors, isCut }: WhatIf): WhatIf => ({
+  steps: seenSteps(identity, steps),
+  actors: actors.filter((each) => isSeenBy(identity, each)),
+  isCut,
+});
