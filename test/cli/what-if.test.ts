@@ -47,7 +47,7 @@ t.test('events as they are offered, in order, and a host’s loss', async (t) =>
   t.equal(
     cli.out,
     `container web: container.delete, → removing.stopping
-  container web: removeStop done, → deleted
+container web: removeStop done, → deleted
   tenant p: tenant.release, stays
 … and more than is tried out at once.
 
