@@ -180,3 +180,20 @@ t.test('a question that is none is told what is wrong with it', async (t) => {
   const unknown = { events: [{ kind: 'container', id: 'nobody', event: start }] };
   t.equal((await site.call('POST', '/v1/what-if', { body: unknown })).status, 404);
 });
+
+t.test('a question that leads to more than is tried out at once says so', async (t) => {
+  const site = await createApiSite(t);
+  const { uuid } = await site.create();
+  await site.reach(uuid, 'Created');
+  const events = Array.from({ length: 1_000 }, (_, index) => ({
+    kind: 'tenant',
+    id: 'p1',
+    event: { type: 'tenant.isolate', neighbours: index % 2 === 0 ? 'enforced' : 'off' },
+  }));
+  const told = await site.call('POST', '/v1/what-if', { as: 'root', body: { events } });
+  t.equal(told.status, 200);
+  t.equal(told.json['isCut'], true);
+  t.equal(steps(told).length, 2_000);
+  const more = { events: [...events, events[0]] };
+  t.equal((await site.call('POST', '/v1/what-if', { as: 'root', body: more })).status, 400);
+});
