@@ -14,6 +14,7 @@ import {
   type ActorKind,
   type Address,
 } from '../model/address.ts';
+import { networksKey, type NetworkRequest } from '../model/network.ts';
 import type { Cell } from './cell.ts';
 import type { ContainerQuery, ContainerView, WatchFilter, WatchSnapshotItem } from './index.ts';
 import type { Runtime } from './runtime.ts';
@@ -36,6 +37,7 @@ interface Labelled {
   readonly hostId: string;
   readonly hostname: string | null;
   readonly name: string | null;
+  readonly networks: readonly NetworkRequest[];
 }
 
 /** @param unreadable containers whose actor could not be restored and whose spec is known */
@@ -172,6 +174,9 @@ export function createReadModel(
       const host = context?.hostname ?? null;
       if (kind === 'host') return { name: host, host: null };
       if (kind === 'tenant') return { name: null, host: null };
+      // A pool is of its networks, on its host.
+      if (kind === 'pool')
+        return { name: networksKey(context?.networks ?? []), host: hostnameOf(context?.hostId) };
       if (kind !== 'container') return { name: context?.name ?? null, host: hostnameOf(context?.hostId) };
       const unread = unreadable().find((each) => each.address === address);
       if (unread) return { name: unread.spec.name, host: unread.hostname };

@@ -77,6 +77,11 @@ t.test('a pool goes by its project where several have one of its name', async (t
     );
   t.match(await lifecycle(site, `pools/${id}`), { address: `pool/p1/${id}`, status: 'empty' });
   t.match(await lifecycle(site, `pools/${id}`, 'bob'), { address: `pool/p2/${id}` });
+  t.same(
+    site.controlPlane.label(poolAddress('p1', id)),
+    { name: '', host: 'host1' },
+    'it is of its networks',
+  );
   t.equal((await site.call('GET', `/v1/pools/${id}/lifecycle`, { as: 'root' })).status, 409);
   const named = (project: string) => `pools/${encodeURIComponent(`${project}/${id}`)}`;
   t.match(await lifecycle(site, named('p2'), 'root'), { address: `pool/p2/${id}` });

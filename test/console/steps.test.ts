@@ -89,6 +89,11 @@ t.test('what led to what: from a container’s end to what began it, with a link
   await end.getByText(/failed/).waitFor();
   t.match(await end.textContent(), /doomed.*startContainer failed.*→ error/s);
   t.match(await page.locator('.facts').textContent(), /asked by admin.*req-/s);
+  const all = await steps.count();
+  await page.getByRole('button', { name: /^only the way here/ }).click();
+  t.ok((await steps.count()) < all);
+  t.match(await steps.last().textContent(), /doomed.*→ error/s);
+  await page.getByRole('button', { name: /^only the way here/ }).click();
   await steps.filter({ hasText: 'host.claim' }).first().getByRole('link').click();
   await page.locator('.travelling').waitFor();
   await page.locator('.now').getByText('host.claim').waitFor();

@@ -4,7 +4,7 @@ import type { Incident, IncidentStep } from '../live/api.ts';
 import { useAnswer } from '../live/asking.ts';
 import { call } from '../live/session.ts';
 import { keyOf } from '../live/world.ts';
-import { asked, linkTo } from '../router.ts';
+import { asked, choose, linkTo } from '../router.ts';
 import { causeInWords, clockTime, dateTime, duration, eventOf } from '../words.ts';
 import { ActorLink, Move, Steps } from './steps.tsx';
 
@@ -23,6 +23,8 @@ export function IncidentPage({ kind, id }: { kind: string | undefined; id: strin
   );
   const steps = answer?.steps ?? [];
   const [first] = steps;
+  const way = wayTo(steps);
+  const isOnlyWay = asked('only') === 'way' && way.length > 0;
   const last = Math.max(...steps.map(({ at }) => at));
   const actors = new Set(steps.map(({ address }) => address)).size;
   return (
@@ -79,10 +81,19 @@ export function IncidentPage({ kind, id }: { kind: string | undefined; id: strin
         <section class="card" aria-labelledby="steps-title">
           <h2 id="steps-title">
             What led to what <span class="count">{steps.length}</span>
+            {way.length > 0 && way.length < steps.length && (
+              <button
+                class="chip"
+                aria-pressed={isOnlyWay}
+                onClick={() => choose({ only: isOnlyWay ? null : 'way' })}
+              >
+                only the way here <b>{way.length}</b>
+              </button>
+            )}
           </h2>
           <Steps
             label="Steps, each below what led to it"
-            steps={steps}
+            steps={isOnlyWay ? way : steps}
             row={(step) => <Row step={step} />}
             isMarked={({ isAsked }) => isAsked}
           />
@@ -91,6 +102,18 @@ export function IncidentPage({ kind, id }: { kind: string | undefined; id: strin
       )}
     </main>
   );
+}
+
+/** From what began it to the moment that was asked for, each led to by the one before. */
+function wayTo(steps: readonly IncidentStep[]): readonly IncidentStep[] {
+  const way: IncidentStep[] = [];
+  for (
+    let step = steps.find(({ isAsked }) => isAsked);
+    step;
+    step = step.by === null ? undefined : steps[step.by]
+  )
+    way.unshift(step);
+  return way.map((step, index) => ({ ...step, by: index === 0 ? null : index - 1 }));
 }
 
 /** What began it, and of whom. */
