@@ -1,7 +1,8 @@
 /**
- * `npm run bench [-- --only 1,3] [--quick] [--json FILE]`: figures beside
+ * `npm run bench [-- --only 1,3] [--quick] [--minutes 3] [--json FILE]`: figures beside
  * their aims; nothing is asserted. Redis runs with `appendfsync always`, LMDB
  * flushes each commit. `--quick`: 100 hosts and 10,000 containers at most.
+ * `--minutes`: how long the console is looked at while containers change.
  */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,7 @@ import { startPodman } from '../test/support/podman.ts';
 import { startRedis } from '../test/support/redis.ts';
 import { measureAgainstEngine } from './against-engine.ts';
 import { measureKilled, measureToldDeaths } from './deaths.ts';
+import { measureFanOut, measureOverview } from './console.ts';
 import { createFigures } from './figures.ts';
 import { measureSwarm } from './swarm.ts';
 import { everyWarmth, measureWarmStarts } from './warm-starts.ts';
@@ -26,6 +28,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
+    minutes: { type: 'string', default: '3' },
   },
 });
 const wanted = (part: string): boolean => values.only === undefined || values.only.includes(part);
@@ -93,6 +96,8 @@ try {
     }
   }
   if (wanted('6')) measurePlacements(figures.tell, hostCounts);
+  if (wanted('8')) await measureFanOut(figures, newDirectory());
+  if (wanted('8')) await measureOverview(figures, newDirectory(), Number(values.minutes));
   await measureReal([
     ...(wanted('2') ? [(site: RealSite) => measureKilled(figures, site)] : []),
     ...(wanted('5') ? [(site: RealSite) => measureAgainstEngine(figures, site)] : []),

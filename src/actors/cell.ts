@@ -18,7 +18,7 @@ import type { Address } from '../model/address.ts';
 import type { Cancel, Environment } from '../model/environment.ts';
 import type { Cause } from '../model/journal.ts';
 import type { Committer } from './committer.ts';
-import type { Decider, Decision } from './decide.ts';
+import { answerOf, type Decider, type Decision } from './decide.ts';
 import { stage } from './stage.ts';
 import { mayBeLostMs, type Bounced, type InboxMark, type Outcome, type TurnWrite } from './stores/store.ts';
 import type { ActorState, CellHost, CellView, Delivery, StagedTurn, TurnAnswer, TurnEvent } from './turn.ts';
@@ -397,11 +397,6 @@ class ActorCell implements Cell {
       `"${this.address}" is quarantined: ${this.#quarantined?.reason ?? ''}; an operator must look at it`,
     );
   }
-}
-
-function answerOf({ emitted }: Decision): { answer: TurnAnswer['answer']; reason: string | null } {
-  for (const each of emitted) if (each.type === 'answer') return { answer: each.answer, reason: each.reason };
-  return { answer: 'accepted', reason: null };
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -15,7 +15,6 @@ import { neighboursOf, type TenantContext } from '../machines/tenant/context.ts'
 import {
   actorKinds,
   addressParts,
-  containerAddress,
   hostAddress,
   kindOf,
   parseAddress,
@@ -23,6 +22,7 @@ import {
   tenantAddress,
   type ActorKind,
   type Address,
+  type OwnedKind,
 } from '../model/address.ts';
 import type { Amounts } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
@@ -48,12 +48,14 @@ import { createEnrolment } from './enrolment.ts';
 import { auditHosts } from './host-audit.ts';
 import { createHostDirectory } from './host-directory.ts';
 import { createHostReports } from './host-reports.ts';
-import type { Caller, ControlPlane, Readiness, TenantView } from './index.ts';
+import { findIncident } from './incident.ts';
+import type { Caller, ControlPlane, Readiness, RelatedActor, TenantView } from './index.ts';
 import { lifecycleOf, permitOf } from './lifecycle.ts';
 import { openSession } from './open-session.ts';
 import { createLocalResources } from './local-resources.ts';
 import { createPlacement } from './placement.ts';
 import { canonicalUuid, createReadModel } from './read-model.ts';
+import { relatedTo } from './related.ts';
 import { resizeContainer } from './resize-container.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import { createSpecs, type Sealer } from './specs.ts';
@@ -61,6 +63,7 @@ import type { OwnerInfo, Store, World } from './stores/store.ts';
 import type { Revision, TurnAnswer, TurnEvent } from './turn.ts';
 import { createUnreadableActors, type Unreadable } from './unreadable.ts';
 import { createWatchHub } from './watch-hub.ts';
+import { whatIf } from './what-if.ts';
 
 /** Records of one actor that are read for its actions. */
 const journalMost = 10_000;
@@ -267,6 +270,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     throw new TroupeError('CONTAINER_NOT_FOUND', `Container ${parseAddress(address).id} could not be found.`);
   };
 
+  const related = ({ address, committed }: Cell): readonly RelatedActor[] =>
+    relatedTo(address, committed?.record.context).flatMap((each) => {
+      const status = runtime.cell(each)?.committed?.projection.status;
+      return status === undefined ? [] : [{ address: each, name: readModel.label(each).name, status }];
+    });
+
   /** What can't be read is there all the same: nobody is told that it is gone. */
   const turnAwayFromUnreadable = (kind: ActorKind, tenant: string | null, id: string | null): void => {
     for (const { address, reason } of unreadable.all) {
@@ -345,14 +354,22 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       return readModel.container(tenant, idOrName);
     },
     containers: (query) => readModel.containers(query),
-    ended(tenant, id) {
-      const uuid = canonicalUuid(id);
-      if (uuid === null) return null;
-      const isIt = (address: Address): boolean =>
-        parseAddress(address).kind === 'container' && parseAddress(address).id === uuid;
-      if (tenant === null) return [...runtime.tombstones.keys()].find(isIt) ?? null;
-      const address = containerAddress(tenant, uuid);
-      return runtime.tombstones.has(address) ? address : null;
+    ended: (kind, tenant, id) => matching(runtime.tombstones.keys(), kind, tenant, id)[0] ?? null,
+    owned(kind, tenant, id) {
+      const alive = [...runtime.cellsOf(kind).values()].filter(({ committed }) => committed !== null);
+      const [found, ...others] = matching(
+        [...alive.map(({ address }) => address), ...unreadable.all.map(({ address }) => address as Address)],
+        kind,
+        tenant,
+        id,
+      );
+      if (others.length > 0)
+        throw new TroupeError(
+          'NAME_AMBIGUOUS',
+          `Several projects have a ${kind} "${id}"; write project/${id}`,
+        );
+      if (!found) throw new TroupeError('NOT_FOUND', `The ${kind} "${id}" could not be found`);
+      return found;
     },
     command: (address, event, caller, revise) => command(address, event, caller, revise),
     resize: (address, limits, caller) =>
@@ -397,6 +414,25 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       const { kind, id } = parseAddress(address);
       return Promise.reject(new TroupeError('NOT_FOUND', `The ${kind} "${id}" could not be found`));
     },
+    whatIf(events, whatIfOptions) {
+      for (const { address } of events) {
+        const problem = unreadable.problem(address);
+        if (problem) throw problem;
+      }
+      return whatIf(
+        {
+          deciders,
+          cell: (address) => runtime.cell(address),
+          placedOn: (hostId) => runtime.placedOn(hostId),
+          cellsOf: (kind) => runtime.cellsOf(kind),
+          hasEnded: (address) => runtime.tombstones.has(address),
+          label: (address) => readModel.label(address).name,
+          now: () => environment.now(),
+        },
+        events,
+        whatIfOptions,
+      );
+    },
     hosts: () => hosts.list(),
     tenant,
     tenants: () =>
@@ -408,12 +444,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       const cell = runtime.cell(address);
       const { kind, id } = parseAddress(address);
       const lifecycle = cell
-        ? lifecycleOf(cell, deciders[kind])
+        ? lifecycleOf(cell, deciders[kind], related(cell))
         : unreadable.lifecycle(address, charts[kind]);
       if (!lifecycle) throw new TroupeError('NOT_FOUND', `The ${kind} "${id}" could not be found`);
       return lifecycle;
     },
     history: (address, range) => store.journal(address, range),
+    incident: (query) => findIncident({ store, label: (address) => readModel.label(address).name }, query),
     async chart(kind, version) {
       const wanted = version ?? charts[kind].version;
       if (wanted === charts[kind].version)
@@ -474,6 +511,27 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       await store.close();
     },
   };
+}
+
+/** Addresses of a kind with an id, in any spelling of a UUID, which may have its project before it. */
+function matching(
+  addresses: Iterable<Address>,
+  kind: OwnedKind,
+  tenant: string | null,
+  text: string,
+): readonly Address[] {
+  const at = text.indexOf('/');
+  const project = at < 0 ? null : text.slice(0, at);
+  const id = canonicalUuid(text.slice(at + 1)) ?? text.slice(at + 1);
+  return [...addresses].filter((address) => {
+    const parts = addressParts(address);
+    return (
+      parts?.kind === kind &&
+      parts.id === id &&
+      (tenant === null || parts.tenant === tenant) &&
+      (project === null || parts.tenant === project)
+    );
+  });
 }
 
 /** What the site's configuration says now may differ from what actors were begun with. */

@@ -39,6 +39,14 @@ export interface Decision {
   readonly emitted: readonly Emitted[];
 }
 
+/** What a decision says to who sent the event. */
+export function answerOf({
+  emitted,
+}: Decision): Pick<Extract<Emitted, { type: 'answer' }>, 'answer' | 'reason'> {
+  for (const each of emitted) if (each.type === 'answer') return { answer: each.answer, reason: each.reason };
+  return { answer: 'accepted', reason: null };
+}
+
 export interface Decider {
   readonly chart: Chart;
   /** The first turn. Throws what the chart throws. */

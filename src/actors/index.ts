@@ -3,7 +3,7 @@
  * type leaks out, and no answer leaves before its turn is durable.
  */
 import type { Duplex, Readable } from 'node:stream';
-import type { ActorKind, Address } from '../model/address.ts';
+import type { ActorKind, Address, OwnedKind } from '../model/address.ts';
 import type { Amounts, ContainerSpec, Limits, Observation } from '../model/container.ts';
 import type { ContainerCommand, ContainerService, HostOperatorCommand, Refusal } from '../model/events.ts';
 import type { Service } from '../link/protocol.ts';
@@ -148,8 +148,17 @@ export interface Lifecycle {
   readonly waitingFor: readonly WaitingFor[];
   readonly lastError: Failure | null;
   readonly allowedEvents: readonly AllowedEvent[];
+  /** Actors that it is bound to and that are there: its host, its sandbox, networks, volumes, containers. */
+  readonly related: readonly RelatedActor[];
   /** Set when the supervisor gave up: why, and the event that broke it. */
   readonly quarantined: { readonly reason: string; readonly event: string | null } | null;
+}
+
+export interface RelatedActor {
+  readonly address: Address;
+  /** What people call it; null when nobody gave it a name. */
+  readonly name: string | null;
+  readonly status: string;
 }
 
 export interface WaitingFor extends Operation {
@@ -181,6 +190,96 @@ export interface StartedEffect {
   readonly src: string;
   /** What would then be waited for, in words. */
   readonly description: string;
+}
+
+/** An event to be tried out. */
+export interface WhatIfEvent {
+  readonly address: Address;
+  readonly event: { readonly type: string; readonly [field: string]: unknown };
+}
+
+export interface WhatIfOptions {
+  /** Whether what would be set off is taken to go well, or is left to be waited for. */
+  readonly effects: 'succeed' | 'wait';
+  /** Whether deadlines pass, each once, when nothing else would happen. */
+  readonly deadlines: 'pass' | 'wait';
+}
+
+/** What would follow from events: decided on copies, with nothing sent. */
+export interface WhatIf {
+  /** In the order in which they would be taken. */
+  readonly steps: readonly WhatIfStep[];
+  /** Those that would move, with where they would be then. */
+  readonly actors: readonly WhatIfActor[];
+  /** More would follow than is tried out at once. */
+  readonly isCut: boolean;
+}
+
+export interface WhatIfStep {
+  /** Index of the step that would lead to it; null for what was asked. */
+  readonly by: number | null;
+  /** What was asked; a message of another actor; the end of an effect or deadline that a step before would set off. */
+  readonly kind: 'asked' | 'message' | 'effect' | 'deadline';
+  readonly address: Address;
+  readonly event: { readonly type: string; readonly [field: string]: unknown };
+  readonly answer: 'accepted' | 'queued' | 'refused';
+  readonly reason: string | null;
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+  readonly starts: readonly StartedEffect[];
+}
+
+export interface WhatIfActor {
+  readonly address: Address;
+  /** What people call it. */
+  readonly name: string | null;
+  /** State paths as they are; none for one that would begin. */
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+  /** Null for one that would begin. */
+  readonly statusBefore: string | null;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly begins: boolean;
+  readonly ends: boolean;
+  /** What the steps would have set off, and what would not have ended by then. */
+  readonly waitsFor: readonly StartedEffect[];
+}
+
+/** An incident is asked for by a request, or by a moment of an actor: a revision, a time (epoch ms), or null = the last. */
+export type IncidentQuery = {
+  /** Null = of all of them (the caller has been authorised for it). */
+  readonly tenant: string | null;
+} & (
+  | { readonly requestId: string }
+  | {
+      readonly address: Address;
+      readonly moment: { readonly revision: number } | { readonly at: number } | null;
+    }
+);
+
+/** What led to what, across actors. */
+export interface Incident {
+  /** The request that began it; null when nobody asked for it. */
+  readonly requestId: string | null;
+  /** Each after the one that led to it. */
+  readonly steps: readonly IncidentStep[];
+  /** There is more of it than is looked through. */
+  readonly isCut: boolean;
+}
+
+/** A turn, as its actor's journal has it. */
+export interface IncidentStep extends Pick<
+  JournalRecord,
+  'revision' | 'at' | 'event' | 'cause' | 'from' | 'to' | 'refused'
+> {
+  /** Index of the step that led to it; null for what began it. */
+  readonly by: number | null;
+  readonly address: Address;
+  /** What people call it; null when it is gone, or has no name. */
+  readonly name: string | null;
+  /** The moment that was asked for. */
+  readonly isAsked: boolean;
 }
 
 export interface WatchFilter {
@@ -314,8 +413,13 @@ export interface ControlPlane {
   container(tenant: string | null, idOrName: string): ContainerView;
   /** In order of creation. */
   containers(query: ContainerQuery): readonly ContainerView[];
-  /** A container that has ended, by UUID, while its history is kept; null when there is none within `tenant` (null = all). */
-  ended(tenant: string | null, id: string): Address | null;
+  /** One that has ended, by its id, while its history is kept; null when there is none within `tenant` (null = all). */
+  ended(kind: OwnedKind, tenant: string | null, id: string): Address | null;
+  /**
+   * One that lives, by its id; by `<project>/<id>` where the id is of several projects, as a pool's can be.
+   * @throws TroupeError NOT_FOUND, NAME_AMBIGUOUS
+   */
+  owned(kind: OwnedKind, tenant: string | null, id: string): Address;
   /** Resolves when the turn is durable. @throws TroupeError CONTAINER_NOT_FOUND, QUARANTINED, STORE_UNAVAILABLE, COMMIT_UNKNOWN */
   command(
     address: Address,
@@ -350,6 +454,11 @@ export interface ControlPlane {
    * @throws TroupeError NOT_FOUND, QUARANTINED, STORE_UNAVAILABLE, COMMIT_UNKNOWN
    */
   send(address: Address, command: { readonly type: string }, caller: Caller): Promise<CommandAnswer>;
+  /**
+   * What would follow from commands, taken one after the other; of a host also `link.closed`, whose session is filled in. Nothing is sent.
+   * @throws TroupeError QUARANTINED for an actor that can't be read
+   */
+  whatIf(events: readonly WhatIfEvent[], options: WhatIfOptions): WhatIf;
   hosts(): readonly HostDetail[];
   tenant(id: string): TenantView;
   /** Those that have ever had a container, by id. */
@@ -362,6 +471,8 @@ export interface ControlPlane {
     address: Address,
     range: { readonly after: number; readonly limit: number },
   ): Promise<readonly JournalRecord[]>;
+  /** Null when nothing that is kept tells of it. @throws TroupeError STORE_UNAVAILABLE */
+  incident(query: IncidentQuery): Promise<Incident | null>;
   /** Machine-readable definition of a chart, by version (null = the current). @throws TroupeError NOT_FOUND */
   chart(
     kind: ActorKind,

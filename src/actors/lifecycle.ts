@@ -3,11 +3,16 @@ import type { Chart } from '../machines/chart.ts';
 import { parseAddress } from '../model/address.ts';
 import type { Failure } from '../model/failure.ts';
 import type { Cell } from './cell.ts';
-import type { Decider, Decision } from './decide.ts';
-import type { AllowedEvent, Lifecycle, WaitingFor } from './index.ts';
+import { answerOf, type Decider, type Decision } from './decide.ts';
+import type { AllowedEvent, Lifecycle, RelatedActor, WaitingFor } from './index.ts';
 import type { TurnEvent } from './turn.ts';
 
-export function lifecycleOf(cell: Cell, decider: Decider): Lifecycle | null {
+/** @param related the actors that it is bound to */
+export function lifecycleOf(
+  cell: Cell,
+  decider: Decider,
+  related: readonly RelatedActor[],
+): Lifecycle | null {
   const state = cell.committed;
   if (!state) return null;
   const { record, paths, projection } = state;
@@ -31,6 +36,7 @@ export function lifecycleOf(cell: Cell, decider: Decider): Lifecycle | null {
     }),
     lastError: (record.context as { failure?: Failure | null }).failure ?? null,
     allowedEvents: chart.commands.map((command) => allowed(cell, decider, command)),
+    related,
     quarantined: cell.quarantined,
   };
 }
@@ -58,6 +64,5 @@ export function permitOf(
 ): Pick<AllowedEvent, 'answer' | 'reason'> & { readonly decision: Decision | null } {
   const decision = cell.quarantined ? null : cell.tryOut(event);
   if (!decision) return { answer: 'refused', reason: 'The actor is quarantined', decision };
-  const answer = decision.emitted.find((each) => each.type === 'answer');
-  return { answer: answer?.answer ?? 'accepted', reason: answer?.reason ?? null, decision };
+  return { ...answerOf(decision), decision };
 }

@@ -7,12 +7,14 @@ import type { ContainerContext } from '../machines/container/context.ts';
 import { limitsOf } from '../model/container.ts';
 import {
   actorKinds,
+  hostAddress,
   kindOf,
   parseAddress,
   tenantAddress,
   type ActorKind,
   type Address,
 } from '../model/address.ts';
+import { networksKey, type NetworkRequest } from '../model/network.ts';
 import type { Cell } from './cell.ts';
 import type { ContainerQuery, ContainerView, WatchFilter, WatchSnapshotItem } from './index.ts';
 import type { Runtime } from './runtime.ts';
@@ -28,6 +30,14 @@ export interface ReadModel {
   /** Follows births and deaths. */
   add(cell: Cell): void;
   remove(address: Address): void;
+}
+
+/** What contexts say of where their actors are and what people call them. */
+interface Labelled {
+  readonly hostId: string;
+  readonly hostname: string | null;
+  readonly name: string | null;
+  readonly networks: readonly NetworkRequest[];
 }
 
 /** @param unreadable containers whose actor could not be restored and whose spec is known */
@@ -94,6 +104,12 @@ export function createReadModel(
     return mine ? [mine] : [];
   };
 
+  const hostnameOf = (hostId: string | undefined): string | null =>
+    hostId === undefined
+      ? null
+      : ((runtime().cell(hostAddress(hostId))?.committed?.record.context as Partial<Labelled>)?.hostname ??
+        null);
+
   return {
     view,
     container(tenant, idOrName) {
@@ -153,10 +169,15 @@ export function createReadModel(
       return items;
     },
     label(address) {
-      const context = runtime().cell(address)?.committed?.record.context as
-        { readonly hostname?: string | null } | undefined;
+      const context = runtime().cell(address)?.committed?.record.context as Partial<Labelled> | undefined;
+      const kind = kindOf(address);
       const host = context?.hostname ?? null;
-      if (kindOf(address) !== 'container') return { name: host, host: null };
+      if (kind === 'host') return { name: host, host: null };
+      if (kind === 'tenant') return { name: null, host: null };
+      // A pool is of its networks, on its host.
+      if (kind === 'pool')
+        return { name: networksKey(context?.networks ?? []), host: hostnameOf(context?.hostId) };
+      if (kind !== 'container') return { name: context?.name ?? null, host: hostnameOf(context?.hostId) };
       const unread = unreadable().find((each) => each.address === address);
       if (unread) return { name: unread.spec.name, host: unread.hostname };
       return { name: context ? specs.get(address).name : null, host };

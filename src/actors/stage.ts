@@ -161,7 +161,7 @@ function requestOf(cause: Cause, before: ActorState | null): string | null {
 }
 
 /** Observations are in the context's patch already; a journal need not say them twice. */
-function forJournal(event: TurnEvent): JournalRecord['event'] {
+export function forJournal(event: TurnEvent): JournalRecord['event'] {
   const summary: Record<string, unknown> & { type: string } = { type: event.type };
   for (const key of Object.keys(event)) summary[key] = withoutObservation(key, event[key]);
   return summary;

@@ -57,6 +57,7 @@ export function createUnreadableActors(all: readonly Unreadable[], specs: Specs)
           starts: [],
           roles,
         })),
+        related: [],
         quarantined: { reason: found.reason, event: null },
       };
     },

@@ -6,6 +6,8 @@ const versionless = new Set([
   'hosts',
   'tenants',
   'statecharts',
+  'what-if',
+  'incidents',
   'audit',
   'tickets',
   'sessions',

@@ -12,6 +12,7 @@ import { CommandFailed } from './command-failed.ts';
 import type { CommandContext } from './command-context.ts';
 import { containerVerbs } from './container-verbs.ts';
 import { containerCommands } from './containers.ts';
+import { incidentCommand } from './incident.ts';
 import { hostCommands } from './hosts.ts';
 import { networkCommands } from './networks.ts';
 import { offerNames } from './completion.ts';
@@ -22,6 +23,7 @@ import { tenantCommands } from './tenants.ts';
 import { siteCommands } from './site.ts';
 import type { Format, Keyboard, Terminal } from './terminal.ts';
 import { watchCommand } from './watch.ts';
+import { whatIfCommand } from './what-if.ts';
 
 export interface ProgramOptions {
   readonly roots: Roots;
@@ -183,6 +185,8 @@ function createProgram(
   networkCommands(program, context);
   tenantCommands(program, context);
   chartCommand(program, context);
+  whatIfCommand(program, context);
+  incidentCommand(program, context);
   everyCommand(program, (command) => {
     if (command === program) return;
     command.showHelpAfterError(`See "${pathOf(command)} --help".`);

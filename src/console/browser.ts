@@ -45,3 +45,12 @@ export function saveFile(name: string, text: string): void {
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
+
+/** Whether anybody may be looking. */
+export const isInSight = (): boolean => document.visibilityState === 'visible';
+
+/** Called when the page comes in sight or leaves it. @returns how to end that */
+export function onSight(changed: () => void): () => void {
+  document.addEventListener('visibilitychange', changed);
+  return () => document.removeEventListener('visibilitychange', changed);
+}

@@ -1,6 +1,6 @@
 /**
- * How a status is coloured: Zun's words (zun-api 3.2) and those of hosts and
- * tenants. A word that is not here is shown plainly.
+ * How a status is coloured: Zun's words (zun-api 3.2) and those of hosts,
+ * tenants, sandboxes, pools, networks and volumes. A word that is not here is shown plainly.
  */
 export type Tone = 'bad' | 'warn' | 'moving' | 'good' | 'plain';
 
@@ -9,6 +9,8 @@ const tones: Readonly<Record<string, Tone>> = {
   Unknown: 'bad',
   Dead: 'bad',
   lost: 'bad',
+  error: 'bad',
+  broken: 'bad',
   suspect: 'warn',
   Restarting: 'warn',
   Creating: 'moving',
@@ -16,7 +18,17 @@ const tones: Readonly<Record<string, Tone>> = {
   Rebuilding: 'moving',
   joining: 'moving',
   syncing: 'moving',
+  creating: 'moving',
+  making: 'moving',
+  changing: 'moving',
+  filling: 'moving',
+  shrinking: 'moving',
+  draining: 'moving',
+  deleting: 'moving',
   Running: 'good',
+  available: 'good',
+  ready: 'good',
+  claimed: 'good',
   online: 'good',
   active: 'good',
 };

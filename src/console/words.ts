@@ -1,5 +1,6 @@
 /** Times, ages and causes as people read them. */
 import { eventInWords } from '../chart/definition.ts';
+import { partsOf } from './live/actor.ts';
 import type { JournalRecord } from './live/api.ts';
 
 const units = [
@@ -22,6 +23,14 @@ export function duration(ms: number): string {
 /** The largest unit only, for columns. */
 export const age = (ms: number): string =>
   ms < 1_000 ? 'now' : duration(ms).split(' ').slice(0, 2).join(' ');
+
+/** With a binary prefix, for a unit to follow: `1.5 Mi`. */
+export function amount(value: number): string {
+  const prefixes = ['', 'Ki', 'Mi', 'Gi', 'Ti'];
+  const power = Math.min(prefixes.length - 1, value < 1 ? 0 : Math.floor(Math.log2(value) / 10));
+  const scaled = value / 1024 ** power;
+  return `${scaled >= 100 || power === 0 ? Math.round(scaled) : scaled.toFixed(1)} ${prefixes[power]}`;
+}
 
 const clockFormat = new Intl.DateTimeFormat(undefined, {
   hour: '2-digit',
@@ -61,12 +70,8 @@ export function causeInWords({ cause }: Pick<JournalRecord, 'cause'>): CauseInWo
     case 'request':
       return { text: `asked by ${text('userId')}`, actor: null, requestId };
     case 'actor': {
-      const [kind = '', ...ids] = text('address').split('/');
-      return {
-        text: `told by ${kind}`,
-        actor: { kind, id: ids.at(-1) ?? '', at: text('revision') || null },
-        requestId,
-      };
+      const { kind, id } = partsOf(text('address'));
+      return { text: `told by ${kind}`, actor: { kind, id, at: text('revision') || null }, requestId };
     }
     case 'operation':
       return {

@@ -14,6 +14,9 @@ export type ActorKind = OwnedKind | 'host' | 'tenant';
 
 export const actorKinds: readonly ActorKind[] = [...ownedKinds, 'host', 'tenant'];
 
+/** As paths of the API name a kind. */
+export const pluralOf = (kind: ActorKind): string => (kind === 'sandbox' ? 'sandboxes' : `${kind}s`);
+
 export type Address = `${OwnedKind}/${string}/${string}` | `tenant/${string}` | `host/${string}`;
 
 /** One of something for each kind of actor. */

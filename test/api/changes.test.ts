@@ -176,6 +176,13 @@ t.test('processes and use, as Zun words them', async (t) => {
     'MEM %': 25,
     'BLOCK I/O(B)': '1/2',
     'NET I/O(B)': '3/4',
+    sampled_at: '1970-01-01T00:00:00.000Z',
+    cpu_seconds: 5,
+    host_cpus: 4,
+    memory_bytes: 16 * 1024 * 1024,
+    memory_limit_bytes: 64 * 1024 * 1024,
+    network_received_bytes: 3,
+    network_sent_bytes: 4,
   });
   t.equal((await get('stats', 'bob')).status, 404);
   site.hosts[0]!.wire.links = null;

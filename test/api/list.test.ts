@@ -1,5 +1,6 @@
 /** Lists, look-ups by id and name, and whose they are. @see zun-api 2.3, 2.4 */
 import t from 'tap';
+import { poolAddress, sandboxAddress } from '../../src/model/address.ts';
 import type { ContainerView, ControlPlane } from '../../src/actors/index.ts';
 import { buildApp } from '../../src/api/app.ts';
 import { createStaticAuthenticator, tokenHash } from '../../src/api/auth/static-tokens.ts';
@@ -206,15 +207,34 @@ t.test('on every route a foreign id answers exactly as an unknown one', async (t
     ['networks', 'volumes'].map((kind) => site.call('POST', `/v1/${kind}`, { body: { name: 'theirs' } })),
   );
   const [network, volume] = things.map(({ json }) => String(json['uuid']));
+  const hostId = site.controlPlane.hosts()[0]!.id;
+  const [sandbox, pool] = ['00000000-0000-4000-8000-00000000abcd', `${hostId}.default`];
+  // As a container would have them made, on a host that has nothing to make them with.
+  const deadlines = { allocateMs: 1_000, makeMs: 1_000, removeMs: 1_000, idleMs: 1_000 };
+  const common = { tenant: 'p1', hostId, networks: [], deadlines };
+  const cause = { kind: 'runtime', reason: 'test' } as const;
+  const { runtime } = site.controlPlane;
+  const input = { id: sandbox, ...common, hostname: null, published: [], claimedBy: null, pool: null };
+  await runtime.begin(sandboxAddress('p1', sandbox), input, cause, null);
+  await runtime.begin(
+    poolAddress('p1', pool),
+    { id: pool, ...common, ceiling: 1, windowMs: 1_000 },
+    cause,
+    null,
+  );
   const foreign = {
     networks: network!,
+    sandboxes: sandbox,
+    pools: pool,
     volumes: volume!,
     containers: made['cache']!,
-    hosts: site.controlPlane.hosts()[0]!.id,
+    hosts: hostId,
     tenants: 'p1',
   };
   const byName = {
     networks: 'theirs',
+    sandboxes: sandbox,
+    pools: pool,
     volumes: 'theirs',
     containers: 'cache',
     hosts: 'host1',

@@ -22,6 +22,8 @@ t.test('pictures', async () => {
   const restless = await scene.create('restless', ['sh', '-c', 'exit 3'], {
     restart_policy: { Name: 'always' },
   });
+  const { json } = await scene.call<{ hosts: { uuid: string }[] }>('GET', '/v1/hosts');
+  const host = json.hosts[0]!.uuid;
   const views = [
     { name: 'overview', view: '#/', ready: '.problems a' },
     {
@@ -31,7 +33,30 @@ t.test('pictures', async () => {
     },
     { name: 'time-travel', view: `#/container/${broken}?at=3`, ready: '.travelling' },
     { name: 'chart', view: '#/chart/container', ready: '.chart circle.badge' },
+    { name: 'uses', view: `#/container/${web}?stats=follow`, ready: '.plot path[d*="L"]' },
+    { name: 'host', view: `#/host/${host}`, ready: '.bound li' },
+    { name: 'incident', view: `#/incident/container/${broken}`, ready: '.steps li' },
+    {
+      name: 'what-if',
+      view: `#/what-if?${new URLSearchParams({
+        ask: JSON.stringify([
+          { kind: 'host', id: host, event: { type: 'host.drain' } },
+          { kind: 'container', id: web, event: { type: 'container.delete', mode: 'stop', graceMs: 10_000 } },
+        ]),
+      }).toString()}`,
+      ready: '.outcomes li',
+    },
+    {
+      name: 'loss',
+      view: `#/what-if?${new URLSearchParams({
+        ask: JSON.stringify([{ kind: 'host', id: host, event: { type: 'link.closed' } }]),
+        deadlines: 'pass',
+      }).toString()}`,
+      ready: '.outcomes li',
+    },
   ];
+  /** Taken for `docs/`; the others are looked at only. */
+  const shown = new Set(['overview', 'container', 'time-travel', 'chart', 'what-if', 'incident']);
   const first = await scene.open(`#/container/${web}`);
   await lit(first, 'container.running').waitFor();
   for (const [colorScheme, width, height] of [
@@ -41,11 +66,12 @@ t.test('pictures', async () => {
   ] as const) {
     for (const { name, view, ready } of views) {
       // The README shows the first; the others are to be looked at by who changes something, and are not kept.
-      const isKept = width === 1440;
+      const isKept = width === 1440 && shown.has(name);
       const page = await scene.open(view, { colorScheme, viewport: { width, height } });
       await page.locator(ready).first().waitFor();
+      const isChart = /^#\/(container|host|chart)/.test(view);
       await page
-        .locator(view === '#/' ? '.row-body .row' : '.chart .state')
+        .locator(view === '#/' ? '.row-body .row' : isChart ? '.chart .state' : '#main')
         .first()
         .waitFor();
       const path = join(isKept ? folder : looked, `console-${name}${isKept ? '' : `-${width}`}.png`);

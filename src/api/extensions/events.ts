@@ -1,14 +1,14 @@
 /**
- * `POST /v1/{containers,hosts,tenants}/{id}/events`: sends an actor one of the
+ * `POST /v1/{containers,hosts,tenants,…}/{id}/events`: sends an actor one of the
  * events that its lifecycle offers, as it is offered there. Who may, and
  * whether it is possible now, is the chart's word; what no chart describes as
  * a command can't be sent.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AllowedEvent, ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
-import { parseAddress } from '../../model/address.ts';
+import { actorKinds, parseAddress, pluralOf, type Address } from '../../model/address.ts';
 import { isAdmin } from '../auth/identity.ts';
 import { callerOf } from '../request.ts';
 import { onlyKnown } from '../zun/values.ts';
@@ -24,30 +24,40 @@ const commandOf = ({ type, ...fields }: AllowedEvent): Command => ({
   ...Object.fromEntries(Object.entries(fields).filter(([field]) => !saidOfIt.has(field))),
 });
 
+/**
+ * The event that a body asks for, as the actor offers it.
+ * @throws TroupeError INVALID_PARAMETER for one that is not offered; FORBIDDEN for one that is offered to others
+ */
+export function offeredEvent(
+  controlPlane: ControlPlane,
+  request: FastifyRequest,
+  address: Address,
+  body: unknown,
+): Command {
+  const { allowedEvents } = controlPlane.lifecycle(address);
+  const offered = allowedEvents.find((each) => isDeepStrictEqual(commandOf(each), body));
+  if (!offered) {
+    const known = allowedEvents.map((each) => JSON.stringify(commandOf(each))).join(', ');
+    throw new TroupeError('INVALID_PARAMETER', `It takes one of these events: ${known || 'none'}`);
+  }
+  if (!offered.roles.includes(isAdmin(request.identity) ? 'admin' : 'owner'))
+    throw new TroupeError('FORBIDDEN', `Policy doesn't allow ${offered.type} to be performed.`);
+  return commandOf(offered);
+}
+
 export function events(controlPlane: ControlPlane, lookUps: LookUps) {
   return async (app: FastifyInstance): Promise<void> => {
-    for (const [plural, look] of Object.entries(lookUps)) {
-      app.post<{ Params: { id: string } }>(`/v1/${plural}/:id/events`, async (request, reply) => {
+    for (const kind of actorKinds) {
+      app.post<{ Params: { id: string } }>(`/v1/${pluralOf(kind)}/:id/events`, async (request, reply) => {
         onlyKnown(request.query as object as Record<string, unknown>, []);
-        const address = look(request, request.params.id, false);
-        const { allowedEvents } = controlPlane.lifecycle(address);
-        const offered = allowedEvents.find((each) => isDeepStrictEqual(commandOf(each), request.body));
-        if (!offered) {
-          const known = allowedEvents.map((each) => JSON.stringify(commandOf(each))).join(', ');
-          throw new TroupeError('INVALID_PARAMETER', `It takes one of these events: ${known || 'none'}`);
-        }
-        if (!offered.roles.includes(isAdmin(request.identity) ? 'admin' : 'owner'))
-          throw new TroupeError('FORBIDDEN', `Policy doesn't allow ${offered.type} to be performed.`);
-        const { answer, reason, revision } = await controlPlane.send(
-          address,
-          commandOf(offered),
-          callerOf(request),
-        );
+        const address = lookUps[kind](request, request.params.id, false);
+        const command = offeredEvent(controlPlane, request, address, request.body);
+        const { answer, reason, revision } = await controlPlane.send(address, command, callerOf(request));
         if (answer === 'refused') {
-          const { kind, id } = parseAddress(address);
+          const { id } = parseAddress(address);
           throw new TroupeError(
             'INVALID_STATE',
-            `The ${kind} ${id} refuses ${offered.type}: ${reason ?? ''}`,
+            `The ${kind} ${id} refuses ${command.type}: ${reason ?? ''}`,
           );
         }
         reply.code(202);

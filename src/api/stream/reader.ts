@@ -10,11 +10,13 @@ import { parseAddress, type Address } from '../../model/address.ts';
 const bufferedMost = 1024 * 1024;
 
 /** Changes as they go out, written once for all who watch. */
-const written = new WeakMap<WatchChange, string>();
+const written = new WeakMap<WatchChange, Buffer>();
 
 export function createReader(
   socket: WebSocket,
   { label }: Pick<ControlPlane, 'label'>,
+  /** Called before a change is sent: what is sent until the end of the turn may leave together. */
+  hold: () => void,
   tooSlow: (lastPosition: string) => void,
 ): WatchHandlers {
   /** Kind, id and project instead of our internal address; what people call it; and where it is now. */
@@ -46,8 +48,9 @@ export function createReader(
       last = change.position;
       let text = written.get(change);
       if (text === undefined)
-        written.set(change, (text = JSON.stringify({ type: 'change', ...named(change) })));
-      socket.send(text);
+        written.set(change, (text = Buffer.from(JSON.stringify({ type: 'change', ...named(change) }))));
+      hold();
+      socket.send(text, { binary: false });
       return true;
     },
     // A ping leaves when all before it has, and is told when it has left.

@@ -25,6 +25,8 @@ interface TableAnswer {
   readonly processes: readonly (readonly string[])[];
 }
 interface SampleAnswer {
+  readonly at: number;
+  readonly cpus: number;
   readonly cpuNanos: number;
   readonly systemCpuNanos: number;
   readonly memoryBytes: number;
@@ -118,4 +120,12 @@ const statsView = (name: string, sample: SampleAnswer): Fields => ({
   'MEM %': percent(sample.memoryBytes, sample.memoryLimitBytes),
   'BLOCK I/O(B)': `${sample.blockReadBytes}/${sample.blockWriteBytes}`,
   'NET I/O(B)': `${sample.networkReceivedBytes}/${sample.networkSentBytes}`,
+  // What Zun keeps to itself: two samples make a rate of these.
+  sampled_at: new Date(sample.at).toISOString(),
+  cpu_seconds: sample.cpuNanos / 1e9,
+  host_cpus: sample.cpus,
+  memory_bytes: sample.memoryBytes,
+  memory_limit_bytes: sample.memoryLimitBytes,
+  network_received_bytes: sample.networkReceivedBytes,
+  network_sent_bytes: sample.networkSentBytes,
 });

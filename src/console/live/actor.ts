@@ -18,7 +18,14 @@ export interface Actor {
 const nothing: Actor = { lifecycle: null, item: null, history: [], isLoaded: false, problem: null };
 
 /** Where the API keeps an actor of a kind. */
-export const pathOfActor = (kind: string, id: string): string => `/v1/${kind}s/${encodeURIComponent(id)}`;
+export const pathOfActor = (kind: string, id: string): string =>
+  `/v1/${kind === 'sandbox' ? 'sandboxes' : `${kind}s`}/${encodeURIComponent(id)}`;
+
+/** Kind and id as pages go by them, of an address. */
+export function partsOf(address: string): { readonly kind: string; readonly id: string } {
+  const [kind = '', ...rest] = address.split('/');
+  return { kind, id: kind === 'pool' ? rest.join('/') : (rest.at(-1) ?? '') };
+}
 
 export function useActor(kind: string, id: string): Actor {
   const [actor, setActor] = useState<Actor>(nothing);

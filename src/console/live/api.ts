@@ -78,6 +78,12 @@ export const commandOf = ({ type, ...fields }: AllowedEvent): Command => ({
   ...Object.fromEntries(Object.entries(fields).filter(([field]) => !saidOfIt.has(field))),
 });
 
+export interface RelatedActor {
+  readonly address: string;
+  readonly name: string | null;
+  readonly status: string;
+}
+
 export interface Lifecycle {
   readonly kind: string;
   readonly address: string;
@@ -91,7 +97,73 @@ export interface Lifecycle {
   readonly waitingFor: readonly WaitingFor[];
   readonly lastError: { readonly message?: string; readonly code?: string } | null;
   readonly allowedEvents: readonly AllowedEvent[];
+  readonly related: readonly RelatedActor[];
   readonly quarantined: { readonly reason: string; readonly event: string | null } | null;
+}
+
+/** An event that is tried out: of whom, and which. */
+export interface Trial {
+  readonly kind: string;
+  readonly id: string;
+  readonly event: Command;
+}
+
+export interface WhatIfStep {
+  readonly by: number | null;
+  readonly kind: 'asked' | 'message' | 'effect' | 'deadline';
+  readonly address: string;
+  readonly event: Command;
+  readonly answer: 'accepted' | 'queued' | 'refused';
+  readonly reason: string | null;
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+  readonly starts: AllowedEvent['starts'];
+}
+
+export interface WhatIfActor {
+  readonly address: string;
+  readonly name: string | null;
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+  readonly statusBefore: string | null;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly begins: boolean;
+  readonly ends: boolean;
+  readonly waitsFor: AllowedEvent['starts'];
+}
+
+export interface WhatIf {
+  readonly steps: readonly WhatIfStep[];
+  readonly actors: readonly WhatIfActor[];
+  readonly isCut: boolean;
+}
+
+export interface IncidentStep extends Pick<
+  JournalRecord,
+  'revision' | 'at' | 'event' | 'cause' | 'from' | 'to' | 'refused'
+> {
+  readonly by: number | null;
+  readonly address: string;
+  readonly name: string | null;
+  readonly isAsked: boolean;
+}
+
+export interface Incident {
+  readonly requestId: string | null;
+  readonly steps: readonly IncidentStep[];
+  readonly isCut: boolean;
+}
+
+/** What a container has used until a moment. */
+export interface StatsSample {
+  readonly sampled_at: string;
+  readonly cpu_seconds: number;
+  readonly host_cpus: number;
+  readonly memory_bytes: number;
+  readonly memory_limit_bytes: number;
+  readonly network_received_bytes: number;
+  readonly network_sent_bytes: number;
 }
 
 export interface JournalRecord {

@@ -18,6 +18,10 @@ export interface Item {
   readonly since: number;
 }
 
+/** Several projects have a pool of the same id: theirs go by the project, too. */
+const idOf = (kind: string, id: string, project: string | null): string =>
+  kind === 'pool' && project !== null ? `${project}/${id}` : id;
+
 export const keyOf = (kind: string, id: string): string => `${kind}/${id}`;
 
 /** How often what shows many actors is drawn anew at most, ms. */
@@ -44,12 +48,15 @@ export function allItems(): IterableIterator<Item> {
 
 export function takeSnapshot(snapshot: readonly WatchSnapshotItem[]): void {
   items.clear();
-  for (const { project_id: project, name, ...item } of snapshot)
-    items.set(keyOf(item.kind, item.id), { ...item, project, name: name ?? item.id });
-  told(null);
+  for (const { project_id: project, name, ...item } of snapshot) {
+    const id = idOf(item.kind, item.id, project);
+    items.set(keyOf(item.kind, id), { ...item, id, project, name: name ?? item.id });
+  }
+  tell(null);
 }
 
-export function takeChange({ kind, id, to, from, at, ended, ...change }: WatchChange): void {
+export function takeChange({ kind, id: told, to, from, at, ended, ...change }: WatchChange): void {
+  const id = idOf(kind, told, change.project_id);
   const key = keyOf(kind, id);
   const before = items.get(key);
   if (ended) items.delete(key);
@@ -58,7 +65,7 @@ export function takeChange({ kind, id, to, from, at, ended, ...change }: WatchCh
       kind,
       id,
       project: change.project_id,
-      name: change.name ?? before?.name ?? id,
+      name: change.name ?? before?.name ?? told,
       host: change.host,
       status: change.status,
       taskState: change.taskState,
@@ -68,15 +75,15 @@ export function takeChange({ kind, id, to, from, at, ended, ...change }: WatchCh
       since: before && to.join() === from.join() ? before.since : at,
     });
   }
-  told(key);
+  tell(key);
 }
 
 export function forgetWorld(): void {
   items.clear();
-  told(null);
+  tell(null);
 }
 
-function told(key: string | null): void {
+function tell(key: string | null): void {
   for (const listener of listeners) listener(key);
   redraw ??= later(redrawMs, () => {
     redraw = null;

@@ -9,13 +9,16 @@ import type { JournalFile } from '../live/journal-file.ts';
 import { call, session } from '../live/session.ts';
 import { indexAt } from '../live/travel.ts';
 import { asked, choose, linkTo } from '../router.ts';
+import { BoundTo, PlacedOn } from './bound.tsx';
 import { ChartView } from './chart-view.tsx';
 import { Events } from './events.tsx';
 import { History } from './history.tsx';
 import { Logs } from './logs.tsx';
 import { Moment } from './moment.tsx';
 import { Now } from './now.tsx';
+import { Stats } from './stats.tsx';
 import { Status } from './status.tsx';
+import { hostLoss, linkToWhatIf } from './what-if.tsx';
 
 const nowhere: ReadonlySet<string> = new Set();
 
@@ -77,7 +80,7 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
           {item?.project && kind !== 'tenant' && (
             <Fact term="project" words={item.project} href={linkTo(['tenant', item.project])} />
           )}
-          {kind === 'container' && item?.host && <HostFact hostname={item.host} />}
+          {kind !== 'host' && item?.host && <HostFact hostname={item.host} />}
           {version !== null && <Fact term="chart" words={`version ${version}`} />}
         </dl>
         <span class="actor-tools">
@@ -90,6 +93,23 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
               Log
             </button>
           )}
+          {kind === 'container' && !hasEnded && (
+            <button
+              class="quiet"
+              aria-pressed={asked('stats') !== null}
+              onClick={() => choose({ stats: asked('stats') === null ? 'follow' : null })}
+            >
+              Uses
+            </button>
+          )}
+          {kind === 'host' && role === 'admin' && !hasEnded && (
+            <a class="button quiet" href={linkToWhatIf([{ kind, id, event: hostLoss }], true)}>
+              If it were lost
+            </a>
+          )}
+          <a class="button quiet" href={linkTo(['incident', kind, id], { at: moment })}>
+            What led here
+          </a>
           <button
             class="quiet"
             disabled={history.length === 0}
@@ -130,11 +150,14 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
           ) : (
             <>
               {lifecycle && <Now lifecycle={lifecycle} item={item} />}
+              {lifecycle && <BoundTo related={lifecycle.related} />}
+              {kind === 'host' && <PlacedOn hostname={name} />}
               {lifecycle && (
                 <Events
                   name={name}
                   events={lifecycle.allowedEvents}
                   role={role}
+                  tryOut={(event) => linkToWhatIf([{ kind, id, event }])}
                   send={(event) => call('POST', `${pathOfActor(kind, id)}/events`, event)}
                 />
               )}
@@ -142,6 +165,7 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
           )}
         </div>
       </div>
+      {asked('stats') !== null && !hasEnded && <Stats id={id} />}
       {asked('log') !== null && <Logs id={id} />}
       <History records={history} index={index} isLive={!hasEnded} />
     </main>

@@ -5,12 +5,14 @@ import { openedJournal } from '../live/journal-file.ts';
 import { ActorPage } from './actor.tsx';
 import { ChartPage } from './chart-page.tsx';
 import { Header } from './header.tsx';
+import { IncidentPage } from './incident.tsx';
 import { JournalPage } from './journal-page.tsx';
 import { Login } from './login.tsx';
 import { Overview } from './overview.tsx';
+import { WhatIfPage } from './what-if.tsx';
 
 export function App() {
-  const [first, second] = route.value.path;
+  const [first, second, third] = route.value.path;
   if (first === 'journal' && openedJournal.value) {
     return (
       <>
@@ -23,7 +25,11 @@ export function App() {
   return (
     <>
       <Header />
-      {first === 'chart' && second ? (
+      {first === 'what-if' ? (
+        <WhatIfPage />
+      ) : first === 'incident' ? (
+        <IncidentPage kind={second} id={third} />
+      ) : first === 'chart' && second ? (
         <ChartPage key={second} kind={second} />
       ) : first && second ? (
         <ActorPage key={`${first}/${second}`} kind={first} id={second} />

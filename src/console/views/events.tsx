@@ -7,10 +7,12 @@ export interface EventsProps {
   readonly name: string;
   readonly events: readonly AllowedEvent[];
   readonly role: string;
+  /** Where it is shown what an event would lead to. */
+  readonly tryOut: (event: Command) => string;
   readonly send: (event: Command) => Promise<unknown>;
 }
 
-export function Events({ name, events, role, send }: EventsProps) {
+export function Events({ name, events, role, tryOut, send }: EventsProps) {
   const [asking, setAsking] = useState<string | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const mine = events.filter(({ roles }) => roles.includes(role));
@@ -34,7 +36,12 @@ export function Events({ name, events, role, send }: EventsProps) {
             <button class={isGrave(event) ? 'danger' : ''} onClick={() => setAsking(keyOf(event))}>
               {commandInWords(commandOf(event))}
             </button>
-            <span class="soft small-line">by {event.roles.join(' or ')}</span>
+            <span class="soft small-line">
+              by {event.roles.join(' or ')} ·{' '}
+              <a href={tryOut(commandOf(event))} aria-label={`what if: ${commandInWords(commandOf(event))}`}>
+                what if
+              </a>
+            </span>
             <span class="soft small-line leads-to">
               {event.answer === 'queued' ? (
                 (event.reason ?? 'waits for its turn')
@@ -65,7 +72,13 @@ export function Events({ name, events, role, send }: EventsProps) {
         </details>
       )}
       {asking !== null && (
-        <Confirm event={asked ?? null} name={name} onYes={confirm} onNo={() => setAsking(null)} />
+        <Confirm
+          event={asked ?? null}
+          name={name}
+          tryOut={tryOut}
+          onYes={confirm}
+          onNo={() => setAsking(null)}
+        />
       )}
     </section>
   );
@@ -79,12 +92,13 @@ interface ConfirmProps {
   /** As it is now; null when it is no longer there to be sent. */
   readonly event: AllowedEvent | null;
   readonly name: string;
+  readonly tryOut: EventsProps['tryOut'];
   readonly onYes: () => void;
   readonly onNo: () => void;
 }
 
 /** Says what would follow, before anything is sent. */
-function Confirm({ event, name, onYes, onNo }: ConfirmProps) {
+function Confirm({ event, name, tryOut, onYes, onNo }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   const isPossible = event !== null && event.answer !== 'refused';
@@ -123,6 +137,9 @@ function Confirm({ event, name, onYes, onNo }: ConfirmProps) {
               <li key={invokeId}>{description}</li>
             ))}
           </ul>
+          <p>
+            <a href={tryOut(commandOf(event))}>What would this do?</a>
+          </p>
         </>
       )}
       <div class="dialog-buttons">

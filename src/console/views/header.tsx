@@ -26,6 +26,9 @@ export function Header() {
           <a href={linkTo(['chart', 'container'])} {...current(first === 'chart')}>
             Charts
           </a>
+          <a href={linkTo(['what-if'])} {...current(first === 'what-if')}>
+            What if
+          </a>
         </nav>
       )}
       <span class="grow" />

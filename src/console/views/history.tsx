@@ -127,7 +127,14 @@ function Transition({ record, until, isShown }: TransitionProps) {
             </a>
           </>
         )}
-        {cause.requestId !== null && <code title={cause.requestId}> {cause.requestId.slice(0, 12)}…</code>}
+        {cause.requestId !== null && (
+          <>
+            {' '}
+            <a href={linkTo(['incident'], { request: cause.requestId })} title={cause.requestId}>
+              <code>{cause.requestId.slice(0, 12)}…</code>
+            </a>
+          </>
+        )}
       </span>
       <span class="lasted soft">{until === null ? <StillThere since={at} /> : duration(until - at)}</span>
     </li>

@@ -32,7 +32,10 @@ export function Moment({ records, index }: { records: readonly JournalRecord[]; 
           )}
           {cause.requestId !== null && (
             <span class="soft small-line">
-              request <code>{cause.requestId}</code>
+              request{' '}
+              <a href={linkTo(['incident'], { request: cause.requestId })}>
+                <code>{cause.requestId}</code>
+              </a>
             </span>
           )}
         </p>

@@ -1,0 +1,69 @@
+/** The other actors that one is bound to, read from what it knows of them. */
+import type { ContainerContext } from '../machines/container/context.ts';
+import type { NetworkContext } from '../machines/network/context.ts';
+import type { PoolContext } from '../machines/pool/context.ts';
+import type { SandboxContext } from '../machines/sandbox/context.ts';
+import type { VolumeContext } from '../machines/volume/context.ts';
+import {
+  containerAddress,
+  hostAddress,
+  kindOf,
+  networkAddress,
+  poolAddress,
+  sandboxAddress,
+  volumeAddress,
+  type Address,
+} from '../model/address.ts';
+import { defaultNetworkId, type NetworkRequest } from '../model/network.ts';
+
+/** Those that it names; whether they are there is another question. A host and a tenant keep no list of others. */
+export function relatedTo(address: Address, context: unknown): readonly Address[] {
+  const found = relations(address, context);
+  return [...new Set(found)];
+}
+
+function relations(address: Address, context: unknown): readonly Address[] {
+  switch (kindOf(address)) {
+    case 'container': {
+      const { tenant, hostId, sandboxId, ports, mounts } = context as ContainerContext;
+      return [
+        ...hostOf(hostId),
+        ...(sandboxId === null ? [] : [sandboxAddress(tenant, sandboxId)]),
+        ...ports.map(({ network: { networkId } }) => networkAddress(tenant, networkId)),
+        ...mounts.map(({ volumeId }) => volumeAddress(tenant, volumeId)),
+      ];
+    }
+    case 'sandbox': {
+      const { tenant, hostId, claimedBy, networks, pool } = context as SandboxContext;
+      return [
+        ...hostOf(hostId),
+        ...(claimedBy === null ? [] : [containerAddress(tenant, claimedBy)]),
+        ...networksOf(tenant, hostId, networks),
+        ...(pool === null ? [] : [poolAddress(tenant, pool.id)]),
+      ];
+    }
+    case 'pool': {
+      const { tenant, hostId, networks } = context as PoolContext;
+      return [...hostOf(hostId), ...networksOf(tenant, hostId, networks)];
+    }
+    case 'volume': {
+      const { tenant, hostId, attached } = context as VolumeContext;
+      return [...hostOf(hostId), ...attached.map((id) => containerAddress(tenant, id))];
+    }
+    case 'network':
+      return hostOf((context as NetworkContext).hostId);
+    default:
+      return [];
+  }
+}
+
+const hostOf = (hostId: string | null): readonly Address[] => (hostId === null ? [] : [hostAddress(hostId)]);
+
+const networksOf = (
+  tenant: string,
+  hostId: string,
+  networks: readonly NetworkRequest[],
+): readonly Address[] =>
+  networks.map(({ networkId, isDefault }) =>
+    networkAddress(tenant, isDefault ? defaultNetworkId(tenant, hostId) : networkId),
+  );

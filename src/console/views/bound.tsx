@@ -1,0 +1,91 @@
+/** The actors that one is bound to, each a link to its own page. */
+import { useMemo } from 'preact/hooks';
+import { partsOf } from '../live/actor.ts';
+import type { RelatedActor } from '../live/api.ts';
+import { allItems, itemOf, worldRevision, type Item } from '../live/world.ts';
+import { linkTo } from '../router.ts';
+import { toneOf } from '../tone.ts';
+import { Status } from './status.tsx';
+import { ActorLink } from './steps.tsx';
+
+/** Of each kind; the overview has all containers. */
+const rowsMost = 20;
+
+export function BoundTo({ related }: { related: readonly RelatedActor[] }) {
+  if (related.length === 0) return null;
+  return (
+    <section class="card bound" aria-labelledby="bound-title">
+      <h2 id="bound-title">Bound to</h2>
+      <ul>
+        {related.map(({ address, name, status }) => {
+          const { kind, id } = partsOf(address);
+          return (
+            <li key={address}>
+              <ActorLink address={address} name={name} />
+              <Status status={itemOf(kind, id)?.status ?? status} />
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}
+
+/** What is placed on a host, what is wrong first. */
+export function PlacedOn({ hostname }: { hostname: string }) {
+  const revision = worldRevision.value;
+  const byKind = useMemo(() => placedOn(hostname), [hostname, revision]);
+  if (byKind.size === 0) return null;
+  return (
+    <section class="card bound" aria-labelledby="placed-title">
+      <h2 id="placed-title">Placed here</h2>
+      {[...byKind].map(([kind, items]) => (
+        <details key={kind} open={kind === 'container'}>
+          <summary>
+            {kind === 'sandbox' ? 'sandboxes' : `${kind}s`} <span class="count">{items.length}</span>
+          </summary>
+          <ul>
+            {items.slice(0, rowsMost).map(({ id, name, status }) => (
+              <li key={id}>
+                <a href={linkTo([kind, id])}>{name}</a>
+                <Status status={status} />
+              </li>
+            ))}
+          </ul>
+          {items.length > rowsMost && (
+            <p class="soft more">
+              {kind === 'container' ? (
+                <a href={linkTo([], { q: hostname })}>all {items.length}</a>
+              ) : (
+                `and ${items.length - rowsMost} more`
+              )}
+            </p>
+          )}
+        </details>
+      ))}
+    </section>
+  );
+}
+
+const order = ['container', 'sandbox', 'pool', 'network', 'volume'];
+const rank = ({ status }: Item): number => ['bad', 'warn', 'moving'].indexOf(toneOf(status));
+
+function placedOn(hostname: string): ReadonlyMap<string, readonly Item[]> {
+  const byKind = new Map<string, Item[]>();
+  for (const item of allItems()) {
+    if (item.host !== hostname || item.kind === 'host') continue;
+    const known = byKind.get(item.kind);
+    if (known) known.push(item);
+    else byKind.set(item.kind, [item]);
+  }
+  // What is neither bad nor on its way comes last.
+  const place = (item: Item): number => (rank(item) < 0 ? 3 : rank(item));
+  return new Map(
+    [...byKind]
+      .toSorted(([a], [b]) => order.indexOf(a) - order.indexOf(b))
+      .map(([kind, items]) => [
+        kind,
+        items.toSorted((a, b) => place(a) - place(b) || (a.name < b.name ? -1 : 1)),
+      ]),
+  );
+}
