@@ -36,6 +36,8 @@ export interface Sandboxes {
   removeNetwork(identity: OwnerIdentity, networkId: string, signal: AbortSignal): Promise<void>;
   /** What a container that joins it sees of names, its own among them. @throws TroupeError SANDBOX_GONE */
   named(sandboxId: string, containerId: string, names: readonly string[]): Promise<ContainerFiles>;
+  /** Where this host reaches the container of a sandbox; null when it has none, or none of ours. */
+  addressOf(containerId: string): Promise<string | null>;
   /** Makes the sandbox of a container again as it was; false when it has none. */
   mend(identity: OwnerIdentity, containerId: string, signal: AbortSignal): Promise<boolean>;
   /** Removes what crashes left half made. To be called before anything else. */
@@ -184,6 +186,10 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
       await files.networkRemoved(networkId);
     },
     named: (sandboxId, containerId, names) => files.named(sandboxId, containerId, names),
+    async addressOf(containerId) {
+      const found = await files.ofContainer(containerId);
+      return found?.seen.ports[0]?.address ?? null;
+    },
     async mend(identity, containerId, signal) {
       const found = await files.ofContainer(containerId);
       if (!found) return false;

@@ -4,9 +4,10 @@ import { CommandFailed } from './command-failed.ts';
 import type { CommandContext } from './command-context.ts';
 import type { ContainerView } from './container-view.ts';
 import { follow } from './follow.ts';
+import { healthCheckOf, withHealthOptions, type HealthOptions } from './health-options.ts';
 import { printJson } from './terminal.ts';
 
-interface RunOptions {
+interface RunOptions extends HealthOptions {
   readonly detach?: boolean;
   readonly name?: string;
   readonly cpu?: string;
@@ -37,7 +38,7 @@ const outputMs = 10_000;
 
 export function runCommand(program: Command, context: CommandContext): void {
   const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
-  program
+  const run = program
     .command('run')
     .description(
       'create a container and start it; in the foreground its output is shown, and its exit code is ours',
@@ -69,7 +70,8 @@ export function runCommand(program: Command, context: CommandContext): void {
       collect,
     )
     .option('-p, --publish <[host-port:]port[/udp]>', 'reach a port of it at its host', collect)
-    .option('--idempotency-key <key>', 'the same key makes the same container once')
+    .option('--idempotency-key <key>', 'the same key makes the same container once');
+  withHealthOptions(run)
     .passThroughOptions()
     .addHelpText(
       'after',
@@ -194,6 +196,7 @@ function createBody(
 ): Record<string, unknown> {
   const { restart, cpu, memory, entrypoint, workdir, hostname, name, host, pull } = options;
   const [policy, count] = (restart ?? '').split(':');
+  const healthcheck = healthCheckOf(options);
   const given = { name, memory, workdir, hostname, host, image_pull_policy: pull };
   return {
     image,
@@ -215,6 +218,7 @@ function createBody(
       [...(options.volume ?? []).map(volumeOf), ...(options.mount ?? []).map(mountOf)],
       (each) => each,
     ),
+    ...(healthcheck ? { healthcheck } : {}),
     ...(options.publish ? { exposed_ports: Object.fromEntries(options.publish.map(portOf)) } : {}),
     ...(policy ? { restart_policy: { Name: policy, MaximumRetryCount: count ?? '0' } } : {}),
   };

@@ -425,6 +425,38 @@ t.test('health moves it between substates without leaving Running', async (t) =>
   t.equal(container.status, 'Running');
 });
 
+t.test('what is unhealthy says why', (t) => {
+  const healthReason = '10.0.0.2:80 refused the connection';
+  const seen = observation({ health: 'unhealthy', healthReason });
+  const sick = running().send({ type: 'runtime.health', hostId, opId: null, observation: seen });
+  t.equal(sick.reason, `Its health check fails: ${healthReason}`);
+  const well = observation({ health: 'healthy' });
+  t.equal(sick.send({ type: 'runtime.health', hostId, opId: null, observation: well }).reason, null);
+  t.end();
+});
+
+t.test('health that changed while nobody heard is taken from the inventory', (t) => {
+  const seen = observation({ health: 'unhealthy' });
+  const container = running().send({
+    type: 'runtime.started',
+    hostId,
+    opId: null,
+    byAgent: false,
+    observation: seen,
+  });
+  t.same(container.paths, ['running.unhealthy']);
+  t.end();
+});
+
+t.test('health that changes while it is paused or signalled is not lost', (t) => {
+  const health = { type: 'runtime.health', hostId, opId: null } as const;
+  const killing = running().send({ type: 'container.kill', signal: 'HUP' });
+  t.match(killing.paths, ['signalling']);
+  const after = killing.send({ ...health, observation: observation({ health: 'unhealthy' }) });
+  t.same(after.done('killContainer', null).paths, ['running.unhealthy']);
+  t.end();
+});
+
 t.test('start from Error goes on from where it got to', async (t) => {
   const container = placed().failed('createContainer', 'INVALID_SPEC');
   t.equal(container.status, 'Error');

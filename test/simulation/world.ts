@@ -11,6 +11,7 @@ import { charts } from '../../src/machines/catalogue.ts';
 import { agentRestartPolicy } from '../../src/main/restart-policy.ts';
 import type { ContainerSpec } from '../../src/model/container.ts';
 import { containerAddress, type Address } from '../../src/model/address.ts';
+import { createFakeProber } from '../support/fake-prober.ts';
 import { createDisk, type Disk } from './store.ts';
 import { createEngine, type EngineContainer, type SimulatedEngine } from './engine.ts';
 import type { Kernel, SimulatedProcess } from './kernel.ts';
@@ -254,6 +255,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
     const agent = await createAgent({
       environment: process.environment,
       driver,
+      prober: createFakeProber(),
       dialer: network.dialer(process, engine.host),
       state: states[index]!.open(process, kernel),
       hostname: engine.host,

@@ -282,6 +282,11 @@ export const containerSetup = setup({
     isChangedRun: ({ context, event }) =>
       isCurrent(context, event) &&
       (observationOf(event)?.startedAt ?? 0) > (context.observation?.startedAt ?? 0),
+    /** An inventory tells what was said of the run while nobody heard. */
+    isChangedHealth: ({ context, event }) =>
+      isCurrent(context, event) &&
+      observationOf(event)?.startedAt === context.observation?.startedAt &&
+      observationOf(event)?.health !== context.observation?.health,
     isNewRunByAgent: ({ context, event }) =>
       event.type === 'runtime.started' &&
       event.byAgent &&
@@ -331,6 +336,13 @@ export const containerSetup = setup({
       observation: ({ context, event }) => observationOf(event) ?? context.observation,
       failure: null,
       reason: null,
+    }),
+    explainHealth: assign({
+      reason: ({ context }) => {
+        if (context.reason !== null) return context.reason;
+        const why = context.observation?.healthReason;
+        return `Its health check fails${why ? `: ${why}` : ''}`;
+      },
     }),
     recordFailure: assign({
       failure: ({ event }) => failureOf(event),
