@@ -14,6 +14,7 @@ import { measureKilled, measureToldDeaths } from './deaths.ts';
 import { createFigures } from './figures.ts';
 import { measureSwarm } from './swarm.ts';
 import { everyWarmth, measureWarmStarts } from './warm-starts.ts';
+import { measureSandboxMemory } from './sandbox-memory.ts';
 import { measureIdle } from './idle.ts';
 import { openRealSite, type RealSite } from './real-site.ts';
 import { measureRestart } from './restart.ts';
@@ -92,6 +93,7 @@ try {
       await podman.stop();
     }
   }
+  if (wanted('8')) await measureSandboxMemory(figures);
   if (wanted('6')) measurePlacements(figures.tell, hostCounts);
   await measureReal([
     ...(wanted('2') ? [(site: RealSite) => measureKilled(figures, site)] : []),

@@ -10,6 +10,7 @@ import type { Service } from '../link/protocol.ts';
 import type { Failure } from '../model/failure.ts';
 import type { Port } from '../model/network.ts';
 import type { HostView, Fingerprint } from '../model/host.ts';
+import type { WarmMemory } from '../model/warm-memory.ts';
 import type { JournalRecord, Operation, StreamRecord } from '../model/journal.ts';
 import type { Neighbours } from '../model/placement.ts';
 
@@ -58,6 +59,8 @@ export interface PoolView {
 
 export interface HostDetail extends HostView {
   readonly pools: readonly PoolView[];
+  /** Of all pools together. */
+  readonly warmMemory: WarmMemory;
   readonly address: Address;
   readonly status: string;
   readonly statePaths: readonly string[];
@@ -198,7 +201,8 @@ export interface WatchSnapshotItem {
 
 export interface AuditEntry {
   /**
-   * `container-without-actor`, `actor-without-container`, the same of `sandbox`, `network` and `volume`; `quota-differs`, `claims-differ`, `undelivered-message`, `quarantined`,
+   * `container-without-actor`, `actor-without-container`, the same of `sandbox`, `network` and `volume`; `quota-differs`, `claims-differ`,
+   * `warm-differs`, `warm-over-budget`, `undelivered-message`, `quarantined`,
    * `host-silent`; and `of-another-world`, which is somebody else's and no leak of ours.
    */
   readonly problem: string;

@@ -31,7 +31,12 @@ export const fingerprint = Type.Object({
   engineProblem: nullable(text),
   networks: Type.Optional(Type.Object({ able: Type.Boolean(), problem: nullable(text) })),
   overrides: Type.Optional(
-    Type.Object({ availabilityZone: nullable(id), ratios: shares(1_000), reserved: shares(1) }),
+    Type.Object({
+      availabilityZone: nullable(id),
+      ratios: shares(1_000),
+      reserved: shares(1),
+      warmMemoryMib: Type.Optional(nullable(count)),
+    }),
   ),
 });
 
