@@ -281,6 +281,8 @@ export interface LocalResources {
   deleteNetwork(network: NetworkView, caller: Caller): Promise<CommandAnswer>;
   /** Lets go what is made ahead. @param networkId null = all pools @returns how many pools */
   flush(tenant: string | null, networkId: string | null, caller: Caller): Promise<number>;
+  /** Lets go all that is made ahead on a host. @returns how many were still there in the end */
+  letGoAhead(hostId: string, withinMs: number): Promise<number>;
   /** The container that has the address; null when none does. */
   holderOf(tenant: string, networkId: string, address: string): string | null;
 }

@@ -68,6 +68,27 @@ t.test('cold, with a hostname of its own, and warm: address, names and MTU are r
   await site.emptyLedger();
 });
 
+t.test('a stop in order lets go what was made ahead, and containers run on', async (t) => {
+  const stays = await site.run('stays');
+  const goes = await site.run('goes');
+  await site.remove(goes.uuid);
+  await until(
+    'a sandbox made ahead',
+    () => site.api.call<{ hosts: { pools: { ready: number }[] }[] }>('GET', '/v1/hosts'),
+    (answer) => (answer?.body.hosts[0]?.pools[0]?.ready ?? 0) > 0,
+  );
+  const sandboxes = async (): Promise<readonly string[]> =>
+    (await site.remains()).filter((each) => each.includes('troupe-sandbox-'));
+  t.ok((await sandboxes()).length > 1);
+  await site.stop();
+  const { Name: own } = await (await site.sandboxOf(stays.uuid)).inspect();
+  t.same(await sandboxes(), [own], 'that of the container is left');
+  await site.up();
+  await site.reach(stays.uuid, 'Running');
+  await site.emptyLedger();
+  await site.remove(stays.uuid);
+});
+
 t.test('projects do not reach each other', async (t) => {
   const mine = await site.run('mine');
   const beside = await site.run('beside');
