@@ -8,7 +8,7 @@ import type { Amounts, ContainerSpec, Limits, Observation } from '../model/conta
 import type { ContainerCommand, ContainerService, HostOperatorCommand, Refusal } from '../model/events.ts';
 import type { Service } from '../link/protocol.ts';
 import type { Failure } from '../model/failure.ts';
-import type { Port } from '../model/network.ts';
+import type { Port, PublishedPort } from '../model/network.ts';
 import type { HostView, Fingerprint } from '../model/host.ts';
 import type { WarmMemory } from '../model/warm-memory.ts';
 import type { JournalRecord, Operation, StreamRecord } from '../model/journal.ts';
@@ -40,6 +40,8 @@ export interface ContainerView {
   readonly observation: Observation | null;
   /** Of networks that Troupe makes; none where the engine's own are used. */
   readonly ports: readonly Port[];
+  /** Its ports that are reached at its host, each with the host's port; none before its network is made. */
+  readonly published: readonly PublishedPort[];
   readonly restarts: number;
   readonly failure: Failure | null;
   readonly refusals: readonly Refusal[];

@@ -92,6 +92,7 @@ function viewOf(unreadable: Unreadable, specs: Specs): ContainerView | null {
     hostname: null,
     observation: null,
     ports: [],
+    published: [],
     restarts: 0,
     failure: null,
     refusals: [],

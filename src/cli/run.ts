@@ -69,7 +69,11 @@ export function runCommand(program: Command, context: CommandContext): void {
       'a new volume of this size, which goes with it; may be given again',
       collect,
     )
-    .option('-p, --publish <[host-port:]port[/udp]>', 'reach a port of it at its host', collect)
+    .option(
+      '-p, --publish <[host-port:]port[/udp]>',
+      'reach a port of it at its host, at a free one where none or 0 is named; "show" says which',
+      collect,
+    )
     .option('--idempotency-key <key>', 'the same key makes the same container once');
   withHealthOptions(run)
     .passThroughOptions()

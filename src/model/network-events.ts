@@ -154,7 +154,11 @@ export type NetworkEvent = NetworkCommand | NetworkMessage | Undeliverable | See
 
 /** Results of the effects that these charts name; errors arrive as {@link Failure}. */
 export interface NetworkEffectResults {
-  makeSandbox: { readonly engineId: string | null };
+  makeSandbox: {
+    readonly engineId: string | null;
+    /** With the host's ports as they are; absent from agents that do not tell. */
+    readonly published?: readonly PublishedPort[];
+  };
   unplugPort: null;
   removeSandbox: null;
   fillPool: { readonly begun: number };

@@ -285,6 +285,32 @@ t.test('a published port is reached at the host, and is nobody else’s meanwhil
   await site.emptyLedger();
 });
 
+t.test('a port of the host that nobody has, when none is named, and which one is told', async (t) => {
+  const taken = await freePort();
+  const holder = await site.run('holder', { exposed_ports: { '80/tcp': { host_port: taken } } });
+  const command = ['sh', '-c', 'mkdir /www; echo free > /www/index.html; exec httpd -f -h /www -p ' + taken];
+  const free = await site.run('free', { command, exposed_ports: { [`${taken}/tcp`]: { host_port: 0 } } });
+  const [published] = free['published'] as { container_port: number; host_port: number }[];
+  t.equal(published?.container_port, taken);
+  t.not(published?.host_port, taken, 'its own number is another container’s');
+  const ask = () =>
+    request(`http://127.0.0.1:${published?.host_port}/`).then(
+      ({ body }) => body.text(),
+      () => null,
+    );
+  t.equal(await until('an answer', ask, (text) => text !== null), 'free\n');
+  const before = free['published'];
+  await (await site.sandboxOf(free.uuid)).kill();
+  await site.api.call('POST', `/v1/containers/${free.uuid}/reboot?timeout=0`);
+  t.equal(await until('an answer', ask, (text) => text !== null), 'free\n', 'it keeps it');
+  t.same((await site.reach(free.uuid, 'Running'))['published'], before);
+  const nobodys = await freePort();
+  const same = await site.run('same', { exposed_ports: { [`${nobodys}/tcp`]: {} } });
+  t.match(same['published'], [{ protocol: 'tcp', container_port: nobodys, host_port: nobodys }]);
+  await site.remove(holder.uuid, free.uuid, same.uuid);
+  await site.emptyLedger();
+});
+
 t.test('volumes outlive their containers, or go with them; files are what was sent', async (t) => {
   t.equal((await site.api.call('POST', '/v1/volumes', { name: 'data' }))?.status, 202);
   await settled('volumes', 'data', 'available');

@@ -105,6 +105,11 @@ export function containerView(
     started_at: isoTime(observation?.startedAt ?? null),
     finished_at: isoTime(observation?.finishedAt ?? null),
     restarts: view.restarts,
+    published: view.published.map(({ protocol, containerPort, hostPort }) => ({
+      protocol,
+      container_port: containerPort,
+      host_port: hostPort,
+    })),
     lifecycle_state: view.statePaths,
   };
 }
