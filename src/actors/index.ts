@@ -133,10 +133,23 @@ export interface Lifecycle {
   /** Epoch ms. */
   readonly since: number;
   readonly waitingFor: readonly WaitingFor[];
+  /** What a restart policy does next; null while it does nothing. */
+  readonly nextRestart: NextRestart | null;
   readonly lastError: Failure | null;
   readonly allowedEvents: readonly AllowedEvent[];
   /** Set when the supervisor gave up: why, and the event that broke it. */
   readonly quarantined: { readonly reason: string; readonly event: string | null } | null;
+}
+
+export interface NextRestart {
+  /** Epoch ms. */
+  readonly at: number;
+  /** From 1, since it last ran well. */
+  readonly attempt: number;
+  /** Null = without limit. */
+  readonly attemptsMost: number | null;
+  /** In words. */
+  readonly reason: string | null;
 }
 
 export interface WaitingFor extends Operation {

@@ -48,6 +48,7 @@ export function createUnreadableActors(all: readonly Unreadable[], specs: Specs)
         reason: reasonOf(found),
         since: found.record?.since ?? found.createdAt,
         waitingFor: [],
+        nextRestart: null,
         lastError: null,
         allowedEvents: commands.map(({ sample, roles }) => ({
           ...sample,

@@ -235,6 +235,15 @@ t.test('an exit is answered by the restart policy', async (t) => {
     t.same(container.paths, ['starting.attempting']);
     t.match(container.context, { restarts: 1, run: 1 });
   });
+  t.test('a long run forgets restarts before it, in what it says as well', async (t) => {
+    const container = running({ restartPolicy: { name: 'on-failure', maximumRetryCount: 1 } }).send(exited());
+    container
+      .done('restart.backoff', { at: 0 })
+      .done('startContainer', { observation: observation({ startedAt: 3_000 }) });
+    container.send(exited({ startedAt: 3_000, finishedAt: 60_000 }));
+    t.same(container.paths, ['backingOff']);
+    t.equal(container.reason, 'Restarting: it exited with 1; its restart policy is "on-failure"');
+  });
   t.test('on-failure gives up after its count', async (t) => {
     const container = running({ restartPolicy: { name: 'on-failure', maximumRetryCount: 1 } }).send(exited());
     container
