@@ -42,11 +42,11 @@ const input = (at: number): HostInput => ({
     availabilityZone: 'nova',
     ratios: { cpu: 1, memory: 1, disk: 1 },
     reserved: { cpu: 0, memory: 0, disk: 0 },
+    warmMemoryMib: 0,
   },
   suspectMs: 0,
   lostMs: 8_000,
   syncMs: 30_000,
-  readyMost: 0,
 });
 
 /** Containers of a tenant, which come one after the other. */

@@ -16,6 +16,7 @@ import { measureFanOut, measureOverview } from './console.ts';
 import { createFigures } from './figures.ts';
 import { measureSwarm } from './swarm.ts';
 import { everyWarmth, measureWarmStarts } from './warm-starts.ts';
+import { measureSandboxMemory } from './sandbox-memory.ts';
 import { measureIdle } from './idle.ts';
 import { openRealSite, type RealSite } from './real-site.ts';
 import { measureRestart } from './restart.ts';
@@ -95,6 +96,7 @@ try {
       await podman.stop();
     }
   }
+  if (wanted('8')) await measureSandboxMemory(figures);
   if (wanted('6')) measurePlacements(figures.tell, hostCounts);
   if (wanted('8')) await measureFanOut(figures, newDirectory());
   if (wanted('8')) await measureOverview(figures, newDirectory(), Number(values.minutes));

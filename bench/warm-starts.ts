@@ -45,7 +45,7 @@ export async function measureWarmStarts(
       'engine.socket': socket,
       'site.sandboxes': 'own',
       'site.poolCeiling': String(warmth),
-      'site.poolHostMost': '64',
+      'site.poolMemoryMib': '256',
       'site.poolWindowMs': '600000',
     });
     const watcher = await watch(site.url, site.token);

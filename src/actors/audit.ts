@@ -12,6 +12,7 @@ import { actorKinds, addressParts, parseAddress, tenantAddress, type Address } f
 import type { Amounts } from '../model/container.ts';
 import type { HostTally } from '../model/events.ts';
 import type { PlacementTerms } from '../model/placement.ts';
+import { auditWarm } from './warm-audit.ts';
 import type { AuditEntry } from './index.ts';
 import type { Cell } from './cell.ts';
 import type { Runtime } from './runtime.ts';
@@ -117,6 +118,7 @@ export function audit(
       });
     }
   }
+  entries.push(...auditWarm(runtime, comparable(runtime, 'host')));
   for (const { from, message, since } of runtime.courier.undelivered()) {
     if (now - since < undeliveredMs) continue;
     entries.push({

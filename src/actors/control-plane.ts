@@ -76,8 +76,6 @@ export interface ControlPlaneConfig {
   readonly sandbox: SandboxMode;
   /** Sandboxes made ahead, for each host, project and network; null = none. */
   readonly pool: { readonly ceiling: number; readonly windowMs: number } | null;
-  /** Of all pools together, on one host. */
-  readonly readyMost: number;
   readonly strategy: Strategy;
   /** Whether tenants bear each other on a host; each may tighten it for itself. */
   readonly neighbours: Neighbours;
@@ -194,7 +192,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       suspectMs: config.suspectMs,
       lostMs: config.lostMs,
       syncMs: config.syncMs,
-      readyMost: config.readyMost,
     }),
   });
   const links: HostLinks = options.links(reports);

@@ -4,6 +4,7 @@
  * looks at them all and few have changed since the last.
  */
 import type { HostContext } from '../machines/host/context.ts';
+import { warmMemoryOf } from '../machines/host/warm.ts';
 import { hostViewOf } from '../machines/host/view.ts';
 import { hostAddress, type Address } from '../model/address.ts';
 import type { HostView } from '../model/host.ts';
@@ -46,6 +47,7 @@ export function createHostDirectory(runtime: () => Runtime): HostDirectory {
       since: state.record.since,
       fingerprint: context.fingerprint,
       pools: poolsOf(context),
+      warmMemory: warmMemoryOf(context),
     };
   };
 

@@ -8,8 +8,9 @@ import type { Amounts, ContainerSpec, Limits, Observation } from '../model/conta
 import type { ContainerCommand, ContainerService, HostOperatorCommand, Refusal } from '../model/events.ts';
 import type { Service } from '../link/protocol.ts';
 import type { Failure } from '../model/failure.ts';
-import type { Port } from '../model/network.ts';
+import type { Port, PublishedPort } from '../model/network.ts';
 import type { HostView, Fingerprint } from '../model/host.ts';
+import type { WarmMemory } from '../model/warm-memory.ts';
 import type { JournalRecord, Operation, StreamRecord } from '../model/journal.ts';
 import type { Neighbours } from '../model/placement.ts';
 
@@ -39,6 +40,8 @@ export interface ContainerView {
   readonly observation: Observation | null;
   /** Of networks that Troupe makes; none where the engine's own are used. */
   readonly ports: readonly Port[];
+  /** Its ports that are reached at its host, each with the host's port; none before its network is made. */
+  readonly published: readonly PublishedPort[];
   readonly restarts: number;
   readonly failure: Failure | null;
   readonly refusals: readonly Refusal[];
@@ -58,6 +61,8 @@ export interface PoolView {
 
 export interface HostDetail extends HostView {
   readonly pools: readonly PoolView[];
+  /** Of all pools together. */
+  readonly warmMemory: WarmMemory;
   readonly address: Address;
   readonly status: string;
   readonly statePaths: readonly string[];
@@ -146,6 +151,8 @@ export interface Lifecycle {
   /** Epoch ms. */
   readonly since: number;
   readonly waitingFor: readonly WaitingFor[];
+  /** What a restart policy does next; null while it does nothing. */
+  readonly nextRestart: NextRestart | null;
   readonly lastError: Failure | null;
   readonly allowedEvents: readonly AllowedEvent[];
   /** Actors that it is bound to and that are there: its host, its sandbox, networks, volumes, containers. */
@@ -159,6 +166,17 @@ export interface RelatedActor {
   /** What people call it; null when nobody gave it a name. */
   readonly name: string | null;
   readonly status: string;
+}
+
+export interface NextRestart {
+  /** Epoch ms. */
+  readonly at: number;
+  /** From 1, since it last ran well. */
+  readonly attempt: number;
+  /** Null = without limit. */
+  readonly attemptsMost: number | null;
+  /** In words. */
+  readonly reason: string | null;
 }
 
 export interface WaitingFor extends Operation {
@@ -315,7 +333,8 @@ export interface WatchSnapshotItem {
 
 export interface AuditEntry {
   /**
-   * `container-without-actor`, `actor-without-container`, the same of `sandbox`, `network` and `volume`; `quota-differs`, `claims-differ`, `undelivered-message`, `quarantined`,
+   * `container-without-actor`, `actor-without-container`, the same of `sandbox`, `network` and `volume`; `quota-differs`, `claims-differ`,
+   * `warm-differs`, `warm-over-budget`, `undelivered-message`, `quarantined`,
    * `host-silent`; and `of-another-world`, which is somebody else's and no leak of ours.
    */
   readonly problem: string;
@@ -394,6 +413,8 @@ export interface LocalResources {
   deleteNetwork(network: NetworkView, caller: Caller): Promise<CommandAnswer>;
   /** Lets go what is made ahead. @param networkId null = all pools @returns how many pools */
   flush(tenant: string | null, networkId: string | null, caller: Caller): Promise<number>;
+  /** Lets go all that is made ahead on a host. @returns how many were still there in the end */
+  letGoAhead(hostId: string, withinMs: number): Promise<number>;
   /** The container that has the address; null when none does. */
   holderOf(tenant: string, networkId: string, address: string): string | null;
 }

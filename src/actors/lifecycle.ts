@@ -1,10 +1,11 @@
 /** Where an actor is, what it waits for, and what would move it: read from its chart, tried out on a copy. */
 import type { Chart } from '../machines/chart.ts';
+import type { ContainerContext } from '../machines/container/context.ts';
 import { parseAddress } from '../model/address.ts';
 import type { Failure } from '../model/failure.ts';
 import type { Cell } from './cell.ts';
 import { answerOf, type Decider, type Decision } from './decide.ts';
-import type { AllowedEvent, Lifecycle, RelatedActor, WaitingFor } from './index.ts';
+import type { AllowedEvent, Lifecycle, NextRestart, RelatedActor, WaitingFor } from './index.ts';
 import type { TurnEvent } from './turn.ts';
 
 /** @param related the actors that it is bound to */
@@ -34,10 +35,23 @@ export function lifecycleOf(
         description: chart.describe(invokeId, record.context),
       };
     }),
+    nextRestart: nextRestartOf(state),
     lastError: (record.context as { failure?: Failure | null }).failure ?? null,
     allowedEvents: chart.commands.map((command) => allowed(cell, decider, command)),
     related,
     quarantined: cell.quarantined,
+  };
+}
+
+function nextRestartOf({ record, projection }: NonNullable<Cell['committed']>): NextRestart | null {
+  const backoff = record.operations['restart.backoff'];
+  if (!backoff) return null;
+  const { restarts, restartPolicy } = record.context as ContainerContext;
+  return {
+    at: backoff.startedAt + (backoff.input as { readonly ms: number }).ms,
+    attempt: restarts,
+    attemptsMost: restartPolicy.maximumRetryCount > 0 ? restartPolicy.maximumRetryCount : null,
+    reason: projection.reason,
   };
 }
 

@@ -164,9 +164,29 @@ export function createLocalResources(options: LocalResourcesOptions): LocalResou
     return pools.length;
   };
 
+  /** On this host, being made or gone not at all yet. */
+  const aheadOn = (hostId: string): readonly Cell[] =>
+    cellsOf('sandbox', null).filter(({ committed }) => {
+      const { hostId: on, claimedBy } = committed!.record.context as SandboxContext;
+      return on === hostId && claimedBy === null;
+    });
+
   return {
     networks,
     volumes,
+    async letGoAhead(hostId, withinMs) {
+      const end = environment.monotonic() + withinMs;
+      const cause: Cause = { kind: 'runtime', reason: 'its host is being stopped' };
+      while (aheadOn(hostId).length > 0 && environment.monotonic() < end) {
+        const pools = cellsOf('pool', null).filter(({ committed }) => {
+          const { hostId: on, target, ready } = committed!.record.context as PoolContext;
+          return on === hostId && target + ready > 0;
+        });
+        await Promise.all(pools.map(({ address }) => ask(address, { type: 'pool.flush' }, cause)));
+        await new Promise<void>((resolve) => environment.schedule(lookMs, resolve));
+      }
+      return aheadOn(hostId).length;
+    },
     network: (tenant, idOrName) => one(networks(tenant), 'network', 'NETWORK_NOT_FOUND', idOrName),
     volume: (tenant, idOrName) => one(volumes(tenant), 'volume', 'VOLUME_NOT_FOUND', idOrName),
     async createNetwork(tenant, { name, subnet, host }, caller) {

@@ -4,12 +4,14 @@
  */
 import { TroupeError } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
+import type { SandboxContext } from '../machines/sandbox/context.ts';
 import { limitsOf } from '../model/container.ts';
 import {
   actorKinds,
   hostAddress,
   kindOf,
   parseAddress,
+  sandboxAddress,
   tenantAddress,
   type ActorKind,
   type Address,
@@ -49,6 +51,13 @@ export function createReadModel(
   const byTenant = new Map<string, Shelf>();
   const byId = createShelf();
 
+  /** Its sandbox knows. */
+  const publishedOf = (tenant: string, { sandboxId, published }: ContainerContext) => {
+    if (sandboxId === null || published.length === 0) return [];
+    const sandbox = runtime().cell(sandboxAddress(tenant, sandboxId))?.committed?.record.context;
+    return (sandbox as SandboxContext | undefined)?.bound ?? [];
+  };
+
   const view = (cell: Cell): ContainerView | null => {
     const state = cell.committed;
     if (!state || state.record.endedAt !== null) return null;
@@ -67,6 +76,7 @@ export function createReadModel(
       hostname: context.hostname,
       observation: context.observation,
       ports: context.ports,
+      published: publishedOf(tenant ?? '', context),
       restarts: context.restarts,
       failure: context.failure,
       refusals: context.refusals,

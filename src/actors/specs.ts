@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Address } from '../model/address.ts';
 import type { ContainerSpec } from '../model/container.ts';
+import type { HealthCheck } from '../model/health.ts';
 import { namedUuid } from '../model/named-uuid.ts';
 
 /** Encryption at rest, built by `main/` from the site's key. */
@@ -19,6 +20,17 @@ type Secrets = Pick<ContainerSpec, 'environment' | 'files'>;
 
 /** What specs written by earlier releases lack: they knew no networks, volumes or files. */
 const added = { networks: [], published: [], mounts: [], files: [] } as const;
+
+/** Earlier releases knew commands only. */
+type EarlierCheck = Pick<HealthCheck, 'intervalSeconds' | 'timeoutSeconds' | 'retries'> & {
+  readonly test: string;
+};
+
+function checkOf(stored: HealthCheck | EarlierCheck | null): HealthCheck | null {
+  if (!stored || 'probe' in stored) return stored;
+  const { test, ...timing } = stored;
+  return { probe: { type: 'exec', test }, ...timing, startPeriodSeconds: 0, successThreshold: 1 };
+}
 
 interface SpecDocument {
   readonly spec: Omit<ContainerSpec, keyof Secrets>;
@@ -85,7 +97,11 @@ export function createSpecs(sealer: Sealer): Specs {
         environment === undefined
           ? JSON.parse(sealer.open(secrets ?? ''))
           : { environment: JSON.parse(sealer.open(environment)) };
-      known.set(address, { generation, digest, spec: { ...added, ...spec, ...opened } as ContainerSpec });
+      known.set(address, {
+        generation,
+        digest,
+        spec: { ...added, ...spec, healthcheck: checkOf(spec.healthcheck), ...opened } as ContainerSpec,
+      });
     },
     get(address) {
       const found = known.get(address);

@@ -48,6 +48,7 @@ export function createUnreadableActors(all: readonly Unreadable[], specs: Specs)
         reason: reasonOf(found),
         since: found.record?.since ?? found.createdAt,
         waitingFor: [],
+        nextRestart: null,
         lastError: null,
         allowedEvents: commands.map(({ sample, roles }) => ({
           ...sample,
@@ -93,6 +94,7 @@ function viewOf(unreadable: Unreadable, specs: Specs): ContainerView | null {
     hostname: null,
     observation: null,
     ports: [],
+    published: [],
     restarts: 0,
     failure: null,
     refusals: [],

@@ -2,6 +2,7 @@
  * The host agent: dials out, obeys the control plane it belongs to, and tells
  * what it sees. Stopping it stops no container.
  */
+import type { HealthProber } from '../drivers/health/health-prober.ts';
 import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { Peer } from '../link/json-rpc.ts';
@@ -19,6 +20,7 @@ import type { Observation } from '../model/container.ts';
 import type { HostNetworks, HostOverrides } from '../model/host.ts';
 import type { DecideRestart } from '../model/restart.ts';
 import { createFacts } from './facts.ts';
+import { createHealthChecks } from './health.ts';
 import { createHostFingerprint } from './host-fingerprint.ts';
 import { createInventory } from './inventory.ts';
 import { createLanes, type Verdict } from './lanes.ts';
@@ -34,6 +36,7 @@ import type { Volumes } from './volumes.ts';
 export interface AgentOptions {
   readonly environment: Environment;
   readonly driver: RuntimeDriver;
+  readonly prober: HealthProber;
   readonly dialer: Dialer;
   readonly state: AgentState;
   readonly hostname: string;
@@ -73,7 +76,7 @@ const firstLeaseMs = 5_000;
 const engineRetryMs = 5_000;
 
 export async function createAgent(options: AgentOptions): Promise<Agent> {
-  const { environment, driver, sandboxes = null, volumes = null } = options;
+  const { environment, sandboxes = null, volumes = null } = options;
   const state = untilClosed(options.state);
   const memory = await state.read();
   let { identity, epoch } = memory;
@@ -89,6 +92,20 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
 
   const outbox = createOutbox(environment.log, state, memory);
   const tell = (fact: AgentFact): Promise<void> => outbox.tell({ kind: 'fact', fact, at: environment.now() });
+  const health = createHealthChecks({
+    environment,
+    driver: options.driver,
+    prober: options.prober,
+    records: {
+      of: (containerId) => lanes.lane(containerId)?.health ?? null,
+      keep: (containerId, record) => lanes.setHealth(containerId, record),
+    },
+    addressOf: async (containerId) => (await sandboxes?.addressOf(containerId)) ?? null,
+    identity: ({ containerId, tenant, generation }) =>
+      lanes.identity(containerId, tenant, generation, environment.id(), epoch),
+    changed: (containerId) => facts.changed(containerId, signal),
+  });
+  const { driver } = health;
   const lanes = createLanes(
     {
       environment,
@@ -207,7 +224,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
 
   const openStream = async ({ ticket, containerId, stream }: OpenStreamParams): Promise<Verdict> => {
     try {
-      const source = await openSource(driver, whose(), environment.id(), containerId, stream, signal);
+      const source = await openSource(options.driver, whose(), environment.id(), containerId, stream, signal);
       options.dialer.stream(ticket, source, signal).catch((error: unknown) => {
         source.destroy();
         environment.log.info(
@@ -294,7 +311,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         resources: await inventory.resources(signal),
       }),
       serve: async (params) => ({
-        answer: await serve(environment, driver, whose(), params, signal),
+        answer: await serve(environment, options.driver, whose(), params, signal),
       }),
       ack({ sequence }) {
         lanes.acknowledged(outbox.acknowledge(sequence));
@@ -323,6 +340,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       session.stop();
       lease.stop();
       restarts.stop();
+      health.stop();
       lanes.stop();
       await driver.close();
       await state.close();

@@ -37,6 +37,8 @@ export interface Facts {
   follow(signal: AbortSignal): Promise<void>;
   /** Told or reported otherwise already, so that it is no news. */
   note(observation: Observation): void;
+  /** Something about it is another now, such as its health: it is looked at. */
+  changed(containerId: string, signal: AbortSignal): void;
   /** Removed by us: its absence is no news. */
   forget(containerId: string): void;
 }
@@ -269,6 +271,7 @@ export function createFacts(options: FactsOptions): Facts {
       const before = known.get(observation.containerId);
       if (!before || !isOlder(observation, before)) known.set(observation.containerId, observation);
     },
+    changed: (containerId, signal) => follow(containerId, signal, 'look'),
     forget(containerId) {
       learn(containerId);
       known.delete(containerId);

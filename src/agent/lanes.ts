@@ -32,7 +32,7 @@ import type { Failure } from '../model/failure.ts';
 import { perform, removeSubject } from './operations.ts';
 import type { Outbox } from './outbox.ts';
 import { createSlots, type CurrentTask } from './slots.ts';
-import type { AgentState, Lane, LaneEntry } from './state.ts';
+import type { AgentState, HealthRecord, Lane, LaneEntry } from './state.ts';
 
 export interface LanesOptions {
   readonly environment: Environment;
@@ -68,6 +68,8 @@ export interface Lanes {
   all(): readonly Lane[];
   /** Keeps what the agent did alone. */
   setDesired(containerId: string, desired: DesiredState): Promise<void>;
+  /** Keeps what is said of a container's health, and by what check; nothing of a container that has no lane. */
+  setHealth(containerId: string, health: HealthRecord | null): Promise<void>;
   /** From now on the agent does not keep this generation up alone. */
   letGo(containerId: string, generation: number): Promise<void>;
   /** Starts a container on the agent's own account, in its lane. Resolves when `start` has ended or may not begin. */
@@ -118,6 +120,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
       generation: Math.max(before?.generation ?? 0, params.generation),
       slots: { ...before?.slots, [slotOf[params.args.kind]]: entry },
       desired: desired ?? before?.desired ?? null,
+      health: before?.health ?? null,
     };
     lanes.set(params.containerId, lane);
     return lane;
@@ -267,6 +270,13 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
       const lane = lanes.get(containerId);
       if (!lane) return;
       const next = { ...lane, desired };
+      lanes.set(containerId, next);
+      await state.write({ lane: next });
+    },
+    async setHealth(containerId, health) {
+      const lane = lanes.get(containerId);
+      if (!lane) return;
+      const next = { ...lane, health };
       lanes.set(containerId, next);
       await state.write({ lane: next });
     },

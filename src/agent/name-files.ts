@@ -26,6 +26,8 @@ export interface Plugged {
   readonly published: readonly PublishedPort[];
   /** Which namespace its ports were plugged into (`NetworkDriver.identify`); a release before said nothing of it. */
   readonly namespace?: string | null;
+  /** The same with the host's ports as they were chosen; absent in what earlier releases kept. */
+  readonly bound?: readonly PublishedPort[];
 }
 
 export interface NameFiles {

@@ -8,8 +8,10 @@ import type { ContainerFiles, RuntimeDriver } from '../drivers/runtime/runtime-d
 import type { NetworkDriver } from '../drivers/network/network-driver.ts';
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { InventoryResource, OperationArguments } from '../link/protocol.ts';
+import type { NetworkEffectResults } from '../model/network-events.ts';
 import type { NetworkDefinition, Port, PublishedPort } from '../model/network.ts';
 import { addressAt, chooseSubnet, parseSubnet, type SubnetPool } from '../model/subnet.ts';
+import { hostPortsFor } from './host-ports.ts';
 import { shortId, type NameFiles, type Plugged } from './name-files.ts';
 
 export interface Sandboxes {
@@ -18,7 +20,7 @@ export interface Sandboxes {
     sandboxId: string,
     args: Extract<OperationArguments, { kind: 'makeSandbox' }>,
     signal: AbortSignal,
-  ): Promise<{ readonly engineId: string | null }>;
+  ): Promise<NetworkEffectResults['makeSandbox']>;
   unplug(identity: OwnerIdentity, sandboxId: string, portId: string, signal: AbortSignal): Promise<void>;
   remove(
     identity: OwnerIdentity,
@@ -36,6 +38,8 @@ export interface Sandboxes {
   removeNetwork(identity: OwnerIdentity, networkId: string, signal: AbortSignal): Promise<void>;
   /** What a container that joins it sees of names, its own among them. @throws TroupeError SANDBOX_GONE */
   named(sandboxId: string, containerId: string, names: readonly string[]): Promise<ContainerFiles>;
+  /** Where this host reaches the container of a sandbox; null when it has none, or none of ours. */
+  addressOf(containerId: string): Promise<string | null>;
   /** Makes the sandbox of a container again as it was; false when it has none. */
   mend(identity: OwnerIdentity, containerId: string, signal: AbortSignal): Promise<boolean>;
   /** Removes what crashes left half made. To be called before anything else. */
@@ -92,13 +96,17 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
     }
   };
 
-  /** What names no port of the host is published under its own number where nobody has that. */
+  /**
+   * What names no port of the host gets one that is free: the one it had, its own number, or one of a range. Gives them
+   * all, each with the host's port it has.
+   */
   const publish = async (
     { worldId }: OwnerIdentity,
     { portId, address }: Port,
     asked: readonly PublishedPort[],
+    before: readonly PublishedPort[],
     signal: AbortSignal,
-  ): Promise<void> => {
+  ): Promise<readonly PublishedPort[]> => {
     const spec = (ports: readonly PublishedPort[]) => ({
       worldId,
       portId,
@@ -108,14 +116,17 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
     let held = asked.filter(({ hostPort }) => hostPort !== 0);
     if (held.length > 0) await network.publish(spec(held), signal);
     for (const each of asked.filter(({ hostPort }) => hostPort === 0)) {
-      const more = [...held, { ...each, hostPort: each.containerPort }];
-      try {
-        await network.publish(spec(more), signal);
-        held = more;
-      } catch (error) {
-        if (toFailure(error).code !== 'HOST_PORT_IN_USE') throw error;
-      }
+      const isSame = (other: PublishedPort): boolean =>
+        other.protocol === each.protocol && other.containerPort === each.containerPort;
+      const had = before.find(isSame)?.hostPort;
+      const own = held;
+      held = await firstFree(hostPortsFor(portId, each.containerPort, had), async (hostPort) => {
+        const all = [...own, { ...each, hostPort }];
+        await network.publish(spec(all), signal);
+        return all;
+      });
     }
+    return held;
   };
 
   const choose = async (
@@ -142,15 +153,17 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
     sandboxId: string,
     { tenant, hostname, ports, published }: Omit<Plugged, 'namespace'>,
     signal: AbortSignal,
-  ): Promise<{ readonly engineId: string | null }> => {
+  ): Promise<NetworkEffectResults['makeSandbox']> => {
     const sandbox = await driver.ensureSandbox(identity, { sandboxId, hostname }, signal);
     for (const [index, port] of ports.entries())
       await plug(identity, sandbox.netnsPath, port, index === 0, signal);
     const [first] = ports;
-    if (first && published.length > 0) await publish(identity, first, published, signal);
+    const before = (await files.find(sandboxId))?.bound ?? [];
+    const bound =
+      first && published.length > 0 ? await publish(identity, first, published, before, signal) : [];
     const namespace = await network.identify(sandbox.netnsPath);
-    await files.plugged(sandboxId, { tenant, hostname, ports, published, namespace });
-    return { engineId: sandbox.engineId };
+    await files.plugged(sandboxId, { tenant, hostname, ports, published, bound, namespace });
+    return { engineId: sandbox.engineId, published: bound };
   };
 
   return {
@@ -184,6 +197,10 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
       await files.networkRemoved(networkId);
     },
     named: (sandboxId, containerId, names) => files.named(sandboxId, containerId, names),
+    async addressOf(containerId) {
+      const found = await files.ofContainer(containerId);
+      return found?.seen.ports[0]?.address ?? null;
+    },
     async mend(identity, containerId, signal) {
       const found = await files.ofContainer(containerId);
       if (!found) return false;
@@ -227,4 +244,21 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
       ];
     },
   };
+}
+
+/** The first that `attempt` finds free. @throws TroupeError HOST_PORT_IN_USE when none is */
+async function firstFree<T>(
+  hostPorts: Iterable<number>,
+  attempt: (hostPort: number) => Promise<T>,
+): Promise<T> {
+  let refusal: unknown = null;
+  for (const hostPort of hostPorts) {
+    try {
+      return await attempt(hostPort);
+    } catch (error) {
+      if (toFailure(error).code !== 'HOST_PORT_IN_USE') throw error;
+      refusal = error;
+    }
+  }
+  throw refusal;
 }

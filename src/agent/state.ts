@@ -3,6 +3,7 @@
  * has to tell. Everything fits in memory; the disk is read once, at start.
  */
 import type { DesiredState, HostEffectName, OperationOutcome, Slot, UpRecord } from '../link/protocol.ts';
+import type { Health, HealthCheck } from '../model/health.ts';
 
 export interface Identity {
   readonly hostId: string;
@@ -28,6 +29,18 @@ export interface Lane {
   readonly slots: Readonly<Partial<Record<Slot, LaneEntry>>>;
   /** What it may keep up alone; null until a start has succeeded. */
   readonly desired: DesiredState | null;
+  /** Null, or absent in what earlier releases kept: none is run by the agent. */
+  readonly health?: HealthRecord | null;
+}
+
+/** A health check that the agent runs, and what was said of the container's last run. */
+export interface HealthRecord {
+  readonly generation: number;
+  readonly check: HealthCheck;
+  /** Of the run that `health` is about; null before the first change. */
+  readonly startedAt: number | null;
+  readonly health: Exclude<Health, 'none'>;
+  readonly reason: string | null;
 }
 
 export interface OutboxEntry {

@@ -48,6 +48,7 @@ export function createToldExits(): ToldExits {
         exitCode: exit.exitCode,
         finishedAt: exit.at,
         health: 'none',
+        healthReason: null,
         addresses: [],
       };
     },

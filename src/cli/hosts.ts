@@ -41,6 +41,7 @@ export function hostCommands(program: Command, { client, terminal, format }: Com
       networks: (host) => (host['makes_networks'] ? 'own' : 'engine'),
       warm: (host) =>
         ((host['pools'] ?? []) as readonly { ready: number }[]).reduce((sum, { ready }) => sum + ready, 0),
+      'warm mib': (host) => `${String(host['warm_memory_used'])}/${String(host['warm_memory_total'])}`,
       engine: (host) => host['engine'],
       reason: (host) => host['reason'],
     });

@@ -6,10 +6,11 @@ import type { CommandContext } from './command-context.ts';
 import type { ContainerView } from './container-view.ts';
 import { usualDetachKeys } from './detach-keys.ts';
 import { follow } from './follow.ts';
+import { healthCheckOf, withHealthOptions, type HealthOptions } from './health-options.ts';
 import { attachTo, keysOf } from './sessions.ts';
 import { printJson } from './terminal.ts';
 
-interface RunOptions {
+interface RunOptions extends HealthOptions {
   readonly interactive?: boolean;
   readonly tty?: boolean;
   readonly detachKeys: string;
@@ -43,7 +44,7 @@ const outputMs = 10_000;
 
 export function runCommand(program: Command, context: CommandContext): void {
   const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
-  program
+  const run = program
     .command('run')
     .description(
       'create a container and start it; in the foreground its output is shown, and its exit code is ours',
@@ -77,8 +78,13 @@ export function runCommand(program: Command, context: CommandContext): void {
       'a new volume of this size, which goes with it; may be given again',
       collect,
     )
-    .option('-p, --publish <[host-port:]port[/udp]>', 'reach a port of it at its host', collect)
-    .option('--idempotency-key <key>', 'the same key makes the same container once')
+    .option(
+      '-p, --publish <[host-port:]port[/udp]>',
+      'reach a port of it at its host, at a free one where none or 0 is named; "show" says which',
+      collect,
+    )
+    .option('--idempotency-key <key>', 'the same key makes the same container once');
+  withHealthOptions(run)
     .passThroughOptions()
     .addHelpText(
       'after',
@@ -237,6 +243,7 @@ function createBody(
 ): Record<string, unknown> {
   const { restart, cpu, memory, entrypoint, workdir, hostname, name, host, pull } = options;
   const [policy, count] = (restart ?? '').split(':');
+  const healthcheck = healthCheckOf(options);
   const given = { name, memory, workdir, hostname, host, image_pull_policy: pull };
   return {
     image,
@@ -259,6 +266,7 @@ function createBody(
       [...(options.volume ?? []).map(volumeOf), ...(options.mount ?? []).map(mountOf)],
       (each) => each,
     ),
+    ...(healthcheck ? { healthcheck } : {}),
     ...(options.publish ? { exposed_ports: Object.fromEntries(options.publish.map(portOf)) } : {}),
     ...(policy ? { restart_policy: { Name: policy, MaximumRetryCount: count ?? '0' } } : {}),
   };

@@ -167,6 +167,7 @@ export const configSchema = Type.Object(
         reservedCpu: own(1, 'host.reservedCpu of this host; -1 = the site’s'),
         reservedMemory: own(1, 'host.reservedMemory of this host; -1 = the site’s'),
         reservedDisk: own(1, 'host.reservedDisk of this host; -1 = the site’s'),
+        poolMemoryMib: count(-1, 'site.poolMemoryMib of this host; -1 = the site’s', -1),
         concurrency: count(16, 'Engine calls at once', 1),
       },
       'The agent of this host',
@@ -210,9 +211,9 @@ export const configSchema = Type.Object(
             'Network namespace: one apart from the container, or the engine’s; auto: apart on hosts that make networks',
         }),
         poolCeiling: count(16, 'Sandboxes made ahead at most, for each host, project and network; 0 = none'),
-        poolHostMost: count(
-          64,
-          'Sandboxes made ahead that a host keeps at most, of all pools; one costs 3 MiB',
+        poolMemoryMib: count(
+          256,
+          'Memory of a host for sandboxes made ahead, of all pools together; one takes 4 MiB on Docker, 1 on Podman',
         ),
         poolWindowMs: count(
           30_000,

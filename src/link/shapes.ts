@@ -31,7 +31,12 @@ export const fingerprint = Type.Object({
   engineProblem: nullable(text),
   networks: Type.Optional(Type.Object({ able: Type.Boolean(), problem: nullable(text) })),
   overrides: Type.Optional(
-    Type.Object({ availabilityZone: nullable(id), ratios: shares(1_000), reserved: shares(1) }),
+    Type.Object({
+      availabilityZone: nullable(id),
+      ratios: shares(1_000),
+      reserved: shares(1),
+      warmMemoryMib: Type.Optional(nullable(count)),
+    }),
   ),
 });
 
@@ -47,6 +52,7 @@ export const observation = Type.Object({
   oomKilled: Type.Boolean(),
   error: nullable(text),
   health: Type.Enum(['none', 'starting', 'healthy', 'unhealthy']),
+  healthReason: Type.Optional(nullable(text)),
   hostname: nullable(text),
   addresses: texts,
   command: texts,
@@ -76,6 +82,17 @@ const mount = Type.Object({
   destination: text,
   readOnly: Type.Boolean(),
 });
+
+const healthProbe = Type.Union([
+  Type.Object({ type: Type.Literal('exec'), test: text }),
+  Type.Object({
+    type: Type.Literal('http'),
+    port: count,
+    path: text,
+    statuses: Type.Array(Type.Object({ least: count, most: count })),
+  }),
+  Type.Object({ type: Type.Literal('tcp'), port: count }),
+]);
 
 export const containerSpec = Type.Object({
   name: text,
@@ -107,10 +124,12 @@ export const containerSpec = Type.Object({
   autoHeal: Type.Boolean(),
   healthcheck: nullable(
     Type.Object({
-      test: text,
-      intervalSeconds: Type.Number(),
-      timeoutSeconds: Type.Number(),
-      retries: Type.Number(),
+      probe: healthProbe,
+      intervalSeconds: count,
+      timeoutSeconds: count,
+      retries: count,
+      startPeriodSeconds: count,
+      successThreshold: count,
     }),
   ),
   availabilityZone: nullable(text),

@@ -2,6 +2,8 @@
  * A host: whether it is heard, whether it takes new containers, and how much
  * room is left. It serialises the claims of all containers.
  */
+import type { HostPolicy } from '../model/host.ts';
+import { warmSandboxMib } from '../model/warm-memory.ts';
 import type { Chart, Projection } from './chart.ts';
 import { admission } from './host/admission.ts';
 import { emptyTally } from './host/claims.ts';
@@ -27,8 +29,8 @@ export const hostMachine = hostSetup.createMachine({
     'host.label': [{ guard: 'isLabelled', actions: 'recordLabels' }, { actions: 'refuseLabels' }],
     'host.release': { actions: 'release' },
     'host.recount': [{ guard: 'isCountedRight' }, { actions: 'recount' }],
-    'host.fingerprinted': { actions: 'recordFingerprint' },
-    'host.configured': { actions: 'recordPolicy' },
+    'host.fingerprinted': { actions: ['recordFingerprint', 'fitReady'] },
+    'host.configured': { actions: ['recordPolicy', 'fitReady'] },
     'tenant.isolated': { guard: 'isConcerned', actions: 'recordWish' },
     'sandbox.ready': { actions: 'keepReady' },
     'sandbox.withdrawn': { actions: 'dropReady' },
@@ -54,7 +56,7 @@ const inRegion = (paths: readonly string[], region: string): readonly string[] =
 
 export const hostChart: Chart = {
   kind: 'host',
-  version: 2,
+  version: 3,
   machine: hostMachine,
   project(paths, context): Projection {
     const { status = 'unknown' } = metaOf(hostMachine, inRegion(paths, 'link'));
@@ -94,6 +96,15 @@ export const hostChart: Chart = {
         chartVersion,
         context: { ...rest, policy, labels: {}, enforcing: [], groups: {}, ready: {}, readyMost: 0 },
       };
+    },
+    // Version 3 bounds sandboxes made ahead by their memory, in its policy, instead of by their count.
+    2: ({ value, context, chartVersion }) => {
+      const { readyMost, policy, ...rest } = context as {
+        readonly readyMost: number;
+        readonly policy: HostPolicy;
+      };
+      const warmMemoryMib = readyMost * warmSandboxMib(null);
+      return { value, chartVersion, context: { ...rest, policy: { ...policy, warmMemoryMib } } };
     },
   },
 };

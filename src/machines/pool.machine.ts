@@ -85,6 +85,10 @@ export const poolMachine = setup({
       to: hostAddress(context.hostId),
       event: { type: 'pool.shrink', poolId: context.id, tenant: context.tenant, keep: context.target },
     })),
+    sayBounded: assign({
+      reason: 'The memory that its host keeps for sandboxes made ahead is used up (site.poolMemoryMib)',
+    }),
+    forgetReason: assign({ reason: null }),
     wantNone: assign({ target: 0, used: 0 }),
     refuse: emit((_, params: { readonly reason: string }) => ({
       type: 'answer' as const,
@@ -100,6 +104,7 @@ export const poolMachine = setup({
     'pool.used': { actions: 'countUse' },
     'pool.joined': { actions: 'countJoin' },
     'pool.left': { actions: 'countLeave' },
+    'pool.bounded': { target: '.bounded', actions: 'sayBounded' },
     'pool.flush': { target: '.shrinking', actions: 'wantNone' },
     'message.undeliverable': {},
     'actor.restored': {},
@@ -200,6 +205,18 @@ export const poolMachine = setup({
         'pool.left': { target: 'pausing', actions: 'countLeave' },
       },
     },
+    bounded: {
+      description: 'Its host has no memory for more; in a while it is tried again, if it is still used.',
+      tags: 'transient',
+      meta: { status: 'bounded' },
+      invoke: {
+        id: 'bounded.window',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: context.windowMs }),
+        onDone: { target: 'deciding', actions: ['endWindow', 'forgetReason'] },
+        onError: { target: 'deciding', actions: ['endWindow', 'forgetReason'] },
+      },
+    },
     shrinking: {
       description: 'More are ready than its use asks for; the host lets some go.',
       tags: 'transient',
@@ -223,6 +240,7 @@ const descriptions: Readonly<Record<string, string>> = {
   'fill.pause': 'the pause before sandboxes are begun again',
   'making.deadline': 'sandboxes that are being made to be ready',
   window: 'the time over which its use is counted to end',
+  'bounded.window': 'its host to have memory for more sandboxes made ahead',
   'shrink.deadline': 'its host to let sandboxes go',
 };
 

@@ -44,7 +44,10 @@ export function restartBackoffMs(restarts: number): number {
   return Math.min(firstBackoffMs * 2 ** Math.max(0, Math.min(restarts, 20) - 1), longestBackoffMs);
 }
 
-/** Whether the run that ended was long enough to forget earlier restarts. */
-export function wasStable({ startedAt, finishedAt }: Observation): boolean {
+/** Restarts that still count after the run that ended: none, if it was long enough to forget them. */
+export const countedRestarts = (exit: Observation | null, restarts: number): number =>
+  exit && wasStable(exit) ? 0 : restarts;
+
+function wasStable({ startedAt, finishedAt }: Observation): boolean {
   return startedAt !== null && finishedAt !== null && finishedAt - startedAt >= stableRunMs;
 }

@@ -16,6 +16,9 @@ import { runAgent, type AgentWiring } from './host-agent.ts';
 import { writePrivateFile } from './private-file.ts';
 import { paths } from './settings.ts';
 
+/** Half of what a stop may take in all. */
+const letGoMs = 15_000;
+
 export interface AllInOne {
   readonly process: ControlPlaneProcess;
   readonly agent: Agent;
@@ -56,6 +59,7 @@ export async function runAllInOne(
       process: controlPlane,
       agent,
       async stop() {
+        await letGoAhead(controlPlane, agent, environment);
         await agent.stop();
         await stopControlPlane();
       },
@@ -63,6 +67,22 @@ export async function runAllInOne(
   } catch (error) {
     await stopControlPlane();
     throw error;
+  }
+}
+
+/** Sandboxes that nobody has would wait for a start that may never come; what can't go in time is gone after the next start. */
+async function letGoAhead(
+  { controlPlane }: ControlPlaneProcess,
+  agent: Agent,
+  { log }: Environment,
+): Promise<void> {
+  const { state, hostId } = agent.status();
+  if (state !== 'online' || hostId === null) return;
+  try {
+    const left = await controlPlane.local.letGoAhead(hostId, letGoMs);
+    if (left > 0) log.warn({ left }, 'some sandboxes made ahead did not go in time');
+  } catch (error) {
+    log.warn({ err: error }, 'the sandboxes made ahead could not be let go');
   }
 }
 

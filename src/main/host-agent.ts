@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createAgent, type Agent } from '../agent/agent.ts';
 import { openLmdbState } from '../agent/lmdb-state.ts';
 import type { Config } from '../config/schema.ts';
+import { createDirectProber } from '../drivers/health/direct-prober.ts';
 import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import { createWsDialer } from '../link/ws-dialer.ts';
 import type { Environment } from '../model/environment.ts';
@@ -31,6 +32,7 @@ export async function runAgent(
   const agent = await createAgent({
     environment,
     driver,
+    prober: createDirectProber(),
     ...(await hostParts(config, environment, driver)),
     dialer: createWsDialer({
       url: wiring.controlUrl,

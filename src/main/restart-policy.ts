@@ -1,10 +1,10 @@
 /** The charts' own restart policy, as the agent is handed it. */
-import { decideRestart, restartBackoffMs, wasStable } from '../machines/restart-policy.ts';
+import { countedRestarts, decideRestart, restartBackoffMs } from '../machines/restart-policy.ts';
 import type { RestartPolicyName } from '../model/container.ts';
 import type { DecideRestart } from '../model/restart.ts';
 
 export const agentRestartPolicy: DecideRestart = (policy, exit, restarts) => {
-  const counted = wasStable(exit) ? 0 : restarts;
+  const counted = countedRestarts(exit, restarts);
   const decision = decideRestart(
     { name: policy.name as RestartPolicyName, maximumRetryCount: policy.maximumRetryCount },
     exit.exitCode,

@@ -32,7 +32,6 @@ export const controlPlaneConfig = ({
   },
   reservationMs: quota.reservationMs,
   sandbox: site.sandboxes,
-  readyMost: site.poolHostMost,
   pool: site.poolCeiling > 0 ? { ceiling: site.poolCeiling, windowMs: site.poolWindowMs } : null,
   strategy: scheduler.strategy,
   neighbours: scheduler.neighbours,
@@ -40,6 +39,7 @@ export const controlPlaneConfig = ({
     availabilityZone: site.availabilityZone,
     ratios: { cpu: host.cpuRatio, memory: host.memoryRatio, disk: host.diskRatio },
     reserved: { cpu: host.reservedCpu, memory: host.reservedMemory, disk: host.reservedDisk },
+    warmMemoryMib: site.poolMemoryMib,
   },
   suspectMs: 0,
   lostMs: host.lostMs,
@@ -60,6 +60,7 @@ export const hostOverrides = ({ agent }: Config): HostOverrides => ({
     memory: given(agent.reservedMemory),
     disk: given(agent.reservedDisk),
   },
+  warmMemoryMib: given(agent.poolMemoryMib),
 });
 
 const given = (value: number): number | null => (value < 0 ? null : value);

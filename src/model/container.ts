@@ -1,5 +1,6 @@
 /** What was asked (spec), what an engine reports (observation), and the amounts that are counted. */
 
+import type { Health, HealthCheck } from './health.ts';
 import type { NetworkRequest, PublishedPort } from './network.ts';
 
 export type RestartPolicyName = 'no' | 'always' | 'on-failure' | 'unless-stopped';
@@ -8,14 +9,6 @@ export interface RestartPolicy {
   readonly name: RestartPolicyName;
   /** Restarts allowed under `on-failure`; 0 = without limit. */
   readonly maximumRetryCount: number;
-}
-
-export interface HealthCheck {
-  /** A shell command; exit 0 is healthy. */
-  readonly test: string;
-  readonly intervalSeconds: number;
-  readonly timeoutSeconds: number;
-  readonly retries: number;
 }
 
 /**
@@ -94,8 +87,6 @@ export interface Amounts {
 
 export type EngineState = 'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'dead' | 'removing';
 
-export type Health = 'none' | 'starting' | 'healthy' | 'unhealthy';
-
 /** One container as its engine sees it now, told in full each time; the greater observation wins. */
 export interface Observation {
   readonly containerId: string;
@@ -112,6 +103,8 @@ export interface Observation {
   /** The engine's error text of a start that failed. */
   readonly error: string | null;
   readonly health: Health;
+  /** Why its last probe failed, in words; told of what is unhealthy. */
+  readonly healthReason?: string | null;
   readonly hostname: string | null;
   /** Addresses on the engine's own network, until Troupe's networks carry them. */
   readonly addresses: readonly string[];

@@ -309,8 +309,6 @@ export interface HostInput {
   readonly suspectMs: number;
   readonly lostMs: number;
   readonly syncMs: number;
-  /** Sandboxes made ahead that it may keep, of all pools together. */
-  readonly readyMost: number;
 }
 
 /** From sandboxes and pools. */

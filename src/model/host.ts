@@ -14,6 +14,8 @@ export interface HostPolicy {
   readonly ratios: Shares;
   /** Shares of the whole that are kept back for the machine itself, from 0 to 1. */
   readonly reserved: Shares;
+  /** MiB for sandboxes made ahead, of all pools together. */
+  readonly warmMemoryMib: number;
 }
 
 /** What a host's own configuration says otherwise than the site's; null = as the site. */
@@ -21,6 +23,8 @@ export interface HostOverrides {
   readonly availabilityZone: string | null;
   readonly ratios: Shares<number | null>;
   readonly reserved: Shares<number | null>;
+  /** Absent from agents that know of none. */
+  readonly warmMemoryMib?: number | null;
 }
 
 /** Whether a host takes new containers. A cordon outlives the loss of the link. */

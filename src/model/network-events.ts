@@ -112,10 +112,13 @@ export type PoolMessage =
   /** One that was made ahead is gone, before or after it was ready. */
   | { readonly type: 'pool.left'; readonly wasReady: boolean };
 
+/** From its host: the memory for sandboxes made ahead is used up. */
+export type PoolHostMessage = { readonly type: 'pool.bounded' };
+
 /** An operator's: all that is ready goes, now. */
 export type PoolCommand = { readonly type: 'pool.flush' };
 
-export type PoolEvent = PoolMessage | PoolCommand | Undeliverable | Restored;
+export type PoolEvent = PoolMessage | PoolHostMessage | PoolCommand | Undeliverable | Restored;
 
 // ── network ────────────────────────────────────────────────────────────────
 
@@ -151,7 +154,11 @@ export type NetworkEvent = NetworkCommand | NetworkMessage | Undeliverable | See
 
 /** Results of the effects that these charts name; errors arrive as {@link Failure}. */
 export interface NetworkEffectResults {
-  makeSandbox: { readonly engineId: string | null };
+  makeSandbox: {
+    readonly engineId: string | null;
+    /** With the host's ports as they are; absent from agents that do not tell. */
+    readonly published?: readonly PublishedPort[];
+  };
   unplugPort: null;
   removeSandbox: null;
   fillPool: { readonly begun: number };

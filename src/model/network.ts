@@ -35,7 +35,7 @@ export interface Port {
 export interface PublishedPort {
   readonly protocol: 'tcp' | 'udp';
   readonly containerPort: number;
-  /** 0 = the same number, where it is free. */
+  /** 0 = one that is free: the same number where nobody has it, else another. */
   readonly hostPort: number;
 }
 

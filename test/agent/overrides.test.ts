@@ -10,12 +10,18 @@ const overridesOf = (flags: Readonly<Record<string, string>>) =>
 const none = { cpu: null, memory: null, disk: null };
 
 t.test('what an agent’s configuration says of its host goes over what the site says', async (t) => {
-  t.same(overridesOf({}), { availabilityZone: null, ratios: none, reserved: none });
-  const own = { 'agent.availabilityZone': 'east', 'agent.cpuRatio': '4', 'agent.reservedMemory': '0.1' };
+  t.same(overridesOf({}), { availabilityZone: null, ratios: none, reserved: none, warmMemoryMib: null });
+  const own = {
+    'agent.availabilityZone': 'east',
+    'agent.cpuRatio': '4',
+    'agent.reservedMemory': '0.1',
+    'agent.poolMemoryMib': '0',
+  };
   t.same(overridesOf(own), {
     availabilityZone: 'east',
     ratios: { ...none, cpu: 4 },
     reserved: { ...none, memory: 0.1 },
+    warmMemoryMib: 0,
   });
 });
 

@@ -35,6 +35,9 @@ t.test('Zun’s view of a host, and what Zun keeps to itself', async (t) => {
       engine: 'fake 1',
       engine_up: true,
       availability_zone: 'nova',
+      pools: [],
+      warm_memory_total: 256,
+      warm_memory_used: 0,
     });
   }
   t.match((await get('/nowhere')).error, {

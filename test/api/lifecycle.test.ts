@@ -249,3 +249,29 @@ t.test('charts are served by version', async (t) => {
   ] as const)
     t.match((await site.call('GET', `/v1/statecharts/${path}`)).error, { status, title }, path);
 });
+
+t.test('the next restart by policy: when, which of how many, and why', async (t) => {
+  const site = await createApiSite(t);
+  const { uuid } = await site.create(
+    { restart_policy: { Name: 'on-failure', MaximumRetryCount: 3 } },
+    { run: true },
+  );
+  await site.reach(uuid, 'Running');
+  const lifecycle = async (): Promise<Json> =>
+    (await site.call('GET', `/v1/containers/${uuid}/lifecycle`)).json;
+  t.equal((await lifecycle())['nextRestart'], null);
+  const before = site.clock.now();
+  site.hosts[0]!.driver.exit(uuid, 3);
+  await until(() => site.controlPlane.container(null, uuid).statePaths.includes('backingOff'));
+  const json = await lifecycle();
+  const next = json['nextRestart'] as Json;
+  t.match(next, {
+    attempt: 1,
+    attemptsMost: 3,
+    reason: 'Restarting: it exited with 3; its restart policy is "on-failure"',
+  });
+  t.ok(Number(next['at']) >= before + 100);
+  t.match(json['waitingFor'], [
+    { description: 'restart 1 of 3 by its restart policy "on-failure"', deadlineAt: next['at'] },
+  ]);
+});

@@ -303,6 +303,7 @@ t.test('of ten thousand a page draws what it shows, whichever page it is', async
     hostname: null,
     observation: null,
     ports: [],
+    published: [],
     restarts: 0,
     failure: null,
     refusals: [],

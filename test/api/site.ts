@@ -17,6 +17,7 @@ import { runControlPlane, type ControlPlaneProcess } from '../../src/main/contro
 import { agentRestartPolicy } from '../../src/main/restart-policy.ts';
 import { storeOf } from '../../src/main/stores.ts';
 import { createFakeDriver, type FakeDriver } from '../support/fake-driver.ts';
+import { createFakeProber } from '../support/fake-prober.ts';
 import { createMemoryAgentDisk } from '../support/memory-agent-state.ts';
 import { createWire, type Wire } from '../support/wire.ts';
 import { createHeldStore, type HeldStore } from './held-store.ts';
@@ -218,6 +219,7 @@ export async function createApiSite(test: Test, options: SiteOptions = {}): Prom
       const agent = await createAgent({
         environment: clock,
         driver,
+        prober: createFakeProber(),
         dialer: wire.dialer,
         state: createMemoryAgentDisk().open(),
         hostname: name,

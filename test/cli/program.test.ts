@@ -223,6 +223,7 @@ t.test('hosts are listed, cordoned and opened', async (t) => {
     {
       uuid: 'u', hostname: 'h1', state: 'online', admission: 'open', total_containers: 2, cpus: 8, cpu_used: 0.5,
       mem_total: 1000, mem_used: 64, engine: 'docker 20', makes_networks: true, pools: [{ ready: 1 }, { ready: 2 }], reason: null,
+      warm_memory_total: 256, warm_memory_used: 12,
     },
   ]; // prettier-ignore
   const cli = createCliScene({
@@ -235,7 +236,7 @@ t.test('hosts are listed, cordoned and opened', async (t) => {
   await cli.run('hosts', '-o', 'json');
   t.strictSame(JSON.parse(cli.out), hosts);
   await cli.run('hosts');
-  t.match(cli.out, /h1 +online +open +2 +0\.5\/8 +64\/1000 +own +3 +docker 20\n$/);
+  t.match(cli.out, /h1 +online +open +2 +0\.5\/8 +64\/1000 +own +3 +12\/256 +docker 20\n$/);
   t.equal(await cli.run('hosts', 'cordon', 'h1'), 0);
   t.equal(cli.err, 'h1 is cordoned: nothing new is placed there\n');
   t.equal(await cli.run('hosts', 'uncordon', 'h1'), 0);

@@ -210,3 +210,44 @@ t.test('its options are handed on in the API’s words', async (t) => {
   t.equal(await cli.run('run', '-e', 'NOT_HERE', 'busybox'), 2);
   t.match(cli.err, /--env NOT_HERE has no value/);
 });
+
+t.test('health checks by command, http and tcp, as the API takes them', async (t) => {
+  const asked = async (...options: readonly string[]): Promise<unknown> => {
+    const cli = scene();
+    cli.tell(changed('running.up', 'Running'));
+    t.equal(await cli.run('run', '-d', ...options, 'busybox'), 0, options.join(' '));
+    return (cli.body(create) as { healthcheck?: unknown }).healthcheck;
+  };
+  t.equal(await asked(), undefined);
+  t.same(await asked('--health-cmd', 'test -e /well', '--health-interval', '5', '--health-retries', '2'), {
+    cmd: 'test -e /well',
+    interval: '5',
+    retries: '2',
+  });
+  t.same(await asked('--health-http', ':80/healthz', '--health-timeout', '3'), {
+    type: 'http',
+    port: '80',
+    path: '/healthz',
+    timeout: '3',
+  });
+  t.same(await asked('--health-http', '8080'), { type: 'http', port: '8080' });
+  t.same(await asked('--health-tcp', '6379', '--health-start-period', '30', '--health-successes', '2'), {
+    type: 'tcp',
+    port: '6379',
+    start_period: '30',
+    success_threshold: '2',
+  });
+});
+
+t.test('health options that say nothing, or two things, are refused before anything is made', async (t) => {
+  for (const [options, words] of [
+    [['--health-interval', '5'], /--health-cmd, --health-http or --health-tcp/],
+    [['--health-cmd', 'true', '--health-tcp', '80'], /exclude each other/],
+    [['--health-http', 'well'], /:port\/path/],
+  ] as const) {
+    const cli = scene();
+    t.equal(await cli.run('run', '-d', ...options, 'busybox'), 2);
+    t.match(cli.err, words);
+    t.notOk(cli.calls.includes(create));
+  }
+});

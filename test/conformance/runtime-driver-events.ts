@@ -84,7 +84,14 @@ export async function runtimeDriverEvents(t: Test, under: DriverUnderTest): Prom
     const { driver, spec, id, operation, signal } = stage;
     const asked = spec({
       command: ['sh', '-c', 'touch /tmp/well; exec sleep 300'],
-      healthcheck: { test: 'test -e /tmp/well', intervalSeconds: 1, timeoutSeconds: 5, retries: 1 },
+      healthcheck: {
+        probe: { type: 'exec', test: 'test -e /tmp/well' },
+        intervalSeconds: 1,
+        timeoutSeconds: 5,
+        retries: 1,
+        startPeriodSeconds: 0,
+        successThreshold: 1,
+      },
     });
     const told = listen(stage);
     t.same(await told.next(), { kind: 'gap' });

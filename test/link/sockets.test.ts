@@ -16,6 +16,7 @@ import { createWsDialer } from '../../src/link/ws-dialer.ts';
 import { createEnvironment } from '../../src/main/environment.ts';
 import { agentRestartPolicy } from '../../src/main/restart-policy.ts';
 import { createFakeDriver } from '../support/fake-driver.ts';
+import { createFakeProber } from '../support/fake-prober.ts';
 import { args, operation, timing } from '../support/link-scene.ts';
 import { createMemoryAgentDisk } from '../support/memory-agent-state.ts';
 import { createScriptedEvents } from '../support/scripted-events.ts';
@@ -52,6 +53,7 @@ async function agentAt(t: Test, url: string) {
   const agent = await createAgent({
     environment,
     driver,
+    prober: createFakeProber(),
     dialer: createWsDialer({ url, allowInsecure: false }),
     state: createMemoryAgentDisk().open(),
     hostname: 'host1',

@@ -235,6 +235,15 @@ t.test('an exit is answered by the restart policy', async (t) => {
     t.same(container.paths, ['starting.attempting']);
     t.match(container.context, { restarts: 1, run: 1 });
   });
+  t.test('a long run forgets restarts before it, in what it says as well', async (t) => {
+    const container = running({ restartPolicy: { name: 'on-failure', maximumRetryCount: 1 } }).send(exited());
+    container
+      .done('restart.backoff', { at: 0 })
+      .done('startContainer', { observation: observation({ startedAt: 3_000 }) });
+    container.send(exited({ startedAt: 3_000, finishedAt: 60_000 }));
+    t.same(container.paths, ['backingOff']);
+    t.equal(container.reason, 'Restarting: it exited with 1; its restart policy is "on-failure"');
+  });
   t.test('on-failure gives up after its count', async (t) => {
     const container = running({ restartPolicy: { name: 'on-failure', maximumRetryCount: 1 } }).send(exited());
     container
@@ -423,6 +432,38 @@ t.test('health moves it between substates without leaving Running', async (t) =>
   });
   t.same(container.paths, ['running.unhealthy']);
   t.equal(container.status, 'Running');
+});
+
+t.test('what is unhealthy says why', (t) => {
+  const healthReason = '10.0.0.2:80 refused the connection';
+  const seen = observation({ health: 'unhealthy', healthReason });
+  const sick = running().send({ type: 'runtime.health', hostId, opId: null, observation: seen });
+  t.equal(sick.reason, `Its health check fails: ${healthReason}`);
+  const well = observation({ health: 'healthy' });
+  t.equal(sick.send({ type: 'runtime.health', hostId, opId: null, observation: well }).reason, null);
+  t.end();
+});
+
+t.test('health that changed while nobody heard is taken from the inventory', (t) => {
+  const seen = observation({ health: 'unhealthy' });
+  const container = running().send({
+    type: 'runtime.started',
+    hostId,
+    opId: null,
+    byAgent: false,
+    observation: seen,
+  });
+  t.same(container.paths, ['running.unhealthy']);
+  t.end();
+});
+
+t.test('health that changes while it is paused or signalled is not lost', (t) => {
+  const health = { type: 'runtime.health', hostId, opId: null } as const;
+  const killing = running().send({ type: 'container.kill', signal: 'HUP' });
+  t.match(killing.paths, ['signalling']);
+  const after = killing.send({ ...health, observation: observation({ health: 'unhealthy' }) });
+  t.same(after.done('killContainer', null).paths, ['running.unhealthy']);
+  t.end();
 });
 
 t.test('start from Error goes on from where it got to', async (t) => {

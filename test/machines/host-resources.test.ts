@@ -6,6 +6,8 @@ import { common } from './common-proofs.ts';
 import { explore, proofs, releasesEverything, type Holding } from './proofs.ts';
 import { networkSubject } from './network-space.ts';
 import { poolSubject } from './pool-space.ts';
+import { poolChart } from '../../src/machines/pool.machine.ts';
+import { walk } from './walk.ts';
 import { sandboxHoldings, sandboxSubject } from './sandbox-space.ts';
 import { volumeSubject } from './volume-space.ts';
 
@@ -58,6 +60,22 @@ t.test('the pool chart', async (t) => {
       (to.snapshot.context as PoolContext).making >= 2,
   );
   t.same(greedy, [], 'no more are made at once than two');
+});
+
+t.test('a pool whose host has no memory for more makes none before its window ends', async (t) => {
+  const pool = walk(poolChart, poolSubject.inputs[0]).send({ type: 'pool.used', ahead: false });
+  pool.done('quiet').done('fillPool', { begun: 1 }).send({ type: 'pool.joined' });
+  t.same(pool.paths, ['keeping']);
+  pool.send({ type: 'pool.bounded' }).send({ type: 'pool.left', wasReady: true });
+  t.same(pool.paths, ['bounded']);
+  t.match(pool.reason, /memory .* is used up/);
+  t.same(pool.active, ['bounded.window'], 'what the host let go is not made again at once');
+  pool.done('bounded.window');
+  t.same(pool.paths, ['filling'], 'it was used, so it is tried again');
+  pool.done('fillPool', { begun: 1 }).send({ type: 'pool.joined' }).send({ type: 'pool.bounded' });
+  pool.send({ type: 'pool.left', wasReady: true }).done('bounded.window');
+  t.same(pool.paths, ['empty'], 'without use it gives up');
+  t.equal(pool.reason, null);
 });
 
 t.test('the network chart', async (t) => {

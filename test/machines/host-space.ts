@@ -13,11 +13,11 @@ export const hostInput: HostInput = {
     availabilityZone: 'nova',
     ratios: { cpu: 1, memory: 1, disk: 1 },
     reserved: { cpu: 0, memory: 0, disk: 0 },
+    warmMemoryMib: 8,
   },
   suspectMs: 0,
   lostMs: 8_000,
   syncMs: 30_000,
-  readyMost: 2,
 };
 
 export const fingerprint: Fingerprint = {

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { hostChart } from '../../src/machines/host.machine.ts';
 import { emptyTally } from '../../src/machines/host/claims.ts';
+import { warmMemoryOf } from '../../src/machines/host/warm.ts';
 import { hostViewOf } from '../../src/machines/host/view.ts';
 import type { HostContext } from '../../src/machines/host/context.ts';
 import type { Claim, HostInput } from '../../src/model/events.ts';
@@ -77,6 +78,7 @@ t.test(
       availabilityZone: 'nova',
       ratios: shares(4, 1, 1) as Shares,
       reserved: shares(0, 0.2, 0.9) as Shares,
+      warmMemoryMib: 0,
     };
     const host = online({}, { policy });
     t.same(viewOf(host).allocatable, { cpuMillis: 4_000, memoryMib: 200, diskGib: 1 });
@@ -259,5 +261,71 @@ t.test('a host of version 1 is read as one without any of this', async (t) => {
   const migrated = hostChart.migrations[1]!({ value: { link: 'joining', admission: 'open' }, context: old, chartVersion: 1 }); // prettier-ignore
   const fresh = walk(hostChart, hostInput).context;
   // It keeps no sandbox ahead before a site allows some.
-  t.same(migrated.context, { ...fresh, fingerprint, totals: amounts, tenants: { p1: 1 }, readyMost: 0 });
+  const { warmMemoryMib: _, ...policyOf2 } = policy;
+  t.same(migrated.context, { ...fresh, policy: policyOf2, fingerprint, totals: amounts, tenants: { p1: 1 }, readyMost: 0 }); // prettier-ignore
+  const now = hostChart.migrations[2]!({ ...migrated, chartVersion: 2 });
+  t.same(now.context, {
+    ...fresh,
+    policy: { ...policyOf2, warmMemoryMib: 0 },
+    fingerprint,
+    totals: amounts,
+    tenants: { p1: 1 },
+  });
+});
+
+t.test('a host of version 2 keeps as many sandboxes ahead as before, by their memory', async (t) => {
+  const { policy, ...rest } = contextOf(walk(hostChart, hostInput));
+  const { warmMemoryMib: _, ...earlier } = policy;
+  const migrated = hostChart.migrations[2]!({ value: {}, context: { ...rest, policy: earlier, readyMost: 64 }, chartVersion: 2 }); // prettier-ignore
+  t.same(migrated.context, { ...rest, policy: { ...earlier, warmMemoryMib: 256 } });
+});
+
+t.test('sandboxes made ahead share one memory budget, whatever their pool', async (t) => {
+  const offer = (host: Walk, sandboxId: string, poolId = 'h1.default') =>
+    host.send({ type: 'sandbox.ready', sandboxId, tenant: 'p1', poolId });
+  const messages = ({ emitted }: Walk) =>
+    emitted.flatMap((each) => (each.type === 'message' ? [[each.to, each.event.type]] : []));
+  for (const [engine, most] of [
+    ['docker', 2],
+    ['podman', 8],
+    ['another', 2],
+  ] as const) {
+    const host = online({ engine });
+    for (let at = 0; at < most; at += 1) t.same(messages(offer(host, `s${at}`)), [], engine);
+    t.same(warmMemoryOf(contextOf(host)), { budgetMib: 8, usedMib: 8 });
+    t.same(
+      messages(offer(host, 'more', 'h1.other')),
+      [
+        ['sandbox/p1/more', 'sandbox.dismiss'],
+        ['pool/p1/h1.other', 'pool.bounded'],
+      ],
+      'what there is no memory for goes, and its pool hears why',
+    );
+  }
+});
+
+t.test('a smaller budget takes effect at once, the largest pool giving first', async (t) => {
+  const host = online();
+  const offer = (sandboxId: string, poolId: string) =>
+    host.send({ type: 'sandbox.ready', sandboxId, tenant: 'p1', poolId });
+  const configured = (warmMemoryMib: number) =>
+    host.send({ type: 'host.configured', policy: { ...hostInput.policy, warmMemoryMib } });
+  configured(16);
+  offer('a1', 'a');
+  offer('a2', 'a');
+  offer('a3', 'a');
+  offer('b1', 'b');
+  t.same(
+    configured(11).emitted.flatMap((each) => (each.type === 'message' ? [each.to] : [])),
+    ['sandbox/p1/a1', 'sandbox/p1/a2'],
+  );
+  t.same(contextOf(host).ready, { 'p1/a': ['a3'], 'p1/b': ['b1'] });
+  configured(0);
+  t.same(contextOf(host).ready, {}, 'the floor is none');
+  const own = { availabilityZone: null, ratios: { cpu: null, memory: null, disk: null }, reserved: { cpu: null, memory: null, disk: null } }; // prettier-ignore
+  host.send({
+    type: 'host.fingerprinted',
+    fingerprint: { ...fingerprint, overrides: { ...own, warmMemoryMib: 4 } },
+  });
+  t.equal(warmMemoryOf(contextOf(host)).budgetMib, 4, 'its agent has the last word');
 });

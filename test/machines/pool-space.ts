@@ -27,6 +27,7 @@ export const poolSubject: ProofSubject = {
     { type: 'pool.joined' },
     { type: 'pool.left', wasReady: true },
     { type: 'pool.left', wasReady: false },
+    { type: 'pool.bounded' },
     { type: 'pool.flush' },
     { type: 'pool.juggle' },
     { type: 'message.undeliverable', to: 'host/h1', gone: true, message: { type: 'pool.shrink' } },

@@ -11,5 +11,6 @@ const flags = Object.fromEntries(
 const { config } = loadConfig({ flags, environment: {}, file: null, usualFiles: [] });
 const log = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
 const environment = createEnvironment(log);
-await runAllInOne(config, environment, storeOf(config, environment), log);
+const running = await runAllInOne(config, environment, storeOf(config, environment), log);
+process.once('SIGTERM', () => void running.stop().then(() => process.exit(0)));
 process.send?.({ ready: true });

@@ -68,6 +68,27 @@ t.test('cold, with a hostname of its own, and warm: address, names and MTU are r
   await site.emptyLedger();
 });
 
+t.test('a stop in order lets go what was made ahead, and containers run on', async (t) => {
+  const stays = await site.run('stays');
+  const goes = await site.run('goes');
+  await site.remove(goes.uuid);
+  await until(
+    'a sandbox made ahead',
+    () => site.api.call<{ hosts: { pools: { ready: number }[] }[] }>('GET', '/v1/hosts'),
+    (answer) => (answer?.body.hosts[0]?.pools[0]?.ready ?? 0) > 0,
+  );
+  const sandboxes = async (): Promise<readonly string[]> =>
+    (await site.remains()).filter((each) => each.includes('troupe-sandbox-'));
+  t.ok((await sandboxes()).length > 1);
+  await site.stop();
+  const { Name: own } = await (await site.sandboxOf(stays.uuid)).inspect();
+  t.same(await sandboxes(), [own], 'that of the container is left');
+  await site.up();
+  await site.reach(stays.uuid, 'Running');
+  await site.emptyLedger();
+  await site.remove(stays.uuid);
+});
+
 t.test('projects do not reach each other', async (t) => {
   const mine = await site.run('mine');
   const beside = await site.run('beside');
@@ -261,6 +282,32 @@ t.test('a published port is reached at the host, and is nobody else’s meanwhil
   t.equal(await until('an answer', ask, (text) => text !== null), 'here\n');
   await site.remove(server.uuid, rival!.body.uuid);
   t.equal(await ask(), null);
+  await site.emptyLedger();
+});
+
+t.test('a port of the host that nobody has, when none is named, and which one is told', async (t) => {
+  const taken = await freePort();
+  const holder = await site.run('holder', { exposed_ports: { '80/tcp': { host_port: taken } } });
+  const command = ['sh', '-c', 'mkdir /www; echo free > /www/index.html; exec httpd -f -h /www -p ' + taken];
+  const free = await site.run('free', { command, exposed_ports: { [`${taken}/tcp`]: { host_port: 0 } } });
+  const [published] = free['published'] as { container_port: number; host_port: number }[];
+  t.equal(published?.container_port, taken);
+  t.not(published?.host_port, taken, 'its own number is another container’s');
+  const ask = () =>
+    request(`http://127.0.0.1:${published?.host_port}/`).then(
+      ({ body }) => body.text(),
+      () => null,
+    );
+  t.equal(await until('an answer', ask, (text) => text !== null), 'free\n');
+  const before = free['published'];
+  await (await site.sandboxOf(free.uuid)).kill();
+  await site.api.call('POST', `/v1/containers/${free.uuid}/reboot?timeout=0`);
+  t.equal(await until('an answer', ask, (text) => text !== null), 'free\n', 'it keeps it');
+  t.same((await site.reach(free.uuid, 'Running'))['published'], before);
+  const nobodys = await freePort();
+  const same = await site.run('same', { exposed_ports: { [`${nobodys}/tcp`]: {} } });
+  t.match(same['published'], [{ protocol: 'tcp', container_port: nobodys, host_port: nobodys }]);
+  await site.remove(holder.uuid, free.uuid, same.uuid);
   await site.emptyLedger();
 });
 

@@ -86,6 +86,7 @@ export function createCluster(
         availabilityZone: 'nova',
         ratios: { cpu: ratio, memory: 1, disk: 1 },
         reserved: { cpu: 0, memory: reserved, disk: 0 },
+        warmMemoryMib: 0,
       },
     })
       .send({

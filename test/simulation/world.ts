@@ -11,6 +11,7 @@ import { charts } from '../../src/machines/catalogue.ts';
 import { agentRestartPolicy } from '../../src/main/restart-policy.ts';
 import type { ContainerSpec } from '../../src/model/container.ts';
 import { containerAddress, type Address } from '../../src/model/address.ts';
+import { createFakeProber } from '../support/fake-prober.ts';
 import { createDisk, type Disk } from './store.ts';
 import { createEngine, type EngineContainer, type SimulatedEngine } from './engine.ts';
 import type { Kernel, SimulatedProcess } from './kernel.ts';
@@ -75,13 +76,13 @@ const config = {
   reservationMs: 20_000,
   sandbox: 'own' as const,
   pool: { ceiling: 3, windowMs: 5_000 },
-  readyMost: 8,
   strategy: 'spread' as const,
   neighbours: 'off' as const,
   hostPolicy: {
     availabilityZone: 'nova',
     ratios: { cpu: 1, memory: 1, disk: 1 },
     reserved: { cpu: 0, memory: 0, disk: 0 },
+    warmMemoryMib: 32,
   },
   suspectMs: 0,
   lostMs: 8_000,
@@ -254,6 +255,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
     const agent = await createAgent({
       environment: process.environment,
       driver,
+      prober: createFakeProber(),
       dialer: network.dialer(process, engine.host),
       state: states[index]!.open(process, kernel),
       hostname: engine.host,

@@ -7,6 +7,7 @@ import type { HostEffectName, OperateParams, OperationArguments } from '../../sr
 import { agentRestartPolicy } from '../../src/main/restart-policy.ts';
 import type { ContainerSpec } from '../../src/model/container.ts';
 import { createFakeDriver, type FakeDriver } from './fake-driver.ts';
+import { createFakeProber, type FakeProber } from './fake-prober.ts';
 import { createMemoryAgentDisk, type MemoryAgentDisk } from './memory-agent-state.ts';
 import { createScriptedEvents, type ScriptedEvents } from './scripted-events.ts';
 import { createTestEnvironment, type TestEnvironment } from './test-environment.ts';
@@ -15,6 +16,7 @@ import { createWire, type Wire } from './wire.ts';
 export interface LinkScene {
   readonly environment: TestEnvironment;
   readonly driver: FakeDriver;
+  readonly prober: FakeProber;
   readonly disk: MemoryAgentDisk;
   readonly events: ScriptedEvents;
   readonly wire: Wire;
@@ -113,6 +115,7 @@ export async function createLinkScene(
 ): Promise<LinkScene> {
   const environment = createTestEnvironment();
   const driver = createFakeDriver(environment.now);
+  const prober = createFakeProber();
   const disk = createMemoryAgentDisk();
   const events = createScriptedEvents();
   const wire = createWire();
@@ -122,6 +125,7 @@ export async function createLinkScene(
     createAgent({
       environment,
       driver,
+      prober,
       dialer: wire.dialer,
       state: disk.open(),
       hostname: 'host1',
@@ -136,6 +140,7 @@ export async function createLinkScene(
   const scene: LinkScene = {
     environment,
     driver,
+    prober,
     disk,
     events,
     wire,

@@ -22,6 +22,8 @@ export interface NetworkSite extends TestSite {
   /** Started again when it was killed. */
   up(): Promise<void>;
   kill(): Promise<void>;
+  /** As by SIGTERM. */
+  stop(): Promise<void>;
   /** Creates, and waits until it runs. */
   run(name: string, body?: object, token?: string): Promise<Container>;
   reach(uuid: string, status: string): Promise<Container>;
@@ -86,6 +88,11 @@ export async function createNetworkSite(
     async kill() {
       const gone = once(process!, 'exit');
       process!.kill('SIGKILL');
+      await gone;
+    },
+    async stop() {
+      const gone = once(process!, 'exit');
+      process!.kill('SIGTERM');
       await gone;
     },
     async run(name, body = {}, token) {

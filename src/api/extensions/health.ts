@@ -3,6 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ControlPlane } from '../../actors/index.ts';
 
+const mib = 1024 * 1024;
+
 export function health(controlPlane: ControlPlane) {
   return async (app: FastifyInstance): Promise<void> => {
     const config = { public: true };
@@ -69,6 +71,16 @@ export function measure(app: FastifyInstance, controlPlane: ControlPlane): void 
     help: 'Sandboxes made ahead that wait for containers',
     registers: [register],
   });
+  const warmBudget = new Gauge({
+    name: 'troupe_sandboxes_ready_budget_bytes',
+    help: 'Memory that hosts may keep in sandboxes made ahead',
+    registers: [register],
+  });
+  const warmUsed = new Gauge({
+    name: 'troupe_sandboxes_ready_bytes',
+    help: 'Memory that hosts keep in sandboxes made ahead',
+    registers: [register],
+  });
   const turns = new Counter({ name: 'troupe_turns_total', help: 'Durable turns', registers: [register] });
   const commits = new Counter({
     name: 'troupe_commits_total',
@@ -83,9 +95,11 @@ export function measure(app: FastifyInstance, controlPlane: ControlPlane): void 
     effects.set(stats.effectsInFlight);
     watchers.set(stats.watchers);
     hosts.reset();
-    ready.set(0);
-    for (const { status, pools } of controlPlane.hosts()) {
+    for (const each of [ready, warmBudget, warmUsed]) each.set(0);
+    for (const { status, pools, warmMemory } of controlPlane.hosts()) {
       hosts.inc({ state: status });
+      warmBudget.inc(warmMemory.budgetMib * mib);
+      warmUsed.inc(warmMemory.usedMib * mib);
       for (const pool of pools) ready.inc(pool.ready);
     }
     quarantined.set(controlPlane.quarantined().length);

@@ -105,7 +105,7 @@ function nets(body: Body, context: AttachmentsContext): readonly NetworkRequest[
   return requests;
 }
 
-/** `{"80/tcp": {}}`; `host_port` is an extension, without it the same number where that is free. */
+/** `{"80/tcp": {}}`; `host_port` is an extension: without it, or with 0, the same number where that is free, else another. */
 function exposed(body: Body): readonly PublishedPort[] {
   const key = 'exposed_ports';
   return Object.entries(object(body, key) ?? {}).map(([name, value]) => {
@@ -114,7 +114,7 @@ function exposed(body: Body): readonly PublishedPort[] {
     if (port === null || port < 1 || port > 65_535)
       throw invalidField(key, name, 'It must be a port such as 80/tcp');
     const options = object({ [name]: value }, name, ['host_port']) ?? {};
-    const hostPort = integer(options, 'host_port', { least: 1, most: 65_535 }) ?? 0;
+    const hostPort = integer(options, 'host_port', { least: 0, most: 65_535 }) ?? 0;
     return { protocol: protocol as PublishedPort['protocol'], containerPort: port, hostPort };
   });
 }

@@ -1,5 +1,6 @@
 /** A container as Zun shows it: its keys in its order, then what Zun keeps to itself. */
 import type { ContainerView } from '../../actors/index.ts';
+import { healthCheckView } from './health-check.ts';
 
 export interface ViewOptions {
   readonly admin: boolean;
@@ -51,12 +52,6 @@ export function containerView(
     Name: spec.restartPolicy.name,
     MaximumRetryCount: String(spec.restartPolicy.maximumRetryCount),
   };
-  const healthcheck = spec.healthcheck && {
-    test: spec.healthcheck.test,
-    interval: spec.healthcheck.intervalSeconds,
-    retries: spec.healthcheck.retries,
-    timeout: spec.healthcheck.timeoutSeconds,
-  };
   return {
     uuid: view.id,
     ...(baseUrl === null
@@ -96,7 +91,7 @@ export function containerView(
     disk: spec.diskGib,
     auto_heal: spec.autoHeal,
     ...(admin ? { privileged: false } : {}),
-    healthcheck,
+    healthcheck: healthCheckView(spec.healthcheck),
     registry_id: null,
     entrypoint: spec.entrypoint ?? observation?.entrypoint ?? null,
     created_at: pythonTime(view.createdAt),
@@ -110,6 +105,11 @@ export function containerView(
     started_at: isoTime(observation?.startedAt ?? null),
     finished_at: isoTime(observation?.finishedAt ?? null),
     restarts: view.restarts,
+    published: view.published.map(({ protocol, containerPort, hostPort }) => ({
+      protocol,
+      container_port: containerPort,
+      host_port: hostPort,
+    })),
     lifecycle_state: view.statePaths,
   };
 }

@@ -5,9 +5,10 @@
  */
 import { split } from 'shlex';
 import { TroupeError } from '../../errors/errors.ts';
-import type { ContainerSpec, HealthCheck, RestartPolicy, RestartPolicyName } from '../../model/container.ts';
+import type { ContainerSpec, RestartPolicy, RestartPolicyName } from '../../model/container.ts';
 import { parseAttachments, type AttachmentsContext } from './attachments.ts';
 import { flag, integer, list, number, object, text, texts, variables, type Body } from './body-fields.ts';
+import { parseHealthCheck } from './health-check.ts';
 import { integerIn, invalidField } from './values.ts';
 import { requireVersion } from './microversion.ts';
 
@@ -86,7 +87,7 @@ export function parseCreateBody(body: Body, context: CreateBodyContext): Contain
     restartPolicy: restart,
     autoRemove: flag(body, 'auto_remove', false),
     autoHeal: flag(body, 'auto_heal', false),
-    healthcheck: healthcheck(body),
+    healthcheck: parseHealthCheck(body),
     availabilityZone: text(body, 'availability_zone', wordLength),
     requestedHost: text(body, 'host', wordLength),
     networks: [],
@@ -200,27 +201,6 @@ function restartPolicy(body: Body): RestartPolicy | null {
     throw new TroupeError('INVALID_VALUE', `maximum retry count not valid with restart policy of ${name}`);
   }
   return { name: name as RestartPolicyName, maximumRetryCount: name === 'no' ? 0 : retries };
-}
-
-function healthcheck(body: Body): HealthCheck | null {
-  const value = object(body, 'healthcheck', ['cmd', 'interval', 'retries', 'timeout']);
-  if (!value) return null;
-  const { cmd } = value;
-  if (typeof cmd !== 'string' || cmd === '' || cmd.includes('\0'))
-    throw invalidField('healthcheck.cmd', cmd, 'It must be a command');
-  const count = (key: string): number => {
-    const given = value[key] ?? 0;
-    const parsed = integerIn(given);
-    if (parsed === null || parsed < 0)
-      throw invalidField(`healthcheck.${key}`, given, 'It must be an integer of at least 0');
-    return parsed;
-  };
-  return {
-    test: cmd,
-    intervalSeconds: count('interval'),
-    timeoutSeconds: count('timeout'),
-    retries: count('retries'),
-  };
 }
 
 function imageDriver(body: Body): ContainerSpec['imageDriver'] {

@@ -47,6 +47,8 @@ export function hostView(host: HostDetail, baseUrl: string | null): Record<strin
     makes_networks: host.networks.able,
     networks_problem: host.networks.problem,
     pools: host.pools.map(({ tenant, networks, ready }) => ({ project_id: tenant, networks, ready })),
+    warm_memory_total: host.warmMemory.budgetMib,
+    warm_memory_used: host.warmMemory.usedMib,
     since: new Date(host.since).toISOString(),
   };
 }

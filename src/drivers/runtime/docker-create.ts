@@ -6,6 +6,7 @@
  * `sudo` or `ping` is setuid work under Zun and would break.
  */
 import type Docker from 'dockerode';
+import { type HealthCheck, isEngineCheck } from '../../model/health.ts';
 import { containerLabels } from './docker-labels.ts';
 import { cpuShares, nanoCpus } from './docker-update.ts';
 import type { OperationIdentity } from './operation-identity.ts';
@@ -41,15 +42,7 @@ export function toCreateBody(
     Labels: containerLabels(identity, run, membership, spec.labels),
     Tty: spec.tty,
     OpenStdin: spec.interactive,
-    ...(spec.healthcheck &&
-      runsHealthChecks && {
-        Healthcheck: {
-          Test: ['CMD-SHELL', spec.healthcheck.test],
-          Interval: spec.healthcheck.intervalSeconds * nanosecondsPerSecond,
-          Timeout: spec.healthcheck.timeoutSeconds * nanosecondsPerSecond,
-          Retries: spec.healthcheck.retries,
-        },
-      }),
+    ...(spec.healthcheck && runsHealthChecks && { Healthcheck: toHealthConfig(spec.healthcheck) }),
     HostConfig: {
       ...limits(spec),
       ...(spec.runtime !== null && { Runtime: spec.runtime }),
@@ -62,6 +55,20 @@ export function toCreateBody(
         Config: { 'max-size': `${logs.maxSizeMib}m`, 'max-file': String(logs.maxFiles) },
       },
     },
+  };
+}
+
+/** @see https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerCreate */
+function toHealthConfig(check: HealthCheck): Docker.HealthConfig {
+  const { probe, intervalSeconds, timeoutSeconds, retries, startPeriodSeconds } = check;
+  // Not the image's own either: the agent's is the one that was asked.
+  if (probe.type !== 'exec' || !isEngineCheck(check)) return { Test: ['NONE'] };
+  return {
+    Test: ['CMD-SHELL', probe.test],
+    Interval: intervalSeconds * nanosecondsPerSecond,
+    Timeout: timeoutSeconds * nanosecondsPerSecond,
+    Retries: retries,
+    StartPeriod: startPeriodSeconds * nanosecondsPerSecond,
   };
 }
 

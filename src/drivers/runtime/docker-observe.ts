@@ -1,6 +1,8 @@
 /** Docker's inspection as an observation. */
 import type Docker from 'dockerode';
-import type { EngineState, Health, Observation } from '../../model/container.ts';
+import type { EngineState, Observation } from '../../model/container.ts';
+import type { Health } from '../../model/health.ts';
+import { failedExec } from './exec-failure.ts';
 import { readLabels } from './docker-labels.ts';
 import { explainStart } from './start-failure.ts';
 
@@ -23,7 +25,7 @@ export function toObservation(info: Docker.ContainerInspectInfo): Observation | 
     oomKilled: info.State.OOMKilled,
     error: info.State.Error === '' ? null : explainStart(info.State.Error),
     // Docker calls what has ended unhealthy, since its checks have.
-    health: hasEnded ? 'none' : toHealth(info.State.Health?.Status),
+    ...(hasEnded ? { health: 'none' as const } : toHealth(info.State.Health)),
     hostname: labels.hostname ?? (info.Config.Hostname === '' ? null : info.Config.Hostname),
     addresses: toAddresses(info),
     command: info.Config.Cmd ?? [],
@@ -38,8 +40,15 @@ function epochMs(time: string): number | null {
   return ms > 0 ? ms : null;
 }
 
-function toHealth(status: string | undefined): Health {
-  return status === 'starting' || status === 'healthy' || status === 'unhealthy' ? status : 'none';
+type EngineHealth = Docker.ContainerInspectInfo['State']['Health'];
+
+function toHealth(told: EngineHealth): Pick<Observation, 'health' | 'healthReason'> {
+  const status = told?.Status;
+  const health: Health =
+    status === 'starting' || status === 'healthy' || status === 'unhealthy' ? status : 'none';
+  if (health !== 'unhealthy') return { health };
+  const last = told?.Log?.at(-1);
+  return { health, healthReason: last ? failedExec(last.ExitCode, last.Output) : null };
 }
 
 function toAddresses(info: Docker.ContainerInspectInfo): string[] {

@@ -23,7 +23,7 @@ export interface EngineDialect {
   info(info: EngineInfo): EngineInfo;
   /** @throws TroupeError INVALID_SPEC for what the engine would silently not do */
   assertCan(spec: ContainerSpec, info: () => Promise<EngineInfo>): Promise<void>;
-  /** It runs `spec.healthcheck` and tells health. */
+  /** It runs a `spec.healthcheck` of commands and tells health. */
   readonly runsHealthChecks: boolean;
   /** Names the image that an import makes. */
   importQuery(reference: string): Readonly<Record<string, string>>;

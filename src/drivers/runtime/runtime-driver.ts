@@ -155,7 +155,7 @@ export interface ListedSandbox {
 /** Beside what each driver does it may have powers, found with `'exec' in driver`. */
 export interface RuntimeDriver extends Partial<RuntimePowers> {
   readonly name: string;
-  /** The engine runs `spec.healthcheck` and tells health; if not, that is for the agent to do, by `exec`. */
+  /** The engine runs a `spec.healthcheck` of commands (`isEngineCheck`) and tells health; what it does not run is for the agent. */
   readonly runsHealthChecks: boolean;
   /** @throws EngineUnavailable */
   fingerprint(signal: AbortSignal): Promise<Fingerprint>;

@@ -6,6 +6,7 @@ import { permits, whenEnded, whenLost } from './permits.ts';
 /** Facts that a step of the engine is overtaken by. */
 const overtaken = {
   'runtime.exited': { guard: 'isCurrentRun', target: '#container.exited', actions: 'recordObservation' },
+  'runtime.health': { guard: 'isCurrentRun', actions: 'refreshObservation' },
   'runtime.gone': { guard: 'isOurContainerGone', target: '#container.gone' },
   'host.lost': whenLost,
 } as const;
@@ -56,6 +57,7 @@ export const paused = containerSetup.createStateConfig({
       target: '#container.running',
       actions: 'recordObservation',
     },
+    'runtime.health': { guard: 'isCurrentRun', actions: 'refreshObservation' },
     'runtime.gone': { guard: 'isOurContainerGone', target: '#container.gone' },
     'host.lost': whenLost,
   },

@@ -41,7 +41,8 @@ const descriptions: Readonly<Record<string, (context: ContainerContext) => strin
   'start.deadline': () => 'the time to start it to run out',
   startContainer: (context) => `the container engine ${onHost(context)} to start it`,
   'start.backoff': () => 'the pause before it is started again',
-  'restart.backoff': () => 'the pause before its restart policy starts it again',
+  'restart.backoff': ({ restarts, restartPolicy: { name, maximumRetryCount: most } }) =>
+    `restart ${restarts}${most > 0 ? ` of ${most}` : ''} by its restart policy "${name}"`,
   'stop.deadline': () => 'the time to stop it to run out',
   stopContainer: (context) => `the container engine ${onHost(context)} to stop it`,
   'stop.backoff': () => 'the pause before it is stopped again',

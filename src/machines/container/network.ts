@@ -158,6 +158,7 @@ export const rewiring = containerSetup.createStateConfig({
   on: {
     'sandbox.changed': { guard: 'isFromItsSandbox', target: '#container.settling', actions: 'recordPorts' },
     'runtime.exited': { guard: 'isCurrentRun', actions: 'recordObservation' },
+    'runtime.health': { guard: 'isCurrentRun', actions: 'refreshObservation' },
     'runtime.started': { guard: 'isCurrentRun', actions: 'recordObservation' },
     'runtime.gone': { guard: 'isOurContainerGone', target: '#container.gone' },
     'host.lost': { guard: 'isFromOurHost', target: '#container.lost' },

@@ -126,6 +126,7 @@ export const running = containerSetup.createStateConfig({
         actions: ['recordObservation', 'recordRun', 'countAgentRestart'],
       },
       { guard: 'isChangedRun', target: '.assessing', actions: 'recordObservation' },
+      { guard: 'isChangedHealth', target: '.assessing', actions: 'recordObservation' },
     ],
     'runtime.health': { guard: 'isCurrentRun', target: '.assessing', actions: 'recordObservation' },
     'runtime.gone': gone,
@@ -145,7 +146,11 @@ export const running = containerSetup.createStateConfig({
     up: { description: 'It runs; it has no health check.', tags: 'settled' },
     checking: { description: 'It runs; its health check has not decided yet.', tags: 'settled' },
     healthy: { description: 'It runs and is healthy.', tags: 'settled' },
-    unhealthy: { description: 'It runs and its health check fails.', tags: 'settled' },
+    unhealthy: {
+      description: 'It runs and its health check fails.',
+      tags: 'settled',
+      entry: 'explainHealth',
+    },
   },
 });
 
@@ -251,6 +256,7 @@ export const stopping = containerSetup.createStateConfig({
       actions: ['wantStopped', { type: 'queue', params: { reason: 'It is being stopped already' } }],
     },
     'runtime.exited': { guard: 'isCurrentRun', actions: 'recordObservation' },
+    'runtime.health': { guard: 'isCurrentRun', actions: 'refreshObservation' },
     'runtime.gone': { guard: 'isOurContainerGone', target: '#container.gone' },
   },
   initial: 'attempting',

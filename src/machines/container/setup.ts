@@ -18,7 +18,7 @@ import { defaultNetworkId, networksKey, poolId } from '../../model/network.ts';
 import type { VolumeInput } from '../../model/volume-events.ts';
 import { equal, noAmounts, plus } from '../amounts.ts';
 import { grown, shrunk } from '../resize.ts';
-import { decideRestart, wasStable } from '../restart-policy.ts';
+import { decideRestart, countedRestarts } from '../restart-policy.ts';
 import { mostTries } from '../retry-policy.ts';
 import { unbound } from '../unbound.ts';
 import type { ContainerContext } from './context.ts';
@@ -271,8 +271,9 @@ export const containerSetup = setup({
       return observation !== null && hasEnded(observation) && hasBegun(context, event);
     },
     hasBegunUnwanted: ({ context, event }) => context.wanted !== 'running' && hasBegun(context, event),
-    isRestartDue: ({ context }) =>
-      decideRestart(context.restartPolicy, context.observation?.exitCode ?? null, context.restarts).restart,
+    isRestartDue: ({ context: { observation, restartPolicy, restarts } }) =>
+      decideRestart(restartPolicy, observation?.exitCode ?? null, countedRestarts(observation, restarts))
+        .restart,
     isRecreationDue: ({ context }) =>
       context.wanted === 'running' &&
       (context.restartPolicy.name === 'always' || context.restartPolicy.name === 'unless-stopped'),
@@ -282,6 +283,11 @@ export const containerSetup = setup({
     isChangedRun: ({ context, event }) =>
       isCurrent(context, event) &&
       (observationOf(event)?.startedAt ?? 0) > (context.observation?.startedAt ?? 0),
+    /** An inventory tells what was said of the run while nobody heard. */
+    isChangedHealth: ({ context, event }) =>
+      isCurrent(context, event) &&
+      observationOf(event)?.startedAt === context.observation?.startedAt &&
+      observationOf(event)?.health !== context.observation?.health,
     isNewRunByAgent: ({ context, event }) =>
       event.type === 'runtime.started' &&
       event.byAgent &&
@@ -331,6 +337,13 @@ export const containerSetup = setup({
       observation: ({ context, event }) => observationOf(event) ?? context.observation,
       failure: null,
       reason: null,
+    }),
+    explainHealth: assign({
+      reason: ({ context }) => {
+        if (context.reason !== null) return context.reason;
+        const why = context.observation?.healthReason;
+        return `Its health check fails${why ? `: ${why}` : ''}`;
+      },
     }),
     recordFailure: assign({
       failure: ({ event }) => failureOf(event),
@@ -525,7 +538,7 @@ export const containerSetup = setup({
         const { reason } = decideRestart(
           context.restartPolicy,
           context.observation?.exitCode ?? null,
-          context.restarts,
+          countedRestarts(context.observation, context.restarts),
         );
         return context.observation?.oomKilled ? `It ran out of memory; ${reason}` : reason;
       },
@@ -563,17 +576,10 @@ export const containerSetup = setup({
       candidates: ({ context }) => context.candidates.slice(1),
       refusedBy: ({ context }) => [...context.refusedBy, context.candidates[0]?.hostId ?? ''],
     }),
-    countRestart: assign({
-      restarts: ({ context }) =>
-        context.observation && wasStable(context.observation) ? 1 : context.restarts + 1,
-      reason: ({ context }) => {
-        const { reason } = decideRestart(
-          context.restartPolicy,
-          context.observation?.exitCode ?? null,
-          context.restarts,
-        );
-        return `Restarting: ${reason}`;
-      },
+    countRestart: assign(({ context: { observation, restartPolicy, restarts: before } }) => {
+      const earlier = countedRestarts(observation, before);
+      const { reason } = decideRestart(restartPolicy, observation?.exitCode ?? null, earlier);
+      return { restarts: earlier + 1, reason: `Restarting: ${reason}` };
     }),
     recordKill: assign({
       signal: ({ context, event }) => (event.type === 'container.kill' ? event.signal : context.signal),

@@ -18,7 +18,5 @@ export interface HostContext extends HostTally {
   readonly labels: Readonly<Record<string, string>>;
   /** Made ahead for containers to come. */
   readonly ready: ReadySandboxes;
-  /** Of them, at most so many. */
-  readonly readyMost: number;
   readonly reason: string | null;
 }

@@ -3,7 +3,7 @@ import { hostSetup } from './setup.ts';
 
 export const link = hostSetup.createStateConfig({
   initial: 'joining',
-  on: { 'link.connected': { target: '.syncing', actions: 'recordSession' } },
+  on: { 'link.connected': { target: '.syncing', actions: ['recordSession', 'fitReady'] } },
   states: {
     joining: {
       description: 'It has joined and was never connected.',

@@ -12,6 +12,7 @@ export function policyOf({ fingerprint, policy }: Offering): HostPolicy {
     availabilityZone: overrides.availabilityZone ?? policy.availabilityZone,
     ratios: over(policy.ratios, overrides.ratios),
     reserved: over(policy.reserved, overrides.reserved),
+    warmMemoryMib: overrides.warmMemoryMib ?? policy.warmMemoryMib,
   };
 }
 

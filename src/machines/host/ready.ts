@@ -1,8 +1,8 @@
 /**
  * Sandboxes made ahead that wait on this host for their containers, by pool.
- * Bounded by what the host may keep; each is handed out once.
+ * Bounded by one memory budget for all; each is handed out once.
  */
-import { sandboxAddress } from '../../model/address.ts';
+import { poolAddress, sandboxAddress } from '../../model/address.ts';
 import type { Emitted } from '../../model/events.ts';
 
 /** `<tenant>/<pool>` → ids, oldest first. */
@@ -45,6 +45,13 @@ export function shrunkTo(
   const surplus = Math.max(0, all.length - keep);
   return { gone: all.slice(0, surplus), left: withPool(ready, key, all.slice(surplus)) };
 }
+
+/** Its pool asks for more than the host has memory for. */
+export const bounded = (tenant: string, poolId: string): Extract<Emitted, { type: 'message' }> => ({
+  type: 'message',
+  to: poolAddress(tenant, poolId),
+  event: { type: 'pool.bounded' },
+});
 
 /** It is not needed, and goes. */
 export const dismissal = (tenant: string, sandboxId: string): Extract<Emitted, { type: 'message' }> => ({

@@ -17,7 +17,8 @@ import { unbound } from '../unbound.ts';
 import { isSameTally, refusalOf, shortageOf, withClaim, withoutClaim, withWish } from './claims.ts';
 import type { HostContext } from './context.ts';
 import { labelProblem, relabelled } from './offer.ts';
-import { countReady, dismissal, readyKey, shrunkTo, takeReady, withoutReady, withReady } from './ready.ts';
+import { bounded, dismissal, readyKey, shrunkTo, takeReady, withoutReady, withReady } from './ready.ts';
+import { fittedReady, hasRoomForReady } from './warm.ts';
 
 type HostEvent = HostCommand | HostFact | HostMessage | HostSandboxMessage | Undeliverable | Restored;
 
@@ -159,8 +160,19 @@ export const hostSetup = setup({
     keepReady: enqueueActions(({ enqueue, context, event }) => {
       if (event.type !== 'sandbox.ready') return;
       const { sandboxId, tenant, poolId } = event;
-      if (countReady(context.ready) >= context.readyMost) return enqueue.emit(dismissal(tenant, sandboxId));
+      if (!hasRoomForReady(context)) {
+        enqueue.emit(dismissal(tenant, sandboxId));
+        enqueue.emit(bounded(tenant, poolId));
+        return;
+      }
       enqueue.assign({ ready: withReady(context.ready, readyKey(tenant, poolId), sandboxId) });
+    }),
+    /** What the budget or the engine of the host is now may bear fewer than it has. */
+    fitReady: enqueueActions(({ enqueue, context }) => {
+      const { gone, left } = fittedReady(context);
+      if (gone.length === 0) return;
+      enqueue.assign({ ready: left });
+      for (const { tenant, sandboxId } of gone) enqueue.emit(dismissal(tenant, sandboxId));
     }),
     dropReady: assign({
       ready: ({ context, event }) =>

@@ -14,6 +14,8 @@ export interface SandboxContext {
   readonly networks: readonly NetworkRequest[];
   /** Its ports that are reachable at its host. */
   readonly published: SandboxInput['published'];
+  /** The same with the host's ports as they are, once it is made; absent while that was never told. */
+  readonly bound?: SandboxInput['published'];
   /** Addresses it holds; more only while it is made or attached. */
   readonly ports: readonly Port[];
   /** A port that is being given up, still plugged. */

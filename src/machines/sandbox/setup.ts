@@ -162,11 +162,10 @@ export const sandboxSetup = setup({
         address: event.type === 'network.allocated' ? event.address : '',
       },
     })),
-    recordMade: assign({
-      engineId: ({ event }) =>
-        (event as unknown as { output: NetworkEffectResults['makeSandbox'] }).output.engineId,
-      failure: null,
-      reason: null,
+    recordMade: assign(({ event }) => {
+      const { output } = event as unknown as { output: NetworkEffectResults['makeSandbox'] };
+      const { engineId, published } = output;
+      return { engineId, failure: null, reason: null, ...(published?.length ? { bound: published } : {}) };
     }),
     recordClaim: assign({
       claimedBy: ({ event }) => ('containerId' in event ? event.containerId : null),
