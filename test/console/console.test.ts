@@ -44,7 +44,7 @@ t.test(
     const uuid = await scene.create('web', sleeping, { restart_policy: { Name: 'always' } });
     await page.getByRole('cell', { name: 'web' }).getByRole('link').click();
     await lit(page, 'container.running').waitFor();
-    await page.locator('.history .transitions').getByText('startContainer done').waitFor();
+    await page.locator('.history .transitions').getByText('createContainer done').waitFor();
     t.match(await now(page).textContent(), /^running\.up$/);
 
     const container = engineContainer(uuid);
@@ -125,7 +125,7 @@ t.test('time travel: the chart of any moment, by slider and by link', async (t) 
   t.equal(await page.locator('.events').count(), 0, 'nothing can be sent to the past');
   await page.keyboard.press('Home');
   await page.keyboard.press('ArrowRight');
-  const cause = page.locator('.now').getByRole('link');
+  const cause = page.locator('.now').getByRole('link').first();
   t.match(await cause.getAttribute('href'), /^#\/host\/[^?]+\?at=\d+$/, 'what led to it is one step away');
   await cause.click();
   await page.locator('.travelling').waitFor();
