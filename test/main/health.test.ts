@@ -68,3 +68,16 @@ t.test('tcp: by whether a connection is accepted; not while it is paused', async
   await site.remove(uuid);
   await site.emptyLedger();
 });
+
+t.test('by command: the engine runs it, and what it wrote says why', async (t) => {
+  const { uuid } = await site.run('worker', {
+    command: ['sh', '-c', 'touch /well; exec sleep 600'],
+    healthcheck: { cmd: 'test -e /well || { echo it is gone; exit 1; }', ...timing },
+  });
+  await health(uuid, 'healthy');
+  await site.inside(uuid, 'rm', '/well');
+  t.match((await health(uuid, 'unhealthy'))['status_reason'], /The command exited with 1: it is gone/);
+  await site.inside(uuid, 'touch', '/well');
+  await health(uuid, 'healthy');
+  await site.remove(uuid);
+});
