@@ -1,7 +1,6 @@
 /** A whole Troupe in a process of its own on the machine's real engine, and that engine spoken to directly. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { request } from 'undici';
@@ -26,20 +25,9 @@ export interface RealSite {
   readonly docker: Docker;
   /** Through the REST API. Resolves once the watcher was told that it runs. */
   start(watcher: Watcher): Promise<StartedContainer>;
-  /** Bytes that one sandbox takes with the process that minds it, on average over those that are there. */
-  readyMemory(): Promise<number>;
   /** Sandboxes that wait for containers now. */
   ready(): Promise<number>;
   stop(): Promise<void>;
-}
-
-/** Of a process and its parent, the engine's shim: what of them is theirs, and their part of what is shared. */
-function proportionalBytes(pid: number): number {
-  const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
-  return [pid, parent].reduce((sum, each) => {
-    const [, kib] = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${each}/smaps_rollup`, 'utf8')) ?? [];
-    return sum + Number(kib ?? 0) * 1024;
-  }, 0);
 }
 
 export async function openRealSite(
@@ -86,15 +74,6 @@ export async function openRealSite(
           while ((await docker.listContainers({ all: true, filters })).length > 0) await pause(20);
         },
       };
-    },
-    async readyMemory() {
-      const found = await docker.listContainers({ filters: { label: ['troupe.sandbox-id'] } });
-      const sizes = await Promise.all(
-        found
-          .filter(({ Labels }) => Labels['troupe.container-id'] === undefined)
-          .map(async ({ Id }) => proportionalBytes((await docker.getContainer(Id).inspect()).State.Pid)),
-      );
-      return sizes.reduce((sum, bytes) => sum + bytes, 0) / Math.max(1, sizes.length);
     },
     async ready() {
       const answer = await request(`${url}/v1/hosts`, { headers });

@@ -81,6 +81,7 @@ try {
   if (wanted('3')) await measureRestart(figures, newDirectory(), restarted);
   if (wanted('4')) await measureIdle(figures, newDirectory());
   if (wanted('7')) {
+    await measureSandboxMemory(figures);
     const { socket } = configOf({}).engine;
     await measureWarmStarts(figures, newDirectory, { label: '', socket, warmths: everyWarmth });
     await measureSwarm(figures, newDirectory);
@@ -96,7 +97,6 @@ try {
       await podman.stop();
     }
   }
-  if (wanted('8')) await measureSandboxMemory(figures);
   if (wanted('6')) measurePlacements(figures.tell, hostCounts);
   if (wanted('8')) await measureFanOut(figures, newDirectory());
   if (wanted('8')) await measureOverview(figures, newDirectory(), Number(values.minutes));

@@ -98,16 +98,16 @@ async function measure(name: string, keeper: Keeper, tell: Figures['tell']): Pro
     const perSandbox = (kib: (each: Resident) => number): number =>
       resident.reduce((sum, each) => sum + kib(each), 0) / sandboxes / 1024;
     tell(
-      `8. ${name}: RSS of its processes`,
+      `7. ${name}: RSS of its processes`,
       perSandbox(({ rssKib }) => rssKib),
       'MiB/sandbox',
     );
     tell(
-      `8. ${name}: PSS of its processes`,
+      `7. ${name}: PSS of its processes`,
       perSandbox(({ pssKib }) => pssKib),
       'MiB/sandbox',
     );
-    tell(`8. ${name}: kernel`, kernel, 'MiB/sandbox');
+    tell(`7. ${name}: kernel`, kernel, 'MiB/sandbox');
   } finally {
     for (const sandboxId of ids) {
       await networks.unplug({ worldId: identity.worldId, portId: sandboxId }, signal);

@@ -13,14 +13,9 @@ import { watch } from './watcher.ts';
 
 const burst = 40;
 const rounds = 3;
-/** Documentation's own addresses, RFC 5737: no network of the machine's has them. */
-const bridge = { link: 'trbench0', address: '198.51.100.1/24' };
 
 export async function measureSwarm({ tell }: Figures, newDirectory: () => string): Promise<void> {
-  await program('ip', 'link', 'add', bridge.link, 'type', 'bridge');
-  await program('ip', 'address', 'add', bridge.address, 'dev', bridge.link);
-  await program('ip', 'link', 'set', bridge.link, 'up');
-  const engine = await startDockerd({ bridge: bridge.link, liveRestore: false });
+  const engine = await startDockerd({ liveRestore: false });
   try {
     await program(
       'docker',
@@ -31,7 +26,10 @@ export async function measureSwarm({ tell }: Figures, newDirectory: () => string
       '--advertise-addr',
       '127.0.0.1',
     );
-    const site = await openRealSite(newDirectory(), { 'engine.socket': engine.socket, 'site.poolCeiling': '40', 'site.poolHostMost': '64' }); // prettier-ignore
+    const site = await openRealSite(newDirectory(), {
+      'engine.socket': engine.socket,
+      'site.poolCeiling': '40',
+    });
     const watcher = await watch(site.url, site.token);
     const times = { raw: [] as number[], swarm: [] as number[], ours: [] as number[] };
     try {
@@ -54,7 +52,6 @@ export async function measureSwarm({ tell }: Figures, newDirectory: () => string
     tell(`7. burst of ${burst} beside Swarm: ratio`, ours! / swarm!, 'x Swarm', '< 0.75');
   } finally {
     await engine.stop();
-    await program('ip', 'link', 'delete', bridge.link);
   }
 }
 

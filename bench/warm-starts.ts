@@ -90,7 +90,6 @@ export async function measureWarmStarts(
       await compare(`burst of ${burst}, ${warmth} ready`, burst, burst, aim);
       if (warmth === 0) continue;
       tell(`7. ${engine}${warmth} sandboxes made again after a burst`, percentile(refills, 0.5) / 1000, 's');
-      tell(`7. ${engine}memory of a sandbox that waits`, (await site.readyMemory()) / 1024, 'KiB');
     } finally {
       watcher.close();
       await site.stop();

@@ -1,5 +1,6 @@
-/** A Docker engine of a test's own: its own containerd, data and socket, no bridge and no firewall rules; nothing is left behind. */
+/** A Docker engine of a test's own: its own containerd, data, socket and bridge, no firewall rules; nothing is left behind. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,19 +20,22 @@ export interface TestDockerd {
   stop(): Promise<void>;
 }
 
+/** Addresses for documentation, RFC 5737: no network of the machine has them. */
+const unrouted = '198.51.100.';
+
 export interface DockerdOptions {
-  /** A bridge link that is its default network. Default none. */
-  readonly bridge?: string;
   /** Containers outlive it. Default true; Swarm wants none of it. */
   readonly liveRestore?: boolean;
 }
 
 /** Started, with the test image, which is taken from the machine's engine. */
-export async function startDockerd({
-  bridge = 'none',
-  liveRestore = true,
-}: DockerdOptions = {}): Promise<TestDockerd> {
+export async function startDockerd({ liveRestore = true }: DockerdOptions = {}): Promise<TestDockerd> {
   const folder = mkdtempSync(join(tmpdir(), 'troupe-dockerd-'));
+  // One that is told to have no bridge removes the machine's own.
+  const bridge = `trd-${randomBytes(4).toString('hex')}`;
+  await program('ip', 'link', 'add', bridge, 'type', 'bridge');
+  await program('ip', 'address', 'add', `${unrouted}${16 * randomInt(16) + 1}/28`, 'dev', bridge);
+  await program('ip', 'link', 'set', bridge, 'up');
   const at = (name: string): string => join(folder, name);
   const docker = new Docker({ socketPath: at('docker.sock') });
   const begin = (name: string, args: readonly string[]): ChildProcess =>
@@ -81,6 +85,7 @@ export async function startDockerd({
       for (const mount of mounts.filter((each) => each.startsWith(folder)).reverse())
         await program('umount', mount);
       rmSync(folder, { recursive: true, force: true });
+      await program('ip', 'link', 'delete', bridge);
     },
   };
   await dockerd.start();
