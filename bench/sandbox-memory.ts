@@ -1,5 +1,5 @@
 /**
- * 8. What a sandbox that is kept ahead costs in memory: the processes that the
+ * 7. What a sandbox that is kept ahead costs in memory: the processes that the
  * engine keeps for it, and what the kernel keeps for its namespace and its pair
  * of links. The figures in `src/model/warm-memory.ts` come from here.
  */
