@@ -48,6 +48,9 @@ t.test('without a terminal: every byte, both ways, and the exit code', async (t)
 });
 
 t.test('at a terminal: its size, then another, and the exit code', async (t) => {
+  const born = terminal(t, 'exec', '-it', 'web', 'sh', '-c', 'sleep 0.5; stty size');
+  await born.shows(/33 99/);
+  t.match(await born.ended, { code: 0 }, 'from its beginning');
   const at = terminal(t, 'exec', '-it', 'web', 'sh');
   await at.raw();
   await at.shows(/# /);
@@ -56,7 +59,8 @@ t.test('at a terminal: its size, then another, and the exit code', async (t) => 
   await at.resize(40, 120);
   at.type('sleep 1; stty size\r');
   await at.shows(/40 120/);
-  at.type('echo sleep-$((3 + 3)); sleep 77\r');
+  // Told by what is to be interrupted, so that the key can't come before it.
+  at.type("sh -c 'echo sleep-$((3 + 3)); exec sleep 77'\r");
   await at.shows(/sleep-6/);
   at.type('\u0003');
   await at.shows(/# /);
