@@ -248,8 +248,19 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     if (isEngineUp) inventoried = true;
     else waitForEngine();
     await sweep(welcome.worldId);
+    await repair(welcome.worldId);
     await inventory.send(peer, isEngineUp, signal);
     if (session.peer === peer) outbox.resume();
+  };
+
+  /** What somebody took from our networks while nobody looked. */
+  const repair = async (worldId: string): Promise<void> => {
+    try {
+      await sandboxes?.repair(worldId, signal);
+    } catch (error) {
+      if (!signal.aborted)
+        environment.log.warn({ err: error }, 'not all of the networks here could be put right');
+    }
   };
 
   /** Once, before the first operation of this process. */

@@ -42,10 +42,14 @@ export interface Sandboxes {
   addressOf(containerId: string): Promise<string | null>;
   /** Makes the sandbox of a container again as it was; false when it has none. */
   mend(identity: OwnerIdentity, containerId: string, signal: AbortSignal): Promise<boolean>;
+  /** Bridges that somebody removed and rules that somebody flushed come back, with all that is plugged there. */
+  repair(worldId: string, signal: AbortSignal): Promise<void>;
   /** Removes what crashes left half made. To be called before anything else. */
   sweep(worldId: string, signal: AbortSignal): Promise<void>;
   list(signal: AbortSignal): Promise<readonly InventoryResource[]>;
 }
+
+type Owner = Pick<OwnerIdentity, 'worldId' | 'tenant'>;
 
 export interface SandboxesOptions {
   readonly driver: RuntimeDriver;
@@ -61,13 +65,13 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
   let choosing: Promise<unknown> = Promise.resolve();
 
   const ensureBridge = (
-    { worldId, tenant }: OwnerIdentity,
+    { worldId, tenant }: Owner,
     definition: NetworkDefinition,
     signal: AbortSignal,
   ): Promise<void> => network.ensureNetwork({ worldId, tenant, ipv6: null, ...definition }, signal);
 
   const plug = async (
-    identity: OwnerIdentity,
+    identity: Owner,
     netnsPath: string,
     { portId, network: definition, mac, address, interfaceName }: Port,
     isFirst: boolean,
@@ -93,7 +97,32 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
       if (toFailure(error).code !== 'NETWORK_NOT_FOUND') throw error;
       await ensureBridge(identity, definition, signal);
       await network.plug(spec, signal);
+      await replug(identity.worldId, ({ network: { networkId } }) => networkId === spec.networkId, signal);
     }
+  };
+
+  /** Ports of sandboxes that live, plugged again where `isLost` says so. */
+  const replug = async (
+    worldId: string,
+    isLost: (port: Port) => boolean,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    for (const { sandboxId, tenant, netnsPath, worldId: of } of await driver.listSandboxes(signal)) {
+      const seen = of === worldId && netnsPath !== null ? await files.find(sandboxId) : null;
+      // One that was started anew is made again by its actor.
+      if (!seen || netnsPath === null || !(await isSame(seen, netnsPath))) continue;
+      for (const [index, port] of seen.ports.entries()) {
+        if (!isLost(port)) continue;
+        await ensureBridge({ worldId, tenant }, port.network, signal);
+        await plug({ worldId, tenant }, netnsPath, port, index === 0, signal);
+      }
+    }
+  };
+
+  /** Whether its ports were plugged into this namespace. */
+  const isSame = async ({ namespace }: Plugged, netnsPath: string): Promise<boolean> => {
+    const is = await network.identify(netnsPath);
+    return (namespace ?? is) === is;
   };
 
   /**
@@ -207,6 +236,14 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
       await make({ ...identity, generation: 1 }, found.sandboxId, found.seen, signal);
       return true;
     },
+    async repair(worldId, signal) {
+      const [networks, ports] = await Promise.all([network.listNetworks(signal), network.listPorts(signal)]);
+      const bridges = new Set(networks.filter(({ guarded }) => guarded).map(({ networkId }) => networkId));
+      const links = new Set(ports.filter(({ guarded }) => guarded).map(({ portId }) => portId));
+      const isLost = ({ portId, network: { networkId } }: Port): boolean =>
+        !bridges.has(networkId) || !links.has(portId);
+      await replug(worldId, isLost, signal);
+    },
     async sweep(worldId, signal) {
       await network.sweep(worldId, signal);
     },
@@ -220,10 +257,8 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
       // Started anew behind our back, its namespace is another, whether or not its container keeps the one before.
       const isSound = async (sandboxId: string, netnsPath: string): Promise<boolean> => {
         const seen = await files.find(sandboxId);
-        if (!seen) return true;
-        const namespace = await network.identify(netnsPath);
         return (
-          (seen.namespace ?? namespace) === namespace && seen.ports.every(({ portId }) => plugged.has(portId))
+          !seen || ((await isSame(seen, netnsPath)) && seen.ports.every(({ portId }) => plugged.has(portId)))
         );
       };
       return [

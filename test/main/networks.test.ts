@@ -5,7 +5,9 @@ import t, { type Test } from 'tap';
 import { request } from 'undici';
 import { needRoot } from '../support/need-root.ts';
 import { addressOf, createNetworkSite, type Container } from '../support/network-site.ts';
+import { createBridgeNetworkDriver } from '../../src/drivers/network/bridge-network.ts';
 import { ensureDocker } from '../support/docker.ts';
+import { program } from '../support/run-program.ts';
 import { freePort } from '../support/redis.ts';
 import { testImage, until } from '../support/troupe.ts';
 
@@ -179,6 +181,44 @@ t.test('a sandbox that is killed under its container is made and plugged again',
   await site.remove(container.uuid, peer.uuid);
   await site.emptyLedger();
 });
+
+t.test(
+  'a bridge that somebody removes, and rules that somebody flushes, come back with all that was there',
+  async (t) => {
+    const one = await site.run('one');
+    const two = await site.run('two');
+    const networks = createBridgeNetworkDriver();
+    const [networkId] = Object.keys(one.addresses);
+    const { signal } = new AbortController();
+    const ours = async () => {
+      const found = (await networks.listNetworks(signal)).find((each) => each.networkId === networkId);
+      const ports = (await networks.listPorts(signal)).filter((each) => each.networkId === networkId);
+      return { linkName: found?.linkName ?? '', guarded: found?.guarded, ports };
+    };
+    const before = await ours();
+    await program('ip', 'link', 'delete', before.linkName);
+    t.notOk(await pings(one, 'two'));
+    const three = await site.run('three', { hostname: 'three' });
+    t.ok(await pings(three, 'one'), 'with the next container that needs it');
+    t.ok(await pings(one, 'two'), 'for those that were there, too');
+
+    const tables = (await program('nft', 'list', 'tables')).split('\n').map((line) => line.split(' '));
+    for (const [, family = '', name = ''] of tables)
+      if (name.includes(site.worldMark())) await program('nft', 'delete', 'table', family, name);
+    t.match(await ours(), { guarded: false });
+    await site.kill();
+    await site.up();
+    const after = await ours();
+    t.equal(after.guarded, true, 'when the agent comes back');
+    t.same(
+      after.ports.filter(({ guarded }) => !guarded),
+      [],
+    );
+    t.ok(await pings(one, 'two'));
+    await site.remove(one.uuid, two.uuid, three.uuid);
+    await site.emptyLedger();
+  },
+);
 
 interface Named {
   readonly uuid: string;

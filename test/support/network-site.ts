@@ -35,6 +35,8 @@ export interface NetworkSite extends TestSite {
   ): Promise<{ readonly code: number; readonly out: string }>;
   /** Of its sandbox, at the engine. */
   sandboxOf(uuid: string): Promise<Docker.Container>;
+  /** In the names of its firewall's tables; once a container has run. */
+  worldMark(): string;
   /** What there is of this world on the machine: sandboxes, links, tables. */
   remains(): Promise<readonly string[]>;
   emptyLedger(): Promise<void>;
@@ -138,11 +140,12 @@ export async function createNetworkSite(
       const { Config } = await (await engineContainer(uuid)).inspect();
       return docker.getContainer(`troupe-sandbox-${Config.Labels['troupe.sandbox-id']}`);
     },
+    worldMark: () => `troupe_${world?.slice(0, 8)}`,
     async remains() {
       if (world === null) return [];
       const found = await docker.listContainers({ all: true, filters: { label: [`troupe.world=${world}`] } });
       const told = await Promise.all([program('ip', 'link', 'show'), program('nft', 'list', 'tables')]);
-      const marks = [world, `troupe_${world.slice(0, 8)}`];
+      const marks = [world, network.worldMark()];
       const lines = told.flatMap((text) => text.split('\n'));
       return [
         ...found.map(({ Names }) => Names.join()),
