@@ -68,7 +68,7 @@ t.test('what a create names and is not there is a 400 that names it', async (t) 
     [{ mounts: [{ type: 'tmpfs', destination: '/f' }] }, /volume or bind/],
     [{ exposed_ports: { 'http/tcp': {} } }, /must be a port/],
     [{ exposed_ports: { '80/sctp': {} } }, /must be a port/],
-    [{ exposed_ports: { '80/tcp': { host_port: 0 } } }, /between 1 and 65535/],
+    [{ exposed_ports: { '80/tcp': { host_port: 65_536 } } }, /between 0 and 65535/],
   ] as const) {
     const { status, error } = await create(body);
     t.equal(status, 400, JSON.stringify(body));
