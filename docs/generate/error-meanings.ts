@@ -29,6 +29,10 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
     'There is no such container in this project.',
     '`troupe list` shows what there is.',
   ),
+  SERVICE_NOT_FOUND: say(
+    'There is no such service: each host has one, called zun-compute.',
+    '`openstack appcontainer service list` shows what there is.',
+  ),
   HOST_NOT_FOUND: say('There is no such host.', '`troupe hosts` shows what there is.'),
   REQUESTED_HOST_NOT_FOUND: say('The host that was asked for is not there.', 'Ask for another, or for none.'),
   NOT_FOUND: say('There is no such thing.', 'Correct the name or id.'),

@@ -67,7 +67,12 @@ export interface HostDetail extends HostView {
   readonly status: string;
   readonly statePaths: readonly string[];
   readonly reason: string | null;
+  /** Why it takes no new containers, in the operator's words. */
+  readonly cordonedFor: string | null;
   readonly since: number;
+  /** Epoch ms. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
   readonly fingerprint: Fingerprint | null;
 }
 

@@ -30,6 +30,7 @@ import { containers } from './zun/containers.ts';
 import { discovery } from './zun/discovery.ts';
 import { errorBody, sendError } from './zun/errors.ts';
 import { hosts } from './zun/hosts.ts';
+import { services } from './zun/services.ts';
 import { networkActions } from './zun/network-actions.ts';
 import { networks } from './zun/networks.ts';
 import { volumes } from './zun/volumes.ts';
@@ -131,6 +132,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(networks(controlPlane));
   await app.register(volumes(controlPlane));
   await app.register(hosts(controlPlane));
+  await app.register(services(controlPlane));
   const lookUps = lookUpsOf(controlPlane);
   await app.register(lifecycles(controlPlane, lookUps));
   await app.register(events(controlPlane, lookUps));

@@ -4,6 +4,8 @@
 const versionless = new Set([
   'containers',
   'hosts',
+  'services',
+  'availability_zones',
   'tenants',
   'statecharts',
   'what-if',

@@ -17,6 +17,10 @@ const admissions: Readonly<Record<string, { readonly about: string; readonly don
     done: 'is being drained: nothing new is placed there',
   },
   maintain: { about: 'take an empty host out of service', done: 'is in maintenance' },
+  'give-up': {
+    about: 'say that a host which is not heard is dead: its containers need not wait for its deadline',
+    done: 'is lost: its containers are unknown until it is heard again',
+  },
 };
 
 function labelOf(text: string): readonly [string, string | null] {
@@ -47,14 +51,13 @@ export function hostCommands(program: Command, { client, terminal, format }: Com
     });
   });
   for (const [verb, { about, done }] of Object.entries(admissions)) {
-    hosts
-      .command(verb)
-      .description(about)
-      .argument('<host>', 'hostname or id')
-      .action(async (host: string) => {
-        await client().call('POST', `/v1/hosts/${encodeURIComponent(host)}/${verb}`);
-        terminal.say(`${host} ${done}`);
-      });
+    const command = hosts.command(verb).description(about).argument('<host>', 'hostname or id');
+    if (verb === 'cordon') command.option('--reason <text>', 'shown until it is open again');
+    command.action(async (host: string, { reason }: { reason?: string }) => {
+      const path = `/v1/hosts/${encodeURIComponent(host)}/${verb.replace('-', '_')}`;
+      await client().call('POST', path, reason === undefined ? undefined : { reason });
+      terminal.say(`${host} ${done}`);
+    });
   }
   hosts
     .command('label')

@@ -22,6 +22,7 @@ export const hostMachine = hostSetup.createMachine({
     labels: {},
     ready: {},
     reason: null,
+    cordonedFor: null,
   }),
   type: 'parallel',
   on: {
@@ -62,7 +63,7 @@ export const hostChart: Chart = {
     const { status = 'unknown' } = metaOf(hostMachine, inRegion(paths, 'link'));
     const { taskState = null } = metaOf(hostMachine, inRegion(paths, 'admission'));
     const host = context as HostContext;
-    const { reason, fingerprint } = host;
+    const { reason, fingerprint, cordonedFor } = host;
     const engine =
       fingerprint && !fingerprint.engineUp
         ? (fingerprint.engineProblem ?? 'The container engine does not answer')
@@ -70,7 +71,7 @@ export const hostChart: Chart = {
     return {
       status,
       taskState,
-      reason: reason ?? engine ?? (taskState === 'draining' ? stillThere(host) : null),
+      reason: reason ?? engine ?? (taskState === 'draining' ? stillThere(host) : cordonedFor),
     };
   },
   describe(invokeId) {
@@ -83,6 +84,7 @@ export const hostChart: Chart = {
     { sample: { type: 'host.uncordon' }, roles: ['admin'] },
     { sample: { type: 'host.drain' }, roles: ['admin'] },
     { sample: { type: 'host.maintain' }, roles: ['admin'] },
+    { sample: { type: 'host.giveUp' }, roles: ['admin'] },
     { sample: { type: 'host.label', labels: {} }, roles: ['admin'] },
   ],
   migrations: {
@@ -97,14 +99,18 @@ export const hostChart: Chart = {
         context: { ...rest, policy, labels: {}, enforcing: [], groups: {}, ready: {}, readyMost: 0 },
       };
     },
-    // Version 3 bounds sandboxes made ahead by their memory, in its policy, instead of by their count.
+    // Version 3 bounds sandboxes made ahead by their memory, in its policy, instead of by their count; a cordon has a reason.
     2: ({ value, context, chartVersion }) => {
       const { readyMost, policy, ...rest } = context as {
         readonly readyMost: number;
         readonly policy: HostPolicy;
       };
       const warmMemoryMib = readyMost * warmSandboxMib(null);
-      return { value, chartVersion, context: { ...rest, policy: { ...policy, warmMemoryMib } } };
+      return {
+        value,
+        chartVersion,
+        context: { ...rest, policy: { ...policy, warmMemoryMib }, cordonedFor: null },
+      };
     },
   },
 };

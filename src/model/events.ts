@@ -263,11 +263,14 @@ export interface HostTally {
 }
 
 export type HostOperatorCommand =
-  | { readonly type: 'host.cordon' }
+  /** `reason`: the operator's, shown until it takes containers again. */
+  | { readonly type: 'host.cordon'; readonly reason?: string | null }
   | { readonly type: 'host.uncordon' }
   /** No new containers; in maintenance once the last has left. */
   | { readonly type: 'host.drain' }
   | { readonly type: 'host.maintain' }
+  /** It is dead, as the operator knows: its deadline need not be waited for. */
+  | { readonly type: 'host.giveUp' }
   /** The operator's labels, over the agent's; null gives the agent's back. */
   | { readonly type: 'host.label'; readonly labels: Readonly<Record<string, string | null>> };
 

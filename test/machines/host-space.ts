@@ -63,7 +63,7 @@ export const hostSubject: ProofSubject = {
       { type: 'sandbox.ready', sandboxId: `s${countReady(ready)}`, ...pool },
       { type: 'sandbox.withdrawn', sandboxId: 's0', ...pool }, { type: 'pool.shrink', keep: 1, ...pool },
       bounced({ type: 'claim.granted', sandboxId: 's9', ...claims[0] }),
-      { type: 'host.cordon' }, { type: 'host.uncordon' }, { type: 'host.drain' }, { type: 'host.maintain' }, { type: 'host.juggle' },
+      { type: 'host.cordon' }, { type: 'host.cordon', reason: 'A fan is broken' }, { type: 'host.giveUp' }, { type: 'host.uncordon' }, { type: 'host.drain' }, { type: 'host.maintain' }, { type: 'host.juggle' },
       { type: 'host.label', labels: { disk: 'ssd' } }, { type: 'host.label', labels: { disk: null } },
       { type: 'host.label', labels: tooManyLabels }, { type: 'actor.restored' },
       { type: 'link.connected', session: 's', fingerprint },
@@ -90,10 +90,19 @@ export const hostSubject: ProofSubject = {
     },
   ],
   project: (context) => {
-    const { session, totals, tenants, enforcing, groups, ready, fingerprint: known } = context as HostContext;
+    const {
+      session,
+      cordonedFor,
+      totals,
+      tenants,
+      enforcing,
+      groups,
+      ready,
+      fingerprint: known,
+    } = context as HostContext;
     const full = totals.memoryMib + amounts.memoryMib > fingerprint.memoryMib;
     return [
-      session, known?.engineUp, Math.min(totals.containers, 2), full, Object.keys(tenants).sort(), enforcing, Object.keys(groups),
+      session, cordonedFor, known?.engineUp, Math.min(totals.containers, 2), full, Object.keys(tenants).sort(), enforcing, Object.keys(groups),
       ready,
     ]; // prettier-ignore
   },

@@ -5,6 +5,7 @@ import { TroupeError } from '../../errors/errors.ts';
 import type { HostOperatorCommand } from '../../model/events.ts';
 import { callerOf } from '../request.ts';
 import { requireAdmin } from '../policy.ts';
+import { text, type Body } from './body-fields.ts';
 import { baseUrlOf } from './discovery.ts';
 import { page, pagingParameters, type Listing } from './paging.ts';
 import { invalidField, onlyKnown } from './values.ts';
@@ -81,6 +82,8 @@ function labelsOf(body: unknown): Readonly<Record<string, string | null>> {
   return body as Readonly<Record<string, string | null>>;
 }
 
+const verbs = ['cordon', 'uncordon', 'drain', 'maintain', 'give_up'] as const;
+
 export function hosts(controlPlane: ControlPlane) {
   return async (app: FastifyInstance): Promise<void> => {
     const find = (idOrName: string): HostDetail => {
@@ -117,10 +120,16 @@ export function hosts(controlPlane: ControlPlane) {
           `Cannot ${verb} host ${host.hostname}: ${reason ?? 'it is not possible now'}`,
         );
     };
-    for (const verb of ['cordon', 'uncordon', 'drain', 'maintain'] as const) {
+    const commandOf = (verb: (typeof verbs)[number], body: Body): HostOperatorCommand =>
+      verb === 'cordon'
+        ? { type: 'host.cordon', reason: text(body, 'reason', { least: 1, most: 255 }) }
+        : { type: verb === 'give_up' ? 'host.giveUp' : `host.${verb}` };
+    for (const verb of verbs) {
       app.post<{ Params: { id: string } }>(`/v1/hosts/:id/${verb}`, async (request, reply) => {
         requireAdmin(request, `host:${verb}`, 1);
-        await ask(request, verb, { type: `host.${verb}` }, 'INVALID_STATE');
+        const body = (request.body ?? {}) as Body;
+        onlyKnown(body, verb === 'cordon' ? ['reason'] : []);
+        await ask(request, verb, commandOf(verb, body), 'INVALID_STATE');
         return reply.code(202).type('application/json').send('null');
       });
     }

@@ -17,7 +17,7 @@ export const admission = hostSetup.createStateConfig({
       description: 'It takes new containers.',
       tags: 'settled',
       on: {
-        'host.cordon': 'cordoned',
+        'host.cordon': { target: 'cordoned', actions: 'recordCordon' },
         'host.uncordon': { actions: { type: 'refuse', params: { reason: 'It is open already' } } },
         'host.drain': 'draining',
         'host.maintain': [{ guard: 'isEmpty', target: 'maintenance' }, { actions: 'refuseWhileHeld' }],
@@ -34,7 +34,7 @@ export const admission = hostSetup.createStateConfig({
       meta: { taskState: 'cordoned' },
       on: {
         'host.cordon': { actions: { type: 'refuse', params: { reason: 'It is cordoned already' } } },
-        'host.uncordon': 'open',
+        'host.uncordon': { target: 'open', actions: 'forgetCordon' },
         'host.drain': 'draining',
         'host.maintain': [{ guard: 'isEmpty', target: 'maintenance' }, { actions: 'refuseWhileHeld' }],
         'host.claim': { actions: { type: 'refuseClaim', params: { reason: 'it is cordoned' } } },
@@ -47,8 +47,8 @@ export const admission = hostSetup.createStateConfig({
       meta: { taskState: 'draining' },
       always: { guard: 'isEmpty', target: 'maintenance' },
       on: {
-        'host.cordon': 'cordoned',
-        'host.uncordon': 'open',
+        'host.cordon': { target: 'cordoned', actions: 'recordCordon' },
+        'host.uncordon': { target: 'open', actions: 'forgetCordon' },
         'host.drain': { actions: { type: 'refuse', params: { reason: 'It is being drained already' } } },
         'host.maintain': { actions: 'refuseWhileHeld' },
         'host.claim': { actions: { type: 'refuseClaim', params: { reason: 'it is being drained' } } },
@@ -62,8 +62,8 @@ export const admission = hostSetup.createStateConfig({
       // What a recount found to be here after all has still to leave.
       always: { guard: not('isEmpty'), target: 'draining' },
       on: {
-        'host.cordon': 'cordoned',
-        'host.uncordon': 'open',
+        'host.cordon': { target: 'cordoned', actions: 'recordCordon' },
+        'host.uncordon': { target: 'open', actions: 'forgetCordon' },
         'host.drain': {
           actions: { type: 'refuse', params: { reason: 'It is in maintenance, and nothing is on it' } },
         },

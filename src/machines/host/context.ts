@@ -19,4 +19,6 @@ export interface HostContext extends HostTally {
   /** Made ahead for containers to come. */
   readonly ready: ReadySandboxes;
   readonly reason: string | null;
+  /** Why it takes no new containers, in the operator's words. */
+  readonly cordonedFor: string | null;
 }

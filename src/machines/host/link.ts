@@ -3,12 +3,20 @@ import { hostSetup } from './setup.ts';
 
 export const link = hostSetup.createStateConfig({
   initial: 'joining',
-  on: { 'link.connected': { target: '.syncing', actions: ['recordSession', 'fitReady'] } },
+  on: {
+    'link.connected': { target: '.syncing', actions: ['recordSession', 'fitReady'] },
+    'host.giveUp': {
+      actions: { type: 'refuse', params: { reason: 'It is heard; stop its agent first' } },
+    },
+  },
   states: {
     joining: {
       description: 'It has joined and was never connected.',
       tags: 'settled',
       meta: { status: 'joining' },
+      on: {
+        'host.giveUp': { actions: { type: 'refuse', params: { reason: 'It was never connected' } } },
+      },
     },
     syncing: {
       description: 'It is connected and tells what it has.',
@@ -43,10 +51,14 @@ export const link = hostSetup.createStateConfig({
         onDone: 'lost',
         onError: 'lost',
       },
+      on: { 'host.giveUp': 'lost' },
     },
     lost: {
       description: 'It is not heard and its containers are unknown.',
       meta: { status: 'lost' },
+      on: {
+        'host.giveUp': { actions: { type: 'refuse', params: { reason: 'It is given up already' } } },
+      },
       initial: 'telling',
       states: {
         telling: {

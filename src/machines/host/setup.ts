@@ -78,6 +78,10 @@ export const hostSetup = setup({
     recordFingerprint: assign({
       fingerprint: ({ context, event }) => ('fingerprint' in event ? event.fingerprint : context.fingerprint),
     }),
+    recordCordon: assign({
+      cordonedFor: ({ event }) => (event.type === 'host.cordon' ? (event.reason ?? null) : null),
+    }),
+    forgetCordon: assign({ cordonedFor: null }),
     recordSilence: assign({
       reason: ({ event }) =>
         event.type === 'link.closed' ? `The link has closed: ${event.reason}` : 'It was not heard in time',
