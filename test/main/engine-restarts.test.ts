@@ -24,7 +24,7 @@ interface Hosts {
 
 /** Of the only address of a container. */
 const portOf = ({ addresses }: Container): string => {
-  const [address] = Object.values(addresses).flat() as readonly { readonly port: string }[];
+  const [address] = Object.values(addresses).flat();
   return address!.port;
 };
 

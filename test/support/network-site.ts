@@ -12,7 +12,7 @@ import { createSite, testImage, until, type Json, type TestSite } from './troupe
 export interface Container extends Json {
   readonly name: string;
   readonly hostname: string;
-  readonly addresses: Readonly<Record<string, readonly { readonly addr: string }[]>>;
+  readonly addresses: Readonly<Record<string, readonly { readonly addr: string; readonly port: string }[]>>;
 }
 
 export interface NetworkSite extends TestSite {
