@@ -106,6 +106,20 @@ t.test('create without running, and what the client shows of errors', async (t) 
 t.test('hosts and services of the site', async (t) => {
   const hosts = await openstack('host', 'list', '-f', 'json');
   t.match(JSON.parse(hosts.out), [{ hostname: /./, mem_total: Number, cpus: Number }]);
+  const [{ hostname }] = JSON.parse(hosts.out) as [{ hostname: string }];
+  const services = async () => JSON.parse((await openstack('service', 'list', '-f', 'json')).out) as object[];
+  t.match(await services(), [
+    { Host: hostname, Binary: 'zun-compute', State: 'up', Disabled: false, 'Availability Zone': 'nova' },
+  ]);
+  const off = await openstack('service', 'disable', '--reason', 'A fan is broken', hostname, 'zun-compute');
+  t.equal(off.code, 0, off.err);
+  t.match(await services(), [{ Disabled: true, 'Disabled Reason': 'A fan is broken' }]);
+  t.equal((await openstack('service', 'enable', hostname, 'zun-compute')).code, 0);
+  t.match(await services(), [{ Disabled: false }]);
+  const heard = await openstack('service', 'forcedown', hostname, 'zun-compute');
+  t.match(heard, { code: 1, err: /It is heard; stop its agent first/ });
+  const zones = await openstack('availability', 'zone', 'list', '-f', 'json');
+  t.match(JSON.parse(zones.out), [{ availability_zone: 'nova' }]);
 });
 
 /** The same at a terminal of its own, as a person has it. */
