@@ -13,15 +13,15 @@ export async function networkDriverLife(t: Test, under: NetworkUnderTest): Promi
     const one = await container(net);
     const inside = () => one.namespace.run('ip', '-brief', 'address', 'show');
     await driver.publish(publishSpec(one, {}), signal);
-    const [before, insideBefore] = [await on.state(), await inside()];
+    const [before, insideBefore] = [await on.state(under.worldId), await inside()];
     for (const other of [driver, again()]) {
       await other.ensureNetwork(net, signal);
       await other.plug(one.spec, signal);
       await other.publish(publishSpec(one, {}), signal);
-      t.equal(await on.state(), before);
+      t.equal(await on.state(under.worldId), before);
       t.equal(await inside(), insideBefore);
       t.strictSame(await other.sweep(worldId, signal), []);
-      t.equal(await on.state(), before, 'there is nothing to sweep');
+      t.equal(await on.state(under.worldId), before, 'there is nothing to sweep');
     }
   });
 
@@ -108,7 +108,7 @@ export async function networkDriverLife(t: Test, under: NetworkUnderTest): Promi
       t.ok(await isDropped(stranger, two.address, 80));
     };
     await ensureAll();
-    const whole = await on.state();
+    const whole = await on.state(under.worldId);
     for (const breakIt of [
       ['ip', 'link', 'delete', 'dev', portName(two.spec.portId)],
       ['ip', 'link', 'set', 'dev', portName(two.spec.portId), 'nomaster'],
@@ -119,7 +119,7 @@ export async function networkDriverLife(t: Test, under: NetworkUnderTest): Promi
     ] as const) {
       await on.run(breakIt[0], ...breakIt.slice(1));
       await ensureAll();
-      t.equal(await on.state(), whole, breakIt.join(' '));
+      t.equal(await on.state(under.worldId), whole, breakIt.join(' '));
     }
     for (const breakIt of [
       ['ip', 'address', 'flush', 'dev', 'eth0'],
@@ -201,7 +201,7 @@ export async function networkDriverLife(t: Test, under: NetworkUnderTest): Promi
 
   await t.test('a network is removed after its ports, and what is gone is removed again', async (t) => {
     const { driver, signal, network, container } = await onNetworkStage(t, under);
-    const before = await on.state();
+    const before = await on.state(under.worldId);
     const net = await network();
     const [one, two] = [await container(net), await container(net)];
     await t.rejects(driver.removeNetwork(net, signal), {
@@ -212,11 +212,11 @@ export async function networkDriverLife(t: Test, under: NetworkUnderTest): Promi
     await t.rejects(driver.removeNetwork(net, signal), { message: / has a port plugged / });
     await two.namespace.run('ip', 'link', 'delete', 'dev', 'eth0');
     await driver.removeNetwork(net, signal);
-    t.equal(await on.state(), before, 'with the last network of the world goes all of it');
+    t.equal(await on.state(under.worldId), before, 'with the last network of the world goes all of it');
     await driver.unplug(two.spec, signal);
     await driver.removeNetwork(net, signal);
     await driver.unpublish(two.spec, signal);
-    t.equal(await on.state(), before);
+    t.equal(await on.state(under.worldId), before);
   });
 
   await t.test('what was left half made is swept, and nothing else', async (t) => {

@@ -12,7 +12,7 @@ export async function networkDriverRefusals(t: Test, under: NetworkUnderTest): P
   await t.test('a subnet that the host has a way to', async (t) => {
     const { driver, signal, network } = await onNetworkStage(t, under);
     const net = await network();
-    const before = await on.state();
+    const before = await on.state(under.worldId);
     const wanted = { ...net, networkId: randomUUID() };
     for (const [subnet, gateway, route] of [
       [net.subnet, net.gateway, net.subnet],
@@ -24,7 +24,7 @@ export async function networkDriverRefusals(t: Test, under: NetworkUnderTest): P
         message: `The subnet "${subnet}" overlaps "${route}", which this host has a route to; choose another`,
         details: { subnet, route },
       });
-    t.equal(await on.state(), before);
+    t.equal(await on.state(under.worldId), before);
     const { subnetsInUse } = await driver.probe(signal);
     for (const subnet of ['198.18.0.0/24', '198.51.100.0/24', net.subnet])
       t.ok(subnetsInUse.includes(subnet), subnet);
@@ -79,7 +79,7 @@ export async function networkDriverRefusals(t: Test, under: NetworkUnderTest): P
 
   await t.test('a network that is not there', async (t) => {
     const { driver, signal, network, sandbox, plugSpec } = await onNetworkStage(t, under);
-    const before = await on.state();
+    const before = await on.state(under.worldId);
     const net = await network();
     const place = await sandbox();
     const networkId = randomUUID();
@@ -90,7 +90,7 @@ export async function networkDriverRefusals(t: Test, under: NetworkUnderTest): P
     await t.rejects(driver.plug(plugSpec({ ...net, networkId }, place), signal), missing);
     await driver.removeNetwork(net, signal);
     await t.rejects(driver.plug(plugSpec({ ...net, networkId }, place), signal), missing);
-    t.equal(await on.state(), before, 'rules of a port that could not be are gone');
+    t.equal(await on.state(under.worldId), before, 'rules of a port that could not be are gone');
     t.notMatch(await place.run('ip', 'link', 'show'), 'eth0');
   });
 
@@ -114,7 +114,7 @@ export async function networkDriverRefusals(t: Test, under: NetworkUnderTest): P
       address: '10.0.0.2',
       ports: [{ protocol: 'tcp', hostPort: 1, containerPort: 1, hostAddress: null }],
     };
-    const before = await on.state();
+    const before = await on.state(under.worldId);
     const refused = (attempt: Promise<unknown>, what: string) =>
       t.rejects(attempt, { code: 'INVALID_INPUT' }, what);
     const evil = fc.constantFrom('', ' ', 'x\ny', '" }', '; drop', '../..', '10.0.0.1 dev lo', '$(x)', '0');
@@ -161,6 +161,6 @@ export async function networkDriverRefusals(t: Test, under: NetworkUnderTest): P
       await refused(driver.unplug({ worldId: net.worldId, portId: text }, signal), text);
       await refused(driver.removeNetwork({ worldId: text, networkId: net.networkId }, signal), text);
     }
-    t.equal(await on.state(), before);
+    t.equal(await on.state(under.worldId), before);
   });
 }

@@ -19,11 +19,11 @@ export async function networkDriverContract(
 ): Promise<void> {
   await t.test(name, async (t) => {
     const under = await start();
-    const before = await under.on.state();
+    const before = await under.on.state(under.worldId);
     t.teardown(() => under.on.stop());
     for (const part of parts) await part(t, under);
     await t.test('nothing is left of it', async (t) => {
-      t.equal(await under.on.state(), before);
+      t.equal(await under.on.state(under.worldId), before);
       const signal = AbortSignal.timeout(60_000);
       const isOurs = ({ worldId }: { worldId: string | null }) => worldId === under.worldId;
       t.strictSame((await under.driver.listNetworks(signal)).filter(isOurs), []);

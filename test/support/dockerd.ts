@@ -20,8 +20,8 @@ export interface TestDockerd {
   stop(): Promise<void>;
 }
 
-/** Addresses for documentation, RFC 5737: no network of the machine has them. */
-const unrouted = '198.51.100.';
+/** Addresses for benchmarks, RFC 2544: no network of the machine has them. */
+const unrouted = '198.19.0.';
 
 export interface DockerdOptions {
   /** Containers outlive it. Default true; Swarm wants none of it. */

@@ -19,8 +19,11 @@ export interface NetworkHost {
   /** A process of the host. */
   readonly talker: Talker;
   run(name: string, ...args: readonly string[]): Promise<string>;
-  /** Links, addresses, routes, rules and forwarding, without counters: all of them, or, on this machine, ours. */
-  state(): Promise<string>;
+  /**
+   * Links, addresses, routes, rules and forwarding, without counters: all of them, or, on this machine, which has other
+   * worlds too, those of one.
+   */
+  state(worldId: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -42,12 +45,18 @@ const [uplinkSubnet, attachedSubnet] = ['198.51.100', '198.18.0'];
 
 export async function machineHost(): Promise<NetworkHost> {
   const run = program;
-  return furnish(createHost(), null, run, async () => {
+  return furnish(createHost(), null, run, async (worldId) => {
+    const mark = `troupe_${worldId.slice(0, 8)}`;
     const rules = await run('nft', '--stateless', 'list', 'ruleset');
-    const tables = rules.split(/^(?=table )/m).filter((table) => table.includes('troupe_'));
-    const links = await run('ip', '-brief', 'address', 'show');
-    const ours = links.split('\n').filter((line) => /^(tr-|tp-|tt)/.test(line));
-    const chain = await run('iptables', '--list-rules').then((all) => all.match(/^.*troupe_.*$/gm) ?? []);
+    const tables = rules.split(/^(?=table )/m).filter((table) => table.includes(mark));
+    const links = JSON.parse(await run('ip', '-json', 'link', 'show')) as {
+      ifname: string;
+      ifalias?: string;
+    }[];
+    const names = links.flatMap(({ ifname, ifalias = '' }) => (ifalias.includes(worldId) ? [ifname] : []));
+    const addresses = (await run('ip', '-brief', 'address', 'show')).split('\n');
+    const ours = addresses.filter((line) => names.includes(/^[^@ ]*/.exec(line)![0]));
+    const chain = (await run('iptables', '--list-rules')).split('\n').filter((line) => line.includes(mark));
     return [...ours.map(steady).toSorted(), ...tables.toSorted(), ...chain].join('\n');
   });
 }
@@ -88,7 +97,7 @@ async function furnish(
   host: Host,
   namespace: TestNamespace | null,
   run: NetworkHost['run'],
-  state: () => Promise<string>,
+  state: NetworkHost['state'],
 ): Promise<NetworkHost> {
   const uplink = newTestName();
   const side = newTestName();

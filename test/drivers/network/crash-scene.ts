@@ -89,7 +89,7 @@ export async function everything(): Promise<string> {
   const lines = [...inside.split('\n'), ...bridged.split('\n')]
     .map((line) => steady(line.replace(/^\d+: /, '')))
     .filter((line) => !line.startsWith('lo '));
-  return [await on.state(), ...routes, ...lines, ...hairpins].join('\n');
+  return [await on.state(worldId), ...routes, ...lines, ...hairpins].join('\n');
 }
 
 /** Kills at every place of `calls`, begun from what `prepare` makes; each time it is done again, here. */
