@@ -70,7 +70,7 @@ t.test('what is waited for is told in words, and its deadline counts down', asyn
   const page = await scene.open(`#/container/${uuid}`);
   // Each pause is longer than the one before.
   const waiting = page.locator('.waiting li', {
-    hasText: 'the pause before its restart policy starts it again',
+    hasText: /restart \d+ by its restart policy "always"/,
   });
   await waiting.getByText(/\d s left/).waitFor();
   await waiting.locator('.countdown').waitFor();
