@@ -93,7 +93,10 @@ export function createSessionEndpoint(options: SessionEndpointOptions): SessionE
 
   const resize = async ({ address, size, tty }: Session, execId: string | null): Promise<void> => {
     if (size === null || !tty) return;
-    await controlPlane.serve(address, { kind: 'resizeTerminal', execId, ...size }, answerMs);
+    // A short process may have ended by then, and engines refuse that in their own ways: its output and its end tell.
+    await controlPlane
+      .serve(address, { kind: 'resizeTerminal', execId, ...size }, answerMs)
+      .catch((err: unknown) => environment.log.debug({ err }, 'a terminal was not told its size'));
   };
 
   const serve = async (socket: WebSocket, session: Session, tally: Tally): Promise<Close> => {
