@@ -25,7 +25,11 @@ const code = await runProgram(process.argv.slice(2), {
     },
     say: (text) => void stderr.write(`${text}\n`),
     colour: stdout.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb',
-    size: () => (stdout.isTTY ? { rows: stdout.rows, columns: stdout.columns } : null),
+    // A terminal that nobody gave a size says 0.
+    size: () =>
+      stdout.isTTY && stdout.rows > 0 && stdout.columns > 0
+        ? { rows: stdout.rows, columns: stdout.columns }
+        : null,
     onResize(handler) {
       stdout.on('resize', handler);
       return () => void stdout.off('resize', handler);
