@@ -49,6 +49,9 @@ export interface Sandboxes {
   list(signal: AbortSignal): Promise<readonly InventoryResource[]>;
 }
 
+/** Subnets that are tried when others take what we choose. */
+const choicesMost = 8;
+
 type Owner = Pick<OwnerIdentity, 'worldId' | 'tenant'>;
 
 export interface SandboxesOptions {
@@ -164,17 +167,25 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
     asked: string | null,
     signal: AbortSignal,
   ): Promise<NetworkDefinition> => {
-    const { subnetsInUse } = await network.probe(signal);
-    const subnet = asked ?? chooseSubnet(subnets, [...subnetsInUse, ...(await files.subnets())]);
-    if (subnet === null)
-      throw new TroupeError(
-        'SUBNET_IN_USE',
-        `Every subnet of "${subnets.cidr}" is in use on this host; remove networks, or configure a larger pool`,
-      );
-    const definition = { networkId, subnet, gateway: addressAt(subnet, 1), mtu };
-    await ensureBridge(identity, definition, signal);
-    await files.networkMade(networkId, subnet);
-    return definition;
+    for (let tries = 1; ; tries += 1) {
+      const { subnetsInUse } = await network.probe(signal);
+      const subnet = asked ?? chooseSubnet(subnets, [...subnetsInUse, ...(await files.subnets())]);
+      if (subnet === null)
+        throw new TroupeError(
+          'SUBNET_IN_USE',
+          `Every subnet of "${subnets.cidr}" is in use on this host; remove networks, or configure a larger pool`,
+        );
+      const definition = { networkId, subnet, gateway: addressAt(subnet, 1), mtu };
+      try {
+        await ensureBridge(identity, definition, signal);
+      } catch (error) {
+        // Somebody else on this machine took it since we looked.
+        if (asked !== null || tries === choicesMost || toFailure(error).code !== 'SUBNET_IN_USE') throw error;
+        continue;
+      }
+      await files.networkMade(networkId, subnet);
+      return definition;
+    }
   };
 
   const make = async (
