@@ -21,7 +21,7 @@ export interface TestDockerd {
 }
 
 /** Addresses for benchmarks, RFC 2544: no network of the machine has them. */
-const unrouted = '198.19.0.';
+const unrouted = '198.19.';
 
 export interface DockerdOptions {
   /** Containers outlive it. Default true; Swarm wants none of it. */
@@ -34,7 +34,7 @@ export async function startDockerd({ liveRestore = true }: DockerdOptions = {}):
   // One that is told to have no bridge removes the machine's own.
   const bridge = `trd-${randomBytes(4).toString('hex')}`;
   await program('ip', 'link', 'add', bridge, 'type', 'bridge');
-  await program('ip', 'address', 'add', `${unrouted}${16 * randomInt(16) + 1}/28`, 'dev', bridge);
+  await program('ip', 'address', 'add', `${unrouted}${randomInt(256)}.1/24`, 'dev', bridge);
   await program('ip', 'link', 'set', bridge, 'up');
   const at = (name: string): string => join(folder, name);
   const docker = new Docker({ socketPath: at('docker.sock') });
