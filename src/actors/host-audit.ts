@@ -78,15 +78,14 @@ function networksAtHome(
   answers: readonly { readonly hostId: string; readonly found?: Found }[],
   beliefs: ReadonlyMap<Address, Belief>,
 ): ReadonlySet<Address> {
-  const seen = answers.flatMap(({ hostId, found }) =>
-    (found?.resources ?? []).flatMap(({ subject, id, tenant }) =>
-      subject === 'network' && tenant !== null
-        ? [{ hostId, address: ownedAddress(subject, tenant, id) }]
-        : [],
-    ),
-  );
   return new Set(
-    seen.flatMap(({ hostId, address }) => (beliefs.get(address)?.hostId === hostId ? [address] : [])),
+    answers.flatMap(({ hostId, found }) =>
+      (found?.resources ?? []).flatMap(({ subject, id, tenant }) => {
+        if (subject !== 'network' || tenant === null) return [];
+        const address = ownedAddress(subject, tenant, id);
+        return beliefs.get(address)?.hostId === hostId ? [address] : [];
+      }),
+    ),
   );
 }
 

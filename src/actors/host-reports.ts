@@ -99,7 +99,6 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
     hostId: string,
     resources: readonly InventoryResource[],
   ): Promise<InventoryResult['remove']> => {
-    const remove: InventoryResult['remove'][number][] = [];
     const facts: Promise<void>[] = [];
     const alive = new Set<Address>();
     const seen: InventoryResult['remove'][number][] = [];
@@ -113,10 +112,8 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       const address = tenant === null ? null : ownedAddress(subject, tenant, id);
       const cell = address && runtime().cell(address);
       if (address === null || tenant === null) continue;
-      const it = { subject, containerId: id, tenant, generation: 1 };
-      if (isAtEnd(it)) remove.push(it);
+      seen.push({ subject, containerId: id, tenant, generation: 1 });
       if (!cell || !placedOn(hostId, subject, tenant, id)) continue;
-      seen.push(it);
       if (resource.alive) {
         alive.add(address);
         facts.push(fact(hostId, 0, address, { type: 'resource.seen', hostId }));
@@ -127,7 +124,7 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
     }
     await Promise.all(facts);
     // An end that was on its way when we looked is durable now.
-    return [...remove, ...seen.filter(isAtEnd)];
+    return seen.filter(isAtEnd);
   };
 
   return {

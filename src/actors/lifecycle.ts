@@ -4,8 +4,15 @@ import type { ContainerContext } from '../machines/container/context.ts';
 import { parseAddress } from '../model/address.ts';
 import type { Failure } from '../model/failure.ts';
 import type { Cell } from './cell.ts';
-import { answerOf, type Decider, type Decision } from './decide.ts';
-import type { AllowedEvent, Lifecycle, NextRestart, RelatedActor, WaitingFor } from './index.ts';
+import { answerOf, type Decider, type Decision, type Invoke } from './decide.ts';
+import type {
+  AllowedEvent,
+  Lifecycle,
+  NextRestart,
+  RelatedActor,
+  StartedEffect,
+  WaitingFor,
+} from './index.ts';
 import type { TurnEvent } from './turn.ts';
 
 /** @param related the actors that it is bound to */
@@ -62,14 +69,20 @@ function allowed(cell: Cell, decider: Decider, { sample, roles }: Chart['command
     answer,
     reason,
     to: decision ? decider.paths(decision.snapshot) : [],
-    starts: (decision?.started ?? []).map(({ id, src }) => ({
-      invokeId: id,
-      src,
-      description: decider.chart.describe(id, decision!.snapshot.context),
-    })),
+    starts: decision ? startsOf(decider, decision) : [],
     roles,
   };
 }
+
+/** What a decision would set off. */
+export const startsOf = (decider: Decider, { started, snapshot }: Decision): readonly StartedEffect[] =>
+  started.map((invoke) => startedEffect(decider, invoke, snapshot.context));
+
+export const startedEffect = (
+  { chart }: Decider,
+  { id, src }: Pick<Invoke, 'id' | 'src'>,
+  context: unknown,
+): StartedEffect => ({ invokeId: id, src, description: chart.describe(id, context) });
 
 /** What the chart would answer now. */
 export function permitOf(

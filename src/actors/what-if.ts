@@ -10,7 +10,8 @@ import type { Neighbours } from '../model/placement.ts';
 import { assumedResult } from './assumed-results.ts';
 import type { Cell } from './cell.ts';
 import { answerOf, type Decider, type Decision, type Invoke } from './decide.ts';
-import type { StartedEffect, WhatIf, WhatIfActor, WhatIfEvent, WhatIfOptions, WhatIfStep } from './index.ts';
+import type { WhatIf, WhatIfActor, WhatIfEvent, WhatIfOptions, WhatIfStep } from './index.ts';
+import { startedEffect, startsOf } from './lifecycle.ts';
 import { forJournal } from './stage.ts';
 import type { TurnEvent } from './turn.ts';
 
@@ -92,9 +93,6 @@ export function whatIf(
     return copy;
   };
 
-  const startsOf = (copy: Copy, { started }: Decision): readonly StartedEffect[] =>
-    started.map(({ id, src }) => startedEffect(deciderOf(copy.address), id, src, copy.snapshot.context));
-
   /** What a decision leads to: messages, and the ends of what it sets off. */
   const take = (
     copy: Copy,
@@ -115,7 +113,7 @@ export function whatIf(
       ...answerOf(decision),
       from,
       to: decider.paths(decision.snapshot),
-      starts: startsOf(copy, decision),
+      starts: startsOf(decider, decision),
     });
     for (const id of copy.running.keys()) if (!decision.active.has(id)) copy.running.delete(id);
     for (const invoke of decision.started) copy.running.set(invoke.id, { invoke, since: index });
@@ -235,10 +233,6 @@ const isOf = (
   since: number,
 ): boolean => running.since === since && running.invoke.id === event['actorId'];
 
-function startedEffect(decider: Decider, invokeId: string, src: string, context: unknown): StartedEffect {
-  return { invokeId, src, description: decider.chart.describe(invokeId, context) };
-}
-
 function actorOf({ deciders, label }: WhatIfWorld, copy: Copy): WhatIfActor {
   const { address, cell, before, snapshot, running } = copy;
   const decider = deciders[kindOf(address)];
@@ -253,9 +247,7 @@ function actorOf({ deciders, label }: WhatIfWorld, copy: Copy): WhatIfActor {
     reason: decider.project(snapshot).reason,
     begins: cell === null,
     ends: snapshot.status === 'done',
-    waitsFor: [...running.values()].map(({ invoke: { id, src } }) =>
-      startedEffect(decider, id, src, snapshot.context),
-    ),
+    waitsFor: [...running.values()].map(({ invoke }) => startedEffect(decider, invoke, snapshot.context)),
   };
 }
 

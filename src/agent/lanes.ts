@@ -126,6 +126,18 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
     return lane;
   };
 
+  /** In memory at once; resolves when it is on disk. Nothing of what has no lane. */
+  const change = async (
+    containerId: string,
+    changes: Partial<Pick<Lane, 'desired' | 'health'>>,
+  ): Promise<void> => {
+    const before = lanes.get(containerId);
+    if (!before) return;
+    const lane = { ...before, ...changes };
+    lanes.set(containerId, lane);
+    await state.write({ lane });
+  };
+
   const tell = async (params: OperateParams, outcome: OperationOutcome): Promise<void> => {
     const { opId, subject, containerId, tenant, epoch, revision, args } = params;
     const isLast = lanes.get(containerId)?.slots[slotOf[args.kind]]?.opId === opId;
@@ -266,20 +278,8 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
       return last.outcome === null ? underway.has(last.opId) : !removals.has(last.kind);
     },
     all: () => [...lanes.values()],
-    async setDesired(containerId, desired) {
-      const lane = lanes.get(containerId);
-      if (!lane) return;
-      const next = { ...lane, desired };
-      lanes.set(containerId, next);
-      await state.write({ lane: next });
-    },
-    async setHealth(containerId, health) {
-      const lane = lanes.get(containerId);
-      if (!lane) return;
-      const next = { ...lane, health };
-      lanes.set(containerId, next);
-      await state.write({ lane: next });
-    },
+    setDesired: (containerId, desired) => change(containerId, { desired }),
+    setHealth: (containerId, health) => change(containerId, { health }),
     async letGo(containerId, generation) {
       const lane = lanes.get(containerId);
       if (!lane?.desired?.running || lane.generation > generation) return;

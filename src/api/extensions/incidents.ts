@@ -8,9 +8,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ControlPlane, Incident, IncidentQuery } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import { actorKinds, pluralOf } from '../../model/address.ts';
-import { isAdmin } from '../auth/identity.ts';
 import { invalidQuery, onlyKnown, queryInteger } from '../zun/values.ts';
-import type { LookUps } from './lifecycles.ts';
+import { tenantOf, type LookUps } from './lifecycles.ts';
 import { seenSteps } from './seen.ts';
 
 type Query = Readonly<Record<string, unknown>>;
@@ -27,9 +26,6 @@ export function incidents(controlPlane: ControlPlane, lookUps: LookUps) {
         );
       return { ...incident, steps };
     };
-    const tenantOf = ({ identity }: FastifyRequest): string | null =>
-      isAdmin(identity) ? null : identity.projectId;
-
     app.get('/v1/incidents', (request) => {
       const query = request.query as Query;
       onlyKnown(query, ['request_id']);

@@ -50,7 +50,7 @@ export const lookUpsOf = (controlPlane: ControlPlane): LookUps => ({
 });
 
 /** Null = all of them, for admins. */
-const tenantOf = ({ identity }: FastifyRequest): string | null =>
+export const tenantOf = ({ identity }: FastifyRequest): string | null =>
   isAdmin(identity) ? null : identity.projectId;
 
 function owned(

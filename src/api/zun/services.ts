@@ -9,6 +9,7 @@ import type { HostOperatorCommand } from '../../model/events.ts';
 import { requireAdmin } from '../policy.ts';
 import { callerOf } from '../request.ts';
 import { text } from './body-fields.ts';
+import { queryOf } from './container-access.ts';
 import { onlyKnown, queryBoolean } from './values.ts';
 
 const binary = 'zun-compute';
@@ -38,7 +39,6 @@ export function services(controlPlane: ControlPlane) {
   return async (app: FastifyInstance): Promise<void> => {
     const byName = (): readonly HostDetail[] =>
       controlPlane.hosts().toSorted((a, b) => (a.hostname < b.hostname ? -1 : 1));
-    const queryOf = (request: FastifyRequest) => request.query as Readonly<Record<string, unknown>>;
     /** @throws TroupeError SERVICE_NOT_FOUND, INVALID_INPUT */
     const find = (query: Readonly<Record<string, unknown>>): HostDetail => {
       const [host, asked] = [text(query, 'host', nameLength), text(query, 'binary', nameLength)];

@@ -66,6 +66,14 @@ const hasBegun = ({ observation }: ContainerContext, event: EventObject): boolea
 
 const hasEnded = ({ state }: Observation): boolean => state === 'exited' || state === 'dead';
 
+const tellsOfEnd = (event: EventObject): boolean => {
+  const observation = observationOf(event);
+  return observation !== null && hasEnded(observation);
+};
+
+const isAlive = ({ observation }: ContainerContext): boolean =>
+  observation?.state === 'running' || observation?.state === 'paused';
+
 /** Of our host and generation, of no earlier run, and of the same run not before its end: the greater observation wins. */
 const isCurrent = (context: ContainerContext, event: EventObject): boolean => {
   const { hostId } = event as { hostId?: string };
@@ -261,15 +269,9 @@ export const containerSetup = setup({
     /** The engine has no such container any more. */
     isNothingLeft: ({ event }) =>
       (event as { output?: { observation?: Observation | null } }).output?.observation === null,
-    hasExitedAlready: ({ event }) => {
-      const observation = observationOf(event);
-      return observation !== null && hasEnded(observation);
-    },
+    hasExitedAlready: ({ event }) => tellsOfEnd(event),
     hasBegun: ({ context, event }) => hasBegun(context, event),
-    hasBegunAndEnded: ({ context, event }) => {
-      const observation = observationOf(event);
-      return observation !== null && hasEnded(observation) && hasBegun(context, event);
-    },
+    hasBegunAndEnded: ({ context, event }) => tellsOfEnd(event) && hasBegun(context, event),
     hasBegunUnwanted: ({ context, event }) => context.wanted !== 'running' && hasBegun(context, event),
     isRestartDue: ({ context: { observation, restartPolicy, restarts } }) =>
       decideRestart(restartPolicy, observation?.exitCode ?? null, countedRestarts(observation, restarts))
@@ -280,9 +282,7 @@ export const containerSetup = setup({
     isAutoRemoved: ({ context }) => context.autoRemove,
     isStoppedCurrent: ({ context, event }) =>
       event.type === 'runtime.exited' && event.stoppedOutside && isCurrent(context, event),
-    isChangedRun: ({ context, event }) =>
-      isCurrent(context, event) &&
-      (observationOf(event)?.startedAt ?? 0) > (context.observation?.startedAt ?? 0),
+    isChangedRun: ({ context, event }) => isCurrent(context, event) && hasBegun(context, event),
     /** An inventory tells what was said of the run while nobody heard. */
     isChangedHealth: ({ context, event }) =>
       isCurrent(context, event) &&
@@ -292,16 +292,12 @@ export const containerSetup = setup({
       event.type === 'runtime.started' &&
       event.byAgent &&
       isCurrent(context, event) &&
-      (event.observation.startedAt ?? 0) > (context.observation?.startedAt ?? 0),
+      hasBegun(context, event),
     isStopDue: ({ context, event }) => context.wanted === 'stopped' && isCurrent(context, event),
     isGraceful: ({ context, event }) =>
-      event.type === 'container.delete' &&
-      event.mode === 'stop' &&
-      context.containerHeld &&
-      (context.observation?.state === 'running' || context.observation?.state === 'paused'),
+      event.type === 'container.delete' && event.mode === 'stop' && context.containerHeld && isAlive(context),
     isOnlyIfStopped: ({ event }) => event.type === 'container.delete' && event.mode === 'ifStopped',
-    isObservedAlive: ({ context }) =>
-      context.observation?.state === 'running' || context.observation?.state === 'paused',
+    isObservedAlive: ({ context }) => isAlive(context),
     isObservedRunning: ({ context }) => context.observation?.state === 'running',
     isObservedPaused: ({ context }) => context.observation?.state === 'paused',
     isNeverStarted: ({ context }) => (context.observation?.startedAt ?? null) === null,
@@ -358,10 +354,7 @@ export const containerSetup = setup({
     recordRun: assign({ run: ({ context }) => context.run + 1 }),
     recordReturn: assign({
       observation: ({ context, event }) => observationOf(event) ?? context.observation,
-      run: ({ context, event }) =>
-        (observationOf(event)?.startedAt ?? 0) > (context.observation?.startedAt ?? 0)
-          ? context.run + 1
-          : context.run,
+      run: ({ context, event }) => (hasBegun(context, event) ? context.run + 1 : context.run),
       wanted: 'running',
       startQueued: false,
       failure: null,
