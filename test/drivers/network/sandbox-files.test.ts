@@ -1,8 +1,10 @@
 /** hosts, resolv.conf and hostname: what they say, and that they stay the files that were mounted. */
+import { createReadStream } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
+import { text as textOf } from 'node:stream/consumers';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { renderHosts } from '../../../src/drivers/network/hosts-file.ts';
@@ -176,7 +178,8 @@ t.test('who reads while it is rewritten reads a file that begins and ends well',
   const state = { done: false };
   void rewriting.then(() => (state.done = true));
   while (!state.done) {
-    const text = await readFile(hosts, 'utf8');
+    // As resolvers read, to the end: `readFile` stops at the size that the file had when it was opened.
+    const text = await textOf(createReadStream(hosts));
     if (!text.startsWith('127.0.0.1 localhost\n') || !text.endsWith('\n')) t.fail(JSON.stringify(text));
     reads += 1;
   }
