@@ -100,6 +100,10 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
     'The image is not on the host, and in no registry that was asked.',
     'Correct its name.',
   ),
+  REGISTRY_DENIED: say(
+    'The registry wants a login, or does not take the one it was shown.',
+    'Make a registry with the right username and password (`troupe registry create`), and name it in the create.',
+  ),
   REGISTRY_UNAVAILABLE: say(
     'The registry does not answer.',
     'It is tried again by itself; see the network of the host.',
@@ -135,6 +139,12 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
   VOLUME_NOT_FOUND: say('There is no such volume on this host.', 'Correct the name or id.'),
   VOLUME_IN_USE: say('A container has the volume.', 'Detach it, or delete that container.'),
   VOLUME_ERROR: say('The host could not change its volumes.', 'Read what it says.'),
+  IMAGE_UNKNOWN: say('There is no such image on a host.', '`troupe image ls` shows what there is.'),
+  IMAGE_EXISTS: say('The host has the image already.', 'Delete it there first, to pull it anew.'),
+  REGISTRY_NOT_FOUND: say(
+    'There is no such registry in this project.',
+    '`troupe registry ls` shows what there is.',
+  ),
   NO_HOST: say(
     'No host takes it.',
     'Read the refusals: each says what would make it fit. This release tells it as the reason of a container.',

@@ -12,6 +12,7 @@ import type { Invoke } from './decide.ts';
 export function assumedResult({ src, input }: Invoke, context: unknown, now: number): unknown {
   switch (src) {
     case 'pullImage':
+    case 'commitContainer':
       return { imageId: '' };
     case 'createContainer': {
       const isStarted = (input as { readonly start?: boolean }).start === true;
@@ -37,6 +38,7 @@ export function assumedResult({ src, input }: Invoke, context: unknown, now: num
     case 'removeNetwork':
     case 'ensureVolume':
     case 'removeVolume':
+    case 'removeImage':
       return null;
     default:
       return undefined;

@@ -50,7 +50,7 @@ export async function boot(
   environment: Environment,
   store: Store,
   runtime: Runtime,
-  specs: Specs,
+  documents: Pick<Specs, 'load' | 'find'>,
   deciders: Readonly<Record<ActorKind, Decider>>,
 ): Promise<BootResult> {
   const unreadable: Unreadable[] = [];
@@ -60,10 +60,10 @@ export async function boot(
   const handled = new Map<string, number>();
   let actors = 0;
 
-  const loadSpec = async (address: Address, generation: number): Promise<void> => {
+  const loadDocument = async (address: Address, generation: number): Promise<void> => {
     const document = await store.document(address, generation);
-    if (document === null) throw new Error(`Its spec of generation ${generation} is missing`);
-    specs.load(address, generation, document);
+    if (document === null) throw new Error(`Its document of generation ${generation} is missing`);
+    documents.load(address, generation, document);
   };
 
   const giveUp = async (address: string, reason: string, record: ActorRecord | null): Promise<void> => {
@@ -72,8 +72,8 @@ export async function boot(
       const { kind } = parseAddress(address);
       const mine = address as Address;
       if (!record) [{ at: createdAt } = { at: 0 }] = await store.journal(mine, { after: 0, limit: 1 });
-      if (kind === 'container' && !specs.find(mine))
-        await loadSpec(mine, record?.generation || firstGeneration);
+      if (kind === 'container' && !documents.find(mine))
+        await loadDocument(mine, record?.generation || firstGeneration);
     } catch (error) {
       environment.log.warn({ actor: address, err: error }, 'nor can its spec or its history be read');
     }
@@ -90,7 +90,7 @@ export async function boot(
       const isRecent = record.endedAt > environment.now() - mayBeLostMs;
       return runtime.bury(record, isRecent ? restore(decider, record) : null, inbox);
     }
-    if (record.generation > 0) await loadSpec(record.address, record.generation);
+    if (record.generation > 0) await loadDocument(record.address, record.generation);
     const state = restore(decider, record);
     runtime.adopt(state, inbox);
     if (record.chartVersion !== decider.chart.version) migrated.push(record.address);

@@ -14,6 +14,7 @@ const names: Readonly<Record<string, string>> = {
   'container.pause': 'pause',
   'container.unpause': 'unpause',
   'container.kill': 'kill',
+  'container.commit': 'commit',
   'container.resize': 'resize_container',
   'container.attachNetwork': 'network_attach',
   'container.detachNetwork': 'network_detach',

@@ -38,9 +38,11 @@ import { createAdmission } from './create-container.ts';
 import { causeOf } from './cause-of.ts';
 import type { Cell } from './cell.ts';
 import { createDecider } from './decide.ts';
+import { actorDocuments, type Sealer } from './documents.ts';
 import { deadlineEffect } from './effects/deadline.ts';
 import type { Effect } from './effects/effect.ts';
 import { fillPoolEffect } from './effects/fill-pool.ts';
+import { findImageUsersEffect } from './effects/find-image-users.ts';
 import { hostOperations } from './effects/host-operations.ts';
 import { tellContainersEffect } from './effects/tell-containers.ts';
 import { tellHostsEffect } from './effects/tell-hosts.ts';
@@ -52,13 +54,16 @@ import { findIncident } from './incident.ts';
 import type { Caller, ControlPlane, Readiness, RelatedActor, TenantView } from './index.ts';
 import { lifecycleOf, permitOf } from './lifecycle.ts';
 import { openSession } from './open-session.ts';
+import { createImages } from './images.ts';
 import { createLocalResources } from './local-resources.ts';
 import { createPlacement } from './placement.ts';
 import { canonicalUuid, createReadModel } from './read-model.ts';
 import { relatedTo } from './related.ts';
 import { resizeContainer } from './resize-container.ts';
+import { createRegistries } from './registries.ts';
+import { createRegistrySecrets } from './registry-secrets.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
-import { createSpecs, type Sealer } from './specs.ts';
+import { createSpecs } from './specs.ts';
 import type { OwnerInfo, Store, World } from './stores/store.ts';
 import type { Revision, TurnAnswer, TurnEvent } from './turn.ts';
 import { createUnreadableActors, type Unreadable } from './unreadable.ts';
@@ -120,6 +125,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const fenced = new Promise<string>((resolve) => (tellFenced = resolve));
   const deciders = perKind((kind) => createDecider(charts[kind]));
   const specs = createSpecs(options.sealer);
+  const secrets = createRegistrySecrets(options.sealer);
+  const documents = actorDocuments((address) => (kindOf(address) === 'registry' ? secrets : specs));
   const enrolment = createEnrolment(environment, store);
   const hosts = createHostDirectory(() => runtime);
   let unreadable = createUnreadableActors([], specs);
@@ -131,10 +138,29 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const hub = createWatchHub(store, readModel.snapshot, () => world.worldId);
   let stopping = false;
 
+  const images = createImages({
+    environment,
+    runtime: () => runtime,
+    hosts,
+    links: () => links,
+    deadlines: config.deadlines,
+    answerMs: config.answerMs,
+  });
+
+  const registries = createRegistries({
+    environment,
+    runtime: () => runtime,
+    secrets,
+    images,
+    ask: (address, event, cause, revise) =>
+      within(address, runtime.ask(address, event, cause, 'command', revise)),
+  });
+
   const placement = createPlacement({
     environment,
     runtime: () => runtime,
     views: () => hosts.views(),
+    committedOn: images.committedOn,
     strategy: config.strategy,
     neighbours: config.neighbours,
   });
@@ -156,14 +182,18 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       if (kindOf(address) === 'host') hosts.changed(address);
       if (record.event === 'claim.granted') placement.claimed(address);
       hub.publish(record, position);
+      images.moved(address);
     },
     fenced: (reason) => tellFenced(reason),
     born(cell) {
       readModel.add(cell);
       if (kindOf(cell.address) === 'host') hosts.changed(cell.address);
     },
-    died: (address) => readModel.remove(address),
-    specs,
+    died(address) {
+      readModel.remove(address);
+      secrets.forget(address);
+    },
+    documents,
     isUnreadable: (address) => unreadable.has(address),
     effects: {
       deadline: deadlineEffect(environment),
@@ -171,10 +201,17 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       tellContainers: tellContainersEffect(() => runtime),
       fillPool: fillPoolEffect(() => runtime),
       tellHosts: tellHostsEffect(() => runtime),
+      findImageUsers: findImageUsersEffect(
+        environment,
+        () => runtime,
+        (address) => specs.find(address),
+      ),
       ...hostOperations({
         links: () => links,
         epoch: () => world.epoch,
         spec: (address) => specs.get(address),
+        credential: registries.credential,
+        defer: (task) => environment.defer(task),
       }),
     },
   });
@@ -196,7 +233,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   });
   const links: HostLinks = options.links(reports);
 
-  const restored = await boot(environment, store, runtime, specs, deciders);
+  const restored = await boot(
+    environment,
+    store,
+    runtime,
+    { load: documents.load, find: specs.find },
+    deciders,
+  );
   unreadable = createUnreadableActors(restored.unreadable, specs);
   hub.restore(restored.positions);
   await recordCharts(store, charts);
@@ -324,6 +367,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
 
   return {
     local,
+    images,
+    registries,
     links,
     get world() {
       return world;

@@ -4,6 +4,7 @@
  */
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
+import type { ImageContext } from '../machines/image/context.ts';
 import {
   containerAddress,
   hostAddress,
@@ -17,7 +18,13 @@ import type { Observation } from '../model/container.ts';
 import type { HostInput } from '../model/events.ts';
 import type { Cause } from '../model/journal.ts';
 import type { HostLinkEvents } from '../link/host-links.ts';
-import type { InventoryResource, InventoryResult, SubjectKind, UpRecord } from '../link/protocol.ts';
+import {
+  imagesMost,
+  type InventoryResource,
+  type InventoryResult,
+  type SubjectKind,
+  type UpRecord,
+} from '../link/protocol.ts';
 import type { Cell } from './cell.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { HostDirectory } from './host-directory.ts';
@@ -127,6 +134,20 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
     return seen.filter(isAtEnd);
   };
 
+  /** Images that its engine was believed to have: what has come there since the list was made is told behind it. */
+  const missingImages = async (hostId: string, references: readonly string[]): Promise<void> => {
+    const there = new Set(references);
+    // A list that was cut short says nothing of what is not on it.
+    if (there.size >= imagesMost) return;
+    const missing = [...runtime().placedOn(hostId)].filter(({ address, committed }) => {
+      if (kindOf(address) !== 'image' || committed?.projection.status !== 'present') return false;
+      return !there.has((committed.record.context as ImageContext).reference);
+    });
+    await Promise.all(
+      missing.map(({ address }) => fact(hostId, 0, address, { type: 'image.missing', hostId })),
+    );
+  };
+
   return {
     async enrol(joinToken, hostname) {
       const { hostId, credential } = await enrolment.enrol(joinToken);
@@ -153,6 +174,7 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       hostFact(hostId, { type: 'link.connected', session, fingerprint }),
     async inventory(hostId, _session, items, images, resources) {
       hosts.setImages(hostId, images);
+      await missingImages(hostId, images);
       const remove: InventoryResult['remove'][number][] = [];
       const facts: Promise<void>[] = [];
       const seen = new Set<Address>();

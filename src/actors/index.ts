@@ -424,7 +424,121 @@ export interface LocalResources {
   holderOf(tenant: string, networkId: string, address: string): string | null;
 }
 
+/** An image at a host's engine. */
+export interface ImageView {
+  /** Of its actor; null for one that is only seen there. */
+  readonly address: Address | null;
+  readonly id: string;
+  /** Who pulled or made it; null where nobody of a project did. */
+  readonly tenant: string | null;
+  readonly hostId: string;
+  readonly hostname: string | null;
+  /** As its engine calls it. */
+  readonly reference: string;
+  /** As people call it. */
+  readonly repo: string;
+  readonly tag: string;
+  /** The engine's; null while it is not known to be there. */
+  readonly imageId: string | null;
+  /** Null where its host has not told. */
+  readonly sizeBytes: number | null;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly failure: Failure | null;
+}
+
+/** What a search of a registry has found. */
+export interface ImageHit {
+  readonly name: string;
+  readonly description: string;
+  readonly isOfficial: boolean;
+  readonly stars: number;
+}
+
+export interface Images {
+  /** What the engines of all hosts have now; of a host that does not answer, what it had last. */
+  list(): Promise<readonly ImageView[]>;
+  /**
+   * By UUID or `repo:tag`: of all hosts, or (`tenant`) of those that the project pulled or made.
+   * @throws TroupeError IMAGE_UNKNOWN, NAME_AMBIGUOUS
+   */
+  find(tenant: string | null, idOrName: string): Promise<ImageView>;
+  /** Resolves once that is durable. @throws TroupeError INVALID_VALUE for a host there is not, IMAGE_EXISTS */
+  pull(
+    asked: {
+      readonly host: string;
+      readonly image: string;
+      readonly policy: ContainerSpec['imagePullPolicy'];
+      readonly registryId: string | null;
+    },
+    caller: Caller,
+  ): Promise<ImageView>;
+  /** Makes an image of what the container is now, for its project alone, as its chart permits it. Resolves once that is durable. */
+  commit(
+    container: ContainerView,
+    name: { readonly repository: string; readonly tag: string },
+    caller: Caller,
+  ): Promise<CommandAnswer & { readonly imageId: string }>;
+  /** Resolves once its host has it no more, or the caller has waited long enough. @throws TroupeError IMAGE_IN_USE, and what its engine answered */
+  remove(image: ImageView, caller: Caller): Promise<void>;
+  /** @throws TroupeError HOST_UNREACHABLE, REGISTRY_UNAVAILABLE, TIMED_OUT */
+  search(term: string): Promise<readonly ImageHit[]>;
+  /** The host that has an image of the project's own; null when none has. */
+  committedOn(tenant: string, reference: string): string | null;
+  /** What engines call an image that the project has made and calls so; null when there is none. */
+  own(tenant: string, image: string): string | null;
+}
+
+/** A registry that a project has credentials of, without the password. */
+export interface RegistryView {
+  readonly address: Address;
+  readonly id: string;
+  readonly tenant: string;
+  readonly userId: string;
+  readonly name: string | null;
+  /** Host and port. */
+  readonly domain: string;
+  readonly username: string | null;
+  readonly hasPassword: boolean;
+  /** Epoch ms. */
+  readonly createdAt: number;
+}
+
+/** What is asked of a registry, or changed of it. */
+export interface RegistryWish {
+  readonly name: string | null;
+  readonly domain: string;
+  readonly username: string | null;
+  readonly password: string | null;
+}
+
+/** What an image is that somebody names, and how it is pulled. */
+export interface ImageName {
+  readonly image: string;
+  readonly imageReference: string | null;
+  readonly registryId: string | null;
+  /** Somebody has credentials of its registry, so that a copy on a host is for nobody without asking there. */
+  readonly isGuarded: boolean;
+}
+
+/** `tenant` null = all of them. */
+export interface Registries {
+  list(tenant: string | null): readonly RegistryView[];
+  /** By UUID, else by name. @throws TroupeError REGISTRY_NOT_FOUND, NAME_AMBIGUOUS */
+  find(tenant: string | null, idOrName: string): RegistryView;
+  create(tenant: string, wish: RegistryWish, caller: Caller): Promise<RegistryView>;
+  update(registry: RegistryView, changes: Partial<RegistryWish>, caller: Caller): Promise<RegistryView>;
+  remove(registry: RegistryView, caller: Caller): Promise<void>;
+  /**
+   * @param registry UUID or name of one of the project's, whose credentials are to be used; null = none
+   * @throws TroupeError INVALID_VALUE for an image that can't be named so, or is of another registry; REGISTRY_NOT_FOUND
+   */
+  nameImage(tenant: string, image: string, registry: string | null): ImageName;
+}
+
 export interface ControlPlane {
+  readonly images: Images;
+  readonly registries: Registries;
   /** Networks and volumes. */
   readonly local: LocalResources;
   /**

@@ -14,7 +14,7 @@ import type { Amounts, ContainerSpec } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type { EffectResults, SandboxMode } from '../model/events.ts';
 import type { HostView } from '../model/host.ts';
-import { taggedImage } from '../model/image.ts';
+import { engineImage, isCommitted } from '../model/image.ts';
 import type { Neighbours, PlacementTerms } from '../model/placement.ts';
 import { parseHints, type Constraints } from '../scheduler/hints.ts';
 import { rankHosts } from '../scheduler/rank.ts';
@@ -29,6 +29,8 @@ export interface PlacementOptions {
   readonly environment: Environment;
   readonly runtime: () => Runtime;
   readonly views: () => readonly HostView[];
+  /** Where a project's own image is; null when no host has it. */
+  readonly committedOn: (tenant: string, reference: string) => string | null;
   readonly strategy: Strategy;
   /** The site's. */
   readonly neighbours: Neighbours;
@@ -74,8 +76,9 @@ export function createPlacement(options: PlacementOptions): Placement {
     return { containerId, hostId: context?.hostId ?? null, alive: context !== undefined };
   };
 
-  /** @throws TroupeError INVALID_VALUE for a network or volume that is not there */
-  const bindingsOf = (tenant: string, { networks, mounts }: ContainerSpec): readonly Binding[] => {
+  /** @throws TroupeError INVALID_VALUE for a network, volume or image of the project's that is not there */
+  const bindingsOf = (tenant: string, spec: ContainerSpec): readonly Binding[] => {
+    const { networks, mounts, image, imageReference } = spec;
     const bind = (what: string, address: Address): Binding => {
       const context = runtime().cell(address)?.committed?.record.context as
         { readonly hostId: string; readonly name: string | null } | undefined;
@@ -86,7 +89,15 @@ export function createPlacement(options: PlacementOptions): Placement {
         hostId: context.hostId,
       };
     };
+    const ofImage = (): readonly Binding[] => {
+      if (imageReference === null || !isCommitted(imageReference)) return [];
+      const hostId = options.committedOn(tenant, imageReference);
+      if (hostId === null)
+        throw new TroupeError('INVALID_VALUE', `No host has the image "${image}" any more; commit it anew`);
+      return [{ what: `image "${image}"`, hostId }];
+    };
     return [
+      ...ofImage(),
       ...networks
         .filter(({ isDefault }) => !isDefault)
         .map(({ networkId }) => bind('Network', networkAddress(tenant, networkId))),
@@ -155,7 +166,7 @@ export function createPlacement(options: PlacementOptions): Placement {
       return rankHosts(views(), {
         tenant,
         amounts: amountsOf(spec),
-        image: taggedImage(spec.image),
+        image: engineImage(spec),
         runtime: spec.runtime,
         needsNetworks:
           sandbox === 'own' ||

@@ -1,5 +1,6 @@
 /** The other actors that one is bound to, read from what it knows of them. */
 import type { ContainerContext } from '../machines/container/context.ts';
+import type { ImageContext } from '../machines/image/context.ts';
 import type { NetworkContext } from '../machines/network/context.ts';
 import type { PoolContext } from '../machines/pool/context.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
@@ -49,6 +50,13 @@ function relations(address: Address, context: unknown): readonly Address[] {
     case 'volume': {
       const { tenant, hostId, attached } = context as VolumeContext;
       return [...hostOf(hostId), ...attached.map((id) => containerAddress(tenant, id))];
+    }
+    case 'image': {
+      const { tenant, hostId, origin } = context as ImageContext;
+      return [
+        ...hostOf(hostId),
+        ...(origin.kind === 'commit' ? [containerAddress(tenant, origin.containerId)] : []),
+      ];
     }
     case 'network':
       return hostOf((context as NetworkContext).hostId);

@@ -23,6 +23,7 @@ import { createCommitter, type Committer } from './committer.ts';
 import { createCourier, type Courier } from './courier.ts';
 import type { Decider } from './decide.ts';
 import type { Effects } from './effects/effect.ts';
+import type { ActorDocuments } from './documents.ts';
 import { createPlacements } from './placements.ts';
 import { createRunningEffects } from './running-effects.ts';
 import { indexOf } from './stage.ts';
@@ -35,7 +36,6 @@ import {
   type TurnWrite,
   type World,
 } from './stores/store.ts';
-import type { Specs } from './specs.ts';
 import type { ActorState, CellHost, Delivery, StagedTurn, Revision, TurnAnswer, TurnEvent } from './turn.ts';
 
 /** Between looks at whether the store still has what we committed, and shards per look. */
@@ -56,7 +56,7 @@ export interface RuntimeOptions {
   /** An actor has its first durable state, new or restored. */
   readonly born: (cell: Cell) => void;
   readonly died: (address: Address) => void;
-  readonly specs: Pick<Specs, 'document' | 'revise' | 'settle' | 'drop'>;
+  readonly documents: ActorDocuments;
   /** An actor that is in the store and could not be restored from it. */
   readonly isUnreadable: (address: Address) => boolean;
 }
@@ -172,10 +172,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   };
 
   const host: CellHost = {
-    revised: (address, generation, revise) => options.specs.revise(address, generation, revise),
-    unrevised: (address) => options.specs.drop(address),
+    revised: (address, generation, revise) => options.documents.revise(address, generation, revise),
+    unrevised: (address) => options.documents.drop(address),
     committed(view, turn, before, position) {
-      if (turn.write.document) options.specs.settle(view.address, turn.write.document.generation);
+      if (turn.write.document) options.documents.settle(view.address, turn.write.document.generation);
       const cell = find(view.address);
       const { record } = turn.state;
       turns += 1;
@@ -341,7 +341,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     outbox: courier.of(address),
     // What it has taken is not to be taken again, even where its acknowledgement was lost too.
     inbox: marks,
-    document: options.specs.document(address),
+    document: options.documents.document(address),
     index: indexOf(state),
   });
 

@@ -2,7 +2,6 @@
 import type { AnyMachineSnapshot } from 'xstate';
 import type { TroupeError } from '../errors/errors.ts';
 import type { Address } from '../model/address.ts';
-import type { ContainerSpec } from '../model/container.ts';
 import type { Cause } from '../model/journal.ts';
 import type { Projection } from '../machines/chart.ts';
 import type { ActorRecord, Bounced, InboxMark, OutboxMessage, TurnWrite } from './stores/store.ts';
@@ -28,8 +27,8 @@ export interface TurnAnswer {
   readonly revision: number;
 }
 
-/** From a spec to the next. Pure. */
-export type Revision = (spec: ContainerSpec) => ContainerSpec;
+/** From an actor's document to the next: of its own kind. Pure. */
+export type Revision = (document: never) => unknown;
 
 export type TurnEvent = { readonly type: string; readonly [field: string]: unknown };
 
@@ -37,7 +36,7 @@ export interface Delivery {
   readonly event: TurnEvent;
   readonly cause: Cause;
   readonly source: Source;
-  /** Changes the actor's spec, durably in the same turn, if the chart does not refuse the event. */
+  /** Changes the actor's document, durably in the same turn, if the chart does not refuse the event. */
   readonly revise?: Revision;
   /** Told once the turn is durable, or was not needed. */
   readonly settled?: (answer: TurnAnswer) => void;
@@ -66,9 +65,9 @@ export interface StagedTurn {
 
 /** What the cell asks of the runtime around it. */
 export interface CellHost {
-  /** The next spec of an actor as a document to be written, based on all that were staged before. */
+  /** The next document of an actor, to be written, based on all that were staged before. */
   revised(address: Address, generation: number, revise: Revision): TurnWrite['document'];
-  /** What was staged of its specs is not written. */
+  /** What was staged of its documents is not written. */
   unrevised(address: Address): void;
   /** A turn is durable: start and end effects, send messages, publish. `before` is null for the first. */
   committed(cell: CellView, turn: StagedTurn, before: ActorState | null, position: number | null): void;

@@ -7,6 +7,7 @@ import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { Peer } from '../link/json-rpc.ts';
 import {
+  slotOf,
   type AgentFact,
   type AgentMethods,
   type HelloResult,
@@ -28,7 +29,7 @@ import { createLease } from './lease.ts';
 import { createOutbox } from './outbox.ts';
 import { createRestarts } from './restarts.ts';
 import type { Sandboxes } from './sandboxes.ts';
-import { openSource, serve } from './services.ts';
+import { answer, openSource, serve } from './services.ts';
 import { createSession } from './session.ts';
 import { untilClosed, type AgentState } from './state.ts';
 import type { Volumes } from './volumes.ts';
@@ -189,7 +190,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     const { observation } = (outcome.output ?? {}) as { observation?: Observation | null };
     if (observation) facts.note(observation);
     if (args.kind === 'removeContainer') facts.forget(containerId);
-    if (args.kind === 'pullImage') void tellImages();
+    if (slotOf[args.kind] === 'image') void tellImages();
   };
 
   const tellImages = async (): Promise<void> => {
@@ -324,6 +325,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       serve: async (params) => ({
         answer: await serve(environment, options.driver, whose(), params, signal),
       }),
+      ask: async ({ question }) => ({ answer: await answer(options.driver, question, signal) }),
       ack({ sequence }) {
         lanes.acknowledged(outbox.acknowledge(sequence));
         return null;

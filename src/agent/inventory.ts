@@ -1,6 +1,7 @@
 /** Everything on this host that is ours, for the control plane to hold against what it believes. */
 import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import {
+  imagesMost,
   maxFrameBytes,
   type AgentMethods,
   type InventoryItem,
@@ -39,7 +40,6 @@ const engineMs = 15_000;
 const answerMs = 60_000;
 /** Of one frame of items; the rest is for names and images. */
 const pageBytes = maxFrameBytes / 8;
-const imagesMost = 10_000;
 /** Before a removal that failed is tried again. */
 const firstRetryMs = 1_000;
 const longestRetryMs = 60_000;

@@ -265,7 +265,8 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
         );
       }
       // Nobody waits for the image any more.
-      if (args.kind === 'removeContainer') slots.abort(containerId, 'image');
+      if (args.kind === 'removeContainer' || args.kind === 'removeImage')
+        slots.abort(containerId, 'pullImage');
       run(params);
       return accepted;
     },
@@ -330,8 +331,8 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
       for (const record of records) {
         const lane = record.kind === 'result' ? lanes.get(record.containerId) : undefined;
         if (!lane || !slots.isIdle(lane.containerId)) continue;
-        const { image, ...others } = lane.slots;
-        const entries = Object.values(others);
+        const { image } = lane.slots;
+        const entries = Object.values(lane.slots).filter(({ kind }) => kind !== 'pullImage');
         const isGone = ({ kind, opId, outcome }: LaneEntry): boolean =>
           removals.has(kind) && outcome?.ok === true && !outbox.holdsResult(opId);
         if (entries.length === 0 || image?.outcome === null) continue;
@@ -370,6 +371,7 @@ const removalOf = {
   sandbox: 'removeSandbox',
   network: 'removeNetwork',
   volume: 'removeVolume',
+  image: 'removeImage',
 } as const satisfies Record<SubjectKind, HostEffectName>;
 
 const hung = (what: string): TroupeError => new TroupeError('ENGINE_HUNG', `The container engine ${what}`);

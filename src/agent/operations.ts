@@ -4,6 +4,7 @@ import type { ContainerMount, CreateOptions, RuntimeDriver } from '../drivers/ru
 import { TroupeError } from '../errors/errors.ts';
 import type { OperationArguments, SubjectKind } from '../link/protocol.ts';
 import type { ContainerSpec, Observation } from '../model/container.ts';
+import { splitImage } from '../model/image.ts';
 import type { Sandboxes } from './sandboxes.ts';
 import type { Volumes } from './volumes.ts';
 
@@ -25,7 +26,7 @@ export async function perform(
   const { containerId: id } = identity;
   switch (args.kind) {
     case 'pullImage':
-      return driver.pullImage(identity, args.image, args.policy, signal);
+      return driver.pullImage(identity, args.image, args.policy, signal, args.credential ?? null);
     case 'createContainer':
       return { observation: await create(performers, identity, args, signal) };
     case 'startContainer':
@@ -55,6 +56,18 @@ export async function perform(
     case 'ensureVolume':
       await able(volumes).ensure(identity, id, args.sizeGib, signal);
       return null;
+    case 'commitContainer': {
+      const { containerId, generation, image } = args;
+      const { repo: repository, tag } = splitImage(image);
+      return power(driver, 'commit').commit(
+        { ...identity, containerId, generation },
+        { repository, tag },
+        signal,
+      );
+    }
+    case 'removeImage':
+      await power(driver, 'imageTools').remove(args.image, signal);
+      return null;
     case 'removeSandbox':
       await removeSandbox(performers, identity, args.portIds, signal);
       return null;
@@ -79,7 +92,7 @@ export async function removeSubject(
     await volumes?.removeFiles(identity, id, signal);
   } else if (subject === 'sandbox') await removeSandbox(performers, identity, [], signal);
   else if (subject === 'network') await sandboxes?.removeNetwork(identity, id, signal);
-  else await volumes?.remove(identity, id, signal);
+  else if (subject === 'volume') await volumes?.remove(identity, id, signal);
 }
 
 /** Also by a host that makes none any more: it may have made this one. */
@@ -160,10 +173,9 @@ function able<T>(part: T | null): T {
 }
 
 /** @throws TroupeError HOST_INCAPABLE */
-export function power<K extends 'pause' | 'update' | 'exec' | 'attach' | 'top' | 'stats'>(
-  driver: RuntimeDriver,
-  name: K,
-): NonNullable<RuntimeDriver[K]> {
+export function power<
+  K extends 'pause' | 'update' | 'exec' | 'attach' | 'top' | 'stats' | 'commit' | 'imageTools',
+>(driver: RuntimeDriver, name: K): NonNullable<RuntimeDriver[K]> {
   const found = driver[name];
   if (found) return found as NonNullable<RuntimeDriver[K]>;
   throw new TroupeError('HOST_INCAPABLE', `The engine "${driver.name}" of this host can't "${name}"`);

@@ -1,9 +1,9 @@
-/** What is asked of running containers beside their life: nothing is kept of it, and nothing is asked twice. */
+/** What is asked of running containers beside their life, and of the host: nothing is kept of it, and nothing is asked twice. */
 import type { Duplex, Readable } from 'node:stream';
 import type { OperationIdentity } from '../drivers/runtime/operation-identity.ts';
 import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
-import type { ExecState } from '../drivers/runtime/runtime-powers.ts';
-import type { HostStream, ServeParams } from '../link/protocol.ts';
+import type { ExecState, ImageDetails, ImageHit } from '../drivers/runtime/runtime-powers.ts';
+import type { HostQuestion, HostStream, ServeParams } from '../link/protocol.ts';
 import type { Environment } from '../model/environment.ts';
 import { power } from './operations.ts';
 
@@ -45,6 +45,16 @@ export async function serve(
     case 'awaitEnd':
       return awaitEnd(environment, driver, identity, service, signal);
   }
+}
+
+/** @throws TroupeError HOST_INCAPABLE, REGISTRY_UNAVAILABLE, ENGINE_UNAVAILABLE */
+export function answer(
+  driver: RuntimeDriver,
+  question: HostQuestion,
+  signal: AbortSignal,
+): Promise<readonly ImageDetails[] | readonly ImageHit[]> {
+  const images = power(driver, 'imageTools');
+  return question.kind === 'images' ? images.list(signal) : images.search(question.term, signal);
 }
 
 /** Plain bytes of a log, or a process both ways. @throws TroupeError as {@link serve} */

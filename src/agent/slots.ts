@@ -2,7 +2,7 @@
  * Who works on what now: per container and slot one task after another, and
  * over all containers no more engine calls at once than the host can take.
  */
-import type { HostEffectName, Slot } from '../link/protocol.ts';
+import { slotOf, type HostEffectName, type Slot } from '../link/protocol.ts';
 import type { Cancel, Environment } from '../model/environment.ts';
 
 export interface Task {
@@ -32,8 +32,8 @@ export interface Slots {
   /** The container has a task that should have ended and has not. */
   isHung(containerId: string): boolean;
   isIdle(containerId: string): boolean;
-  /** Gives up waiting for a slot's work: only for what leaves nothing behind. */
-  abort(containerId: string, slot: Slot): void;
+  /** Gives up waiting for the work of this kind: only for what leaves nothing behind. */
+  abort(containerId: string, kind: HostEffectName): void;
   /** Resolves at once, or when what may start it and is under way has ended or is overdue. */
   settled(containerId: string): Promise<void>;
   abortAll(): void;
@@ -43,7 +43,10 @@ export interface Slots {
 const poolOf = (kind: HostEffectName): 'pull' | 'acquire' | 'release' =>
   kind === 'pullImage'
     ? 'pull'
-    : kind === 'stopContainer' || kind === 'removeContainer' || kind === 'removeSandbox'
+    : kind === 'stopContainer' ||
+        kind === 'removeContainer' ||
+        kind === 'removeSandbox' ||
+        kind === 'removeImage'
       ? 'release'
       : 'acquire';
 
@@ -132,7 +135,10 @@ export function createSlots(environment: Pick<Environment, 'schedule'>, concurre
     },
     isHung: (containerId) => [...each(containerId)].some(({ running }) => running?.overdue),
     isIdle: (containerId) => !work.has(containerId),
-    abort: (containerId, slot) => work.get(containerId)?.get(slot)?.running?.abort.abort(),
+    abort(containerId, kind) {
+      const running = work.get(containerId)?.get(slotOf[kind])?.running;
+      if (running?.task.kind === kind) running.abort.abort();
+    },
     settled(containerId) {
       const running = work.get(containerId)?.get('runtime')?.running;
       return running && startingKinds.has(running.task.kind) && !running.overdue

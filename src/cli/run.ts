@@ -27,6 +27,7 @@ interface RunOptions extends HealthOptions {
   readonly hostname?: string;
   readonly host?: string;
   readonly pull?: string;
+  readonly registry?: string;
   readonly net?: readonly string[];
   readonly volume?: readonly string[];
   readonly mount?: readonly string[];
@@ -71,6 +72,7 @@ export function runCommand(program: Command, context: CommandContext): void {
     .option('--hostname <name>', 'hostname inside')
     .option('--host <host>', 'run it on this host (admins)')
     .option('--pull <policy>', 'always, ifnotpresent, never')
+    .option('--registry <registry>', 'name or id of the registry whose login its image is pulled with')
     .option('--net <network[:address]>', 'a network of this project; may be given again', collect)
     .option('-v, --volume <volume:path[:ro]>', 'a volume of this project; may be given again', collect)
     .option(
@@ -241,10 +243,10 @@ function createBody(
   options: RunOptions,
   environment: Readonly<Record<string, string | undefined>>,
 ): Record<string, unknown> {
-  const { restart, cpu, memory, entrypoint, workdir, hostname, name, host, pull } = options;
+  const { restart, cpu, memory, entrypoint, workdir, hostname, name, host, pull, registry } = options;
   const [policy, count] = (restart ?? '').split(':');
   const healthcheck = healthCheckOf(options);
-  const given = { name, memory, workdir, hostname, host, image_pull_policy: pull };
+  const given = { name, memory, workdir, hostname, host, image_pull_policy: pull, registry };
   return {
     image,
     command,

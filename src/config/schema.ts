@@ -43,6 +43,11 @@ export const configSchema = Type.Object(
           'Where keys, tokens, the embedded store and the agent keep their files',
           { pattern: '^/', rule: 'an absolute path' },
         ),
+        keyFile: text(
+          '',
+          'File of the keys that seal what is secret in the store: 32 bytes in Base64, one key a line, the first seals and all of them open; empty: site.key in directory, made when it is needed first',
+          { pattern: '^(/.+)?$', rule: 'an absolute path' },
+        ),
       },
       'What this machine keeps',
     ),

@@ -1,6 +1,6 @@
 /**
  * How a status is coloured: Zun's words (zun-api 3.2) and those of hosts,
- * tenants, sandboxes, pools, networks and volumes. A word that is not here is shown plainly.
+ * tenants, sandboxes, pools, networks, volumes and images. A word that is not here is shown plainly.
  */
 export type Tone = 'bad' | 'warn' | 'moving' | 'good' | 'plain';
 
@@ -20,6 +20,8 @@ const tones: Readonly<Record<string, Tone>> = {
   syncing: 'moving',
   creating: 'moving',
   making: 'moving',
+  pulling: 'moving',
+  committing: 'moving',
   changing: 'moving',
   filling: 'moving',
   shrinking: 'moving',
@@ -27,6 +29,7 @@ const tones: Readonly<Record<string, Tone>> = {
   deleting: 'moving',
   Running: 'good',
   available: 'good',
+  present: 'good',
   ready: 'good',
   claimed: 'good',
   online: 'good',

@@ -51,6 +51,7 @@ export const errorTable = {
   ENGINE_HUNG: { kind: 'timeout', retryable: false, zun: 'docker-error' },
   ENGINE_ERROR: { kind: 'internal', retryable: false, zun: 'docker-error' },
   IMAGE_NOT_FOUND: { kind: 'invalid', retryable: false, zun: 'image-not-found' },
+  REGISTRY_DENIED: { kind: 'forbidden', retryable: false, zun: 'docker-error' },
   REGISTRY_UNAVAILABLE: { kind: 'unavailable', retryable: true, zun: 'docker-error' },
   INVALID_SPEC: { kind: 'invalid', retryable: false, zun: 'invalid' },
   START_FAILED: { kind: 'invalid', retryable: false, zun: 'docker-error' },
@@ -69,6 +70,10 @@ export const errorTable = {
   VOLUME_NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'volume-not-found' },
   VOLUME_IN_USE: { kind: 'conflict', retryable: false, zun: 'volume-in-use' },
   VOLUME_ERROR: { kind: 'internal', retryable: false, zun: '' },
+  // ── images and registries ──
+  IMAGE_UNKNOWN: { kind: 'not-found', retryable: false, zun: 'image-not-found' },
+  IMAGE_EXISTS: { kind: 'conflict', retryable: false, zun: 'image-already-exists' },
+  REGISTRY_NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'registry-not-found' },
   NO_HOST: { kind: 'conflict', retryable: false, zun: 'no-valid-host' },
   INVALID_CONFIG: { kind: 'invalid', retryable: false, zun: 'invalid' },
   INTERNAL: { kind: 'internal', retryable: false, zun: '' },

@@ -258,6 +258,9 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
     async serve(hostId, params, limitMs) {
       return (await syncedSession(hostId).peer.call('serve', params, limitMs)).answer;
     },
+    async ask(hostId, question, limitMs) {
+      return (await syncedSession(hostId).peer.call('ask', { question }, limitMs)).answer;
+    },
     async openStream(hostId, containerId, stream, signal) {
       const { peer } = syncedSession(hostId);
       return tickets.open(async (ticket) => {

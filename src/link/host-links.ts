@@ -8,6 +8,7 @@ import type { Fingerprint } from '../model/host.ts';
 import type { Connection } from './transport.ts';
 import type {
   ControlMethods,
+  HostQuestion,
   HostStream,
   InventoryItem,
   InventoryResource,
@@ -44,6 +45,11 @@ export interface HostLinks {
    * @throws TroupeError HOST_UNREACHABLE, TIMED_OUT, or what its engine answered
    */
   serve(hostId: string, params: ServeParams, limitMs: number): Promise<unknown>;
+  /**
+   * Asks something of a host itself.
+   * @throws TroupeError HOST_UNREACHABLE, TIMED_OUT, or what its engine answered
+   */
+  ask(hostId: string, question: HostQuestion, limitMs: number): Promise<unknown>;
   /** A data socket whose first frame was `ticket`. Returns false when nobody waits for it. */
   acceptStream(ticket: string, source: Duplex): boolean;
   /** Session by host of the links that are synced now. */

@@ -32,18 +32,28 @@ import type { ContainerSpec, Limits, Observation } from '../model/container.ts';
 import type { Failure } from '../model/failure.ts';
 import type { Fingerprint } from '../model/host.ts';
 import type { Port, PublishedPort } from '../model/network.ts';
+import type { RegistryCredential } from '../model/registry.ts';
 
 export const protocolVersion = 1;
 
 /** Bytes of one control frame; a larger one closes the connection (1009). */
 export const maxFrameBytes = 4 * 1024 * 1024;
 
+/** References that are told of one host; there may be more. */
+export const imagesMost = 10_000;
+
 /** Lane slots: operations of one container in different slots may run side by side. */
 export type Slot = 'network' | 'image' | 'volumes' | 'runtime';
 
 /** What an operation does; `kind` is also the effect's name in the chart. */
 export type OperationArguments =
-  | { readonly kind: 'pullImage'; readonly image: string; readonly policy: ContainerSpec['imagePullPolicy'] }
+  | {
+      readonly kind: 'pullImage';
+      readonly image: string;
+      readonly policy: ContainerSpec['imagePullPolicy'];
+      /** Shown to the image's registry and to nobody else; kept by no agent. */
+      readonly credential: RegistryCredential | null;
+    }
   | {
       readonly kind: 'createContainer';
       readonly spec: ContainerSpec;
@@ -73,15 +83,25 @@ export type OperationArguments =
   | { readonly kind: 'ensureNetwork'; readonly subnet: string | null }
   | { readonly kind: 'removeNetwork' }
   | { readonly kind: 'ensureVolume'; readonly sizeGib: number | null }
-  | { readonly kind: 'removeVolume' };
+  | { readonly kind: 'removeVolume' }
+  /** An image of what the container of this generation is now. */
+  | {
+      readonly kind: 'commitContainer';
+      readonly containerId: string;
+      readonly generation: number;
+      readonly image: string;
+    }
+  | { readonly kind: 'removeImage'; readonly image: string };
 
 /** What an operation is about: the actor of this kind and id of the tenant. */
-export type SubjectKind = 'container' | 'sandbox' | 'network' | 'volume';
+export type SubjectKind = 'container' | 'sandbox' | 'network' | 'volume' | 'image';
 
 export type HostEffectName = OperationArguments['kind'];
 
 export const slotOf: Readonly<Record<HostEffectName, Slot>> = {
   pullImage: 'image',
+  commitContainer: 'image',
+  removeImage: 'image',
   makeSandbox: 'network',
   unplugPort: 'network',
   removeSandbox: 'network',
@@ -105,6 +125,7 @@ export const removals: ReadonlySet<HostEffectName> = new Set([
   'removeSandbox',
   'removeNetwork',
   'removeVolume',
+  'removeImage',
 ]);
 
 export interface OperateParams {
@@ -179,7 +200,7 @@ export type AgentFact =
 
 /** A sandbox, network or volume of ours that is on the host. */
 export interface InventoryResource {
-  readonly subject: Exclude<SubjectKind, 'container'>;
+  readonly subject: Exclude<SubjectKind, 'container' | 'image'>;
   readonly id: string;
   /** Null where the host can't tell any more; then nobody can own it. */
   readonly tenant: string | null;
@@ -292,6 +313,10 @@ export type Service =
   /** Answered when the process has ended, or after the time limit. */
   | { readonly kind: 'awaitEnd'; readonly execId: string | null; readonly timeLimitMs: number };
 
+/** What is asked of a host beside its containers: answered with the images it has, or what a registry's search has found. */
+export type HostQuestion =
+  { readonly kind: 'images' } | { readonly kind: 'searchImages'; readonly term: string };
+
 export interface ServeParams {
   readonly containerId: string;
   readonly tenant: string;
@@ -357,6 +382,8 @@ export type ControlMethods = {
   };
   /** Something about a running container that changes nothing in its life. */
   serve: { params: ServeParams; result: { readonly answer: unknown } };
+  /** Something about the host that changes nothing there. */
+  ask: { params: { readonly question: HostQuestion }; result: { readonly answer: unknown } };
   /** Notification. */
   ack: { params: AckParams; result: null };
   /** Notification. */

@@ -47,7 +47,7 @@ const fact = Type.Union([
   Type.Object({ type: Type.Literal('host.fingerprinted'), fingerprint }),
 ]);
 
-const subject = Type.Enum(['container', 'sandbox', 'network', 'volume']);
+const subject = Type.Enum(['container', 'sandbox', 'network', 'volume', 'image']);
 
 const record = Type.Union([
   Type.Object({
@@ -75,6 +75,7 @@ const operationArguments = Type.Union([
     kind: Type.Literal('pullImage'),
     image: text,
     policy: Type.Enum(['always', 'ifnotpresent', 'never']),
+    credential: Type.Optional(nullable(Type.Object({ domain: id, username: text, password: text }))),
   }),
   Type.Object({
     kind: Type.Literal('createContainer'),
@@ -102,6 +103,8 @@ const operationArguments = Type.Union([
   Type.Object({ kind: Type.Literal('removeNetwork') }),
   Type.Object({ kind: Type.Literal('ensureVolume'), sizeGib: nullable(count) }),
   Type.Object({ kind: Type.Literal('removeVolume') }),
+  Type.Object({ kind: Type.Literal('commitContainer'), containerId: id, generation: count, image: text }),
+  Type.Object({ kind: Type.Literal('removeImage'), image: text }),
 ]);
 
 const service = Type.Union([
@@ -121,6 +124,11 @@ const service = Type.Union([
   }),
   Type.Object({ kind: Type.Literal('resizeTerminal'), execId: nullable(id), rows: count, columns: count }),
   Type.Object({ kind: Type.Literal('awaitEnd'), execId: nullable(id), timeLimitMs: count }),
+]);
+
+const question = Type.Union([
+  Type.Object({ kind: Type.Literal('images') }),
+  Type.Object({ kind: Type.Literal('searchImages'), term: text }),
 ]);
 
 const stream = Type.Union([
@@ -233,6 +241,11 @@ const messages: Readonly<Record<keyof AgentMethods | keyof ControlMethods, Messa
   serve: {
     from: ['control'],
     params: Type.Object({ containerId: id, tenant: id, generation: count, service }),
+    result: Type.Object({ answer: Type.Unknown() }),
+  },
+  ask: {
+    from: ['control'],
+    params: Type.Object({ question }),
     result: Type.Object({ answer: Type.Unknown() }),
   },
   ack: { from: ['control'], params: Type.Object({ sequence: count }), result: null },

@@ -3,8 +3,10 @@ import type { ActorKind } from '../model/address.ts';
 import type { Chart } from './chart.ts';
 import { containerChart } from './container.machine.ts';
 import { hostChart } from './host.machine.ts';
+import { imageChart } from './image.machine.ts';
 import { networkChart } from './network.machine.ts';
 import { poolChart } from './pool.machine.ts';
+import { registryChart } from './registry.machine.ts';
 import { sandboxChart } from './sandbox.machine.ts';
 import { tenantChart } from './tenant.machine.ts';
 import { volumeChart } from './volume.machine.ts';
@@ -17,4 +19,6 @@ export const charts: Readonly<Record<ActorKind, Chart>> = {
   pool: poolChart,
   network: networkChart,
   volume: volumeChart,
+  image: imageChart,
+  registry: registryChart,
 };

@@ -18,7 +18,7 @@ import { createLinkAcceptor } from '../link/ws-acceptor.ts';
 import { charts } from '../machines/catalogue.ts';
 import type { Environment } from '../model/environment.ts';
 import { containerDefaults, controlPlaneConfig, linkTiming, paths } from './settings.ts';
-import { createSealer, loadSiteKey } from './site-key.ts';
+import { createSealer, loadSiteKeys } from './site-key.ts';
 import { ensureAdminToken, fileAuthenticator } from './tokens.ts';
 
 export interface ControlPlaneProcess {
@@ -64,7 +64,7 @@ function startActors(config: Config, environment: Environment, store: Store): Pr
     environment,
     store,
     charts,
-    sealer: createSealer(loadSiteKey(files.siteKey)),
+    sealer: createSealer(loadSiteKeys(files.siteKey, config.state.keyFile === '')),
     owner: { hostname: hostname(), pid: process.pid, startedAt: environment.now() },
     config: controlPlaneConfig(config),
     links: (events) => createHostLinks({ environment, events, timing: linkTiming(config) }),

@@ -79,8 +79,8 @@ export const linkTiming = ({ link, host }: Config) => ({
 });
 
 /** Files under the state directory. */
-export const paths = ({ state: { directory }, volume }: Config) => ({
-  siteKey: `${directory}/site.key`,
+export const paths = ({ state: { directory, keyFile }, volume }: Config) => ({
+  siteKey: keyFile === '' ? `${directory}/site.key` : keyFile,
   tokens: `${directory}/tokens.json`,
   adminToken: `${directory}/admin.token`,
   store: `${directory}/store`,

@@ -6,7 +6,7 @@
  */
 
 /** Kinds that a project owns, beside the tenant itself. */
-export const ownedKinds = ['container', 'sandbox', 'pool', 'network', 'volume'] as const;
+export const ownedKinds = ['container', 'sandbox', 'pool', 'network', 'volume', 'image', 'registry'] as const;
 
 export type OwnedKind = (typeof ownedKinds)[number];
 
@@ -15,7 +15,12 @@ export type ActorKind = OwnedKind | 'host' | 'tenant';
 export const actorKinds: readonly ActorKind[] = [...ownedKinds, 'host', 'tenant'];
 
 /** As paths of the API name a kind. */
-export const pluralOf = (kind: ActorKind): string => (kind === 'sandbox' ? 'sandboxes' : `${kind}s`);
+export const pluralOf = (kind: ActorKind): string => plurals[kind] ?? `${kind}s`;
+
+const plurals: Readonly<Partial<Record<ActorKind, string>>> = {
+  sandbox: 'sandboxes',
+  registry: 'registries',
+};
 
 export type Address = `${OwnedKind}/${string}/${string}` | `tenant/${string}` | `host/${string}`;
 
@@ -40,6 +45,8 @@ export const sandboxAddress = (tenant: string, id: string): Address => `sandbox/
 export const poolAddress = (tenant: string, id: string): Address => `pool/${tenant}/${id}`;
 export const networkAddress = (tenant: string, id: string): Address => `network/${tenant}/${id}`;
 export const volumeAddress = (tenant: string, id: string): Address => `volume/${tenant}/${id}`;
+export const imageAddress = (tenant: string, id: string): Address => `image/${tenant}/${id}`;
+export const registryAddress = (tenant: string, id: string): Address => `registry/${tenant}/${id}`;
 export const tenantAddress = (tenant: string): Address => `tenant/${tenant}`;
 export const hostAddress = (id: string): Address => `host/${id}`;
 

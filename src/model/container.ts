@@ -19,6 +19,10 @@ export interface ContainerSpec {
   readonly name: string;
   readonly userId: string;
   readonly image: string;
+  /** What engines call it, where that is more than `image`: see {@link engineImage}. */
+  readonly imageReference: string | null;
+  /** Whose credentials are shown to the image's registry; null = nobody's. */
+  readonly registryId: string | null;
   readonly imageDriver: 'docker' | 'glance';
   readonly imagePullPolicy: 'always' | 'ifnotpresent' | 'never';
   readonly command: readonly string[] | null;

@@ -54,6 +54,14 @@ export type ContainerCommand =
   | { readonly type: 'container.rename' }
   | { readonly type: 'container.attachNetwork'; readonly request: NetworkRequest }
   | { readonly type: 'container.detachNetwork'; readonly networkId: string }
+  /** What it is now becomes an image of its project, under a name; `imageId`: of the image's actor, which may be there already. */
+  | {
+      readonly type: 'container.commit';
+      readonly commitId: string;
+      readonly imageId: string;
+      readonly repository: string;
+      readonly tag: string;
+    }
   /** What changes nothing in its life, and is permitted by its state all the same. */
   | { readonly type: ContainerService };
 
@@ -65,7 +73,6 @@ export const containerServices = [
   'container.stats',
   'container.logs',
   'container.archive',
-  'container.commit',
 ] as const;
 
 export type ContainerService = (typeof containerServices)[number];

@@ -8,6 +8,7 @@ import { createDecider, type Decider } from '../../src/actors/decide.ts';
 import { restore } from '../../src/actors/boot.ts';
 import { deadlineEffect } from '../../src/actors/effects/deadline.ts';
 import type { Effect } from '../../src/actors/effects/effect.ts';
+import { actorDocuments } from '../../src/actors/documents.ts';
 import { createSpecs } from '../../src/actors/specs.ts';
 import { createRuntime } from '../../src/actors/runtime.ts';
 import { parseRecord, sealText } from '../../src/actors/stores/record.ts';
@@ -25,13 +26,18 @@ import type { Operation, StreamRecord } from '../../src/model/journal.ts';
 import { containerSubject } from '../machines/container-space.ts';
 import { hostSubject } from '../machines/host-space.ts';
 import { explore, invokesOf, nodesOf, type Configuration, type ProofSubject } from '../machines/proofs.ts';
+import { imageSubject } from '../machines/image-space.ts';
 import { networkSubject } from '../machines/network-space.ts';
 import { poolSubject } from '../machines/pool-space.ts';
+import { registrySubject } from '../machines/registry-space.ts';
 import { sandboxSubject } from '../machines/sandbox-space.ts';
 import { tenantSubject } from '../machines/tenant-space.ts';
 import { volumeSubject } from '../machines/volume-space.ts';
 import { createScriptedStore } from '../support/scripted-store.ts';
 import { createTestEnvironment } from '../support/test-environment.ts';
+
+// Thousands of restored actors.
+t.setTimeout(120_000);
 
 const began = Date.UTC(2026, 0, 1);
 /** Configurations in which each deadline is tried, at most. */
@@ -98,7 +104,7 @@ async function firesAfter(
     fenced: () => {},
     born: () => {},
     died: () => {},
-    specs: createSpecs({ seal: (text) => text, open: (text) => text }),
+    documents: actorDocuments(() => createSpecs({ seal: (text) => text, open: (text) => text })),
     isUnreadable: () => false,
   });
   // The store has it too, so that the next revision follows.
@@ -120,6 +126,8 @@ const subjects: readonly [string, ProofSubject, Address][] = [
       ['pool', poolSubject],
       ['network', networkSubject],
       ['volume', volumeSubject],
+      ['image', imageSubject],
+      ['registry', registrySubject],
     ] as const
   ).map(([kind, subject]): [string, ProofSubject, Address] => [
     kind,

@@ -5,6 +5,7 @@ import { boot } from '../../src/actors/boot.ts';
 import { createDecider } from '../../src/actors/decide.ts';
 import type { EffectRun } from '../../src/actors/effects/effect.ts';
 import { createRuntime, type Runtime } from '../../src/actors/runtime.ts';
+import { actorDocuments } from '../../src/actors/documents.ts';
 import { createSpecs } from '../../src/actors/specs.ts';
 import type { Store, TurnWrite } from '../../src/actors/stores/store.ts';
 import { charts } from '../../src/machines/catalogue.ts';
@@ -122,7 +123,7 @@ async function start(folder: EmbeddedFolder, chart: Chart, held = false): Promis
     fenced: () => {},
     born: () => {},
     died: () => {},
-    specs: createSpecs({ seal: (text) => text, open: (text) => text }),
+    documents: actorDocuments(() => createSpecs({ seal: (text) => text, open: (text) => text })),
     isUnreadable: () => false,
   });
   const specs = createSpecs({ seal: (text) => text, open: (text) => text });
@@ -247,7 +248,7 @@ t.test('a migration whose commit is refused is made again', async (t) => {
   const deciders = perKind(() => decider);
   const runtime = createRuntime({
     environment, store, deciders, effects: {}, world: () => world, published: () => {}, fenced: () => {}, born: () => {}, died: () => {},
-    specs: createSpecs({ seal: (text) => text, open: (text) => text }),
+    documents: actorDocuments(() => createSpecs({ seal: (text) => text, open: (text) => text })),
     isUnreadable: () => false,
   }); // prettier-ignore
   const specs = createSpecs({ seal: (text) => text, open: (text) => text });

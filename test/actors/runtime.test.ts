@@ -7,6 +7,7 @@ import { createRuntime, type Runtime } from '../../src/actors/runtime.ts';
 import type { Store } from '../../src/actors/stores/store.ts';
 import { TroupeError } from '../../src/errors/errors.ts';
 import type { Chart } from '../../src/machines/chart.ts';
+import { actorDocuments } from '../../src/actors/documents.ts';
 import { createSpecs } from '../../src/actors/specs.ts';
 import { containerAddress, perKind, shardOf, tenantAddress } from '../../src/model/address.ts';
 import type { Emitted } from '../../src/model/events.ts';
@@ -102,7 +103,7 @@ function build(store = createScriptedStore()) {
     fenced: (reason) => void fencedBy.push(reason),
     born: () => {},
     died: () => {},
-    specs: createSpecs({ seal: (text) => text, open: (text) => text }),
+    documents: actorDocuments(() => createSpecs({ seal: (text) => text, open: (text) => text })),
     isUnreadable: () => false,
   });
   const begin = async (...addresses: Parameters<Runtime['begin']>[0][]) => {

@@ -324,7 +324,6 @@ t.test('some fields are for admins, one for nobody', async (t) => {
 t.test('what this release cannot do is said, never ignored', async (t) => {
   for (const [field, value] of [
     ['security_groups', ['default']],
-    ['registry', 'mine'],
     ['cpu_policy', 'dedicated'],
     ['image_driver', 'glance'],
   ] as const) {

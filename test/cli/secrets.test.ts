@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync }
 import { join } from 'node:path';
 import t from 'tap';
 import { writePrivateFile } from '../../src/main/private-file.ts';
-import { createSealer, loadSiteKey } from '../../src/main/site-key.ts';
+import { createSealer, loadSiteKeys } from '../../src/main/site-key.ts';
 import { ensureAdminToken, fileAuthenticator } from '../../src/main/tokens.ts';
 
 const mode = (path: string): number => statSync(path).mode & 0o777;
@@ -22,16 +22,43 @@ t.test('a private file is 0600 in a folder that is 0700, whatever was there befo
 
 t.test('the site key is made once, and a broken one is never replaced', async (t) => {
   const path = join(t.testdir(), 'state', 'site.key');
-  const key = loadSiteKey(path);
+  const keys = loadSiteKeys(path);
   t.equal(mode(path), 0o600);
-  t.same(loadSiteKey(path), key);
-  const sealed = createSealer(key).seal('PASSWORD=hunter2');
+  t.same(loadSiteKeys(path), keys);
+  const sealed = createSealer(keys).seal('PASSWORD=hunter2');
   t.notMatch(sealed, 'hunter2');
-  t.equal(createSealer(loadSiteKey(path)).open(sealed), 'PASSWORD=hunter2');
-  t.throws(() => createSealer(Buffer.alloc(32)).open(sealed), 'with another key it stays closed');
+  t.equal(createSealer(loadSiteKeys(path)).open(sealed), 'PASSWORD=hunter2');
+  t.throws(() => createSealer([Buffer.alloc(32)]).open(sealed), 'with another key it stays closed');
   writeFileSync(path, 'dGVzdA==');
-  t.throws(() => loadSiteKey(path), { code: 'INVALID_CONFIG', message: /does not hold a site key/ });
+  t.throws(() => loadSiteKeys(path), { code: 'INVALID_CONFIG', message: /does not hold a site key/ });
   t.equal(readFileSync(path, 'utf8'), 'dGVzdA==');
+});
+
+t.test('a new key seals from now on, and those before it go on opening', async (t) => {
+  const path = join(t.testdir(), 'site.key');
+  const [first, second] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+  const write = (...keys: readonly Buffer[]): void =>
+    writeFileSync(path, keys.map((key) => `${key.toString('base64')}\n`).join(''));
+  write(first);
+  const old = createSealer(loadSiteKeys(path)).seal('hunter2');
+  // As releases before keys had ids sealed it.
+  const oldest = old.slice(old.indexOf('.') + 1);
+  write(second, first);
+  const rotated = createSealer(loadSiteKeys(path));
+  t.equal(rotated.open(old), 'hunter2');
+  t.equal(rotated.open(oldest), 'hunter2');
+  const fresh = rotated.seal('hunter3');
+  write(second);
+  const later = createSealer(loadSiteKeys(path));
+  t.equal(later.open(fresh), 'hunter3');
+  t.throws(() => later.open(old), /sealed with the key "[0-9a-f]{8}", which is not in the site's key file/);
+  t.throws(() => later.open(oldest));
+});
+
+t.test('a key file that is named and is not there is said, and none is made', async (t) => {
+  const path = join(t.testdir(), 'elsewhere.key');
+  t.throws(() => loadSiteKeys(path, false), { code: 'INVALID_CONFIG', message: /state\.keyFile/ });
+  t.notOk(existsSync(path));
 });
 
 t.test('the admin’s token is made at the first start, and again only when its file is gone', async (t) => {

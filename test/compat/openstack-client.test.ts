@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { atTerminal, type AtTerminal } from '../support/pseudo-terminal.ts';
+import { startRegistry } from '../support/registry.ts';
 import { createSite, docker, testImage, until } from '../support/troupe.ts';
 
 const execute = promisify(execFile);
@@ -176,4 +177,71 @@ t.test('terminals: run --interactive, exec --interactive, attach', async (t) => 
   t.match(`${refused.out}${refused.err}`, /Container doesn't support to be attached/);
   t.match(await openstack('exec', 'plain', 'sh', '-c', 'echo out; exit 3'), { code: 3, out: /out/ });
   t.equal((await openstack('delete', '--force', 'plain')).code, 0);
+});
+
+t.test('images, registries and a commit', async (t) => {
+  const login = { username: 'ann', password: 'correct-horse' };
+  const [closed, open] = [await startRegistry(login), await startRegistry(null)];
+  t.teardown(async () => {
+    await closed.stop();
+    await open.stop();
+  });
+  const free = await open.push('compat/app:1');
+  const guarded = await closed.push('compat/app:2');
+  const json = async (...args: string[]): Promise<unknown> => {
+    const { code, out, err } = await openstack(...args, '-f', 'json');
+    t.equal(code, 0, err);
+    return JSON.parse(out);
+  };
+  const [{ hostname }] = (await json('host', 'list')) as [{ hostname: string }];
+  const images = async () => (await json('image', 'list')) as { uuid: string; repo: string; tag: string }[];
+
+  t.match(await json('image', 'pull', free, hostname), { repo: free.slice(0, -2), tag: '1' });
+  const pulled = await until('the image', images, (all) =>
+    all.some(({ repo, tag }) => repo === free.slice(0, -2) && tag === '1'),
+  );
+  const { uuid } = pulled.find(({ repo }) => repo === free.slice(0, -2))!;
+  t.match(await json('image', 'show', uuid), { uuid, host: hostname, image_id: /^sha256:/, size: /^\d+$/ });
+  const search = await openstack('image', 'search', 'troupe.invalid/nothing');
+  t.match(`${search.out}${search.err}`, /could not be searched/);
+
+  const registry = await json(
+    'registry', 'create', '--name', 'compat', '--domain', closed.domain, '--username', 'ann', '--password', login.password,
+  ); // prettier-ignore
+  t.match(registry, { name: 'compat', domain: closed.domain, username: 'ann', password: '***' });
+  t.match(await json('registry', 'list'), [{ name: 'compat', domain: closed.domain }]);
+  t.match(await json('registry', 'update', '--name', 'renamed', 'compat'), { name: 'renamed' });
+  t.match(await json('registry', 'show', 'renamed'), { username: 'ann', password: '***' });
+  t.equal(
+    (await openstack('run', '--name', 'compat', '--registry', 'renamed', guarded, 'sleep', '600')).code,
+    0,
+  );
+  t.match(await until('Running', shown, ({ status }) => status === 'Running' || status === 'Error'), {
+    status: 'Running',
+    registry_id: (registry as { uuid: string }).uuid,
+  });
+
+  const commit = await openstack('commit', 'compat', 'compat/made:v1');
+  t.match(commit, { code: 0, out: /The image is [0-9a-f-]{36}/ });
+  const made = /[0-9a-f-]{36}/.exec(commit.out)![0];
+  await until(
+    'the commit',
+    () => site.api.call('GET', `/v1/images/${made}`),
+    (answer) => answer?.body.status === 'present',
+  );
+  const theirs = (await images()).find(({ repo }) => repo === guarded.slice(0, -2))!;
+  const used = await openstack('image', 'delete', theirs.uuid);
+  t.match(`${used.out}${used.err}`, /"compat" is made of it/);
+  t.equal((await openstack('delete', '--force', 'compat')).code, 0);
+  await until(
+    'its removal',
+    () => site.api.call('GET', '/v1/containers/compat'),
+    (answer) => answer?.status === 404,
+  );
+  const left = (await images()).filter(({ repo }) => repo.includes('compat/'));
+  t.equal(left.length, 3);
+  for (const each of left) t.equal((await openstack('image', 'delete', each.uuid)).code, 0);
+  t.notOk((await images()).some(({ repo }) => repo.includes('compat/')));
+  t.equal((await openstack('registry', 'delete', 'renamed')).code, 0);
+  t.same(await json('registry', 'list'), []);
 });

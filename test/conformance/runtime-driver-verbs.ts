@@ -212,7 +212,13 @@ export async function runtimeDriverVerbs(t: Test, under: DriverUnderTest): Promi
     });
     await started(stage, 'echo changed >/note; echo ready; exec sleep 300', { labels: { app: 'x' } });
     await said(stage, /ready/);
-    const { imageId } = await driver.commit.commit(operation(), { repository, tag: 'v1' }, signal);
+    const identity = operation();
+    const { imageId } = await driver.commit.commit(identity, { repository, tag: 'v1' }, signal);
+    t.same(
+      await driver.commit.commit(identity, { repository, tag: 'v1' }, signal),
+      { imageId },
+      'asked again by the same operation, it is what it was',
+    );
     t.match(await driver.observe(id, signal), { state: 'running' }, 'it goes on afterwards');
     const details = (await driver.imageTools.list(signal)).find((each) => each.imageId === imageId);
     t.match(details, { references: [image] });
@@ -239,6 +245,37 @@ export async function runtimeDriverVerbs(t: Test, under: DriverUnderTest): Promi
     await driver.imageTools.remove(image, signal);
     await driver.imageTools.remove(image, signal);
     t.notOk((await driver.images(signal)).includes(image));
+  });
+
+  await t.test('an image of a name without a registry is found, run and removed by it', async (t) => {
+    const stage = onStage(under);
+    const { driver, spec, operation, signal } = stage;
+    const image = `troupe-commit/${under.worldId}/team/app:v1`;
+    await started(stage, 'echo changed >/note; echo ready; exec sleep 300');
+    await said(stage, /ready/);
+    const name = { repository: image.slice(0, image.lastIndexOf(':')), tag: 'v1' };
+    const { imageId } = await driver.commit.commit(operation(), name, signal);
+    const later = await driver.commit.commit(operation(), name, signal);
+    t.ok(later.imageId, 'another operation makes another');
+    t.ok((await driver.images(signal)).includes(image));
+    t.same(await driver.pullImage(operation(), image, 'never', signal), later);
+    t.ok(imageId);
+    const other = onStage(under);
+    const asked = spec({ image, command: ['cat', '/note'] });
+    await driver.createContainer(other.operation(), creation(asked), signal);
+    await driver.removeContainer(other.operation(), signal);
+    await driver.removeContainer(operation(), signal);
+    await driver.imageTools.remove(image, signal);
+    t.notOk((await driver.images(signal)).includes(image));
+  });
+
+  await t.test('a search of a registry that can not be reached says so', async (t) => {
+    const { driver, signal } = onStage(under);
+    await t.rejects(driver.imageTools.search('troupe.invalid/nothing', signal), {
+      name: 'TroupeError',
+      code: 'REGISTRY_UNAVAILABLE',
+      message: /could not be searched for "troupe\.invalid\/nothing"/,
+    });
   });
 }
 

@@ -98,7 +98,7 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     // The others stand beside these in every state that has them.
     { type: 'container.execute' },
     { type: 'container.logs' },
-    { type: 'container.commit' },
+    { type: 'container.commit', commitId: 'k1', imageId: 'i1', repository: 'mine', tag: 'v1' },
     { type: 'claim.granted', hostId: asked, hostname: 'one', generation: 1, sandboxId: null },
     { type: 'claim.granted', hostId: asked, hostname: 'one', generation: 1, sandboxId: 'warm' },
     { type: 'claim.granted', hostId: 'late', hostname: 'late', generation: 1, sandboxId: null },

@@ -1,9 +1,12 @@
 import t from 'tap';
+import type { ImageContext } from '../../src/machines/image/context.ts';
 import type { NetworkContext } from '../../src/machines/network/context.ts';
 import type { PoolContext } from '../../src/machines/pool/context.ts';
 import type { VolumeContext } from '../../src/machines/volume/context.ts';
 import { common } from './common-proofs.ts';
 import { explore, proofs, releasesEverything, type Holding } from './proofs.ts';
+import { imageSubject } from './image-space.ts';
+import { registrySubject } from './registry-space.ts';
 import { networkSubject } from './network-space.ts';
 import { poolSubject } from './pool-space.ts';
 import { poolChart } from '../../src/machines/pool.machine.ts';
@@ -147,4 +150,58 @@ t.test('the volume chart', async (t) => {
       to.paths[0] !== 'available',
   );
   t.same(pulled, [], 'no container loses its data under itself');
+});
+
+const imageHolding: Holding = {
+  resource: 'image',
+  acquired: ({ to }) => to.invokes.has('pullImage') || to.invokes.has('commitContainer'),
+  released: ({ event }) => event.type === 'xstate.done.actor.removeImage',
+  abandoned: ({ event, to }) =>
+    (event.type === 'host.lost' || event.type === 'image.missing') && to.snapshot.status === 'done',
+};
+
+t.test('the image chart', async (t) => {
+  const space = explore(imageSubject);
+  common(t, 'image', space);
+  t.same(proofs.theEndIsInReach(space), [], 'from everywhere there is a way to gone');
+  t.same(
+    proofs.isAnsweredEverywhere(space, ({ type }) => type === 'image.delete'),
+    [],
+    'delete is accepted everywhere',
+  );
+  t.same(releasesEverything(space, [imageHolding], []), [], 'what was pulled or made is removed');
+  t.same(
+    proofs.projectionIsTotal(
+      space,
+      ['pulling', 'committing', 'present', 'error', 'deleting', 'deleted'],
+      (status) => status === 'error',
+    ),
+    [],
+    'what could not be had says why',
+  );
+  const unchecked = space.steps.filter(
+    ({ from, to }) =>
+      to.invokes.has('removeImage') &&
+      !from.invokes.has('removeImage') &&
+      !from.invokes.has('findImageUsers') &&
+      !from.paths[0]?.startsWith('removing'),
+  );
+  t.same(unchecked, [], 'nothing is removed before its users were looked for');
+  const lost = space.steps.filter(
+    ({ from, event, to }) =>
+      event.type === 'image.commit' &&
+      from.snapshot.status === 'active' &&
+      (to.snapshot.context as ImageContext).origin.kind !== 'commit',
+  );
+  t.same(lost, [], 'no commit is lost, whatever the image does');
+});
+
+t.test('the registry chart', async (t) => {
+  const space = explore(registrySubject);
+  common(t, 'registry', space);
+  t.same(proofs.theEndIsInReach(space), [], 'from everywhere there is a way to deleted');
+  t.same(
+    proofs.projectionIsTotal(space, ['active', 'deleted'], () => false),
+    [],
+  );
 });

@@ -317,7 +317,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       if (!plane) return null;
       requests += 1;
       const spec: ContainerSpec = {
-        name: `c${requests}`, userId: 'u', image, imageDriver: 'docker',
+        name: `c${requests}`, userId: 'u', image, imageReference: null, registryId: null, imageDriver: 'docker',
         imagePullPolicy: 'ifnotpresent', command: null, entrypoint: null, workdir: null, environment: { SECRET: 'x' }, labels: {}, hints: {},
         cpu: 0.5, memoryMib: 128, diskGib: 0, pidsLimit: 100, interactive: false, tty: false, hostname: null, runtime: null,
         restartPolicy: restart, autoRemove: false, autoHeal: false, healthcheck: null, availabilityZone: null, requestedHost: null, networks: [], published: [], mounts: [], files: [],

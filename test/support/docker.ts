@@ -50,6 +50,8 @@ export function testSpec(changes: Partial<ContainerSpec> = {}): ContainerSpec {
     name: 'test',
     userId: 'u1',
     image: testImage,
+    imageReference: null,
+    registryId: null,
     imageDriver: 'docker',
     imagePullPolicy: 'never',
     command: ['sleep', '300'],

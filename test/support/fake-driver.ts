@@ -11,15 +11,20 @@ import { TroupeError } from '../../src/errors/errors.ts';
 import type {
   ExecSpec,
   ExecState,
+  ImageHit,
   RunResult,
   StatsSample,
   TerminalSize,
 } from '../../src/drivers/runtime/runtime-powers.ts';
 import type { Limits, Observation } from '../../src/model/container.ts';
 import type { Fingerprint } from '../../src/model/host.ts';
+import type { RegistryCredential } from '../../src/model/registry.ts';
 
 type Method =
   | 'pullImage'
+  | 'commit'
+  | 'removeImage'
+  | 'searchImages'
   | 'ensureSandbox'
   | 'removeSandbox'
   | 'createContainer'
@@ -52,6 +57,14 @@ export interface FakeDriver extends RuntimeDriver {
   readonly calls: string[];
   readonly containers: Map<string, { identity: OperationIdentity; observation: Observation }>;
   readonly imageNames: Set<string>;
+  /** What was asked for, and what would have been shown to its registry. */
+  readonly pulls: {
+    readonly image: string;
+    readonly policy: string;
+    readonly credential: RegistryCredential | null;
+  }[];
+  /** What a search of its registry finds. */
+  hits: readonly ImageHit[];
   /** The next calls of `method` wait until what this returns is called. */
   hold(method: Method, containerId?: string): () => void;
   /** The next call of `method` fails so. */
@@ -183,6 +196,8 @@ export function createFakeDriver(now: () => number): FakeDriver {
     calls: [],
     containers: new Map(),
     imageNames: new Set(),
+    pulls: [],
+    hits: [],
     limits: new Map(),
     sessions: [],
     runs: (command) => ({ end: 'exited', exitCode: 0, output: `${command.join(' ')}\n`, truncated: false }),
@@ -238,7 +253,8 @@ export function createFakeDriver(now: () => number): FakeDriver {
       };
     },
     images: () => Promise.resolve([...driver.imageNames]),
-    async pullImage({ containerId }, image, _, signal) {
+    async pullImage({ containerId }, image, policy, signal, credential = null) {
+      driver.pulls.push({ image, policy, credential });
       await enter('pullImage', containerId, signal);
       driver.imageNames.add(image);
       return { imageId: `sha256:${image}` };
@@ -343,6 +359,33 @@ export function createFakeDriver(now: () => number): FakeDriver {
       top: (_, psArgs) => Promise.resolve({ titles: ['PID', 'CMD'], processes: [['1', `sleep ${psArgs}`]] }),
     },
     stats: { sample: () => Promise.resolve(sample) },
+    commit: {
+      async commit({ containerId }, { repository, tag }, signal) {
+        await enter('commit', containerId, signal);
+        change(containerId, {});
+        driver.imageNames.add(`${repository}:${tag}`);
+        return { imageId: `sha256:${repository}:${tag}` };
+      },
+    },
+    imageTools: {
+      list: () =>
+        Promise.resolve(
+          [...driver.imageNames].map((reference) => ({
+            imageId: `sha256:${reference}`,
+            references: [reference],
+            sizeBytes: 1024,
+            createdAt: 0,
+          })),
+        ),
+      async remove(reference, signal) {
+        await enter('removeImage', reference, signal);
+        driver.imageNames.delete(reference);
+      },
+      async search(term, signal) {
+        await enter('searchImages', term, signal);
+        return driver.hits;
+      },
+    },
     async removeContainer({ containerId, generation }, signal) {
       await enter('removeContainer', containerId, signal);
       const found = driver.containers.get(containerId);

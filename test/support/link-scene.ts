@@ -40,6 +40,8 @@ export const spec: ContainerSpec = {
   name: 'web',
   userId: 'u',
   image: 'busybox:latest',
+  imageReference: null,
+  registryId: null,
   imageDriver: 'docker',
   imagePullPolicy: 'ifnotpresent',
   command: null,
@@ -69,7 +71,7 @@ export const spec: ContainerSpec = {
 };
 
 export const args: Readonly<Record<HostEffectName, OperationArguments>> = {
-  pullImage: { kind: 'pullImage', image: 'busybox:latest', policy: 'ifnotpresent' },
+  pullImage: { kind: 'pullImage', image: 'busybox:latest', policy: 'ifnotpresent', credential: null },
   makeSandbox: { kind: 'makeSandbox', hostname: null, ports: [], published: [] },
   unplugPort: { kind: 'unplugPort', portId: 'port1' },
   removeSandbox: { kind: 'removeSandbox', portIds: [] },
@@ -77,6 +79,8 @@ export const args: Readonly<Record<HostEffectName, OperationArguments>> = {
   removeNetwork: { kind: 'removeNetwork' },
   ensureVolume: { kind: 'ensureVolume', sizeGib: null },
   removeVolume: { kind: 'removeVolume' },
+  commitContainer: { kind: 'commitContainer', containerId: 'c1', generation: 1, image: 'mine:1' },
+  removeImage: { kind: 'removeImage', image: 'busybox:latest' },
   pauseContainer: { kind: 'pauseContainer' },
   unpauseContainer: { kind: 'unpauseContainer' },
   killContainer: { kind: 'killContainer', signal: 'TERM' },

@@ -3,11 +3,16 @@
  * come back as upward records (see `../host-reports.ts`), not from here; ending
  * one only stops asking for it.
  */
+import { toFailure } from '../../errors/errors.ts';
 import { parseAddress, type Address } from '../../model/address.ts';
 import { limitsOf, type ContainerSpec } from '../../model/container.ts';
+import type { Environment } from '../../model/environment.ts';
+import { engineImage, isCommitted } from '../../model/image.ts';
+import type { RegistryCredential } from '../../model/registry.ts';
 import type { DesiredState, OperateParams, OperationArguments, SubjectKind } from '../../link/protocol.ts';
 import type { HostLinks } from '../../link/host-links.ts';
 import type { ContainerContext } from '../../machines/container/context.ts';
+import type { ImageContext } from '../../machines/image/context.ts';
 import type { NetworkContext } from '../../machines/network/context.ts';
 import type { SandboxContext } from '../../machines/sandbox/context.ts';
 import type { VolumeContext } from '../../machines/volume/context.ts';
@@ -32,24 +37,29 @@ export interface HostOperationsOptions {
   readonly epoch: () => number;
   /** @throws RangeError */
   readonly spec: (address: Address) => ContainerSpec;
+  /** What is shown to the image's registry. @throws TroupeError REGISTRY_NOT_FOUND, FORBIDDEN */
+  readonly credential: (tenant: string, registryId: string, image: string) => RegistryCredential | null;
+  readonly defer: Environment['defer'];
 }
+
+type Credential = (registryId: string, image: string) => RegistryCredential | null;
 
 type Arguments = (
   input: ContainerEffectInput,
   context: ContainerContext,
   spec: () => ContainerSpec,
+  credential: Credential,
 ) => OperationArguments;
 
 /** By the name that the container's chart gives an effect. */
 const containerArguments: Readonly<Record<string, Arguments>> = {
-  pullImage: (_, _context, spec) => ({
-    kind: 'pullImage',
-    image: spec().image,
-    policy: spec().imagePullPolicy,
-  }),
+  pullImage: (_, _context, spec, credential) => {
+    const { imagePullPolicy, registryId } = spec();
+    return pullOf(engineImage(spec()), imagePullPolicy, registryId, credential);
+  },
   createContainer: ({ run, start = false }, { sandboxId, amounts }, spec) => ({
     kind: 'createContainer',
-    spec: { ...spec(), ...limitsOf(amounts) },
+    spec: { ...spec(), ...limitsOf(amounts), image: engineImage(spec()) },
     sandboxId,
     run,
     start,
@@ -89,55 +99,101 @@ const volumeArguments: Readonly<Record<string, (context: VolumeContext) => Opera
   removeVolume: () => ({ kind: 'removeVolume' }),
 };
 
-export function hostOperations({ links, epoch, spec }: HostOperationsOptions): Effects {
-  const effects = (
-    subject: SubjectKind,
-    names: readonly string[],
-    argumentsOf: (name: string, run: EffectRun) => OperationArguments,
-  ): Effects =>
-    Object.fromEntries(
-      names.map((name): [string, Effect] => [
-        name,
-        (run) => {
-          const { address, operation, context } = run;
-          const { id, tenant } = parseAddress(address);
-          const { hostId, deadlineMs } = operation.input as HostEffectInput;
-          const args = argumentsOf(name, run);
-          const params: OperateParams = {
-            opId: operation.opId,
-            subject,
-            containerId: id,
-            tenant: tenant ?? '',
-            generation: subject === 'container' ? (context as ContainerContext).generation : 1,
-            epoch: epoch(),
-            revision: operation.revision,
-            deadlineMs,
-            args,
-            desired: subject === 'container' ? desiredOf(args, context as ContainerContext) : nothing,
-          };
-          links().operate(hostId, params);
-          return () => links().forget(hostId, operation.opId);
-        },
-      ]),
-    );
+const imageArguments: Readonly<
+  Record<string, (context: ImageContext, credential: Credential) => OperationArguments>
+> = {
+  pullImage: ({ reference, origin }, credential) =>
+    origin.kind === 'pull'
+      ? pullOf(reference, origin.policy, origin.registryId, credential)
+      : pullOf(reference, 'always', null, credential),
+  commitContainer({ reference, origin }) {
+    const { containerId, generation } =
+      origin.kind === 'commit' ? origin : { containerId: '', generation: 0 };
+    return { kind: 'commitContainer', containerId, generation, image: reference };
+  },
+  removeImage: ({ reference }) => ({ kind: 'removeImage', image: reference }),
+};
 
+/** What a project made of its containers is in no registry. */
+function pullOf(
+  image: string,
+  policy: ContainerSpec['imagePullPolicy'],
+  registryId: string | null,
+  credential: Credential,
+): OperationArguments {
   return {
-    ...effects('container', Object.keys(containerArguments), (name, { address, operation, context }) =>
-      containerArguments[name]!(operation.input as ContainerEffectInput, context as ContainerContext, () =>
-        spec(address),
-      ),
-    ),
-    ...effects('sandbox', Object.keys(sandboxArguments), (name, { context }) =>
-      sandboxArguments[name]!(context as SandboxContext),
-    ),
-    ...effects('network', Object.keys(networkArguments), (name, { context }) =>
-      networkArguments[name]!(context as NetworkContext),
-    ),
-    ...effects('volume', Object.keys(volumeArguments), (name, { context }) =>
-      volumeArguments[name]!(context as VolumeContext),
-    ),
+    kind: 'pullImage',
+    image,
+    policy: isCommitted(image) ? 'never' : policy,
+    credential: registryId === null ? null : credential(registryId, image),
   };
 }
+
+export function hostOperations({ links, epoch, spec, credential, defer }: HostOperationsOptions): Effects {
+  /** By the kind of actor, then by the name that its chart gives an effect. */
+  const argumentsOf: Readonly<
+    Record<SubjectKind, Readonly<Record<string, (run: EffectRun) => OperationArguments>>>
+  > = {
+    container: mapped(containerArguments, (make, { address, operation, context }) =>
+      make(
+        operation.input as ContainerEffectInput,
+        context as ContainerContext,
+        () => spec(address),
+        (registryId, image) => credential(parseAddress(address).tenant ?? '', registryId, image),
+      ),
+    ),
+    sandbox: mapped(sandboxArguments, (make, { context }) => make(context as SandboxContext)),
+    network: mapped(networkArguments, (make, { context }) => make(context as NetworkContext)),
+    volume: mapped(volumeArguments, (make, { context }) => make(context as VolumeContext)),
+    image: mapped(imageArguments, (make, { address, context }) =>
+      make(context as ImageContext, (registryId, image) =>
+        credential(parseAddress(address).tenant ?? '', registryId, image),
+      ),
+    ),
+  };
+
+  const operate =
+    (name: string): Effect =>
+    (run) => {
+      const { address, operation, context } = run;
+      const { kind, id, tenant } = parseAddress(address);
+      const subject = kind as SubjectKind;
+      const { hostId, deadlineMs } = operation.input as HostEffectInput;
+      let args: OperationArguments;
+      try {
+        args = argumentsOf[subject][name]!(run);
+      } catch (error) {
+        defer(() => run.failed(toFailure(error)));
+        return () => {};
+      }
+      const params: OperateParams = {
+        opId: operation.opId,
+        subject,
+        containerId: id,
+        tenant: tenant ?? '',
+        generation: subject === 'container' ? (context as ContainerContext).generation : 1,
+        epoch: epoch(),
+        revision: operation.revision,
+        deadlineMs,
+        args,
+        desired: subject === 'container' ? desiredOf(args, context as ContainerContext) : nothing,
+      };
+      links().operate(hostId, params);
+      return () => links().forget(hostId, operation.opId);
+    };
+
+  const names = new Set(Object.values(argumentsOf).flatMap((each) => Object.keys(each)));
+  return Object.fromEntries([...names].map((name) => [name, operate(name)]));
+}
+
+/** The same names, each with what makes its arguments of a run. */
+const mapped = <M>(
+  makers: Readonly<Record<string, M>>,
+  make: (maker: M, run: EffectRun) => OperationArguments,
+): Readonly<Record<string, (run: EffectRun) => OperationArguments>> =>
+  Object.fromEntries(
+    Object.entries(makers).map(([name, maker]) => [name, (run: EffectRun) => make(maker, run)]),
+  );
 
 /** What the agent may keep up by itself once the lease is gone: only what a start has asked to run. */
 function desiredOf(args: OperationArguments, context: ContainerContext): DesiredState {

@@ -34,6 +34,8 @@ export const lookUpsOf = (controlPlane: ControlPlane): LookUps => ({
   },
   network: owned('network', controlPlane, (tenant, id) => controlPlane.local.network(tenant, id).address),
   volume: owned('volume', controlPlane, (tenant, id) => controlPlane.local.volume(tenant, id).address),
+  image: owned('image', controlPlane, (tenant, id) => controlPlane.owned('image', tenant, id)),
+  registry: owned('registry', controlPlane, (tenant, id) => controlPlane.registries.find(tenant, id).address),
   sandbox: owned('sandbox', controlPlane, (tenant, id) => controlPlane.owned('sandbox', tenant, id)),
   pool: owned('pool', controlPlane, (tenant, id) => controlPlane.owned('pool', tenant, id)),
   host(request, id) {

@@ -1,10 +1,11 @@
 /** What Zun's clients do to a container beside creating, starting, stopping and deleting it. @see zun-api 2.5, 2.7 */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ContainerAction, ControlPlane } from '../../actors/index.ts';
+import type { ContainerAction, ContainerView, ControlPlane, Registries } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { ContainerSpec, Limits } from '../../model/container.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { ContainerCommand } from '../../model/events.ts';
+import { registryOf } from '../../model/image.ts';
 import { callerOf } from '../request.ts';
 import {
   createContainerAccess,
@@ -65,16 +66,14 @@ export function containerActions(controlPlane: ControlPlane, environment: Enviro
       if (given(asked['image_driver']) && asked['image_driver'] !== 'docker')
         throw invalidField('image_driver', asked['image_driver'], 'This release has the driver "docker"');
       const view = find(request, request.params.id);
+      const changes = image === null ? {} : otherImage(controlPlane, view, image);
       const command = {
         type: 'container.rebuild',
-        imagePullPolicy: view.spec.imagePullPolicy,
+        imagePullPolicy: changes.imagePullPolicy ?? view.spec.imagePullPolicy,
         graceMs: graceOf({}),
       } as const;
       await ask(request, view, 'rebuild', () =>
-        controlPlane.command(view.address, command, callerOf(request), (spec) => ({
-          ...spec,
-          image: image ?? spec.image,
-        })),
+        controlPlane.command(view.address, command, callerOf(request), (spec) => ({ ...spec, ...changes })),
       );
       return nothing(reply);
     });
@@ -141,6 +140,40 @@ export function containerActions(controlPlane: ControlPlane, environment: Enviro
 
 const given = (value: unknown): boolean =>
   value !== undefined && value !== null && value !== '' && value !== 'None';
+
+/**
+ * What a rebuild of another image changes. Credentials go along as long as the image is of their registry.
+ * @throws TroupeError INVALID_VALUE for one of the project's own that is on another host
+ */
+function otherImage(
+  { images, registries }: ControlPlane,
+  { tenant, hostId, hostname, spec }: ContainerView,
+  image: string,
+): Partial<ContainerSpec> {
+  const { isGuarded, ...named } = registries.nameImage(
+    tenant,
+    image,
+    registryFor(registries, tenant, spec, image),
+  );
+  const on = named.imageReference === null ? null : images.committedOn(tenant, named.imageReference);
+  if (on !== null && hostId !== null && on !== hostId)
+    throw new TroupeError(
+      'INVALID_VALUE',
+      `Image "${image}" is on another host than the container, which is on "${hostname ?? hostId}"`,
+    );
+  return { ...named, imagePullPolicy: isGuarded ? 'always' : spec.imagePullPolicy };
+}
+
+function registryFor(
+  registries: Registries,
+  tenant: string,
+  { registryId }: ContainerSpec,
+  image: string,
+): string | null {
+  const registry = registries.list(tenant).find(({ id }) => id === registryId);
+  const domain = registryOf(image);
+  return registry && (domain === null || domain === registry.domain) ? registry.id : null;
+}
 
 /** Numbers as a query spells them. */
 const numbers = (asked: Fields): Fields =>

@@ -92,7 +92,7 @@ export function containerView(
     auto_heal: spec.autoHeal,
     ...(admin ? { privileged: false } : {}),
     healthcheck: healthCheckView(spec.healthcheck),
-    registry_id: null,
+    registry_id: spec.registryId,
     entrypoint: spec.entrypoint ?? observation?.entrypoint ?? null,
     created_at: pythonTime(view.createdAt),
     updated_at: pythonTime(view.updatedAt),

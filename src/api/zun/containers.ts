@@ -56,6 +56,8 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
         userId: request.identity.userId,
         generatedName: generateName(environment),
         defaults,
+        nameImage: (image, registry) =>
+          controlPlane.registries.nameImage(request.identity.projectId, image, registry),
         attachments: {
           local: controlPlane.local,
           tenant: request.identity.projectId,

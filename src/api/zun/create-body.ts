@@ -4,6 +4,7 @@
  * refused in words; the empty values that clients always send are taken.
  */
 import { split } from 'shlex';
+import type { ImageName } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { ContainerSpec, RestartPolicy, RestartPolicyName } from '../../model/container.ts';
 import { parseAttachments, type AttachmentsContext } from './attachments.ts';
@@ -21,11 +22,13 @@ export interface CreateBodyContext {
   /** Site's default when none is asked: CPUs and MiB. */
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
   readonly attachments: AttachmentsContext;
+  /** @throws TroupeError INVALID_VALUE, REGISTRY_NOT_FOUND */
+  readonly nameImage: (image: string, registry: string | null) => ImageName;
 }
 
 export const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 const hostnamePattern = /^[a-zA-Z0-9-._]*$/;
-const imagePattern = /[a-zA-Z0-9][a-zA-Z0-9_.-]/;
+export const imagePattern = /[a-zA-Z0-9][a-zA-Z0-9_.-]/;
 export const nameLength = { least: 2, most: 255 };
 const wordLength = { least: 1, most: 255 };
 const restartPolicies: readonly RestartPolicyName[] = ['no', 'always', 'on-failure', 'unless-stopped'];
@@ -55,7 +58,7 @@ const policies = {
   image_pull_policy: 'container:create:image_pull_policy',
 } as const;
 
-/** @throws TroupeError INVALID_INPUT, INVALID_VALUE, PARAMETER_TOO_NEW, FORBIDDEN */
+/** @throws TroupeError INVALID_INPUT, INVALID_VALUE, PARAMETER_TOO_NEW, FORBIDDEN, REGISTRY_NOT_FOUND */
 export function parseCreateBody(body: Body, context: CreateBodyContext): ContainerSpec {
   const { minor } = context;
   onlyFields(body, minor);
@@ -64,10 +67,13 @@ export function parseCreateBody(body: Body, context: CreateBodyContext): Contain
   if (image === null) throw invalidField('image', null, 'It must be a string');
   const interactive = flag(body, 'interactive', false);
   const restart = restartPolicy(body);
+  const registry = text(body, 'registry', nameLength);
   const spec: ContainerSpec = {
     name: text(body, 'name', nameLength, namePattern) ?? context.generatedName,
     userId: context.userId,
     image,
+    imageReference: null,
+    registryId: null,
     imageDriver: imageDriver(body),
     imagePullPolicy: pullPolicy(body),
     command: command(body, minor),
@@ -105,7 +111,10 @@ export function parseCreateBody(body: Body, context: CreateBodyContext): Contain
       'auto_remove and a restart policy exclude each other; leave one of them out',
     );
   }
-  return { ...spec, ...parseAttachments(body, context.attachments) };
+  const attachments = parseAttachments(body, context.attachments);
+  const { isGuarded, ...named } = context.nameImage(image, registry);
+  const imagePullPolicy = pullPolicy(body, isGuarded ? 'always' : 'ifnotpresent');
+  return { ...spec, ...attachments, ...named, imagePullPolicy };
 }
 
 function onlyFields(body: Body, minor: number): void {
@@ -145,7 +154,6 @@ function refuseUnsupported(body: Body): void {
     throw invalidField('security_groups', groups, 'It must be a list');
   if (groups !== undefined && groups !== null && groups.length > 0)
     throw notYet('security_groups', 'security groups');
-  if (text(body, 'registry', nameLength) !== null) throw notYet('registry', 'registries with credentials');
   const policy = body['cpu_policy'];
   if (policy !== undefined && policy !== null && policy !== 'shared') {
     if (policy !== 'dedicated') throw invalidField('cpu_policy', policy, 'It must be shared or dedicated');
@@ -214,9 +222,13 @@ function imageDriver(body: Body): ContainerSpec['imageDriver'] {
   throw invalidField('image_driver', value, 'It must be docker or glance');
 }
 
-function pullPolicy(body: Body): ContainerSpec['imagePullPolicy'] {
+/** @throws TroupeError INVALID_INPUT */
+export function pullPolicy(
+  body: Body,
+  fallback: ContainerSpec['imagePullPolicy'] = 'ifnotpresent',
+): ContainerSpec['imagePullPolicy'] {
   const value = body['image_pull_policy'];
-  if (value === undefined || value === null) return 'ifnotpresent';
+  if (value === undefined || value === null) return fallback;
   const policy = typeof value === 'string' ? value.toLowerCase() : '';
   if (policy !== 'never' && policy !== 'always' && policy !== 'ifnotpresent') {
     throw invalidField('image_pull_policy', value, 'It must be never, always or ifnotpresent');

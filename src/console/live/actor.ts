@@ -15,11 +15,14 @@ export interface Actor {
   readonly problem: string | null;
 }
 
+/** Where the API says it otherwise than with an s. */
+const plurals: Readonly<Record<string, string>> = { sandbox: 'sandboxes', registry: 'registries' };
+
 const nothing: Actor = { lifecycle: null, item: null, history: [], isLoaded: false, problem: null };
 
 /** Where the API keeps an actor of a kind. */
 export const pathOfActor = (kind: string, id: string): string =>
-  `/v1/${kind === 'sandbox' ? 'sandboxes' : `${kind}s`}/${encodeURIComponent(id)}`;
+  `/v1/${plurals[kind] ?? `${kind}s`}/${encodeURIComponent(id)}`;
 
 /** Kind and id as pages go by them, of an address. */
 export function partsOf(address: string): { readonly kind: string; readonly id: string } {

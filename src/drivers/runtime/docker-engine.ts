@@ -15,6 +15,7 @@ import { inspect } from 'node:util';
 import Docker from 'dockerode';
 import { TroupeError } from '../../errors/errors.ts';
 import { abandoned, connectionError, refusal } from './docker-errors.ts';
+import type { RegistryCredential } from '../../model/registry.ts';
 import type { EngineDialect } from './engine-dialect.ts';
 import type { EngineReply, EngineRequest, StreamReply, UpgradeReply } from './engine-request.ts';
 
@@ -78,6 +79,7 @@ export function createDockerEngine(socketPath: string, dialect: EngineDialect): 
           method: request.method,
           options: { _query: request.query ?? {}, _body: request.body ?? {} },
           ...(file && { file }),
+          ...(request.credential && { authconfig: authOf(request.credential) }),
           isStream: true,
           hijack: isUpgrade,
           statusCodes: everyStatus,
@@ -225,6 +227,13 @@ function compareApi(one: string, other: string): number {
   const [otherMajor = 0, otherMinor = 0] = other.split('.').map(Number);
   return major - otherMajor || minor - otherMinor;
 }
+
+/** @see Docker Engine API, X-Registry-Auth */
+const authOf = ({ domain, username, password }: RegistryCredential) => ({
+  username,
+  password,
+  serveraddress: domain,
+});
 
 /** A kept connection that the engine had closed (it was restarted): nothing of the request was read. */
 function isStaleConnection(error: unknown): boolean {

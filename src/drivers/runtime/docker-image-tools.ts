@@ -12,6 +12,17 @@ interface EngineImage {
   readonly Created: number;
 }
 
+/** @see Docker Engine API, ImageSearch */
+interface Hit {
+  readonly name: string;
+  readonly description: string;
+  readonly is_official: boolean;
+  readonly star_count: number;
+}
+
+/** As many as Docker Hub gives. */
+const hitsMost = 100;
+
 export function dockerImageTools(engine: DockerEngine): ImageToolsPower {
   return {
     async list(signal) {
@@ -34,6 +45,29 @@ export function dockerImageTools(engine: DockerEngine): ImageToolsPower {
           { details: { engine: reply.message } },
         );
       throw refusal('The image could not be removed', reply.status, reply.message);
+    },
+
+    async search(term, signal) {
+      const query = { term, limit: String(hitsMost) };
+      const reply = await engine.send<readonly Hit[]>({
+        method: 'GET',
+        path: '/images/search',
+        query,
+        signal,
+      });
+      // The engine passes on what came of its request to the registry, whatever that was, as an error of its own.
+      if (!reply.ok)
+        throw new TroupeError(
+          'REGISTRY_UNAVAILABLE',
+          `The registry could not be searched for "${term}": ${reply.message}`,
+          { details: { engine: reply.message } },
+        );
+      return reply.body.map(({ name, description, is_official: isOfficial, star_count: stars }) => ({
+        name,
+        description,
+        isOfficial,
+        stars,
+      }));
     },
   };
 }

@@ -1,6 +1,8 @@
 /** Images at a Docker engine: what is there, and pulling what is not. */
 import type { IncomingMessage } from 'node:http';
 import { TroupeError } from '../../errors/errors.ts';
+import { registryOf } from '../../model/image.ts';
+import type { RegistryCredential } from '../../model/registry.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { connectionError, imageAbsent, isDiskFull, isEngineDying, refusal } from './docker-errors.ts';
 import { listImages, toReferences } from './docker-image-tools.ts';
@@ -13,17 +15,19 @@ export function dockerImages(engine: DockerEngine): Pick<RuntimeDriver, 'images'
       return (await listImages(engine, signal)).flatMap(({ RepoTags }) => toReferences(engine, RepoTags));
     },
 
-    async pullImage(_identity, image, policy, signal) {
+    async pullImage(_identity, image, policy, signal, credential = null) {
       if (policy !== 'always') {
         const imageId = await findImage(engine, image, signal);
         if (imageId !== null) return { imageId };
         if (policy === 'never') throw imageAbsent(image, 'the pull policy is "never"');
       }
-      const problem = await pull(engine, image, signal);
+      if (credential !== null && credential.domain !== registryOf(image))
+        throw foreignCredential(image, credential);
+      const problem = await pull(engine, image, credential, signal);
       const imageId = await findImage(engine, image, signal);
       // `always` asks the registry whether this image may still be used and is still the newest: an old copy is
       // no answer to that. The user is told that there is one.
-      if (problem !== null) throw pullFailure(image, problem, imageId !== null);
+      if (problem !== null) throw pullFailure(image, problem, imageId !== null, credential !== null);
       if (imageId === null) throw imageAbsent(image, 'pulled, and not there afterwards');
       return { imageId };
     },
@@ -45,11 +49,17 @@ export async function findImage(
 }
 
 /** @returns what the engine says went wrong; null when it is here */
-async function pull(engine: DockerEngine, image: string, signal: AbortSignal): Promise<string | null> {
+async function pull(
+  engine: DockerEngine,
+  image: string,
+  credential: RegistryCredential | null,
+  signal: AbortSignal,
+): Promise<string | null> {
   const reply = await engine.open({
     method: 'POST',
     path: '/images/create',
     query: pullQuery(image),
+    ...(credential && { credential }),
     signal,
   });
   if (!reply.ok) {
@@ -81,7 +91,12 @@ export function pullQuery(image: string): Record<string, string> {
 }
 
 /** Why a pull failed, in words a user understands. */
-export function pullFailure(image: string, message: string, hasCopy: boolean): TroupeError {
+export function pullFailure(
+  image: string,
+  message: string,
+  hasCopy: boolean,
+  hasCredential = false,
+): TroupeError {
   const details = { image, engine: message };
   if (isDiskFull(message))
     return new TroupeError('DISK_FULL', `Image "${image}" can't be pulled: the disk of this host is full`, {
@@ -94,9 +109,18 @@ export function pullFailure(image: string, message: string, hasCopy: boolean): T
       details,
     });
   if (
-    /pull access denied|not found|manifest unknown|does not exist|unauthorized|authentication required|denied:/i.test(
-      message,
-    ) &&
+    /unauthorized|authentication required|no basic auth credentials/i.test(message) &&
+    !/pull access denied/i.test(message)
+  )
+    return new TroupeError(
+      'REGISTRY_DENIED',
+      hasCredential
+        ? `Image "${image}" can't be pulled: its registry does not take the username and password: ${message}`
+        : `Image "${image}" can't be pulled without logging in: name a registry with a username and password: ${message}`,
+      { details },
+    );
+  if (
+    /pull access denied|not found|manifest unknown|does not exist|denied:/i.test(message) &&
     !/lookup |dial tcp/.test(message)
   )
     return new TroupeError(
@@ -114,6 +138,13 @@ export function pullFailure(image: string, message: string, hasCopy: boolean): T
       details,
     },
   );
+}
+
+/** Credentials are of one registry and go to no other, whoever asks. */
+function foreignCredential(image: string, { domain }: RegistryCredential): TroupeError {
+  return new TroupeError('FORBIDDEN', `Image "${image}" is not of the registry "${domain}"`, {
+    details: { image, domain },
+  });
 }
 
 function invalidReference(image: string): TroupeError {

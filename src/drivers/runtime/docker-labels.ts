@@ -16,6 +16,9 @@ export const sandboxIdLabel = 'troupe.sandbox-id';
 /** Of a container that joined a sandbox: the name its processes see. */
 export const hostnameLabel = 'troupe.hostname';
 
+/** Of an image that was made of a container: the operation that made it. It makes nothing ours. */
+export const commitLabel = 'troupe.commit';
+
 /** What we make at an engine: each is found by the label that holds its id. */
 export type Kind = 'container' | 'sandbox';
 

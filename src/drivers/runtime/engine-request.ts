@@ -1,6 +1,7 @@
 /** What is asked of an engine over HTTP, and what it answers. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
+import type { RegistryCredential } from '../../model/registry.ts';
 
 export interface EngineRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
@@ -12,6 +13,8 @@ export interface EngineRequest {
   readonly body?: object;
   /** A tar to send instead of a body. A stream's failure ends the request. */
   readonly tar?: Buffer | Readable;
+  /** For the registry that the engine is to ask. */
+  readonly credential?: RegistryCredential;
   readonly signal: AbortSignal;
 }
 

@@ -12,6 +12,7 @@
 import type { Readable } from 'node:stream';
 import type { ContainerSpec, Limits, Observation } from '../../model/container.ts';
 import type { Fingerprint } from '../../model/host.ts';
+import type { RegistryCredential } from '../../model/registry.ts';
 import type { OperationIdentity, OwnerIdentity } from './operation-identity.ts';
 import type { RuntimePowers } from './runtime-powers.ts';
 
@@ -161,12 +162,16 @@ export interface RuntimeDriver extends Partial<RuntimePowers> {
   fingerprint(signal: AbortSignal): Promise<Fingerprint>;
   /** References (`repo:tag`) of the images on this host. */
   images(signal: AbortSignal): Promise<readonly string[]>;
-  /** Follows `policy`; `never` with an absent image fails. @throws ImageNotFound, RegistryUnavailable (retryable), EngineUnavailable */
+  /**
+   * Follows `policy`; `never` with an absent image fails. `credential` is shown to the registry that the image names, if it
+   * is that one's. @throws ImageNotFound, RegistryDenied, RegistryUnavailable (retryable), EngineUnavailable
+   */
   pullImage(
     identity: OperationIdentity,
     image: string,
     policy: ContainerSpec['imagePullPolicy'],
     signal: AbortSignal,
+    credential?: RegistryCredential | null,
   ): Promise<{ imageId: string }>;
   /**
    * A network namespace with nothing in it but loopback, for the caller to plug into. One of an older generation under

@@ -179,7 +179,10 @@ export interface CommitOptions {
 }
 
 export interface CommitPower {
-  /** Makes an image of what the container is now, paused meanwhile. It carries none of our labels. */
+  /**
+   * Makes an image of what the container is now, paused meanwhile. It carries none of our labels. Asked again by the same
+   * operation, it is the image that was made then.
+   */
   commit(
     identity: OperationIdentity,
     options: CommitOptions,
@@ -196,8 +199,18 @@ export interface ImageDetails {
   readonly createdAt: number;
 }
 
+/** What a search of a registry has found. */
+export interface ImageHit {
+  readonly name: string;
+  readonly description: string;
+  readonly isOfficial: boolean;
+  readonly stars: number;
+}
+
 export interface ImageToolsPower {
   list(signal: AbortSignal): Promise<readonly ImageDetails[]>;
   /** Takes the tag off, and with the last one the image away. Removing what is gone succeeds. @throws ImageInUse */
   remove(reference: string, signal: AbortSignal): Promise<void>;
+  /** Asks the engine's registry, Docker Hub as a rule, by name. @throws RegistryUnavailable (retryable) */
+  search(term: string, signal: AbortSignal): Promise<readonly ImageHit[]>;
 }

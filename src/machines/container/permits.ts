@@ -6,7 +6,6 @@
 const services = {
   logs: { 'container.logs': {} },
   archive: { 'container.archive': {} },
-  commit: { 'container.commit': {} },
   process: {
     'container.execute': {},
     'container.attach': {},
@@ -20,6 +19,9 @@ const resize = { 'container.resize': { target: '#container.resizing', actions: '
 const rebuild = {
   'container.rebuild': { target: '#container.rebuilding', actions: 'recordRebuild' },
 } as const;
+
+/** The image's actor does it; the container goes on. */
+const commit = { 'container.commit': { actions: 'askCommit' } } as const;
 
 const rewire = {
   'container.attachNetwork': [
@@ -50,7 +52,7 @@ export const permits = {
   running: {
     ...services.logs,
     ...services.archive,
-    ...services.commit,
+    ...commit,
     ...services.process,
     ...resize,
     ...rebuild,
@@ -59,11 +61,11 @@ export const permits = {
     'container.pause': { target: '#container.pausing' },
     'container.kill': { target: '#container.signalling' },
   },
-  paused: { ...services.logs, ...services.archive, ...services.commit, ...resize, ...rewire },
+  paused: { ...services.logs, ...services.archive, ...commit, ...resize, ...rewire },
   stopped: {
     ...services.logs,
     ...services.archive,
-    ...services.commit,
+    ...commit,
     ...resize,
     ...rebuild,
     ...rewire,

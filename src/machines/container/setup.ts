@@ -1,6 +1,12 @@
 /** The container chart's vocabulary: events, guards, actions and the effects it names. */
 import { assign, emit, enqueueActions, setup, type EventObject } from 'xstate';
-import { hostAddress, sandboxAddress, tenantAddress, volumeAddress } from '../../model/address.ts';
+import {
+  hostAddress,
+  imageAddress,
+  sandboxAddress,
+  tenantAddress,
+  volumeAddress,
+} from '../../model/address.ts';
 import type { Amounts, Observation } from '../../model/container.ts';
 import type { Restored, Undeliverable } from '../../model/delivery.ts';
 import type {
@@ -12,6 +18,8 @@ import type {
   Emitted,
 } from '../../model/events.ts';
 import type { Failure } from '../../model/failure.ts';
+import { committedImage } from '../../model/image.ts';
+import type { ImageInput } from '../../model/image-events.ts';
 import type { SandboxInput } from '../../model/network-events.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
 import { defaultNetworkId, networksKey, poolId } from '../../model/network.ts';
@@ -136,6 +144,19 @@ const sandboxOf = (context: ContainerContext, id: string): SandboxInput => {
     },
   };
 };
+
+const imageOf = (
+  { tenant, hostId, id, generation, deadlines }: ContainerContext,
+  { imageId, commitId, repository, tag }: Extract<ContainerCommand, { type: 'container.commit' }>,
+): ImageInput => ({
+  id: imageId,
+  tenant,
+  hostId: hostId ?? '',
+  reference: committedImage(tenant, repository, tag),
+  name: `${repository}:${tag}`,
+  origin: { kind: 'commit', commitId, containerId: id, generation },
+  deadlines: { makeMs: deadlines.imageMs, removeMs: deadlines.removeMs },
+});
 
 const volumeOf = (context: ContainerContext, id: string, sizeGib: number | null): VolumeInput => ({
   id,
@@ -392,6 +413,16 @@ export const containerSetup = setup({
         ? { sandboxSound: true, sandboxEngineId: event.engineId, ports: event.ports, reason: null }
         : context,
     ),
+    askCommit: emit(({ context, event }) => {
+      const asked = event as Extract<ContainerCommand, { type: 'container.commit' }>;
+      const { origin, ...begin } = imageOf(context, asked);
+      return {
+        type: 'message' as const,
+        to: imageAddress(context.tenant, asked.imageId),
+        event: { type: 'image.commit', origin },
+        begin: { ...begin, origin },
+      };
+    }),
     doubtSandbox: assign({ sandboxSound: false }),
     recordBreach: assign({
       sandboxSound: false,

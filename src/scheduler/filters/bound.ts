@@ -1,6 +1,6 @@
 import type { Filter } from '../filter.ts';
 
-/** Networks and volumes are of one host: a container goes to where those are that it names. */
+/** Networks, volumes and images of a project's own are of one host: a container goes to where those are that it names. */
 export const bound: Filter = {
   name: 'networks and volumes',
   applies: ({ bound: all }) => all.length > 0,

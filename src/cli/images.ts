@@ -1,0 +1,130 @@
+/** Commands on images at the hosts' engines, and making one of a container. */
+import type { Command } from 'commander';
+import { CommandFailed } from './command-failed.ts';
+import type { CommandContext } from './command-context.ts';
+import { createTargets } from './container-target.ts';
+import { printJson, printList, printOne } from './terminal.ts';
+
+interface ImageRow {
+  readonly uuid: string;
+  readonly repo: string;
+  readonly tag: string;
+  readonly size: string | null;
+  readonly host?: string | null;
+  readonly status: string;
+  readonly status_reason: string | null;
+}
+
+/** Between looks at an image that is on its way. */
+const lookMs = 300;
+
+const sizeOf = ({ size }: ImageRow): string | null =>
+  size === null ? null : `${(Number(size) / 1024 / 1024).toFixed(1)} MiB`;
+
+export function imageCommands(program: Command, context: CommandContext): void {
+  const { client, terminal, format, pause } = context;
+  const { find } = createTargets(context);
+  const pathOf = (idOrName: string): string => `/v1/images/${encodeURIComponent(idOrName)}`;
+
+  /** Until it is there, or its failure is told. */
+  const settled = async (uuid: string): Promise<ImageRow> => {
+    for (;;) {
+      const image = await client().call<ImageRow>('GET', pathOf(uuid));
+      if (image.status === 'present') return image;
+      if (image.status === 'error')
+        throw new CommandFailed(
+          `"${image.repo}:${image.tag}" failed: ${image.status_reason ?? 'it is not known why'}`,
+          1,
+        );
+      await pause(lookMs);
+    }
+  };
+
+  const images = program.command('image').description('images at the hosts’ engines (admins)');
+  images
+    .command('ls')
+    .description('list them')
+    .action(async () =>
+      printList(terminal, format(), await client().list<ImageRow>('/v1/images', 'images'), {
+        id: ({ uuid }) => uuid,
+        image: ({ repo, tag }) => `${repo}:${tag}`,
+        size: sizeOf,
+        host: ({ host }) => host,
+        status: ({ status }) => status,
+        reason: (row) => row.status_reason,
+      }),
+    );
+  images
+    .command('show')
+    .description('show one; also one of one’s own')
+    .argument('<image>', 'id, or repo:tag where one host has it')
+    .action(async (image: string) => printOne(terminal, format(), await client().call('GET', pathOf(image))));
+  images
+    .command('pull')
+    .description('pull one on a host')
+    .argument('<image>', 'repo:tag')
+    .argument('<host>', 'hostname or id')
+    .option('--registry <registry>', 'name or id of the registry whose login is used')
+    .option('--wait', 'until it is there')
+    .action(async (repo: string, host: string, options: { registry?: string; wait?: boolean }) => {
+      const { registry, wait } = options;
+      const body = { repo, host, ...(registry === undefined ? {} : { registry }) };
+      const begun = await client().call<ImageRow & Readonly<Record<string, unknown>>>(
+        'POST',
+        '/v1/images',
+        body,
+      );
+      if (wait) await settled(begun.uuid);
+      if (format() === 'json') return printJson(terminal, begun);
+      terminal.say(wait ? `${repo} is on ${host}` : `${repo} is being pulled on ${host}`);
+    });
+  images
+    .command('rm')
+    .description('remove images that no container is made of')
+    .argument('<image...>', 'ids, or repo:tag where one host has it')
+    .action(async (all: readonly string[]) => {
+      for (const image of all) {
+        await client().call('DELETE', pathOf(image));
+        terminal.say(`${image} is removed`);
+      }
+    });
+  images
+    .command('search')
+    .description('search the registry of the hosts’ engines')
+    .argument('<term>')
+    .action(async (term: string) =>
+      printList(
+        terminal,
+        format(),
+        await client().call<
+          readonly {
+            readonly name: string;
+            readonly description: string;
+            readonly metadata: { readonly is_official: boolean; readonly star_count: number };
+          }[]
+        >('GET', `${pathOf(term)}/search`),
+        {
+          name: ({ name }) => name,
+          stars: ({ metadata }) => metadata.star_count,
+          official: ({ metadata }) => (metadata.is_official ? 'yes' : ''),
+          description: ({ description }) => description,
+        },
+      ),
+    );
+
+  program
+    .command('commit')
+    .description('make an image of what a container is now, for its project, on its host')
+    .argument('<container>', 'name, id, or the beginning of an id')
+    .argument('<image>', 'repo or repo:tag')
+    .option('--wait', 'until it is there')
+    .action(async (container: string, image: string, { wait }: { wait?: boolean }) => {
+      const { uuid } = await find(container);
+      const [repository = '', tag] = image.split(':');
+      const query = new URLSearchParams({ repository, ...(tag === undefined ? {} : { tag }) }).toString();
+      const made = await client().call<{ uuid: string }>('POST', `/v1/containers/${uuid}/commit?${query}`);
+      if (wait) await settled(made.uuid);
+      if (format() === 'json') return printJson(terminal, made);
+      terminal.say(`${image} ${wait ? 'is made' : 'is being made'} of ${container}: ${made.uuid}`);
+    });
+}

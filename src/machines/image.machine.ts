@@ -1,0 +1,356 @@
+/**
+ * An image at one host's engine: pulled there, made there of a container, or
+ * removed. What is only seen there has no actor before somebody wants it gone.
+ */
+import { assign, emit, setup, type EventObject } from 'xstate';
+import type { Emitted } from '../model/events.ts';
+import type { Failure } from '../model/failure.ts';
+import type { ImageEffectResults, ImageEvent, ImageInput } from '../model/image-events.ts';
+import type { Chart } from './chart.ts';
+import type { ImageContext } from './image/context.ts';
+import { metaOf } from './meta.ts';
+import { mostTries, retryBackoffMs } from './retry-policy.ts';
+import { unbound } from './unbound.ts';
+
+interface ImageEffectInput {
+  readonly hostId: string;
+  readonly deadlineMs: number;
+}
+
+/** Of its users, as many are named. */
+const namedMost = 5;
+
+const failureOf = (event: EventObject): Failure => (event as unknown as { error: Failure }).error;
+const usersOf = (event: EventObject): readonly string[] =>
+  (event as unknown as { output: ImageEffectResults['findImageUsers'] }).output.users;
+
+const makeInput = ({ hostId, deadlines }: ImageContext): ImageEffectInput => ({
+  hostId,
+  deadlineMs: deadlines.makeMs,
+});
+
+const imageSetup = setup({
+  types: {
+    input: {} as ImageInput,
+    context: {} as ImageContext,
+    events: {} as ImageEvent,
+    emitted: {} as Emitted,
+    tags: {} as 'transient' | 'settled',
+    meta: {} as { readonly status?: string; readonly acquires?: string; readonly releases?: string },
+  },
+  actors: {
+    deadline: unbound<ImageEffectResults['deadline'], { readonly ms: number }>('deadline'),
+    pullImage: unbound<ImageEffectResults['pullImage'], ImageEffectInput>('pullImage'),
+    commitContainer: unbound<ImageEffectResults['commitContainer'], ImageEffectInput>('commitContainer'),
+    findImageUsers: unbound<ImageEffectResults['findImageUsers'], { readonly hostId: string }>(
+      'findImageUsers',
+    ),
+    removeImage: unbound<ImageEffectResults['removeImage'], ImageEffectInput>('removeImage'),
+  },
+  guards: {
+    isToBePulled: ({ context }) => context.origin.kind === 'pull',
+    isToBeCommitted: ({ context }) => context.origin.kind === 'commit',
+    isRetryable: ({ event }) => failureOf(event).retryable,
+    isUsed: ({ event }) => usersOf(event).length > 0,
+    isThere: ({ context }) => context.imageId !== null || context.origin.kind === 'seen',
+    isUnderway: ({ context, event }) =>
+      event.type === 'image.commit' &&
+      context.origin.kind === 'commit' &&
+      event.origin.commitId === context.origin.commitId,
+    isOfItsHost: ({ context, event }) => 'hostId' in event && event.hostId === context.hostId,
+  },
+  actions: {
+    beginStep: assign({ tries: 0, failure: null, reason: null }),
+    recordFailure: assign({
+      failure: ({ event }) => failureOf(event),
+      reason: ({ event }) => failureOf(event).message,
+      tries: ({ context }) => Math.min(context.tries + 1, mostTries),
+    }),
+    recordOrigin: assign({
+      origin: ({ context, event }) => {
+        if (event.type === 'image.pull')
+          return { kind: 'pull' as const, policy: event.policy, registryId: event.registryId };
+        return event.type === 'image.commit' ? event.origin : context.origin;
+      },
+    }),
+    recordMade: assign({
+      imageId: ({ event }) => (event as unknown as { output: { imageId: string } }).output.imageId,
+      failure: null,
+      reason: null,
+    }),
+    recordUsers: assign(({ context, event }) => {
+      const users = usersOf(event);
+      const more = users.length > namedMost ? ` and ${users.length - namedMost} more` : '';
+      const named = users.slice(0, namedMost).map((name) => `"${name}"`);
+      const message = `Image "${context.name}" can't be removed: ${named.join(', ')}${more} ${
+        users.length === 1 ? 'is' : 'are'
+      } made of it; delete ${users.length === 1 ? 'that container' : 'those containers'} first`;
+      return { failure: { code: 'IMAGE_IN_USE', message, retryable: false }, reason: message };
+    }),
+    recordOverdue: assign((_, params: { readonly step: string }) => {
+      const message = `Its host did not end ${params.step} in time`;
+      return { failure: { code: 'TIMED_OUT', message, retryable: false }, reason: message };
+    }),
+    refuseCommand: emit((_, params: { readonly reason: string }) => ({
+      type: 'answer' as const,
+      answer: 'refused' as const,
+      reason: params.reason,
+    })),
+    queueCommand: emit((_, params: { readonly reason: string }) => ({
+      type: 'answer' as const,
+      answer: 'queued' as const,
+      reason: params.reason,
+    })),
+  },
+});
+
+const busy = (reason: string) =>
+  ({
+    'image.pull': { actions: { type: 'refuseCommand', params: { reason } } },
+  }) as const;
+
+export const imageMachine = imageSetup.createMachine({
+  id: 'image',
+  context: ({ input }) => ({ ...input, imageId: null, tries: 0, failure: null, reason: null }),
+  on: {
+    'image.*': { actions: { type: 'refuseCommand', params: { reason: 'An image does not know this' } } },
+    'image.delete': { target: '.removing' },
+    // Whatever it does: its host takes one after the other.
+    'image.commit': { target: '.committing', actions: 'recordOrigin' },
+    'image.missing': {},
+    'host.lost': {},
+    'resource.seen': {},
+    'actor.restored': {},
+  },
+  initial: 'beginning',
+  states: {
+    beginning: {
+      tags: 'transient',
+      always: [
+        { guard: 'isToBePulled', target: 'pulling' },
+        { guard: 'isToBeCommitted', target: 'committing' },
+        { target: 'removing' },
+      ],
+    },
+    pulling: {
+      tags: 'transient',
+      meta: { status: 'pulling' },
+      entry: 'beginStep',
+      on: busy('It is being pulled already'),
+      invoke: {
+        id: 'pull.deadline',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: context.deadlines.makeMs }),
+        onDone: { target: 'failed', actions: { type: 'recordOverdue', params: { step: 'pulling it' } } },
+        onError: { target: 'failed', actions: 'recordFailure' },
+      },
+      initial: 'attempting',
+      states: {
+        attempting: {
+          description: 'Its host pulls it.',
+          tags: 'transient',
+          meta: { acquires: 'image' },
+          invoke: {
+            id: 'pullImage',
+            src: 'pullImage',
+            input: ({ context }) => makeInput(context),
+            onDone: { target: '#image.present', actions: 'recordMade' },
+            onError: [
+              { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+              { target: '#image.failed', actions: 'recordFailure' },
+            ],
+          },
+        },
+        waiting: {
+          description: 'It could not be pulled; it will be tried again.',
+          tags: 'transient',
+          invoke: {
+            id: 'pull.backoff',
+            src: 'deadline',
+            input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
+            onDone: 'attempting',
+            onError: 'attempting',
+          },
+        },
+      },
+    },
+    committing: {
+      tags: 'transient',
+      meta: { status: 'committing' },
+      entry: 'beginStep',
+      on: {
+        ...busy('It is being made of a container'),
+        'image.commit': [
+          // What it has begun with.
+          { guard: 'isUnderway' },
+          { target: 'committing', reenter: true, actions: 'recordOrigin' },
+        ],
+      },
+      invoke: {
+        id: 'commit.deadline',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: context.deadlines.makeMs }),
+        onDone: { target: 'failed', actions: { type: 'recordOverdue', params: { step: 'making it' } } },
+        onError: { target: 'failed', actions: 'recordFailure' },
+      },
+      initial: 'attempting',
+      states: {
+        attempting: {
+          description: 'Its host makes it of what the container is now.',
+          tags: 'transient',
+          meta: { acquires: 'image' },
+          invoke: {
+            id: 'commitContainer',
+            src: 'commitContainer',
+            input: ({ context }) => makeInput(context),
+            onDone: { target: '#image.present', actions: 'recordMade' },
+            onError: [
+              { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+              { target: '#image.failed', actions: 'recordFailure' },
+            ],
+          },
+        },
+        waiting: {
+          description: 'It could not be made; it will be tried again.',
+          tags: 'transient',
+          invoke: {
+            id: 'commit.backoff',
+            src: 'deadline',
+            input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
+            onDone: 'attempting',
+            onError: 'attempting',
+          },
+        },
+      },
+    },
+    present: {
+      description: 'Its host has it.',
+      tags: 'settled',
+      meta: { status: 'present' },
+      on: {
+        'image.pull': {
+          actions: {
+            type: 'refuseCommand',
+            params: { reason: 'It is on that host already; delete it there to pull it anew' },
+          },
+        },
+        'image.missing': { guard: 'isOfItsHost', target: 'gone' },
+      },
+    },
+    failed: {
+      description: 'It could not be had.',
+      tags: 'settled',
+      meta: { status: 'error' },
+      on: {
+        'image.pull': { target: 'pulling', actions: 'recordOrigin' },
+      },
+    },
+    removing: {
+      tags: 'transient',
+      meta: { status: 'deleting' },
+      entry: 'beginStep',
+      on: {
+        ...busy('It is being deleted'),
+        'image.delete': {
+          actions: { type: 'queueCommand', params: { reason: 'It is being deleted already' } },
+        },
+        'host.lost': { guard: 'isOfItsHost', target: 'gone' },
+      },
+      invoke: {
+        id: 'remove.deadline',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: context.deadlines.removeMs }),
+        onDone: {
+          target: '.keeping',
+          actions: { type: 'recordOverdue', params: { step: 'removing it' } },
+        },
+        onError: { target: '.keeping', actions: 'recordFailure' },
+      },
+      initial: 'checking',
+      states: {
+        checking: {
+          description: 'Containers that are made of it are looked for.',
+          tags: 'transient',
+          invoke: {
+            id: 'findImageUsers',
+            src: 'findImageUsers',
+            input: ({ context }) => ({ hostId: context.hostId }),
+            onDone: [
+              { guard: 'isUsed', target: 'keeping', actions: 'recordUsers' },
+              { target: 'attempting' },
+            ],
+            onError: { target: 'keeping', actions: 'recordFailure' },
+          },
+        },
+        attempting: {
+          description: 'Its host removes it.',
+          tags: 'transient',
+          meta: { releases: 'image' },
+          invoke: {
+            id: 'removeImage',
+            src: 'removeImage',
+            input: ({ context }) => ({ hostId: context.hostId, deadlineMs: context.deadlines.removeMs }),
+            onDone: '#image.gone',
+            onError: [
+              { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+              { target: 'keeping', actions: 'recordFailure' },
+            ],
+          },
+        },
+        waiting: {
+          description: 'It could not be removed; it will be tried again.',
+          tags: 'transient',
+          invoke: {
+            id: 'remove.backoff',
+            src: 'deadline',
+            input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
+            onDone: 'attempting',
+            onError: 'attempting',
+          },
+        },
+        keeping: {
+          description: 'It stays.',
+          tags: 'transient',
+          always: [{ guard: 'isThere', target: '#image.present' }, { target: '#image.failed' }],
+        },
+      },
+    },
+    gone: {
+      description: 'Its host has it no more.',
+      type: 'final',
+      tags: 'settled',
+      meta: { status: 'deleted' },
+    },
+  },
+});
+
+const descriptions: Readonly<Record<string, (context: ImageContext) => string>> = {
+  'pull.deadline': () => 'the time to pull it to run out',
+  pullImage: ({ hostId }) => `host ${hostId} to pull it`,
+  'pull.backoff': () => 'the pause before it is pulled again',
+  'commit.deadline': () => 'the time to make it to run out',
+  commitContainer: ({ hostId }) => `host ${hostId} to make it of a container`,
+  'commit.backoff': () => 'the pause before it is made again',
+  'remove.deadline': () => 'the time to remove it to run out',
+  findImageUsers: ({ hostId }) => `the containers of host ${hostId} to be looked through`,
+  removeImage: ({ hostId }) => `host ${hostId} to remove it`,
+  'remove.backoff': () => 'the pause before it is removed again',
+};
+
+export const imageChart: Chart = {
+  kind: 'image',
+  version: 1,
+  machine: imageMachine,
+  project: (paths, context) => ({
+    status: metaOf(imageMachine, paths).status ?? 'pulling',
+    taskState: null,
+    reason: (context as ImageContext).reason,
+  }),
+  describe(invokeId, context) {
+    const description = descriptions[invokeId];
+    if (!description) throw new RangeError(`The image chart has no invoke "${invokeId}"`);
+    return description(context as ImageContext);
+  },
+  commands: [{ sample: { type: 'image.delete' }, roles: ['owner', 'admin'] }],
+  migrations: {},
+};
