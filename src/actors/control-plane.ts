@@ -145,6 +145,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     links: () => links,
     deadlines: config.deadlines,
     answerMs: config.answerMs,
+    ask: (address, event, caller) => command(address, event, caller),
   });
 
   const registries = createRegistries({
@@ -152,8 +153,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     runtime: () => runtime,
     secrets,
     images,
-    ask: (address, event, cause, revise) =>
-      within(address, runtime.ask(address, event, cause, 'command', revise)),
+    ask: (address, event, caller, revise) => command(address, event, caller, revise),
   });
 
   const placement = createPlacement({

@@ -13,9 +13,10 @@ import type { ImageInput } from '../model/image-events.ts';
 import { causeOf } from './cause-of.ts';
 import type { Cell } from './cell.ts';
 import type { HostDirectory } from './host-directory.ts';
-import type { Caller, HostDetail, ImageHit, Images, ImageView } from './index.ts';
+import type { Caller, CommandAnswer, HostDetail, ImageHit, Images, ImageView } from './index.ts';
 import { canonicalUuid } from './read-model.ts';
 import type { Runtime } from './runtime.ts';
+import type { TurnEvent } from './turn.ts';
 
 export interface ImagesOptions {
   readonly environment: Environment;
@@ -25,6 +26,8 @@ export interface ImagesOptions {
   readonly deadlines: ContainerDeadlines;
   /** How long a caller waits for a removal to end, or a commit to begin. */
   readonly answerMs: number;
+  /** @throws TroupeError QUARANTINED, STORE_UNAVAILABLE, COMMIT_UNKNOWN */
+  readonly ask: (address: Address, event: TurnEvent, caller: Caller) => Promise<CommandAnswer>;
 }
 
 export interface ImagesDesk extends Images {
@@ -48,7 +51,7 @@ const isIn = ({ committed }: Cell, state: string): boolean =>
   committed!.paths.some((path) => path.split('.')[0] === state);
 
 export function createImages(options: ImagesOptions): ImagesDesk {
-  const { environment, runtime, hosts, links, deadlines } = options;
+  const { environment, runtime, hosts, links, deadlines, ask } = options;
   const waiting = new Map<Address, Set<() => void>>();
   /** Being begun, by host and reference: two requests at once must not both begin one. */
   const taking = new Set<string>();
@@ -137,6 +140,13 @@ export function createImages(options: ImagesOptions): ImagesDesk {
     return views.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
   };
 
+  /** Of one host where it is known which has the image, else of all. */
+  const seenBy = (uuid: string | null): Promise<readonly ImageView[]> => {
+    const cell = cells().find((each) => contextOf(each).id === uuid);
+    const host = cell && hosts.list().find(({ id }) => id === contextOf(cell).hostId);
+    return host ? viewsOn(host) : list();
+  };
+
   /** Begins an actor, unless somebody else is just doing so. */
   const begin = async (input: Omit<ImageInput, 'id' | 'deadlines'>, caller: Caller): Promise<Cell> => {
     const key = `${input.hostId} ${input.reference}`;
@@ -192,9 +202,9 @@ export function createImages(options: ImagesOptions): ImagesDesk {
   return {
     list,
     async find(tenant, idOrName) {
-      const all = tenant === null ? await list() : cells().map((cell) => actorView(cell, null));
-      const mine = all.filter((each) => tenant === null || each.tenant === tenant);
       const uuid = canonicalUuid(idOrName);
+      const all = tenant === null ? await seenBy(uuid) : cells().map((cell) => actorView(cell, null));
+      const mine = all.filter((each) => tenant === null || each.tenant === tenant);
       const found = mine.find(
         ({ id, hostId, reference }) =>
           id === uuid || (uuid !== null && imageIdOf(hostId, reference) === uuid),
@@ -218,7 +228,7 @@ export function createImages(options: ImagesOptions): ImagesDesk {
         return actorView(await begin(input, caller), null);
       }
       const event = { type: 'image.pull', policy, registryId } as const;
-      const { answer, reason } = await runtime().ask(known.address, event, causeOf(caller), 'command');
+      const { answer, reason } = await ask(known.address, event, caller);
       if (answer === 'refused') throw exists(reference, reason);
       return actorView(known, null);
     },
@@ -228,14 +238,14 @@ export function createImages(options: ImagesOptions): ImagesDesk {
       const imageId = known ? contextOf(known).id : environment.id();
       const commitId = environment.id();
       const event = { type: 'container.commit', commitId, imageId, repository, tag } as const;
-      const answer = await runtime().ask(address, event, causeOf(caller), 'command');
+      const answer = await ask(address, event, caller);
       const image = imageAddress(tenant, imageId);
       if (answer.answer !== 'refused') await until(image, () => runtime().cell(image)?.committed != null);
       return { ...answer, imageId };
     },
     async remove({ address, hostId, reference, repo, tag }, caller) {
       let mine = address;
-      if (mine !== null) await runtime().ask(mine, { type: 'image.delete' }, causeOf(caller), 'command');
+      if (mine !== null) await ask(mine, { type: 'image.delete' }, caller);
       else {
         const input = {
           tenant: caller.projectId,

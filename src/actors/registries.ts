@@ -13,12 +13,11 @@ import type { RegistryContext } from '../machines/registry.machine.ts';
 import { registryAddress, type Address } from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
 import { isCommitted, registryOf } from '../model/image.ts';
-import type { Cause } from '../model/journal.ts';
 import type { RegistryCredential } from '../model/registry.ts';
 import type { RegistryChanges } from '../model/registry-events.ts';
 import { causeOf } from './cause-of.ts';
 import type { Cell } from './cell.ts';
-import type { CommandAnswer, Images, Registries, RegistryView } from './index.ts';
+import type { Caller, CommandAnswer, Images, Registries, RegistryView } from './index.ts';
 import { canonicalUuid } from './read-model.ts';
 import type { RegistrySecret, RegistrySecrets } from './registry-secrets.ts';
 import type { Runtime } from './runtime.ts';
@@ -32,7 +31,7 @@ export interface RegistriesOptions {
   readonly ask: (
     address: Address,
     event: TurnEvent,
-    cause: Cause,
+    caller: Caller,
     revise?: Revision,
   ) => Promise<CommandAnswer>;
 }
@@ -103,11 +102,11 @@ export function createRegistries({
         password === undefined
           ? undefined
           : (secret: RegistrySecret): RegistrySecret => ({ ...secret, password });
-      await ask(address, { type: 'registry.update', changes }, causeOf(caller), revise);
+      await ask(address, { type: 'registry.update', changes }, caller, revise);
       return view(runtime().cell(address)!);
     },
     async remove({ address }, caller) {
-      await ask(address, { type: 'registry.delete' }, causeOf(caller));
+      await ask(address, { type: 'registry.delete' }, caller);
     },
     nameImage(tenant, image, idOrName) {
       if (/^sha256:/i.test(image) || isCommitted(image))

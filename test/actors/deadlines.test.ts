@@ -36,9 +36,6 @@ import { volumeSubject } from '../machines/volume-space.ts';
 import { createScriptedStore } from '../support/scripted-store.ts';
 import { createTestEnvironment } from '../support/test-environment.ts';
 
-// Thousands of restored actors.
-t.setTimeout(120_000);
-
 const began = Date.UTC(2026, 0, 1);
 /** Configurations in which each deadline is tried, at most. */
 const configurationsEach = 4;

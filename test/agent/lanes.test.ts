@@ -249,6 +249,38 @@ t.test('lanes of what is gone are forgotten, on disk too', async (t) => {
   t.same([...scene.disk.lanes.keys()], ['c2'], 'and at the next sync what the engine does not have');
 });
 
+t.test('an image that is not wanted any more: its pull is given up, its lane forgotten', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  const image = { subject: 'image', containerId: 'i1' } as const;
+  scene.driver.hold('pullImage');
+  scene.operate({ ...image, args: args.pullImage });
+  await scene.environment.settle();
+  scene.operate({ ...image, args: args.removeImage });
+  await scene.environment.settle();
+  t.match(scene.events.results, [
+    { subject: 'image', containerId: 'i1', outcome: { ok: false } },
+    { subject: 'image', containerId: 'i1', outcome: { ok: true } },
+  ]);
+  t.same(callsOf(scene.driver.calls, 'busybox:latest'), ['removeImage busybox:latest']);
+  t.same([...scene.disk.lanes.keys()], []);
+});
+
+t.test('no disk of a host keeps the login that came with a pull', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  const credential = { domain: 'registry.example', username: 'ann', password: 'correct-horse' };
+  scene.driver.failNext('pullImage', new TroupeError('REGISTRY_DENIED', 'It does not take it'));
+  scene.operate({ args: { kind: 'pullImage', image: 'registry.example/app:1', policy: 'always', credential } });
+  await scene.environment.settle();
+  t.same(
+    scene.driver.pulls.map((pull) => pull.credential),
+    [credential],
+  );
+  t.equal(scene.disk.lanes.size, 1);
+  t.notMatch(JSON.stringify([...scene.disk.lanes.values()]), 'correct-horse');
+});
+
 t.test('images that came are told', async (t) => {
   const scene = await createLinkScene(t);
   await scene.begin();

@@ -209,7 +209,16 @@ t.test('a search answers as Zun does, or says what is wrong', async (t) => {
     'searchImages',
     new TroupeError('REGISTRY_UNAVAILABLE', 'The registry could not be searched'),
   );
-  t.match((await search()).error, { status: 503, title: 'The registry could not be searched' });
+  t.match(await search(), {
+    headers: { 'retry-after': '1' },
+    error: { status: 503, title: 'The registry could not be searched' },
+  });
+  for (const agent of ['python-zunclient', 'python-urllib3/1.26.12']) {
+    driver.failNext('searchImages', new TroupeError('REGISTRY_UNAVAILABLE', 'The registry could not be searched'));
+    const answer = await site.call('GET', '/v1/images/nginx/search', { headers: { 'user-agent': agent } });
+    t.equal(answer.status, 503);
+    t.notOk('retry-after' in answer.headers, 'which Zun’s client can’t read');
+  }
   const none = await createApiSite(t, { hosts: 0 });
   t.match((await none.call('GET', '/v1/images/nginx/search')).error, {
     status: 503,

@@ -256,10 +256,12 @@ export async function runtimeDriverVerbs(t: Test, under: DriverUnderTest): Promi
     const name = { repository: image.slice(0, image.lastIndexOf(':')), tag: 'v1' };
     const { imageId } = await driver.commit.commit(operation(), name, signal);
     const later = await driver.commit.commit(operation(), name, signal);
-    t.ok(later.imageId, 'another operation makes another');
+    t.not(later.imageId, imageId, 'another operation makes another');
+    const ids = (await driver.imageTools.list(signal)).map((each) => each.imageId);
+    t.ok(ids.includes(later.imageId));
+    t.notOk(ids.includes(imageId), 'and what has lost its name goes');
     t.ok((await driver.images(signal)).includes(image));
     t.same(await driver.pullImage(operation(), image, 'never', signal), later);
-    t.ok(imageId);
     const other = onStage(under);
     const asked = spec({ image, command: ['cat', '/note'] });
     await driver.createContainer(other.operation(), creation(asked), signal);

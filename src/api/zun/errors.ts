@@ -41,13 +41,20 @@ export function errorBody(
   };
 }
 
+/**
+ * Zun's client breaks on the header in a 503, and shows that instead of the sentence. Under `openstack` it goes by the name of
+ * the library below it. @see python-zunclient 4.5, `from_response`
+ */
+const takesRetryAfter = ({ headers }: FastifyRequest): boolean =>
+  !/^python-(zunclient|urllib3)/.test(headers['user-agent'] ?? '');
+
 /** The only place that maps an error to a status. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { requestId } = request;
   if (error instanceof TroupeError && error.kind !== 'internal') {
     const { http, level } = errorKinds[error.kind];
     request.log[level]({ code: error.code, err: level === 'info' ? undefined : error }, error.message);
-    if (http === 503 && error.retryable) reply.header('retry-after', '1');
+    if (http === 503 && error.retryable && takesRetryAfter(request)) reply.header('retry-after', '1');
     return reply
       .code(http)
       .send(errorBody(requestId, http, errorTable[error.code].zun, error.message, error.details));
