@@ -2,6 +2,7 @@
 import type { DockerEngine } from './docker-engine.ts';
 import { refusal } from './docker-errors.ts';
 import { gone, requireOwn } from './docker-find.ts';
+import { toReferences } from './docker-image-tools.ts';
 import { blankLabels, commitLabel } from './docker-labels.ts';
 import type { CommitPower } from './runtime-powers.ts';
 
@@ -64,6 +65,6 @@ async function dropUntagged(engine: DockerEngine, id: string, signal: AbortSigna
     path: `${path}/json`,
     signal,
   });
-  if (!left.ok || (left.body.RepoTags ?? []).length > 0) return;
+  if (!left.ok || toReferences(engine, left.body.RepoTags ?? null).length > 0) return;
   await engine.send({ method: 'DELETE', path, signal });
 }
