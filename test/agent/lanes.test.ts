@@ -271,7 +271,9 @@ t.test('no disk of a host keeps the login that came with a pull', async (t) => {
   await scene.begin();
   const credential = { domain: 'registry.example', username: 'ann', password: 'correct-horse' };
   scene.driver.failNext('pullImage', new TroupeError('REGISTRY_DENIED', 'It does not take it'));
-  scene.operate({ args: { kind: 'pullImage', image: 'registry.example/app:1', policy: 'always', credential } });
+  scene.operate({
+    args: { kind: 'pullImage', image: 'registry.example/app:1', policy: 'always', credential },
+  });
   await scene.environment.settle();
   t.same(
     scene.driver.pulls.map((pull) => pull.credential),

@@ -214,7 +214,10 @@ t.test('a search answers as Zun does, or says what is wrong', async (t) => {
     error: { status: 503, title: 'The registry could not be searched' },
   });
   for (const agent of ['python-zunclient', 'python-urllib3/1.26.12']) {
-    driver.failNext('searchImages', new TroupeError('REGISTRY_UNAVAILABLE', 'The registry could not be searched'));
+    driver.failNext(
+      'searchImages',
+      new TroupeError('REGISTRY_UNAVAILABLE', 'The registry could not be searched'),
+    );
     const answer = await site.call('GET', '/v1/images/nginx/search', { headers: { 'user-agent': agent } });
     t.equal(answer.status, 503);
     t.notOk('retry-after' in answer.headers, 'which Zun’s client can’t read');
