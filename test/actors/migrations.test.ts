@@ -317,7 +317,7 @@ t.test(
       elsewhere: /teleporting/,
       unmigrated: new RegExp(`No migration leads from chart version ${now}`),
       waiting: /Its state waits for \[.+\] but \[\] are stored/,
-      specless: /spec of generation 1 is missing/,
+      specless: /document of generation 1 is missing/,
     };
     t.equal(controlPlane.quarantined().length, 5);
     for (const [name, reason] of Object.entries(reasons)) {
