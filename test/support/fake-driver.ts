@@ -249,11 +249,15 @@ export function createFakeDriver(now: () => number): FakeDriver {
     },
     removeSandbox: (_, sandboxId, signal) => enter('removeSandbox', sandboxId, signal),
     listSandboxes: () => Promise.resolve([]),
-    async createContainer(identity, _, signal) {
+    async createContainer(identity, { run, start }, signal) {
       const { containerId, tenant, generation } = identity;
       await enter('createContainer', containerId, signal);
+      const startIfItCan = (created: Observation): Promise<Observation> | Observation =>
+        start && created.state === 'created'
+          ? driver.startContainer(identity, { run, limits: null }, signal).catch(() => created)
+          : created;
       const found = driver.containers.get(containerId);
-      if (found) return found.observation;
+      if (found) return startIfItCan(found.observation);
       const observation: Observation = {
         containerId,
         tenant,
@@ -274,7 +278,7 @@ export function createFakeDriver(now: () => number): FakeDriver {
       };
       driver.containers.set(containerId, { identity, observation });
       act(containerId, 'create');
-      return observation;
+      return startIfItCan(observation);
     },
     async startContainer({ containerId }, _, signal) {
       await enter('startContainer', containerId, signal);

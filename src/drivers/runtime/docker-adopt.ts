@@ -25,12 +25,18 @@ export interface Wanted {
 /** How often a name that is taken, and then let go, is asked for. */
 const attempts = 3;
 
+export interface Settled {
+  readonly engineId: string;
+  /** As it was found; null for one that was just made. */
+  readonly found: Docker.ContainerInspectInfo | null;
+}
+
 /** @throws TroupeError NAME_IN_USE, STALE_COMMAND, and what `refuse` makes of the engine's answer */
 export async function createOrAdopt(
   engine: DockerEngine,
   wanted: Wanted,
   signal: AbortSignal,
-): Promise<Docker.ContainerInspectInfo> {
+): Promise<Settled> {
   const { kind, id, identity, body } = wanted;
   const name = engineName(kind, id);
   for (let attempt = 0; attempt < attempts; attempt++) {
@@ -49,8 +55,9 @@ export async function createOrAdopt(
       ({ engineId, labels }) => engineId !== made && labels.worldId === identity.worldId,
     );
     const engineId = await settle(engine, wanted, made, others, signal);
-    const info = engineId === null ? null : await inspect(engine, engineId, signal);
-    if (info && readLabels(info.Config.Labels, kind)) return info;
+    if (engineId !== null && engineId === made) return { engineId, found: null };
+    const found = engineId === null ? null : await inspect(engine, engineId, signal);
+    if (found && readLabels(found.Config.Labels, kind)) return { engineId: found.Id, found };
     if (!reply.ok && reply.status !== 409) throw wanted.refuse(reply.status, reply.message);
     await assertNameIsOurs(engine, wanted, signal);
   }
