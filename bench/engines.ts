@@ -55,7 +55,7 @@ async function compare(name: string, docker: Docker, driver: RuntimeDriver): Pro
     const own = identity();
     await driver.createContainer(
       own,
-      { spec: testSpec(), sandbox, files: null, mounts: [], run: 1, start: false },
+      { spec: testSpec(), sandbox, files: null, mounts: [], run: 1, start: false, isFirst: true },
       signal,
     );
     await driver.startContainer(own, { run: 1, limits: null }, signal);
@@ -103,7 +103,15 @@ async function compare(name: string, docker: Docker, driver: RuntimeDriver): Pro
     const lags: number[] = [];
     for (let index = 0; index < count; index++) {
       const own = identity();
-      const options = { spec: testSpec(), sandbox: null, files: null, mounts: [], run: 1, start: false };
+      const options = {
+        spec: testSpec(),
+        sandbox: null,
+        files: null,
+        mounts: [],
+        run: 1,
+        start: false,
+        isFirst: true,
+      };
       await driver.createContainer(own, options, signal);
       const told = (async () => {
         for (;;) {

@@ -14,11 +14,17 @@ export interface Performers {
   readonly volumes: Volumes | null;
 }
 
-/** Resolves with what the operation's result tells. @throws what the drivers throw, HOST_INCAPABLE */
+/**
+ * Resolves with what the operation's result tells.
+ *
+ * @param isFirst whether nothing was asked about the container in this slot before
+ * @throws what the drivers throw, HOST_INCAPABLE
+ */
 export async function perform(
   performers: Performers,
   identity: OperationIdentity,
   args: OperationArguments,
+  isFirst: boolean,
   signal: AbortSignal,
 ): Promise<unknown> {
   const { driver, volumes } = performers;
@@ -27,7 +33,7 @@ export async function perform(
     case 'pullImage':
       return driver.pullImage(identity, args.image, args.policy, signal);
     case 'createContainer': {
-      const options = await toCreateOptions(performers, identity, args, signal);
+      const options = { ...(await toCreateOptions(performers, identity, args, signal)), isFirst };
       return { observation: await driver.createContainer(identity, options, signal) };
     }
     case 'startContainer':
@@ -103,7 +109,7 @@ async function toCreateOptions(
   identity: OperationIdentity,
   { spec, sandboxId, run, start }: CreateArguments,
   signal: AbortSignal,
-): Promise<CreateOptions> {
+): Promise<Omit<CreateOptions, 'isFirst'>> {
   const { containerId } = identity;
   const mounts = await mountsOf(volumes, identity, spec, signal);
   if (sandboxId === null) return { spec, sandbox: null, files: null, mounts, run, start };

@@ -53,6 +53,16 @@ export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promis
     },
   );
 
+  await t.test('one that is said to be the first, and is not, is found all the same', async (t) => {
+    const { driver, spec, operation, signal } = onStage(under);
+    const options = creation(spec(), { isFirst: true });
+    const made = await driver.createContainer(operation(), options, signal);
+    t.same(await driver.createContainer(operation(), options, signal), made);
+    const next = await driver.createContainer(operation(2), options, signal);
+    t.match(next, { generation: 2, state: 'created' }, 'also of another generation');
+    await t.rejects(driver.createContainer(operation(), options, signal), { code: 'STALE_COMMAND' });
+  });
+
   await t.test('one whose first start fails is left created, and its own start tells why', async (t) => {
     const { driver, spec, operation, signal } = onStage(under);
     const options = creation(spec({ command: ['/no/such/command'] }), { start: true });

@@ -2,7 +2,8 @@
  * Creates a container or a sandbox unless it is there. Its name keeps out a
  * second one; one of ours that was renamed by hand no longer holds the name,
  * and is found by its labels. That list is asked for beside the create and not
- * before it, so that it costs no time.
+ * before it, so that it costs no time; an engine with many containers needs
+ * long for it, so it isn't asked for what was never made.
  */
 import type Docker from 'dockerode';
 import { TroupeError } from '../../errors/errors.ts';
@@ -16,6 +17,7 @@ export interface Wanted {
   readonly id: string;
   readonly identity: OwnerIdentity;
   readonly body: Docker.ContainerCreateOptions;
+  readonly isFirst: boolean;
   /** Whether one of the same generation is what is asked for; if not it is replaced. */
   fits(found: Found): boolean;
   /** What an error status of create means. */
@@ -37,7 +39,7 @@ export async function createOrAdopt(
   wanted: Wanted,
   signal: AbortSignal,
 ): Promise<Settled> {
-  const { kind, id, identity, body } = wanted;
+  const { kind, id, identity, body, isFirst } = wanted;
   const name = engineName(kind, id);
   for (let attempt = 0; attempt < attempts; attempt++) {
     const [reply, labelled] = await Promise.all([
@@ -48,7 +50,7 @@ export async function createOrAdopt(
         body,
         signal,
       }),
-      findLabelled(engine, kind, id, signal),
+      isFirst && attempt === 0 ? [] : findLabelled(engine, kind, id, signal),
     ]);
     const made = reply.ok ? reply.body.Id : null;
     const others = labelled.filter(

@@ -68,6 +68,7 @@ export function dockerContainers(
           kind: 'container',
           id: identity.containerId,
           identity,
+          isFirst: options.isFirst,
           body: toCreateBody(identity, options, membership, mounts, logs, dialect.runsHealthChecks),
           fits: ({ labels, networkMode }) =>
             labels.sandboxId === (membership?.sandboxId ?? null) &&

@@ -95,6 +95,7 @@ async function ensureCreated(
     kind: 'sandbox',
     id: sandboxId,
     identity,
+    isFirst: false,
     body: {
       Image: image,
       ...(hostname !== null && { Hostname: hostname }),

@@ -74,6 +74,8 @@ export interface CreateOptions {
   readonly run: number;
   /** It is started, too, unless it has run before; one whose start fails is left created, and a start of its own tells why. */
   readonly start: boolean;
+  /** Nothing was asked of this engine about it before: what doesn't hold its name isn't looked for among all others. */
+  readonly isFirst: boolean;
 }
 
 export interface LogOptions {
