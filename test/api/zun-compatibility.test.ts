@@ -369,7 +369,8 @@ engine (\`test/compat/openstack-client.test.ts\`).
 ## Actions and states
 
 ● taken, as by Zun; ＋ taken, though Zun refuses it; empty: refused by both, with 409. \`Dead\` and \`Deleted\` are not met: what an
-engine calls dead is \`Error\` with the reason, and what was deleted is gone.
+engine calls dead has ended, and what was deleted is gone. Attaching and detaching of networks is tested with real ones
+(\`test/main/networks.test.ts\`); security groups are not had yet.
 
 ${table(['action', ...met], cells)}
 

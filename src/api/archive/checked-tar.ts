@@ -29,6 +29,7 @@ export function checkedTar(source: Readable, limits: ArchiveLimits): Readable {
   const checked = Readable.from(out as unknown as AsyncIterable<Buffer>, { objectMode: false });
   // It may fail before somebody reads it, who then is told.
   checked.on('error', () => {});
+  source.on('error', () => {});
   checked.once('close', () => {
     source.destroy();
     out.destroy();
@@ -75,8 +76,16 @@ const plainHeader = (
   { name, type, linkname, mode, uid, gid, mtime, uname, gname }: Header,
   size: number,
 ): Partial<Header> & { readonly name: string } => ({
-  ...{ name, size, type: type === 'contiguous-file' ? 'file' : type, linkname },
-  ...{ mode, uid, gid, mtime, uname, gname },
+  name,
+  size,
+  type: type === 'contiguous-file' ? 'file' : type,
+  linkname,
+  mode,
+  uid,
+  gid,
+  mtime,
+  uname,
+  gname,
 });
 
 function problemOf(header: Header): string | null {

@@ -7,7 +7,7 @@ import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { TroupeError } from '../../errors/errors.ts';
-import { flagIn, integerIn, invalidField, invalidQuery, queryFlagIn } from '../zun/values.ts';
+import { flagIn, integerIn, invalidField, invalidQuery, numberIn, queryFlagIn } from '../zun/values.ts';
 
 /** The part of JSON Schema that words are made of. */
 interface Property {
@@ -60,12 +60,6 @@ function read({ type }: Property, value: unknown, part: Part): unknown {
   if (type === 'number') return numberIn(value) ?? value;
   return value;
 }
-
-const numberIn = (value: unknown): number | null => {
-  if (typeof value === 'number') return value;
-  const number = typeof value === 'string' && value !== '' ? Number(value) : Number.NaN;
-  return Number.isNaN(number) ? null : number;
-};
 
 const orAbsent = (read: unknown, value: unknown): unknown =>
   read ?? (value === '' || value === 'None' ? undefined : value);

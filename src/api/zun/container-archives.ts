@@ -7,7 +7,7 @@
  * Base64 in `x-troupe-path-stat`, and `Content-Type: application/x-tar` takes one:
  * these are streamed, and held nowhere.
  */
-import { Readable } from 'node:stream';
+import { finished, PassThrough, Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
@@ -37,16 +37,15 @@ export function containerArchives(controlPlane: ControlPlane, environment: Envir
     const desk = createCopyDesk();
     const held = new WeakMap<FastifyRequest, () => void>();
     /** What is held in memory waits for room in it, before a byte of it is read. */
-    const hold = async (request: FastifyRequest): Promise<void> => {
-      if (!isStreamed(request)) held.set(request, desk.begin(request.identity.projectId));
+    const hold = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+      if (isStreamed(request)) return;
+      const end = desk.begin(request.identity.projectId);
+      held.set(request, end);
+      // A client that goes away while it sends is answered by nobody.
+      reply.raw.once('close', end);
     };
     const letGo = async (request: FastifyRequest): Promise<void> => held.get(request)?.();
     app.addContentTypeParser(tarType, (_request, payload, done) => done(null, payload));
-
-    // What is still sent of a body that was refused is read and dropped, or its sender would not read why.
-    const drop = async ({ body }: FastifyRequest): Promise<void> => {
-      if (body instanceof Readable) body.resume();
-    };
 
     const archiveOf = async (request: FastifyRequest<ById>, reply: FastifyReply, path: string) => {
       const view = access.find(request, request.params.id);
@@ -84,7 +83,7 @@ export function containerArchives(controlPlane: ControlPlane, environment: Envir
       '/v1/containers/:id/put_archive',
       {
         onRequest: hold,
-        onResponse: [letGo, drop],
+        onResponse: letGo,
         bodyLimit: Math.ceil(limits.jsonBytesMost / 3) * 4 + envelopeBytes,
       },
       async (request, reply) => {
@@ -92,11 +91,10 @@ export function containerArchives(controlPlane: ControlPlane, environment: Envir
         const asked = streamed ? queryOf(request) : parametersOf(request);
         onlyKnown(asked, ['path', 'data']);
         const path = pathOf(asked);
-        const sent = streamed
-          ? bodyOf(streamed)
-          : Readable.from([dataOf(asked, request.minor)], { objectMode: false });
+        const data = streamed ? null : dataOf(asked, request.minor);
         const view = access.find(request, request.params.id);
         access.require(request, view, 'put_archive', 'container.archive');
+        const sent = streamed ? bodyOf(streamed) : Readable.from([data], { objectMode: false });
         const left = new AbortController();
         reply.raw.once('close', () => left.abort());
         await controlPlane.putArchive(view.address, path, checkedTar(sent, limits), left.signal);
@@ -106,9 +104,19 @@ export function containerArchives(controlPlane: ControlPlane, environment: Envir
   };
 }
 
-/** A body as a stream that may be given up; destroying the body itself would end the connection before its answer. */
-const bodyOf = (body: Readable): Readable =>
-  Readable.from(body.iterator({ destroyOnReturn: false }), { objectMode: false });
+/**
+ * A body as a stream that may be given up: what is still sent of it is read and dropped, since destroying the body itself
+ * would end the connection before its sender has read why.
+ */
+function bodyOf(body: Readable): Readable {
+  const sent = new PassThrough();
+  finished(body, (error) => void (error && sent.destroy(error)));
+  sent.once('close', () => {
+    body.unpipe(sent);
+    body.resume();
+  });
+  return body.pipe(sent);
+}
 
 /** The tar itself, and no JSON: what is asked for, or sent. */
 function isStreamed({ method, headers }: FastifyRequest): boolean {

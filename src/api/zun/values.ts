@@ -51,6 +51,13 @@ export function integerIn(value: unknown): number | null {
   return Number.isSafeInteger(Number(value)) ? Number(value) : null;
 }
 
+/** A number as JSON or in digits; null for anything else. */
+export function numberIn(value: unknown): number | null {
+  if (typeof value === 'number') return value;
+  const isNumber = typeof value === 'string' && value !== '' && /^[0-9]*(\.([0-9]+))?$/.test(value);
+  return isNumber ? Number(value) : null;
+}
+
 /** @throws TroupeError INVALID_VALUE for a parameter that the request does not have */
 export function onlyKnown(query: Readonly<Record<string, unknown>>, known: readonly string[]): void {
   const unknown = Object.keys(query).filter((key) => !known.includes(key));
