@@ -15,6 +15,15 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
     'A parameter is unknown, or has a value that is not possible.',
     'Correct what is named.',
   ),
+  INVALID_BASE64: say('The files of the request are not in Base64.', 'Send them in Base64, or as a tar.'),
+  TOO_LARGE: say(
+    'The files are more, or larger, than are copied at once.',
+    'Copy them in parts, with `troupe cp`, or have the limit raised (`archive.*`).',
+  ),
+  TOO_MANY_COPIES: say(
+    'Others of the project, or of the site, copy files as JSON now, which are held in memory.',
+    'Try again, or copy with `troupe cp`, which holds nothing.',
+  ),
   PARAMETER_TOO_NEW: say(
     'The parameter belongs to a later microversion than the request asks for.',
     'Ask for that microversion, or leave the parameter out.',

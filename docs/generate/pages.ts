@@ -6,6 +6,7 @@ import { chartPictures, chartsPage } from './charts.ts';
 import { configurationPage } from './configuration.ts';
 import { errorsPage } from './errors.ts';
 import { metricsTable } from './metrics.ts';
+import { openApiDocument } from './openapi.ts';
 
 /** Path within the project → text. @param root the project's folder */
 export async function generatedPages(root: string): Promise<ReadonlyMap<string, string>> {
@@ -22,7 +23,8 @@ export async function generatedPages(root: string): Promise<ReadonlyMap<string, 
       async ([path, text]) => [path, await format(text, { ...options, parser: 'markdown' })] as const,
     ),
   );
-  return new Map([...texts, ...(await chartPictures())]);
+  const document = await format(await openApiDocument(), { ...options, parser: 'json' });
+  return new Map([...texts, ['docs/openapi.json', document], ...(await chartPictures())]);
 }
 
 /** What stands between `<!-- name -->` and `<!-- /name -->`. @throws RangeError when the page has no such place */

@@ -31,6 +31,7 @@ import type { HostPolicy } from '../model/host.ts';
 import type { Cause } from '../model/journal.ts';
 import type { Neighbours } from '../model/placement.ts';
 import type { Strategy } from '../scheduler/request.ts';
+import { getArchive, putArchive } from './archives.ts';
 import { audit, comparable, isCountable, sumContainers } from './audit.ts';
 import { boot } from './boot.ts';
 import { actionsOf } from './container-actions.ts';
@@ -388,6 +389,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       const context = cellOf(address).committed!.record.context as ContainerContext;
       return openSession(links, context, wish, signal);
     },
+    getArchive: async (address, path, signal) =>
+      getArchive(links, cellOf(address).committed!.record.context as ContainerContext, path, signal),
+    putArchive: async (address, path, tar, signal) =>
+      putArchive(links, cellOf(address).committed!.record.context as ContainerContext, path, tar, signal),
     actions: async (address) =>
       actionsOf(await store.journal(address, { after: 0, limit: journalMost }), charts.container.machine),
     commandHost: (hostId, event, caller) => {

@@ -4,6 +4,7 @@
  */
 import type { Duplex, Readable } from 'node:stream';
 import type { ActorKind, Address, OwnedKind } from '../model/address.ts';
+import type { PathStat } from '../model/archive.ts';
 import type { Amounts, ContainerSpec, Limits, Observation } from '../model/container.ts';
 import type { ContainerCommand, ContainerService, HostOperatorCommand, Refusal } from '../model/events.ts';
 import type { Service } from '../link/protocol.ts';
@@ -469,6 +470,20 @@ export interface ControlPlane {
    * @throws TroupeError as `serve`, and INVALID_STATE when its state does not permit it
    */
   openSession(address: Address, wish: SessionWish, signal: AbortSignal): Promise<OpenSession>;
+  /**
+   * Files of it as a tar, whether it runs or not. Destroying the tar ends it; cut off, it fails with HOST_UNREACHABLE.
+   * @throws TroupeError as `serve`, and INVALID_SPEC for a path that is not there
+   */
+  getArchive(
+    address: Address,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly stat: PathStat; readonly tar: Readable }>;
+  /**
+   * Unpacks a tar into a folder of it, and destroys the tar. What had come before a failure stays unpacked.
+   * @throws TroupeError as `getArchive`, and how the tar fails
+   */
+  putArchive(address: Address, path: string, tar: Readable, signal: AbortSignal): Promise<void>;
   /** What people asked of it, newest first. */
   actions(address: Address): Promise<readonly ContainerAction[]>;
   commandHost(hostId: string, command: HostOperatorCommand, caller: Caller): Promise<CommandAnswer>;

@@ -146,7 +146,7 @@ function able<T>(part: T | null): T {
 }
 
 /** @throws TroupeError HOST_INCAPABLE */
-export function power<K extends 'pause' | 'update' | 'exec' | 'attach' | 'top' | 'stats'>(
+export function power<K extends 'pause' | 'update' | 'exec' | 'attach' | 'top' | 'stats' | 'archive'>(
   driver: RuntimeDriver,
   name: K,
 ): NonNullable<RuntimeDriver[K]> {

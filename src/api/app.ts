@@ -20,10 +20,13 @@ import { operations } from './extensions/operations.ts';
 import { tenants } from './extensions/tenants.ts';
 import { whatIf } from './extensions/what-if.ts';
 import { bodyLimit, takeJsonBodies } from './json-body.ts';
+import { describeRoutes } from './openapi/document.ts';
+import { documentPages } from './openapi/pages.ts';
 import { canonicalPath } from './paths.ts';
 import './request.ts';
 import type { Tickets } from './stream/tickets.ts';
 import { containerActions } from './zun/container-actions.ts';
+import { containerArchives, type CopyLimits } from './zun/container-archives.ts';
 import { containerServices } from './zun/container-services.ts';
 import { containerSessions, type SessionDesk } from './zun/container-sessions.ts';
 import { containers } from './zun/containers.ts';
@@ -43,6 +46,7 @@ export interface AppOptions {
   readonly tickets: Tickets<Identity>;
   readonly sessions: SessionDesk;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
+  readonly copies: CopyLimits;
   /** What the build made of the console; null where it was not built. */
   readonly consoleDirectory: string | null;
   readonly logger?: FastifyBaseLogger;
@@ -50,6 +54,13 @@ export interface AppOptions {
 }
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** By path: what is answered there, and not with 405. */
+    readonly routes: ReadonlyMap<
+      string,
+      { readonly methods: ReadonlySet<string>; readonly isPublic: boolean }
+    >;
+  }
   interface FastifyContextConfig {
     /** Open to callers without a token. */
     public?: boolean;
@@ -63,8 +74,8 @@ const requestIdPattern = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 /** Characters of one part of a path, decoded: the longest name of a container. */
 const maxParamLength = 255;
-/** For a whole request to arrive. */
-const requestTimeout = 60_000;
+/** For a whole request to arrive: files that are copied into a container come in one. */
+const requestTimeout = 600_000;
 
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { controlPlane, environment, tickets } = options;
@@ -115,12 +126,15 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.setNotFoundHandler((request, reply) => reply.code(404).send(errorBody(request.requestId, 404, '', '')));
 
   const routes = new Map<string, { readonly methods: Set<string>; readonly isPublic: boolean }>();
+  app.decorate('routes', routes);
   app.addHook('onRoute', ({ url, method, config }) => {
+    if (config?.wrongMethod) return;
     const known = routes.get(url) ?? { methods: new Set(), isPublic: config?.public === true };
     for (const each of [method].flat()) known.methods.add(each);
     routes.set(url, known);
   });
 
+  await describeRoutes(app);
   measure(app, controlPlane);
   await app.register(discovery);
   await app.register(health(controlPlane));
@@ -128,6 +142,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(containerActions(controlPlane, environment));
   await app.register(containerServices(controlPlane, environment, options.sessions));
   await app.register(containerSessions(controlPlane, environment, options.sessions));
+  await app.register(containerArchives(controlPlane, environment, options.copies));
   await app.register(networkActions(controlPlane, environment));
   await app.register(networks(controlPlane));
   await app.register(volumes(controlPlane));
@@ -165,6 +180,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
           .send(errorBody(request.requestId, 405, '', '')),
     });
   }
+  await app.register(documentPages);
   return app;
 }
 

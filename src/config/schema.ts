@@ -68,6 +68,20 @@ export const configSchema = Type.Object(
       },
       'The API, and where agents dial',
     ),
+    archive: section(
+      {
+        jsonMib: count(
+          16,
+          'Files in one JSON body or answer, as Zun’s clients copy them: held in memory',
+          1,
+          512,
+        ),
+        mostMib: count(4_096, 'Files that are put into a container at once, as they are unpacked', 1),
+        entriesMost: count(100_000, 'How many of them', 1),
+        ratioMost: count(100, 'Unpacked ÷ sent, where they are sent compressed', 1),
+      },
+      'Files copied into containers and out of them',
+    ),
     store: section(
       {
         kind: Type.Enum(['embedded', 'redis'], {

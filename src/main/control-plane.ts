@@ -17,7 +17,7 @@ import { createHostLinks } from '../link/host-link-server.ts';
 import { createLinkAcceptor } from '../link/ws-acceptor.ts';
 import { charts } from '../machines/catalogue.ts';
 import type { Environment } from '../model/environment.ts';
-import { containerDefaults, controlPlaneConfig, linkTiming, paths } from './settings.ts';
+import { archiveLimits, containerDefaults, controlPlaneConfig, linkTiming, paths } from './settings.ts';
 import { createSealer, loadSiteKey } from './site-key.ts';
 import { ensureAdminToken, fileAuthenticator } from './tokens.ts';
 
@@ -95,6 +95,7 @@ async function serve(
     sessions: { sessions, publicUrl },
     logger,
     defaults: containerDefaults(config),
+    copies: archiveLimits(config),
     consoleDirectory: builtConsole(),
     ...(tls ? { https: tls } : {}),
   });

@@ -1,5 +1,7 @@
 /** The unmodified `openstack appcontainer` of Debian against a running Troupe with a real engine. */
 import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { once } from 'node:events';
@@ -100,6 +102,33 @@ t.test('create without running, and what the client shows of errors', async (t) 
         Labels['troupe.world'] !== undefined &&
         Labels['team'] === 'blue',
     ),
+  );
+});
+
+t.test('files into a container and out of it', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'troupe-cp-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  t.equal((await openstack('run', '--name', 'compat', testImage, 'sleep', '600')).code, 0);
+  await until('Running', shown, ({ status }) => status === 'Running');
+  const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, index) => index % 256));
+  writeFileSync(join(folder, 'a file'), bytes);
+  const into = await openstack('cp', join(folder, 'a file'), 'compat:/tmp');
+  t.equal(into.code, 0, into.err);
+  mkdirSync(join(folder, 'back'));
+  const back = await openstack('cp', 'compat:/tmp/a file', join(folder, 'back'));
+  t.equal(back.code, 0, back.err);
+  t.ok(readFileSync(join(folder, 'back', 'a file')).equals(bytes), 'byte for byte');
+  t.equal((await openstack('stop', '--timeout', '0', 'compat')).code, 0);
+  await until('Stopped', shown, ({ status }) => status === 'Stopped');
+  t.equal((await openstack('cp', 'compat:/etc/passwd', join(folder, 'back'))).code, 0, 'of one that stands');
+  t.match(readFileSync(join(folder, 'back', 'passwd'), 'utf8'), /root:/);
+  const missing = await openstack('cp', 'compat:/no/such', folder);
+  t.match(`${missing.out}${missing.err}`, /"\/no\/such" is not in the container/);
+  t.equal((await openstack('delete', '--force', 'compat')).code, 0);
+  await until(
+    'its removal',
+    () => site.api.call('GET', '/v1/containers/compat'),
+    (answer) => answer?.status === 404,
   );
 });
 

@@ -354,6 +354,18 @@ t.test('axe finds nothing serious, in light and dark, on telephones and walls', 
   }
 });
 
+t.test('the API’s own page, which asks nobody else', async (t) => {
+  const page = await scene.open();
+  const answer = await page.goto(`${scene.url}/docs`);
+  t.match(answer?.headers(), { 'content-security-policy': /default-src 'none'/ });
+  t.notMatch(answer?.headers()['content-security-policy'], /unsafe|https?:/);
+  await page.locator('#operations-tag-Zun').click();
+  await page.getByText('/v1/containers/{id}/get_archive', { exact: false }).first().click();
+  await page.getByText('UUID or name').first().waitFor();
+  t.strictSame(scene.complaints, []);
+  await page.context().close();
+});
+
 t.test('the browser had nothing to complain of, and asked nobody else', async (t) => {
   t.strictSame(scene.complaints, []);
 });

@@ -24,15 +24,15 @@ export interface CreateBodyContext {
 }
 
 export const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
-const hostnamePattern = /^[a-zA-Z0-9-._]*$/;
-const imagePattern = /[a-zA-Z0-9][a-zA-Z0-9_.-]/;
+export const hostnamePattern = /^[a-zA-Z0-9-._]*$/;
+export const imagePattern = /[a-zA-Z0-9][a-zA-Z0-9_.-]/;
 export const nameLength = { least: 2, most: 255 };
-const wordLength = { least: 1, most: 255 };
-const restartPolicies: readonly RestartPolicyName[] = ['no', 'always', 'on-failure', 'unless-stopped'];
+export const wordLength = { least: 1, most: 255 };
+export const restartPolicies: readonly RestartPolicyName[] = ['no', 'always', 'on-failure', 'unless-stopped'];
 /** Zun's configured bounds. */
 export const cpuBounds = { least: 0.1, most: 16 };
 export const memoryBounds = { least: 4, most: 8192 };
-const diskBounds = { least: 1, most: 160 };
+export const diskBounds = { least: 1, most: 160 };
 /** Processes in one container, unless the site says otherwise. */
 const pidsLimit = 4096;
 

@@ -78,6 +78,7 @@ export function networks({ local }: ControlPlane) {
       return networkView(made, isAdmin(request.identity));
     });
     app.delete<ById>('/v1/networks/:id', async (request, reply) => {
+      if (request.minor < 27) throw new TroupeError('NOT_ACCEPTABLE', '');
       onlyKnown(queryOf(request), []);
       const network = find(request, request.params.id);
       const { answer, reason } = await local.deleteNetwork(network, callerOf(request));
