@@ -89,7 +89,11 @@ t.test('pictures', async () => {
     for (const { name, view, ready, use } of views) {
       // The README shows some; the others are to be looked at by who changes something, and are not kept.
       const isKept = width === 1440 && colorScheme === 'light' && shown.has(name);
-      const page = await scene.open(view, { colorScheme, viewport: { width, height }, hasTouch: width < 400 });
+      const page = await scene.open(view, {
+        colorScheme,
+        viewport: { width, height },
+        hasTouch: width < 400,
+      });
       await page.locator(ready).first().waitFor();
       const isChart = /^#\/(container|host|chart)/.test(view);
       await page

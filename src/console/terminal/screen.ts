@@ -37,14 +37,7 @@ export interface Screen {
 const restMs = 100;
 const scrollback = 5_000;
 
-export function openScreen({
-  frame,
-  isTerminal,
-  readsAloud,
-  typed,
-  resized,
-  left,
-}: ScreenOptions): Screen {
+export function openScreen({ frame, isTerminal, readsAloud, typed, resized, left }: ScreenOptions): Screen {
   const restoreStyles = adoptStyles(frame.ownerDocument);
   const terminal = new Terminal({
     ...fontOf(frame),

@@ -17,8 +17,7 @@ interface Attachable {
 }
 
 type Phase =
-  | { readonly kind: 'idle' | 'beginning' | 'open' }
-  | { readonly kind: 'over'; readonly end: SessionEnd };
+  { readonly kind: 'idle' | 'beginning' | 'open' } | { readonly kind: 'over'; readonly end: SessionEnd };
 
 const usualShell = '/bin/sh';
 const touchKeys = [
@@ -274,8 +273,8 @@ function Beginnings({ lifecycle, role, spec, command, isAgain, change, begin }: 
             </>
           ) : (
             <span class="soft small-line">
-              It was created without stdin (<code>interactive</code>), so that nobody can be attached to it; its
-              output is in the log.
+              It was created without stdin (<code>interactive</code>), so that nobody can be attached to it;
+              its output is in the log.
             </span>
           )}
         </div>
