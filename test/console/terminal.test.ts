@@ -133,6 +133,20 @@ t.test('an endless output waits for the page, which stays in hand', async (t) =>
   await page.context().close();
 });
 
+t.test('in a browser whose sockets can’t wait: the same, and one that is told too much leaves', async (t) => {
+  const page = await scene.open(view(web));
+  t.ok(await page.evaluate('"WebSocketStream" in window'), 'this one’s can');
+  await page.addInitScript('delete window.WebSocketStream');
+  await page.reload();
+  await start(page);
+  await enter(page, 'exit 4');
+  await said(page, /has ended with exit code 4/).waitFor();
+  await start(page);
+  await enter(page, 'yes "$(head -c 4000 /dev/zero | tr \'\\0\' x)"');
+  await page.getByRole('alert').getByText('More came than this browser could show').waitFor();
+  await page.context().close();
+});
+
 t.test('at the main process, when it has a terminal: shared, left, and running on', async (t) => {
   const shell = await scene.create('shell', ['sh'], { interactive: true, tty: true });
   const page = await scene.open(view(shell));

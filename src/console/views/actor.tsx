@@ -49,6 +49,8 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
   }, [kind, paths.join(), lifecycle, record, role]);
 
   const terminals = terminalsOf(lifecycle, role);
+  // What was only noted since led nowhere.
+  const lastMove = history.findLast(({ from, to }) => from.join() !== to.join());
   const hasEnded = isLoaded && lifecycle === null && history.length > 0;
   const name = item?.name ?? nameIn(actor) ?? id;
   if (isLoaded && lifecycle === null && history.length === 0) {
@@ -118,7 +120,10 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
               If it were lost
             </a>
           )}
-          <a class="button quiet" href={linkTo(['incident', kind, id], { at: moment })}>
+          <a
+            class="button quiet"
+            href={linkTo(['incident', kind, id], { at: moment ?? lastMove?.revision.toString() ?? null })}
+          >
             What led here
           </a>
           <button

@@ -129,14 +129,6 @@ export function TerminalView({ id, name, lifecycle, role }: TerminalProps) {
             </>
           )}
         </span>
-        <label class="choice">
-          <input
-            type="checkbox"
-            checked={readsAloud}
-            onChange={({ currentTarget }) => readAloud(currentTarget.checked)}
-          />
-          for screen readers
-        </label>
         {isOn && (
           <button class="quiet" onClick={() => session.current?.leave()}>
             Disconnect
@@ -195,18 +187,28 @@ export function TerminalView({ id, name, lifecycle, role }: TerminalProps) {
           ))}
         </div>
       )}
-      {wish !== null && (
-        <p id="terminal-keys" class="soft small-line">
-          {hasKeys ? (
-            <>
-              Keys go to the container, Tab and Escape too. <kbd>Ctrl+Shift+Enter</kbd> leaves the terminal,{' '}
-              <kbd>Enter</kbd> goes back in; <kbd>Ctrl+Shift+C</kbd> copies.
-            </>
-          ) : (
-            'It has no terminal of its own: its output is shown as it is written, and lines are sent whole.'
-          )}
-        </p>
-      )}
+      <div class="terminal-foot">
+        {wish !== null && (
+          <p id="terminal-keys" class="soft small-line">
+            {hasKeys ? (
+              <>
+                Keys go to the container, Tab and Escape too. <kbd>Ctrl+Shift+Enter</kbd> leaves the terminal,{' '}
+                <kbd>Enter</kbd> goes back in; <kbd>Ctrl+Shift+C</kbd> copies.
+              </>
+            ) : (
+              'It has no terminal of its own: its output is shown as it is written, and lines are sent whole.'
+            )}
+          </p>
+        )}
+        <label class="choice">
+          <input
+            type="checkbox"
+            checked={readsAloud}
+            onChange={({ currentTarget }) => readAloud(currentTarget.checked)}
+          />
+          for screen readers
+        </label>
+      </div>
     </section>
   );
 }
