@@ -161,6 +161,8 @@ export interface Lifecycle {
   readonly nextRestart: NextRestart | null;
   readonly lastError: Failure | null;
   readonly allowedEvents: readonly AllowedEvent[];
+  /** Of a container: what may be asked of it that moves nothing, e.g. `container.execute`. */
+  readonly services: readonly PermittedService[];
   /** Actors that it is bound to and that are there: its host, its sandbox, networks, volumes, containers. */
   readonly related: readonly RelatedActor[];
   /** Set when the supervisor gave up: why, and the event that broke it. */
@@ -207,6 +209,9 @@ export interface AllowedEvent {
   /** Roles that may send it: `owner`, `admin`. */
   readonly roles: readonly string[];
 }
+
+/** What changes nothing, and is permitted by the state all the same. */
+export type PermittedService = Pick<AllowedEvent, 'type' | 'answer' | 'reason' | 'roles'>;
 
 /** An effect or deadline that an event would set off. */
 export interface StartedEffect {

@@ -45,6 +45,10 @@ export function lifecycleOf(
     nextRestart: nextRestartOf(state),
     lastError: (record.context as { failure?: Failure | null }).failure ?? null,
     allowedEvents: chart.commands.map((command) => allowed(cell, decider, command)),
+    services: (chart.services ?? []).map(({ type, roles }) => {
+      const { answer, reason } = permitOf(cell, { type });
+      return { type, answer, reason, roles };
+    }),
     related,
     quarantined: cell.quarantined,
   };

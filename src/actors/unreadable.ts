@@ -33,7 +33,7 @@ export function createUnreadableActors(all: readonly Unreadable[], specs: Specs)
     all,
     views: all.flatMap((each) => viewOf(each, specs) ?? []),
     has: (address) => byAddress.has(address),
-    lifecycle(address, { version, commands }) {
+    lifecycle(address, { version, commands, services = [] }) {
       const found = byAddress.get(address);
       if (!found) return null;
       const reason = 'The actor is quarantined';
@@ -58,6 +58,7 @@ export function createUnreadableActors(all: readonly Unreadable[], specs: Specs)
           starts: [],
           roles,
         })),
+        services: services.map((service) => ({ ...service, answer: 'refused', reason })),
         related: [],
         quarantined: { reason: found.reason, event: null },
       };

@@ -27,6 +27,13 @@ export interface CommandDescription {
   readonly roles: readonly string[];
 }
 
+/** What may be asked of it that moves nothing, and by whom. */
+export interface ServiceDescription {
+  readonly type: string;
+  /** `owner`, `admin`. */
+  readonly roles: readonly string[];
+}
+
 /**
  * States carry tags `transient` (has a deadline, will move by itself) or
  * `settled` (stays until something happens). Settling resets attempt counts.
@@ -41,6 +48,8 @@ export interface Chart {
   /** What an active invoke waits for, in words, e.g. "the engine on host h1 to create the container". Total over invoke ids. */
   describe(invokeId: string, context: unknown): string;
   readonly commands: readonly CommandDescription[];
+  /** Of kinds that are asked for some. */
+  readonly services?: readonly ServiceDescription[];
   /** `migrations[n]` turns an envelope of version n into n + 1. Pure. */
   readonly migrations: Readonly<Record<number, (envelope: Envelope) => Envelope>>;
 }

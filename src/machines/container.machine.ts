@@ -35,6 +35,7 @@ import {
 } from './container/run.ts';
 import { containerSetup } from './container/setup.ts';
 import { toVersion3 } from './container/version3.ts';
+import { containerServices } from '../model/events.ts';
 import { metaOf } from './meta.ts';
 import { describeContainer } from './container/describe.ts';
 
@@ -206,6 +207,7 @@ export const containerChart: Chart = {
     { sample: { type: 'container.delete', mode: 'stop', graceMs: 10_000 }, roles: ['owner', 'admin'] },
     { sample: { type: 'container.delete', mode: 'force', graceMs: 0 }, roles: ['admin'] },
   ],
+  services: containerServices.map((type) => ({ type, roles: ['owner', 'admin'] })),
   migrations: {
     // Version 2 remembers a start that was asked for while the host was not heard.
     1: ({ context, ...envelope }) => ({

@@ -18,6 +18,7 @@ import { Moment } from './moment.tsx';
 import { Now } from './now.tsx';
 import { Stats } from './stats.tsx';
 import { Status } from './status.tsx';
+import { terminalsOf, TerminalView } from './terminal.tsx';
 import { hostLoss, linkToWhatIf } from './what-if.tsx';
 
 const nowhere: ReadonlySet<string> = new Set();
@@ -47,6 +48,9 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
     return { active, next: reached.length > 0 ? new Set(reached) : nowhere };
   }, [kind, paths.join(), lifecycle, record, role]);
 
+  const terminals = terminalsOf(lifecycle, role);
+  // What was only noted since led nowhere.
+  const lastMove = history.findLast(({ from, to }) => from.join() !== to.join());
   const hasEnded = isLoaded && lifecycle === null && history.length > 0;
   const name = item?.name ?? nameIn(actor) ?? id;
   if (isLoaded && lifecycle === null && history.length === 0) {
@@ -84,6 +88,15 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
           {version !== null && <Fact term="chart" words={`version ${version}`} />}
         </dl>
         <span class="actor-tools">
+          {terminals.length > 0 && (
+            <button
+              class="quiet"
+              aria-pressed={asked('terminal') !== null}
+              onClick={() => choose({ terminal: asked('terminal') === null ? 'open' : null })}
+            >
+              Terminal
+            </button>
+          )}
           {kind === 'container' && !hasEnded && (
             <button
               class="quiet"
@@ -107,7 +120,10 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
               If it were lost
             </a>
           )}
-          <a class="button quiet" href={linkTo(['incident', kind, id], { at: moment })}>
+          <a
+            class="button quiet"
+            href={linkTo(['incident', kind, id], { at: moment ?? lastMove?.revision.toString() ?? null })}
+          >
             What led here
           </a>
           <button
@@ -135,6 +151,9 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
           <b>Quarantined:</b> {lifecycle.quarantined.reason}
           {lifecycle.quarantined.event !== null && <> It broke at “{lifecycle.quarantined.event}”.</>}
         </p>
+      )}
+      {asked('terminal') !== null && lifecycle && terminals.length > 0 && (
+        <TerminalView id={id} name={name} lifecycle={lifecycle} role={role} />
       )}
       <div class="actor-grid">
         <section class="card chart-card" aria-label={record ? 'Chart as it was' : 'Chart as it is'}>
