@@ -62,7 +62,7 @@ function nextRestartOf({ record, projection }: NonNullable<Cell['committed']>): 
   };
 }
 
-function allowed(cell: Cell, decider: Decider, { sample, roles }: Chart['commands'][number]): AllowedEvent {
+function allowed(cell: Cell, decider: Decider, sample: Chart['commands'][number]): AllowedEvent {
   const { answer, reason, decision } = permitOf(cell, sample);
   return {
     ...sample,
@@ -70,7 +70,6 @@ function allowed(cell: Cell, decider: Decider, { sample, roles }: Chart['command
     reason,
     to: decision ? decider.paths(decision.snapshot) : [],
     starts: decision ? startsOf(decider, decision) : [],
-    roles,
   };
 }
 

@@ -50,13 +50,12 @@ export function createUnreadableActors(all: readonly Unreadable[], specs: Specs)
         waitingFor: [],
         nextRestart: null,
         lastError: null,
-        allowedEvents: commands.map(({ sample, roles }) => ({
+        allowedEvents: commands.map((sample) => ({
           ...sample,
           answer: 'refused',
           reason,
           to: [],
           starts: [],
-          roles,
         })),
         related: [],
         quarantined: { reason: found.reason, event: null },

@@ -144,4 +144,10 @@ t.test('a watcher is told what people call an actor, and where it is', async (t)
     items.find(({ kind }) => kind === 'host'),
     { name: 'host1', host: null },
   );
+  const own = site.watch({}, 'ann');
+  const mine = (await own.next(({ type }) => type === 'snapshot')).items.find(({ id }) => id === uuid);
+  t.match(mine, { name: 'web', host: null }, 'its host is for whom the policy shows it');
+  await site.call('POST', `/v1/containers/${uuid}/stop`);
+  t.match(await own.next(({ id, status }) => id === uuid && status === 'Stopped'), { host: null });
+  t.match(await later.next(({ id, status }) => id === uuid && status === 'Stopped'), { host: 'host1' });
 });
