@@ -63,7 +63,7 @@ t.test('what is not offered, not as it is offered, or not to this role can’t b
     error: { title: /refuses container\.start: It is running already/ },
   });
   const force = { type: 'container.delete', mode: 'force', graceMs: 0 };
-  t.match(await send(force), { status: 403, error: { title: /container\.delete/ } });
+  t.match(await send(force), { status: 403, error: { title: /container:delete_force/ } });
   t.equal((await send(force, 'bob')).status, 404, 'of another project');
   t.equal(site.controlPlane.container(null, uuid).status, 'Running', 'nothing of it did anything');
   t.equal((await send(force, 'root')).status, 202);

@@ -150,10 +150,13 @@ t.test('the class "default" is what a project has that was given nothing else', 
     );
     if (when === 'at once') await site.restart();
   }
+  const { history } = (await site.call('GET', '/v1/tenants/p2/history', { as: 'root' })).json as {
+    history: Json[];
+  };
   t.match(
-    (await site.call('GET', '/v1/tenants/p2/history', { as: 'root' })).json['history'],
-    /tenant.configured/,
-    'its tenant was told',
+    history.find(({ event }) => (event as Json)['type'] === 'tenant.configured'),
+    { cause: { kind: 'request', userId: 'admin' } },
+    'its tenant was told, on behalf of who did it',
   );
   t.same(
     (await ask('PUT', 'quota_classes/gold', { cpu: 3 })).json,

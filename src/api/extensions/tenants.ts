@@ -50,11 +50,15 @@ export function tenants(controlPlane: ControlPlane, { tenant: look }: LookUps) {
       if (limits) request.access.require('quota:update', target);
       const changes = limits && changesOf(limits);
       if (neighbours !== null) {
-        const { answer, reason } = await controlPlane.isolate(projectOf(id), neighbours, callerOf(request));
+        const { answer, reason } = await controlPlane.isolate(
+          projectOf(request, id),
+          neighbours,
+          callerOf(request),
+        );
         if (answer === 'refused')
           throw new TroupeError('FORBIDDEN', reason ?? 'The site does not let its tenants choose that');
       }
-      if (changes) await controlPlane.setLimits(projectOf(id), changes, callerOf(request));
+      if (changes) await controlPlane.setLimits(projectOf(request, id), changes, callerOf(request));
       return tenantView(controlPlane.tenant(id));
     });
   };

@@ -1,4 +1,5 @@
 /** What may be limited, as Zun names it, and limits as bodies give them. @see zun-api 2.12 */
+import type { FastifyRequest } from 'fastify';
 import { TroupeError } from '../../errors/errors.ts';
 import type { Amounts } from '../../model/container.ts';
 import { integerIn, invalidField } from './values.ts';
@@ -70,11 +71,11 @@ export function limitsIn(body: Fields): Partial<Amounts> {
 }
 
 /**
- * A project as limits are kept for it: as Keystone's ids are, and so that an address can hold it.
+ * A project as something is kept for it: the caller's own, or one as Keystone's ids are, so that an address can hold it.
  * @throws TroupeError INVALID_VALUE
  */
-export function projectOf(id: string): string {
-  if (/^[\w.-]{1,64}$/.test(id)) return id;
+export function projectOf({ identity }: FastifyRequest, id: string): string {
+  if (id === identity.projectId || /^[\w.-]{1,64}$/.test(id)) return id;
   throw new TroupeError(
     'INVALID_VALUE',
     `"${id.slice(0, 80)}" is no project; its id has 1 to 64 letters, digits, dots, hyphens and underscores`,

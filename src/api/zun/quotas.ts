@@ -41,7 +41,7 @@ export function quotas(controlPlane: ControlPlane) {
       const { id } = request.params;
       request.access.require('quota:update', { project_id: id });
       const limits = limitsIn(parametersOf(request));
-      await controlPlane.setLimits(projectOf(id), limits, callerOf(request));
+      await controlPlane.setLimits(projectOf(request, id), limits, callerOf(request));
       return amountsView(controlPlane.tenant(id).limits);
     });
     app.delete<ById>('/v1/quotas/:id', async (request, reply) => {
@@ -49,7 +49,7 @@ export function quotas(controlPlane: ControlPlane) {
       request.access.require('quota:delete', { project_id: id });
       onlyKnown(queryOf(request), []);
       const toSites = Object.fromEntries(Object.values(amountOf).map((amount) => [amount, null]));
-      await controlPlane.setLimits(projectOf(id), toSites, callerOf(request));
+      await controlPlane.setLimits(projectOf(request, id), toSites, callerOf(request));
       return reply.type('application/json').send('null');
     });
 
