@@ -29,10 +29,13 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
     'Ask for that microversion, or leave the parameter out.',
   ),
   UNAUTHENTICATED: say('There is no token, or it is not known.', 'Send a token: `eval "$(troupe env)"`.'),
-  FORBIDDEN: say('This user may not do that.', 'Ask somebody who has the role that is named.'),
+  FORBIDDEN: say(
+    'The policy lets others do that.',
+    'Ask somebody whom the rule that is named lets; [policy](policy.md) says who, and how a site changes it.',
+  ),
   QUOTA_EXCEEDED: say(
     'The project has no room for it in what is named: containers, cpu, memory or disk.',
-    'Delete what is not needed, or have the limit raised (`quota.*`).',
+    'Delete what is not needed, or have the limit raised: `troupe tenant set`.',
   ),
   CONTAINER_NOT_FOUND: say(
     'There is no such container in this project.',

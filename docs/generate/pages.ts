@@ -7,6 +7,7 @@ import { configurationPage } from './configuration.ts';
 import { errorsPage } from './errors.ts';
 import { metricsTable } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
+import { policyPage } from './policy.ts';
 
 /** Path within the project → text. @param root the project's folder */
 export async function generatedPages(root: string): Promise<ReadonlyMap<string, string>> {
@@ -14,6 +15,7 @@ export async function generatedPages(root: string): Promise<ReadonlyMap<string, 
   const pages: readonly (readonly [string, string])[] = [
     ['docs/configuration.md', configurationPage()],
     ['docs/errors.md', errorsPage()],
+    ['docs/policy.md', policyPage()],
     ['docs/charts.md', chartsPage()],
     [operations, replaceBlock(readFileSync(join(root, operations), 'utf8'), 'metrics', await metricsTable())],
   ];

@@ -50,15 +50,14 @@ export function createUnreadableActors(all: readonly Unreadable[], specs: Specs)
         waitingFor: [],
         nextRestart: null,
         lastError: null,
-        allowedEvents: commands.map(({ sample, roles }) => ({
+        allowedEvents: commands.map((sample) => ({
           ...sample,
           answer: 'refused',
           reason,
           to: [],
           starts: [],
-          roles,
         })),
-        services: services.map((service) => ({ ...service, answer: 'refused', reason })),
+        services: services.map((type) => ({ type, answer: 'refused', reason })),
         related: [],
         quarantined: { reason: found.reason, event: null },
       };

@@ -23,6 +23,7 @@ import { bodyLimit, takeJsonBodies } from './json-body.ts';
 import { describeRoutes } from './openapi/document.ts';
 import { documentPages } from './openapi/pages.ts';
 import { canonicalPath } from './paths.ts';
+import type { Policy } from './policy/policy.ts';
 import './request.ts';
 import type { Tickets } from './stream/tickets.ts';
 import { containerActions } from './zun/container-actions.ts';
@@ -36,6 +37,7 @@ import { hosts } from './zun/hosts.ts';
 import { services } from './zun/services.ts';
 import { networkActions } from './zun/network-actions.ts';
 import { networks } from './zun/networks.ts';
+import { quotas } from './zun/quotas.ts';
 import { volumes } from './zun/volumes.ts';
 import { rangeHeaders, requestedMinor, usedHeader } from './zun/microversion.ts';
 
@@ -43,6 +45,7 @@ export interface AppOptions {
   readonly controlPlane: ControlPlane;
   readonly environment: Environment;
   readonly authenticator: Authenticator;
+  readonly policy: Policy;
   readonly tickets: Tickets<Identity>;
   readonly sessions: SessionDesk;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
@@ -103,7 +106,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     name(request, reply);
     const { config } = request.routeOptions;
     if (config.public) return;
-    if (!(await letIn(request, reply, options.authenticator))) return;
+    if (!(await letIn(request, reply, options))) return;
     // What the router itself answers has no version.
     if (request.is404 || config.wrongMethod) return;
     reply.headers(rangeHeaders);
@@ -148,16 +151,18 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(volumes(controlPlane));
   await app.register(hosts(controlPlane));
   await app.register(services(controlPlane));
+  await app.register(quotas(controlPlane));
   const lookUps = lookUpsOf(controlPlane);
   await app.register(lifecycles(controlPlane, lookUps));
   await app.register(events(controlPlane, lookUps));
   await app.register(whatIf(controlPlane, lookUps));
   await app.register(incidents(controlPlane, lookUps));
   await app.register(identity);
-  await app.register(tenants(controlPlane));
+  await app.register(tenants(controlPlane, lookUps));
   await app.register(operations(controlPlane));
   if (options.consoleDirectory !== null) await app.register(consolePages(options.consoleDirectory));
   app.post('/v1/tickets', async (request, reply) => {
+    request.access.require('troupe:watch');
     const { ticket, expiresInSeconds } = tickets.issue(request.identity);
     reply.code(201);
     return { ticket, expires_in: expiresInSeconds };
@@ -194,7 +199,7 @@ function name(request: FastifyRequest, reply: FastifyReply): void {
 async function letIn(
   request: FastifyRequest,
   reply: FastifyReply,
-  authenticator: Authenticator,
+  { authenticator, policy }: Pick<AppOptions, 'authenticator' | 'policy'>,
 ): Promise<boolean> {
   const token = request.headers['x-auth-token'];
   const identity = typeof token === 'string' ? await authenticator.authenticate(token) : null;
@@ -211,6 +216,7 @@ async function letIn(
   }
   const given = request.headers['x-openstack-request-id'];
   request.identity = identity;
+  request.access = policy.of(identity);
   request.log = request.log.child({
     request_id: request.requestId,
     global_request_id: typeof given === 'string' && requestIdPattern.test(given) ? given : undefined,

@@ -151,6 +151,46 @@ t.test('hosts and services of the site', async (t) => {
   t.match(JSON.parse(zones.out), [{ availability_zone: 'nova' }]);
 });
 
+t.test('quotas of a project, and of those that have none', async (t) => {
+  const asked = async (...args: string[]) => {
+    const { code, out, err } = await openstack('quota', ...args, '-f', 'json');
+    t.equal(code, 0, `${args.join(' ')}: ${err}`);
+    return JSON.parse(out) as Record<string, unknown>;
+  };
+  const site0 = { containers: 40, memory: 51_200, disk: 100, cpu: 20 };
+  t.same(await asked('get', 'admin'), site0);
+  t.same(await asked('default', 'admin'), site0);
+  t.same(await asked('update', '--containers', '1', '--memory', '64', 'admin'), {
+    ...site0,
+    containers: 1,
+    memory: 64,
+  });
+  t.equal((await openstack('create', '--name', 'compat', '--memory', '32', testImage, 'true')).code, 0);
+  t.match(await asked('get', '--usages', 'admin'), {
+    containers: { limit: 1, in_use: 1 },
+    memory: { limit: 64, in_use: 32 },
+  });
+  const over = await openstack('create', '--name', 'more', '--memory', '64', testImage);
+  t.match(over, { code: 1, err: /Quota exceeded for resources: \['containers', 'memory'\] \(HTTP 403\)/ });
+  const bad = await openstack('quota', 'update', '--cpu', 'many', 'admin');
+  t.match(bad, { code: 1, err: /Invalid input for field 'cpu'. Value: 'many'. It must be an integer/ });
+
+  const gone = await openstack('quota', 'delete', 'admin');
+  t.match(gone, { code: 0, out: /Request to delete quotas has been accepted/ });
+  t.same(await asked('class', 'get', 'default'), site0);
+  const changed = { ...site0, containers: -1, disk: 50 };
+  t.same(await asked('class', 'update', '--containers', '-1', '--disk', '50', 'default'), changed);
+  t.same(await asked('get', 'admin'), changed);
+  t.same(await asked('default', 'elsewhere'), changed);
+  t.same(await asked('class', 'update', '--containers', '40', '--disk', '100', 'default'), site0);
+  t.equal((await openstack('delete', '--force', 'compat')).code, 0);
+  await until(
+    'its removal',
+    () => site.api.call('GET', '/v1/containers/compat'),
+    (answer) => answer?.status === 404,
+  );
+});
+
 /** The same at a terminal of its own, as a person has it. */
 function openstackAtTerminal(t: Test, ...args: string[]): AtTerminal {
   const at = atTerminal(['/usr/bin/openstack', 'appcontainer', ...args], clientEnvironment(), {

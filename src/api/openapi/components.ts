@@ -130,6 +130,7 @@ export const components: Readonly<Record<string, TSchema>> = {
     waitingFor: Type.Array(Type.Object({ invokeId: string, deadlineAt: nullable(amount), description: string })),
     nextRestart: nullable(objectOf('at, attempt, attemptsMost, reason')), lastError: nullable(objectOf('code, message, retryable')),
     allowedEvents: Type.Array(Type.Object({ type: string, answer, reason: maybe, to: strings, starts: effects, roles: strings })),
+    services: Type.Array(Type.Object({ type: string, answer, reason: maybe, roles: strings })),
     related: Type.Array(Type.Object({ address, name: maybe, status: string })), quarantined: nullable(objectOf('reason, event')),
   }), // prettier-ignore
   History: made('Turns of an actor, oldest first', {

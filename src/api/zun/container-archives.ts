@@ -48,7 +48,7 @@ export function containerArchives(controlPlane: ControlPlane, environment: Envir
     app.addContentTypeParser(tarType, (_request, payload, done) => done(null, payload));
 
     const archiveOf = async (request: FastifyRequest<ById>, reply: FastifyReply, path: string) => {
-      const view = access.find(request, request.params.id);
+      const view = access.find(request, request.params.id, 'container:get_archive');
       access.require(request, view, 'get_archive', 'container.archive');
       const left = new AbortController();
       reply.raw.once('close', () => left.abort());
@@ -92,7 +92,7 @@ export function containerArchives(controlPlane: ControlPlane, environment: Envir
         onlyKnown(asked, ['path', 'data']);
         const path = pathOf(asked);
         const data = streamed ? null : dataOf(asked, request.minor);
-        const view = access.find(request, request.params.id);
+        const view = access.find(request, request.params.id, 'container:put_archive');
         access.require(request, view, 'put_archive', 'container.archive');
         const sent = streamed ? bodyOf(streamed) : Readable.from([data], { objectMode: false });
         const left = new AbortController();

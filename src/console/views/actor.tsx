@@ -34,11 +34,11 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
 
   const paths =
     (record ? record.to : (item?.statePaths ?? lifecycle?.statePaths ?? history.at(-1)?.to)) ?? [];
-  const role = session.value?.identity.admin === true ? 'admin' : 'owner';
+  const isAdmin = session.value?.identity.admin === true;
   const events = (record === null ? lifecycle?.allowedEvents : null) ?? [];
   const marks = useMemo<Marks>(() => {
     const active = idsOf(kind, paths);
-    const next = events.filter(({ answer, roles }) => answer === 'accepted' && roles.includes(role));
+    const next = events.filter(({ answer }) => answer === 'accepted');
     const reached = [
       ...idsOf(
         kind,
@@ -46,9 +46,9 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
       ),
     ].filter((each) => !active.has(each));
     return { active, next: reached.length > 0 ? new Set(reached) : nowhere };
-  }, [kind, paths.join(), lifecycle, record, role]);
+  }, [kind, paths.join(), lifecycle, record]);
 
-  const terminals = terminalsOf(lifecycle, role);
+  const terminals = terminalsOf(lifecycle);
   // What was only noted since led nowhere.
   const lastMove = history.findLast(({ from, to }) => from.join() !== to.join());
   const hasEnded = isLoaded && lifecycle === null && history.length > 0;
@@ -115,7 +115,7 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
               Uses
             </button>
           )}
-          {kind === 'host' && role === 'admin' && !hasEnded && (
+          {kind === 'host' && isAdmin && !hasEnded && (
             <a class="button quiet" href={linkToWhatIf([{ kind, id, event: hostLoss }], true)}>
               If it were lost
             </a>
@@ -153,7 +153,7 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
         </p>
       )}
       {asked('terminal') !== null && lifecycle && terminals.length > 0 && (
-        <TerminalView id={id} name={name} lifecycle={lifecycle} role={role} />
+        <TerminalView id={id} name={name} lifecycle={lifecycle} />
       )}
       <div class="actor-grid">
         <section class="card chart-card" aria-label={record ? 'Chart as it was' : 'Chart as it is'}>
@@ -175,7 +175,6 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
                 <Events
                   name={name}
                   events={lifecycle.allowedEvents}
-                  role={role}
                   tryOut={(event) => linkToWhatIf([{ kind, id, event }])}
                   send={(event) => call('POST', `${pathOfActor(kind, id)}/events`, event)}
                 />

@@ -31,21 +31,19 @@ const touchKeys = [
 /** Loaded with the first terminal that is opened. */
 const loadScreen = () => import('../terminal/screen.ts');
 
-/** Of services, those that are a terminal and that this role may ask for. */
-export const terminalsOf = (lifecycle: Lifecycle | null, role: string): readonly PermittedService[] =>
+/** Of the services that are offered, those that are a terminal. */
+export const terminalsOf = (lifecycle: Lifecycle | null): readonly PermittedService[] =>
   (lifecycle?.services ?? []).filter(
-    ({ type, roles }) =>
-      (type === 'container.execute' || type === 'container.attach') && roles.includes(role),
+    ({ type }) => type === 'container.execute' || type === 'container.attach',
   );
 
 export interface TerminalProps {
   readonly id: string;
   readonly name: string;
   readonly lifecycle: Lifecycle;
-  readonly role: string;
 }
 
-export function TerminalView({ id, name, lifecycle, role }: TerminalProps) {
+export function TerminalView({ id, name, lifecycle }: TerminalProps) {
   const [wish, setWish] = useState<Wish | null>(null);
   const [phase, setPhase] = useState<Phase>({ kind: 'idle' });
   const [command, setCommand] = useState(usualShell);
@@ -149,7 +147,6 @@ export function TerminalView({ id, name, lifecycle, role }: TerminalProps) {
       {!isOn && (
         <Beginnings
           lifecycle={lifecycle}
-          role={role}
           spec={spec}
           command={command}
           isAgain={phase.kind === 'over'}
@@ -213,7 +210,7 @@ export function TerminalView({ id, name, lifecycle, role }: TerminalProps) {
   );
 }
 
-interface BeginningsProps extends Pick<TerminalProps, 'lifecycle' | 'role'> {
+interface BeginningsProps extends Pick<TerminalProps, 'lifecycle'> {
   /** Null before it was told. */
   readonly spec: Attachable | null;
   readonly command: string;
@@ -223,8 +220,8 @@ interface BeginningsProps extends Pick<TerminalProps, 'lifecycle' | 'role'> {
 }
 
 /** What can be begun now, or why nothing can. */
-function Beginnings({ lifecycle, role, spec, command, isAgain, change, begin }: BeginningsProps) {
-  const permitted = terminalsOf(lifecycle, role).filter(({ answer }) => answer !== 'refused');
+function Beginnings({ lifecycle, spec, command, isAgain, change, begin }: BeginningsProps) {
+  const permitted = terminalsOf(lifecycle).filter(({ answer }) => answer !== 'refused');
   const may = (type: string): boolean => permitted.some((service) => service.type === type);
   if (permitted.length === 0) {
     return (
