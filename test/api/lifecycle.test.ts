@@ -74,12 +74,17 @@ t.test('a lifecycle says where it is, since when, what it waits for and what wou
     },
     { type: 'container.delete', mode: 'force', answer: 'accepted', roles: ['admin'] },
   ]);
+  t.match(json['services'], [
+    { type: 'container.execute', answer: 'refused', reason: /./, roles: ['owner', 'admin'] },
+    { type: 'container.attach', answer: 'refused' },
+  ]);
   release();
   await site.reach(uuid, 'Running');
   t.match((await site.call('GET', `/v1/containers/${uuid}/lifecycle`)).json, {
     statePaths: ['running.up'],
     reason: null,
     waitingFor: [],
+    services: [{ type: 'container.execute', answer: 'accepted', reason: null }, { type: 'container.attach' }],
   });
   t.equal((await site.call('GET', `/v1/containers/${uuid}/lifecycle?x=1`)).status, 400);
   t.match((await site.call('GET', '/v1/hosts/host1/lifecycle', { as: 'root' })).json, {
