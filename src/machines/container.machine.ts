@@ -5,6 +5,7 @@
  * and are answered by operation id. Running is a state without an invoke:
  * exits, health and removal arrive as facts. Delete is answered everywhere.
  */
+import { containerServices } from '../model/events.ts';
 import type { Chart, Projection } from './chart.ts';
 import { acquiring, creating } from './container/acquire.ts';
 import {
@@ -35,7 +36,6 @@ import {
 } from './container/run.ts';
 import { containerSetup } from './container/setup.ts';
 import { toVersion3 } from './container/version3.ts';
-import { containerServices } from '../model/events.ts';
 import { metaOf } from './meta.ts';
 import { describeContainer } from './container/describe.ts';
 

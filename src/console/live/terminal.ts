@@ -52,8 +52,9 @@ export function beginSession(
   const path = pathOfActor('container', id);
   let socket: ByteSocket | null = null;
   let isOver = false;
-  /** Null for what has no terminal. */
+  /** Null for what has no terminal, and before it was asked for. */
   let sizePath: string | null = null;
+  let current = size;
 
   const over = (end: SessionEnd): void => {
     if (isOver) return;
@@ -63,7 +64,11 @@ export function beginSession(
   const tellSize = async ({ rows, columns }: TerminalSize): Promise<void> => {
     if (sizePath !== null) await call('POST', `${sizePath}h=${rows}&w=${columns}`);
   };
-  const resize = latest(tellSize);
+  const tellLatest = latest(tellSize);
+  const resize = (next: TerminalSize): void => {
+    current = next;
+    tellLatest(next);
+  };
 
   const ask = async (): Promise<string> => {
     if (wish.kind === 'attach') {
@@ -74,7 +79,7 @@ export function beginSession(
     const answer = await call<{ exec_id: string; proxy_url: string }>('POST', `${path}/execute`, body);
     sizePath = `${path}/execute_resize?exec_id=${answer.exec_id}&`;
     // Its terminal is born with it.
-    await tellSize(size);
+    await tellSize(current);
     return answer.proxy_url;
   };
 
@@ -104,8 +109,8 @@ export function beginSession(
     handlers.opened();
     if (wish.kind === 'attach') {
       // A size that changes makes what runs there draw itself anew.
-      resize({ ...size, rows: size.rows + 1 });
-      resize(size);
+      tellLatest({ ...current, rows: current.rows + 1 });
+      tellLatest(current);
     }
     await take(opened);
   };
@@ -155,8 +160,9 @@ function endOf(wish: Wish, code: number, reason: string): SessionEnd {
 }
 
 function exitCodeIn(reason: string): string {
-  const { exit_code: code } = JSON.parse(reason) as { exit_code: number | null };
-  return code === null ? '; its exit code is not known' : ` with exit code ${code}`;
+  // What stands between us and the server may close in its own words.
+  const code = /^\{"exit_code":(\d+)\}$/.exec(reason)?.[1];
+  return code === undefined ? '; its exit code is not known' : ` with exit code ${code}`;
 }
 
 const nameOf = (wish: Wish): string => (wish.kind === 'execute' ? `“${wish.command}”` : 'The main process');
