@@ -351,6 +351,6 @@ export const imageChart: Chart = {
     if (!description) throw new RangeError(`The image chart has no invoke "${invokeId}"`);
     return description(context as ImageContext);
   },
-  commands: [{ sample: { type: 'image.delete' }, roles: ['owner', 'admin'] }],
+  commands: [{ type: 'image.delete' }],
   migrations: {},
 };

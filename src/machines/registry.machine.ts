@@ -68,6 +68,6 @@ export const registryChart: Chart = {
   describe(invokeId) {
     throw new RangeError(`The registry chart has no invoke "${invokeId}"`);
   },
-  commands: [{ sample: { type: 'registry.delete' }, roles: ['owner', 'admin'] }],
+  commands: [{ type: 'registry.delete' }],
   migrations: {},
 };

@@ -135,7 +135,7 @@ t.test('what can not be pulled is said', async (t) => {
   for (const [body, code, said] of [
     [{ repo: 'nginx', host: 'nowhere' }, 400, /The host nowhere does not exist\./],
     [{ repo: undefined }, 400, /'repo' is a required property/],
-    [{ repo: 'nginx', host: null }, 400, /'host' is a required property/],
+    [{ repo: 'nginx', host: undefined }, 400, /'host' is a required property/],
     [{ repo: 'nginx', colour: 'red' }, 400, /Unknown parameters: colour/],
     [{ repo: 'nginx', image_pull_policy: 'sometimes' }, 400, /never, always or ifnotpresent/],
     [{ repo: `sha256:${'a'.repeat(64)}` }, 400, /by its repository and tag/],

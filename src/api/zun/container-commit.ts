@@ -36,7 +36,7 @@ export function containerCommit(controlPlane: ControlPlane, environment: Environ
       const tag = given === null || given === '' || given === 'None' ? 'latest' : given;
       if (!tagPattern.test(tag))
         throw invalidQuery('tag', tag, 'It must be letters, digits, ".", "_" and "-", such as "1.2"');
-      const view = access.find(request, request.params.id);
+      const view = access.find(request, request.params.id, 'container:commit');
       const { images } = controlPlane;
       const committing = images.commit(view, { repository, tag }, callerOf(request));
       await access.ask(request, view, 'commit', () => committing);

@@ -1,10 +1,9 @@
-/** `/v1/images`: what the hosts' engines keep. For admins, but for a search, and what a project has made itself. @see zun-api 2.8 */
+/** `/v1/images`: what the hosts' engines keep. For admins, but for a search, and what is the project's own. @see zun-api 2.8 */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ControlPlane, ImageView } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import { isCommitted } from '../../model/image.ts';
-import { isAdmin } from '../auth/identity.ts';
-import { requireAdmin } from '../policy.ts';
+import type { RuleName } from '../policy/rules.ts';
 import { callerOf } from '../request.ts';
 import { text } from './body-fields.ts';
 import { queryOf, type ById, type Fields } from './container-access.ts';
@@ -13,8 +12,8 @@ import { baseUrlOf } from './discovery.ts';
 import { page, pagingParameters, type Listing } from './paging.ts';
 import { invalidField, invalidQuery, onlyKnown, queryBoolean } from './values.ts';
 
-/** @param baseUrl null in lists, which carry no links; the host is shown to admins only */
-function imageView(view: ImageView, isAdministrator: boolean, baseUrl: string | null): Fields {
+/** @param baseUrl null in lists, which carry no links */
+function imageView({ access }: FastifyRequest, view: ImageView, baseUrl: string | null): Fields {
   return {
     uuid: view.id,
     ...(baseUrl === null
@@ -30,7 +29,7 @@ function imageView(view: ImageView, isAdministrator: boolean, baseUrl: string | 
     repo: view.repo,
     tag: view.tag,
     size: view.sizeBytes === null ? null : String(view.sizeBytes),
-    ...(isAdministrator ? { host: view.hostname } : {}),
+    ...(access.may('host:get', {}) ? { host: view.hostname } : {}),
     // What Zun keeps to itself.
     status: view.status,
     status_reason: view.reason,
@@ -54,27 +53,34 @@ const words = { least: 1, most: 255 };
 
 export function images({ images: desk, registries }: ControlPlane) {
   return async (app: FastifyInstance): Promise<void> => {
-    const find = (request: FastifyRequest, id: string): Promise<ImageView> =>
-      desk.find(isAdmin(request.identity) ? null : request.identity.projectId, id);
+    const find = async (
+      { access, identity }: FastifyRequest,
+      id: string,
+      rule: RuleName,
+    ): Promise<ImageView> => {
+      const found = await desk.find(access.isAdmin ? null : identity.projectId, id);
+      access.require(rule, found.tenant === null ? {} : { project_id: found.tenant });
+      return found;
+    };
     const show = (request: FastifyRequest, view: ImageView): Fields =>
-      imageView(view, isAdmin(request.identity), baseUrlOf(request));
+      imageView(request, view, baseUrlOf(request));
 
     app.get('/v1/images', async (request) => {
-      requireAdmin(request, 'image:get_all', 1);
+      request.access.require('image:get_all', {});
       const query = queryOf(request);
       onlyKnown(query, pagingParameters);
       const { items, next } = page(await desk.list(), query, listing);
       return {
-        images: items.map((view) => imageView(view, true, null)),
+        images: items.map((view) => imageView(request, view, null)),
         next: next === null ? null : `${baseUrlOf(request)}/v1/images?${next}`,
       };
     });
     app.get<ById>('/v1/images/:id', async (request) => {
       onlyKnown(queryOf(request), []);
-      return show(request, await find(request, request.params.id));
+      return show(request, await find(request, request.params.id, 'image:get_one'));
     });
     app.post('/v1/images', async (request, reply) => {
-      requireAdmin(request, 'image:pull', 1);
+      request.access.require('image:pull', {});
       onlyKnown(queryOf(request), []);
       const body = (request.body ?? {}) as Fields;
       // Zun takes `tag`, `image_id` and `size`, and fills them in itself.
@@ -98,10 +104,11 @@ export function images({ images: desk, registries }: ControlPlane) {
     });
     app.delete<ById>('/v1/images/:id', async (request, reply) => {
       onlyKnown(queryOf(request), []);
-      await desk.remove(await find(request, request.params.id), callerOf(request));
+      await desk.remove(await find(request, request.params.id, 'image:delete'), callerOf(request));
       return reply.code(200).type('application/json').send('null');
     });
     const search = async (request: FastifyRequest, term: string): Promise<readonly Fields[]> => {
+      request.access.require('image:search');
       const query = queryOf(request);
       onlyKnown(query, ['image_driver', 'exact_match']);
       const driver = query['image_driver'];

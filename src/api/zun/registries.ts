@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ControlPlane, RegistryView, RegistryWish } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import { isRegistry } from '../../model/image.ts';
-import { isAdmin } from '../auth/identity.ts';
+import type { RuleName } from '../policy/rules.ts';
 import { callerOf } from '../request.ts';
 import { text } from './body-fields.ts';
 import { queryOf, type ById, type Fields } from './container-access.ts';
@@ -60,13 +60,17 @@ const domainPattern = /^([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(:[0-9]{1
 
 export function registries({ registries: desk }: ControlPlane) {
   return async (app: FastifyInstance): Promise<void> => {
-    const find = (request: FastifyRequest, id: string): RegistryView =>
-      desk.find(isAdmin(request.identity) ? null : request.identity.projectId, id);
+    const find = ({ access, identity }: FastifyRequest, id: string, rule: RuleName): RegistryView => {
+      const found = desk.find(access.isAdmin ? null : identity.projectId, id);
+      access.require(rule, { project_id: found.tenant, user_id: found.userId });
+      return found;
+    };
     const show = (request: FastifyRequest, view: RegistryView): Fields => ({
       registry: registryView(view, baseUrlOf(request)),
     });
 
     app.get('/v1/registries', (request) => {
+      request.access.require('registry:get_all');
       const query = queryOf(request);
       onlyKnown(query, [...pagingParameters, ...Object.keys(filters), 'all_projects']);
       const tenant = allProjects(request, 'registry:get_all_all_projects')
@@ -84,9 +88,10 @@ export function registries({ registries: desk }: ControlPlane) {
     });
     app.get<ById>('/v1/registries/:id', (request) => {
       onlyKnown(queryOf(request), []);
-      return show(request, find(request, request.params.id));
+      return show(request, find(request, request.params.id, 'registry:get_one'));
     });
     app.post('/v1/registries', async (request, reply) => {
+      request.access.require('registry:create');
       onlyKnown(queryOf(request), []);
       const wish = wishOf(request);
       const { domain } = wish;
@@ -98,7 +103,7 @@ export function registries({ registries: desk }: ControlPlane) {
     });
     app.patch<ById>('/v1/registries/:id', async (request) => {
       onlyKnown(queryOf(request), []);
-      const registry = find(request, request.params.id);
+      const registry = find(request, request.params.id, 'registry:update');
       const changes = wishOf(request);
       const { username, hasPassword } = { ...registry, ...changes };
       complete({
@@ -109,7 +114,7 @@ export function registries({ registries: desk }: ControlPlane) {
     });
     app.delete<ById>('/v1/registries/:id', async (request, reply) => {
       onlyKnown(queryOf(request), []);
-      await desk.remove(find(request, request.params.id), callerOf(request));
+      await desk.remove(find(request, request.params.id, 'registry:delete'), callerOf(request));
       return reply.code(204).send();
     });
   };
