@@ -8,14 +8,16 @@ import Fastify, {
   type HTTPMethods,
 } from 'fastify';
 import type { ControlPlane } from '../actors/index.ts';
+import { TroupeError } from '../errors/errors.ts';
 import type { Environment } from '../model/environment.ts';
-import type { Authenticator, Identity } from './auth/identity.ts';
+import { roleOf, type Authenticator, type Identity } from './auth/identity.ts';
 import { consolePages } from './console/console.ts';
 import { events } from './extensions/events.ts';
-import { health, measure } from './extensions/health.ts';
+import { health, measure, type OnCloudCall } from './extensions/health.ts';
 import { incidents } from './extensions/incidents.ts';
 import { identity } from './extensions/identity.ts';
 import { lifecycles, lookUpsOf } from './extensions/lifecycles.ts';
+import { login, type LoginDesk } from './extensions/login.ts';
 import { operations } from './extensions/operations.ts';
 import { tenants } from './extensions/tenants.ts';
 import { whatIf } from './extensions/what-if.ts';
@@ -40,6 +42,10 @@ export interface AppOptions {
   readonly controlPlane: ControlPlane;
   readonly environment: Environment;
   readonly authenticator: Authenticator;
+  /** Where people log in by name and password; null where tokens are all there is. */
+  readonly login: LoginDesk | null;
+  /** Tells the listener of every call to the cloud, if there is one. */
+  readonly onCloudCall: OnCloudCall;
   readonly tickets: Tickets<Identity>;
   readonly sessions: SessionDesk;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
@@ -53,6 +59,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Open to callers without a token. */
     public?: boolean;
+    /** It does more than show: by default, when the method is neither GET nor HEAD. */
+    acts?: boolean;
     /** The path is known, the method is not. */
     wrongMethod?: boolean;
   }
@@ -95,6 +103,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     if (!(await letIn(request, reply, options.authenticator))) return;
     // What the router itself answers has no version.
     if (request.is404 || config.wrongMethod) return;
+    permit(request);
     reply.headers(rangeHeaders);
     request.minor = requestedMinor(request.headers['openstack-api-version'] as string | undefined);
     reply.headers(usedHeader(request.minor));
@@ -121,7 +130,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     routes.set(url, known);
   });
 
-  measure(app, controlPlane);
+  measure(app, controlPlane, options.onCloudCall);
   await app.register(discovery);
   await app.register(health(controlPlane));
   await app.register(containers({ controlPlane, environment, defaults: options.defaults }));
@@ -139,10 +148,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(whatIf(controlPlane, lookUps));
   await app.register(incidents(controlPlane, lookUps));
   await app.register(identity);
+  await app.register(login(options.login));
   await app.register(tenants(controlPlane));
   await app.register(operations(controlPlane));
   if (options.consoleDirectory !== null) await app.register(consolePages(options.consoleDirectory));
-  app.post('/v1/tickets', async (request, reply) => {
+  app.post('/v1/tickets', { config: { acts: false } }, async (request, reply) => {
     const { ticket, expiresInSeconds } = tickets.issue(request.identity);
     reply.code(201);
     return { ticket, expires_in: expiresInSeconds };
@@ -180,8 +190,12 @@ async function letIn(
   reply: FastifyReply,
   authenticator: Authenticator,
 ): Promise<boolean> {
-  const token = request.headers['x-auth-token'];
-  const identity = typeof token === 'string' ? await authenticator.authenticate(token) : null;
+  const { 'x-auth-token': token, 'x-service-token': service } = request.headers;
+  const serviceToken = typeof service === 'string' ? service : null;
+  const identity =
+    typeof token === 'string'
+      ? await authenticator.authenticate({ token, serviceToken, requestId: request.requestId })
+      : null;
   if (!identity) {
     reply.header('www-authenticate', authenticator.challenge);
     await reply.code(401).send({
@@ -202,4 +216,11 @@ async function letIn(
     user_id: identity.userId,
   });
   return true;
+}
+
+/** What acts is for others than readers; a chart says the same of each event. @throws TroupeError FORBIDDEN */
+function permit({ identity, method, routeOptions }: FastifyRequest): void {
+  const acts = routeOptions.config.acts ?? (method !== 'GET' && method !== 'HEAD');
+  if (acts && roleOf(identity) === 'reader')
+    throw new TroupeError('FORBIDDEN', 'Policy doesn\'t allow the role reader to do more than read; it takes member or admin.');
 }

@@ -15,6 +15,7 @@ import { containerCommands } from './containers.ts';
 import { incidentCommand } from './incident.ts';
 import { hostCommands } from './hosts.ts';
 import { networkCommands } from './networks.ts';
+import { keystoneCommands } from './keystone.ts';
 import { offerNames } from './completion.ts';
 import type { Roots } from './roots.ts';
 import { runCommand } from './run.ts';
@@ -184,6 +185,7 @@ function createProgram(
   hostCommands(program, context);
   networkCommands(program, context);
   tenantCommands(program, context);
+  keystoneCommands(program, context);
   chartCommand(program, context);
   whatIfCommand(program, context);
   incidentCommand(program, context);

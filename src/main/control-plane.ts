@@ -18,8 +18,9 @@ import { createLinkAcceptor } from '../link/ws-acceptor.ts';
 import { charts } from '../machines/catalogue.ts';
 import type { Environment } from '../model/environment.ts';
 import { containerDefaults, controlPlaneConfig, linkTiming, paths } from './settings.ts';
+import { createAuth, type CloudCalls } from './keystone.ts';
 import { createSealer, loadSiteKey } from './site-key.ts';
-import { ensureAdminToken, fileAuthenticator } from './tokens.ts';
+import { ensureAdminToken } from './tokens.ts';
 
 export interface ControlPlaneProcess {
   readonly controlPlane: RunningControlPlane;
@@ -40,17 +41,22 @@ function builtConsole(): string | null {
 /** Between drops of what is older than it must be kept. */
 const trimMs = 3_600_000;
 
-/** Starts over `store`, which is closed again when that fails. @throws TroupeError INVALID_CONFIG, STORE_UNAVAILABLE */
+/**
+ * Starts over `store`, which is closed again when that fails.
+ * @param cloud where the site's people are Keystone's
+ * @throws TroupeError INVALID_CONFIG, STORE_UNAVAILABLE
+ */
 export async function runControlPlane(
   config: Config,
   environment: Environment,
   store: Store,
   logger: FastifyBaseLogger,
+  cloud: CloudCalls | null = null,
 ): Promise<ControlPlaneProcess> {
   let controlPlane: RunningControlPlane | null = null;
   try {
     controlPlane = await startActors(config, environment, store);
-    return await serve(config, environment, store, logger, controlPlane);
+    return await serve(config, environment, store, logger, controlPlane, cloud);
   } catch (error) {
     await (controlPlane ?? { stop: () => store.close() }).stop();
     throw error;
@@ -77,12 +83,14 @@ async function serve(
   store: Store,
   logger: FastifyBaseLogger,
   controlPlane: RunningControlPlane,
+  cloud: CloudCalls | null,
 ): Promise<ControlPlaneProcess> {
   const tls =
     config.api.certFile === ''
       ? null
       : { cert: readFileSync(config.api.certFile, 'utf8'), key: readFileSync(config.api.keyFile, 'utf8') };
-  const authenticator = fileAuthenticator(paths(config).tokens);
+  const auth = createAuth(config, environment, cloud);
+  const { authenticator } = auth;
   const tickets = createTickets(environment, ({ userId }: Identity) => userId);
   const sessions = createSessions(environment, config.api.sessionsMost);
   const { publicUrl } = config.api;
@@ -91,6 +99,8 @@ async function serve(
     controlPlane,
     environment,
     authenticator,
+    login: auth.login,
+    onCloudCall: (listener) => cloud?.onCall(listener),
     tickets,
     sessions: { sessions, publicUrl },
     logger,
@@ -138,6 +148,7 @@ async function serve(
       terminals.close();
       // The API's server ends when its last connection does, and agents' links are among them: both at once.
       await Promise.all([app.close(), controlPlane.stop()]);
+      await auth.close();
     },
   };
 }

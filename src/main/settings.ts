@@ -83,6 +83,8 @@ export const paths = ({ state: { directory }, volume }: Config) => ({
   siteKey: `${directory}/site.key`,
   tokens: `${directory}/tokens.json`,
   adminToken: `${directory}/admin.token`,
+  /** Troupe's own credentials at the cloud, as they were made by its bootstrap. */
+  clouds: `${directory}/clouds.yaml`,
   store: `${directory}/store`,
   agent: `${directory}/agent`,
   /** With which the agent of this process joins, also after a crash in between: as the same host. */

@@ -97,8 +97,9 @@ t.test('who the token speaks for', async (t) => {
     project_name: 'p1',
     roles: ['member'],
     admin: false,
+    role: 'owner',
   });
-  t.match((await site.call('GET', '/v1/identity', { as: 'root' })).json, { user_id: 'admin', admin: true });
+  t.match((await site.call('GET', '/v1/identity', { as: 'root' })).json, { user_id: 'admin', admin: true, role: 'admin' });
   t.equal((await site.call('GET', '/v1/identity', { as: null })).status, 401);
 });
 

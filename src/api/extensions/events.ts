@@ -9,7 +9,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AllowedEvent, ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import { actorKinds, parseAddress, pluralOf, type Address } from '../../model/address.ts';
-import { isAdmin } from '../auth/identity.ts';
+import { roleOf } from '../auth/identity.ts';
 import { callerOf } from '../request.ts';
 import { onlyKnown } from '../zun/values.ts';
 import type { LookUps } from './lifecycles.ts';
@@ -40,7 +40,7 @@ export function offeredEvent(
     const known = allowedEvents.map((each) => JSON.stringify(commandOf(each))).join(', ');
     throw new TroupeError('INVALID_PARAMETER', `It takes one of these events: ${known || 'none'}`);
   }
-  if (!offered.roles.includes(isAdmin(request.identity) ? 'admin' : 'owner'))
+  if (!offered.roles.includes(roleOf(request.identity)))
     throw new TroupeError('FORBIDDEN', `Policy doesn't allow ${offered.type} to be performed.`);
   return commandOf(offered);
 }

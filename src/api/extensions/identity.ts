@@ -1,6 +1,6 @@
 /** Who the token speaks for, so that a client shows no more than its bearer may see. */
 import type { FastifyInstance } from 'fastify';
-import { isAdmin } from '../auth/identity.ts';
+import { isAdmin, roleOf } from '../auth/identity.ts';
 import { onlyKnown } from '../zun/values.ts';
 
 export async function identity(app: FastifyInstance): Promise<void> {
@@ -14,6 +14,7 @@ export async function identity(app: FastifyInstance): Promise<void> {
       project_name: projectName,
       roles,
       admin: isAdmin(request.identity),
+      role: roleOf(request.identity),
     };
   });
 }

@@ -75,7 +75,7 @@ export function createWatchEndpoint(options: WatchOptions): WatchEndpoint {
     socket.close(code, closeReason(reason));
 
   const identify = async ({ ticket, token }: Wish): Promise<Identity | null> =>
-    ticket !== null ? tickets.redeem(ticket) : authenticator.authenticate(token ?? '');
+    ticket !== null ? tickets.redeem(ticket) : authenticator.authenticate({ token: token ?? '' });
 
   const serve = async (socket: WebSocket, frame: string): Promise<void> => {
     const wish = parseWish(frame);
@@ -87,6 +87,7 @@ export function createWatchEndpoint(options: WatchOptions): WatchEndpoint {
     const filter = filterOf(wish, identity.projectId);
     const time = new Date(environment.now()).toISOString();
     socket.send(JSON.stringify({ type: 'hello', time, project_id: filter.tenant }));
+    lookAgain(socket, identity);
     const hold = holdBack(environment, wires.get(socket)!);
     const reader = createReader(socket, controlPlane, hold, (lastPosition) => {
       environment.log.warn({ project_id: filter.tenant }, 'a slow watcher is dropped');
@@ -97,6 +98,21 @@ export function createWatchEndpoint(options: WatchOptions): WatchEndpoint {
     // It may have gone while it was being told what it missed.
     if (socket.readyState !== socket.OPEN) subscription.close();
     else socket.once('close', () => subscription.close());
+  };
+
+  /** A token may end, or be revoked, while its bearer watches. */
+  const lookAgain = (socket: WebSocket, { validity }: Identity): void => {
+    if (!validity) return;
+    let cancel: Cancel = () => {};
+    const look = async (): Promise<void> => {
+      // What can't be found out now counts as before; it is asked again.
+      const holds = await validity.stillHolds().catch(() => true);
+      if (!holds) return close(socket, 1008, 'The token has expired, or was revoked');
+      if (socket.readyState === socket.OPEN) wait();
+    };
+    const wait = (): void => void (cancel = environment.schedule(validity.dueMs(), () => void look()));
+    wait();
+    socket.once('close', () => cancel());
   };
 
   const refuse = (socket: WebSocket, error: unknown): void => {

@@ -4,7 +4,7 @@ import type { CommandAnswer, ContainerView, ControlPlane } from '../../actors/in
 import { TroupeError } from '../../errors/errors.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { ContainerService } from '../../model/events.ts';
-import { isAdmin } from '../auth/identity.ts';
+import { isAdmin, roleOf } from '../auth/identity.ts';
 import { containerView } from './container-view.ts';
 import { baseUrlOf } from './discovery.ts';
 import { queryInteger } from './values.ts';
@@ -83,7 +83,7 @@ function refusal(
   reason: string | null,
 ): TroupeError {
   const { status, allowedEvents } = controlPlane.lifecycle(address);
-  const role = isAdmin(request.identity) ? 'admin' : 'owner';
+  const role = roleOf(request.identity);
   const allowed = allowedEvents
     .filter(({ answer, roles }) => answer !== 'refused' && roles.includes(role))
     .map(({ type, mode }) => (mode === undefined ? { type } : { type, mode }));

@@ -52,7 +52,7 @@ export function containerSessions(controlPlane: ControlPlane, environment: Envir
     const resize = (view: ContainerView, execId: string | null, size: TerminalSize): Promise<unknown> =>
       controlPlane.serve(view.address, { kind: 'resizeTerminal', execId, ...size }, answerMs);
 
-    app.get<ById>('/v1/containers/:id/attach', async (request, reply) => {
+    app.get<ById>('/v1/containers/:id/attach', { config: { acts: true } }, async (request, reply) => {
       onlyKnown(queryOf(request), []);
       const view = access.find(request, request.params.id);
       access.require(request, view, 'attach', 'container.attach');

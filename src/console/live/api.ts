@@ -8,6 +8,8 @@ export interface Identity {
   readonly project_id: string;
   readonly project_name: string;
   readonly admin: boolean;
+  /** As charts name who may send an event. */
+  readonly role: 'admin' | 'owner' | 'reader';
 }
 
 export interface HostInfo {

@@ -33,7 +33,7 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
 
   const paths =
     (record ? record.to : (item?.statePaths ?? lifecycle?.statePaths ?? history.at(-1)?.to)) ?? [];
-  const role = session.value?.identity.admin === true ? 'admin' : 'owner';
+  const role = session.value?.identity.role ?? 'reader';
   const events = (record === null ? lifecycle?.allowedEvents : null) ?? [];
   const marks = useMemo<Marks>(() => {
     const active = idsOf(kind, paths);

@@ -239,7 +239,7 @@ function Add({ onAdd }: { onAdd: (trial: Trial) => void }) {
       setProblem(null);
       const { kind, id } = item;
       const { allowedEvents } = await call<Lifecycle>('GET', `${pathOfActor(kind, id)}/lifecycle`);
-      const role = session.value?.identity.admin === true ? 'admin' : 'owner';
+      const role = session.value?.identity.role ?? 'reader';
       const events = allowedEvents.filter(({ roles }) => roles.includes(role)).map(commandOf);
       if (kind === 'host') events.push(hostLoss);
       setOffered({ of: text, trials: events.map((event) => ({ kind, id, event })) });
