@@ -222,5 +222,8 @@ async function letIn(
 function permit({ identity, method, routeOptions }: FastifyRequest): void {
   const acts = routeOptions.config.acts ?? (method !== 'GET' && method !== 'HEAD');
   if (acts && roleOf(identity) === 'reader')
-    throw new TroupeError('FORBIDDEN', 'Policy doesn\'t allow the role reader to do more than read; it takes member or admin.');
+    throw new TroupeError(
+      'FORBIDDEN',
+      "Policy doesn't allow the role reader to do more than read; it takes member or admin.",
+    );
 }

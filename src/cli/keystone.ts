@@ -13,12 +13,20 @@ interface BootstrapOptions {
   readonly newPassword?: boolean;
 }
 
-export function keystoneCommands(program: Command, { roots, config, terminal, format }: CommandContext): void {
-  const keystone = program.command('keystone').description('the Keystone whose users and projects this site has');
+export function keystoneCommands(
+  program: Command,
+  { roots, config, terminal, format }: CommandContext,
+): void {
+  const keystone = program
+    .command('keystone')
+    .description('the Keystone whose users and projects this site has');
   keystone
     .command('bootstrap')
     .description('make this site known to a cloud: service user, service and endpoints; may be run again')
-    .option('--endpoint <url>', 'what the catalog says; by default api.publicUrl, or where the API listens, and /v1')
+    .option(
+      '--endpoint <url>',
+      'what the catalog says; by default api.publicUrl, or where the API listens, and /v1',
+    )
     .option('--region <region>', 'region of the endpoints; by default OS_REGION_NAME, or the only one')
     .option('--user <name>', 'Troupe’s own user', 'troupe')
     .option('--project <name>', 'the project of that user', 'service')

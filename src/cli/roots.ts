@@ -55,7 +55,11 @@ export interface Roots {
    * Makes this site known to the cloud that the shell's `OS_*` name.
    * @throws TroupeError INVALID_CONFIG, CLOUD_UNAVAILABLE, CLOUD_REFUSED
    */
-  bootstrapKeystone(loaded: LoadedConfig, wish: BootstrapWish, tell: (step: BootstrapStep) => void): Promise<void>;
+  bootstrapKeystone(
+    loaded: LoadedConfig,
+    wish: BootstrapWish,
+    tell: (step: BootstrapStep) => void,
+  ): Promise<void>;
   doctor(loaded: LoadedConfig): Promise<readonly DoctorFinding[]>;
   /** Where the API of this machine is, and what proves that it is it. */
   address(config: Config): { readonly url: string; readonly tls: ClientTls | null };

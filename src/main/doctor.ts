@@ -144,7 +144,9 @@ async function keystone(loaded: LoadedConfig, environment: Environment): Promise
     return [found, catalogFinding(loaded, catalog, access, bootstrap)];
   } catch (error) {
     const isRefused = error instanceof TroupeError && error.code === 'CLOUD_REFUSED';
-    const fix = isRefused ? `${bootstrap}, and --new-password if the password is not right` : `Start Keystone, or correct its address, now ${access.authUrl}`;
+    const fix = isRefused
+      ? `${bootstrap}, and --new-password if the password is not right`
+      : `Start Keystone, or correct its address, now ${access.authUrl}`;
     return [fault('keystone', (error as Error).message, fix)];
   } finally {
     await transport.close();

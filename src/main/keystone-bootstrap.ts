@@ -36,14 +36,23 @@ export async function bootstrap(
     const registrar = createRegistrar(admin.session, (what, outcome) => tell({ what, outcome }));
     const region = wish.region ?? admin.access.region ?? (await registrar.onlyRegion());
     if (region === null)
-      throw new TroupeError('INVALID_CONFIG', 'The cloud has several regions, or none; name ours with --region');
+      throw new TroupeError(
+        'INVALID_CONFIG',
+        'The cloud has several regions, or none; name ours with --region',
+      );
     const projectId = await registrar.ensureProject(wish.project);
-    const userId = await ensureUser(loaded, wish, region, registrar, admin.access, callsOf, tell);
+    const userId = await ensureUser(loaded, wish, region, registrar, admin.access, tell);
     await registrar.assign(userId, projectId, serviceRole);
     await proveCredentials(callsOf(accessFromPath(paths(loaded.config).clouds, ownCloud)));
     const url = wish.url ?? endpointUrl(loaded);
     await registrar.ensureService(
-      { type: serviceType, name: 'troupe', description: 'Containers as supervised statechart actors', url, region },
+      {
+        type: serviceType,
+        name: 'troupe',
+        description: 'Containers as supervised statechart actors',
+        url,
+        region,
+      },
       wish.replace,
     );
   } finally {
@@ -58,7 +67,6 @@ async function ensureUser(
   region: string,
   registrar: Registrar,
   cloud: CloudAccess,
-  callsOf: (access: CloudAccess) => CloudCalls,
   tell: (step: BootstrapStep) => void,
 ): Promise<string> {
   const file = paths(config).clouds;
@@ -102,7 +110,10 @@ async function proveCredentials({ session, keystone, transport }: CloudCalls): P
     await keystone.validate('none-such');
   } catch (error) {
     if (!(error instanceof TroupeError) || error.code !== 'CLOUD_REFUSED') throw error;
-    throw new TroupeError('INVALID_CONFIG', `${error.message}; with --new-password it is given another password`);
+    throw new TroupeError(
+      'INVALID_CONFIG',
+      `${error.message}; with --new-password it is given another password`,
+    );
   } finally {
     await transport.close();
   }

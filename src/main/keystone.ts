@@ -44,7 +44,10 @@ export function accessFromShell(variables: Variables): CloudAccess {
   if (!cloud) return accessFromVariables(variables);
   const path = usualClouds(variables).find((each) => existsSync(each));
   if (path === undefined)
-    throw new TroupeError('INVALID_CONFIG', `OS_CLOUD is "${cloud}", and there is no clouds.yaml; OS_CLIENT_CONFIG_FILE may name one`);
+    throw new TroupeError(
+      'INVALID_CONFIG',
+      `OS_CLOUD is "${cloud}", and there is no clouds.yaml; OS_CLIENT_CONFIG_FILE may name one`,
+    );
   return accessFromPath(path, cloud);
 }
 
@@ -109,7 +112,8 @@ export interface Auth {
 /** Who may call, by configuration. @param calls null where the site has its own tokens */
 export function createAuth(config: Config, environment: Environment, calls: CloudCalls | null): Auth {
   const { tokens, adminToken } = paths(config);
-  if (!calls && config.auth.kind === 'keystone') throw new TroupeError('INTERNAL', 'Keystone decides here, and was not given');
+  if (!calls && config.auth.kind === 'keystone')
+    throw new TroupeError('INTERNAL', 'Keystone decides here, and was not given');
   if (!calls)
     return { authenticator: fileAuthenticator(tokens), login: null, close: () => Promise.resolve() };
   const { access, keystone, transport } = calls;
@@ -140,12 +144,17 @@ export function createAuth(config: Config, environment: Environment, calls: Clou
  * nothing: Troupe starts, and answers 503 to tokens until it is back.
  * @throws TroupeError INVALID_CONFIG
  */
-export async function tryCredentials(loaded: LoadedConfig, { session }: CloudCalls, { log }: Environment): Promise<void> {
+export async function tryCredentials(
+  loaded: LoadedConfig,
+  { session }: CloudCalls,
+  { log }: Environment,
+): Promise<void> {
   try {
     await session.facts();
   } catch (error) {
     if (!(error instanceof TroupeError)) throw error;
-    if (error.code === 'CLOUD_REFUSED') throw badSetting(loaded, 'auth.cloud', `leads to credentials that are not taken: ${error.message}`);
+    if (error.code === 'CLOUD_REFUSED')
+      throw badSetting(loaded, 'auth.cloud', `leads to credentials that are not taken: ${error.message}`);
     log.warn({ err: error }, 'Keystone does not answer; tokens are looked at once it does');
   }
 }
@@ -154,6 +163,9 @@ function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new TroupeError('INVALID_CONFIG', `"${path}" can't be read: ${(error as Error).message.split('\n')[0]}`);
+    throw new TroupeError(
+      'INVALID_CONFIG',
+      `"${path}" can't be read: ${(error as Error).message.split('\n')[0]}`,
+    );
   }
 }

@@ -77,6 +77,8 @@ function accessOf(fields: Fields, nameOf: (key: string) => string): CloudAccess 
     // As OpenStack's own clients have it where nothing is said.
     return id !== null ? { id } : name !== null ? { name } : { id: text('default_domain') ?? 'default' };
   };
+  // First, since who gave nothing at all is to be told of this.
+  const authUrl = versioned(needed('auth_url'), nameOf('auth_url'));
   const kind = text('auth_type') ?? 'password';
   const method = Object.hasOwn(methods, kind) ? methods[kind]! : null;
   if (method === null)
@@ -113,7 +115,7 @@ function accessOf(fields: Fields, nameOf: (key: string) => string): CloudAccess 
   if (!interfaces.includes(asked))
     throw wrong(`${nameOf('interface')} must be one of ${interfaces.join(', ')}, not "${asked}"`);
   return {
-    authUrl: versioned(needed('auth_url'), nameOf('auth_url')),
+    authUrl,
     auth: { auth },
     region: text('region_name'),
     interface: asked as EndpointInterface,
@@ -123,9 +125,11 @@ function accessOf(fields: Fields, nameOf: (key: string) => string): CloudAccess 
 
 /** Many clouds name Keystone without its version, and ours is always 3. */
 function versioned(url: string, name: string): string {
-  if (!/^https?:\/\/[^/\s]+/.test(url)) throw wrong(`${name} must be a URL such as https://cloud.example:5000/v3`);
+  if (!/^https?:\/\/[^/\s]+/.test(url))
+    throw wrong(`${name} must be a URL such as https://cloud.example:5000/v3`);
   const bare = url.replace(/\/+$/, '');
-  if (/\/v2\.0$/.test(bare)) throw wrong(`${name} is of Keystone’s version 2, which is no more; it must end in /v3`);
+  if (bare.endsWith('/v2.0'))
+    throw wrong(`${name} is of Keystone’s version 2, which is no more; it must end in /v3`);
   return bare.endsWith('/v3') ? bare : `${bare}/v3`;
 }
 

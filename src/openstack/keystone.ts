@@ -33,7 +33,11 @@ export interface Keystone {
   /** Those that a token's user has a role in, by name. @throws TroupeError LOGIN_REFUSED, CLOUD_UNAVAILABLE */
   projectsOf(token: string, requestId: string): Promise<readonly Project[]>;
   /** Another token of the same user, for a project. @throws TroupeError LOGIN_REFUSED, CLOUD_UNAVAILABLE */
-  scoped(token: string, projectId: string, requestId: string): Promise<TokenFacts & { readonly token: string }>;
+  scoped(
+    token: string,
+    projectId: string,
+    requestId: string,
+  ): Promise<TokenFacts & { readonly token: string }>;
   /** Ends a token that {@link Keystone.logIn} or {@link Keystone.scoped} gave. @throws TroupeError CLOUD_UNAVAILABLE */
   revoke(token: string, requestId: string): Promise<void>;
 }
@@ -95,7 +99,10 @@ export function createKeystone(authUrl: string, session: CloudSession, transport
       authenticate(
         'login',
         {
-          identity: { methods: ['password'], password: { user: { name: user, domain: { name: domain }, password } } },
+          identity: {
+            methods: ['password'],
+            password: { user: { name: user, domain: { name: domain }, password } },
+          },
           // Else it is of the user's default project, if there is one.
           scope: 'unscoped',
         },
@@ -114,7 +121,10 @@ export function createKeystone(authUrl: string, session: CloudSession, transport
       });
       if (answer.status !== 200) throw loginRefused(answer, expired);
       if (!projectsShape.Check(answer.body))
-        throw new TroupeError('CLOUD_UNAVAILABLE', `Keystone at ${authUrl} answers with something that is no list of projects`);
+        throw new TroupeError(
+          'CLOUD_UNAVAILABLE',
+          `Keystone at ${authUrl} answers with something that is no list of projects`,
+        );
       return answer.body.projects
         .map(({ id, name }) => ({ id, name }))
         .toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -147,6 +157,12 @@ function loginRefused(answer: CloudAnswer, words: string): TroupeError {
   const told = keystoneWords(answer);
   // One that is asked for a second factor has given the right password.
   if (answer.headers['openstack-auth-receipt'] !== undefined)
-    return new TroupeError('LOGIN_REFUSED', 'This user needs a second factor, which can’t be given here; log in with a token');
-  return new TroupeError('LOGIN_REFUSED', told === '' || told === unexplained ? words : `Keystone refuses: ${told}`);
+    return new TroupeError(
+      'LOGIN_REFUSED',
+      'This user needs a second factor, which can’t be given here; log in with a token',
+    );
+  return new TroupeError(
+    'LOGIN_REFUSED',
+    told === '' || told === unexplained ? words : `Keystone refuses: ${told}`,
+  );
 }

@@ -50,7 +50,11 @@ const endpointInterfaces = ['public', 'internal', 'admin'] as const;
 
 /** All throw TroupeError CLOUD_UNAVAILABLE; CLOUD_REFUSED naming what an admin of the cloud alone may do. */
 export function createRegistrar(session: CloudSession, tell: Step): Registrar {
-  const send = async (method: 'GET' | 'POST' | 'PUT' | 'PATCH', path: string, body?: object): Promise<CloudAnswer> => {
+  const send = async (
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH',
+    path: string,
+    body?: object,
+  ): Promise<CloudAnswer> => {
     const answer = await session.send({
       service: 'Keystone',
       operation: 'register',
@@ -67,11 +71,16 @@ export function createRegistrar(session: CloudSession, tell: Step): Registrar {
         (answer.status === 403 ? '; it takes an admin of the cloud' : ''),
     );
   };
-  const listed = async <T extends TSchema>(key: string, item: T, query: Readonly<Record<string, string>> = {}) => {
+  const listed = async <T extends TSchema>(
+    key: string,
+    item: T,
+    query: Readonly<Record<string, string>> = {},
+  ) => {
     const path = `/${key}?${new URLSearchParams(query)}`;
     const { body } = await send('GET', path);
     const shape = Compile(Type.Object({ [key]: Type.Array(item) }));
-    if (!shape.Check(body)) throw new TroupeError('CLOUD_UNAVAILABLE', `Keystone answers with something that is no list of ${key}`);
+    if (!shape.Check(body))
+      throw new TroupeError('CLOUD_UNAVAILABLE', `Keystone answers with something that is no list of ${key}`);
     return (body as unknown as Record<string, readonly Static<T>[]>)[key]!;
   };
   const found = async (key: string, query: Readonly<Record<string, string>>): Promise<string | null> =>
@@ -79,10 +88,17 @@ export function createRegistrar(session: CloudSession, tell: Step): Registrar {
   const made = async (key: string, one: string, content: object): Promise<string> => {
     const { body } = await send('POST', `/${key}`, { [one]: content });
     const id = (body as Record<string, { id?: unknown } | undefined> | null)?.[one]?.id;
-    if (typeof id !== 'string') throw new TroupeError('CLOUD_UNAVAILABLE', `Keystone answers with something that is no ${one}`);
+    if (typeof id !== 'string')
+      throw new TroupeError('CLOUD_UNAVAILABLE', `Keystone answers with something that is no ${one}`);
     return id;
   };
-  const ensure = async (key: string, one: string, name: string, more: object, query: Readonly<Record<string, string>>) => {
+  const ensure = async (
+    key: string,
+    one: string,
+    name: string,
+    more: object,
+    query: Readonly<Record<string, string>>,
+  ) => {
     const there = await found(key, { name, ...query });
     const id = there ?? (await made(key, one, { name, ...more }));
     tell(`${one} ${name}`, there === null ? 'made' : 'was there');
@@ -126,7 +142,9 @@ export function createRegistrar(session: CloudSession, tell: Step): Registrar {
       const known = await listed('endpoints', endpoint, { service_id: id });
       const ofInterface = (wanted: string): Endpoint | undefined =>
         known.find((each) => each.interface === wanted && each.region_id === region);
-      const foreign = endpointInterfaces.map(ofInterface).filter((each) => each !== undefined && each.url !== url);
+      const foreign = endpointInterfaces
+        .map(ofInterface)
+        .filter((each) => each !== undefined && each.url !== url);
       if (foreign.length > 0 && !replace)
         throw new TroupeError(
           'INVALID_CONFIG',
@@ -134,7 +152,8 @@ export function createRegistrar(session: CloudSession, tell: Step): Registrar {
         );
       for (const each of endpointInterfaces) {
         const before = ofInterface(each);
-        if (!before) await made('endpoints', 'endpoint', { service_id: id, interface: each, url, region_id: region });
+        if (!before)
+          await made('endpoints', 'endpoint', { service_id: id, interface: each, url, region_id: region });
         else if (before.url !== url) await send('PATCH', `/endpoints/${before.id}`, { endpoint: { url } });
         tell(`${each} endpoint ${url}`, !before ? 'made' : before.url === url ? 'was there' : 'changed');
       }

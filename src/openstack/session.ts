@@ -23,7 +23,11 @@ export interface CloudSession {
 /** A token is renewed so long before its end, longer than any call takes; of one that is short a tenth before. */
 const spareMs = 60_000;
 
-export function createSession(access: CloudAccess, transport: Transport, environment: Environment): CloudSession {
+export function createSession(
+  access: CloudAccess,
+  transport: Transport,
+  environment: Environment,
+): CloudSession {
   type Held = TokenFacts & { readonly token: string; readonly renewAt: number };
   let held: Held | null = null;
   let asking: Promise<Held> | null = null;

@@ -84,8 +84,12 @@ export function createTransport({ environment, timeoutMs, ca, observe }: Transpo
       });
       breaker.onStateChange((state) => {
         if (state === CircuitState.Open)
-          environment.log.warn({ service, origin }, 'a service of the cloud does not answer; it is left alone for a while');
-        if (state === CircuitState.Closed) environment.log.info({ service, origin }, 'a service of the cloud answers again');
+          environment.log.warn(
+            { service, origin },
+            'a service of the cloud does not answer; it is left alone for a while',
+          );
+        if (state === CircuitState.Closed)
+          environment.log.info({ service, origin }, 'a service of the cloud answers again');
       });
       breakers.set(origin, breaker);
     }
@@ -115,7 +119,10 @@ export function createTransport({ environment, timeoutMs, ca, observe }: Transpo
     } catch {
       // Errors may come as a page of a proxy: the status says enough.
       if (status >= 400) return { status, headers: answer.headers, body: null };
-      throw outage(asked, `answers with ${status} and something that isn't JSON; is it the service, or a proxy before it?`);
+      throw outage(
+        asked,
+        `answers with ${status} and something that isn't JSON; is it the service, or a proxy before it?`,
+      );
     }
   };
 
@@ -154,14 +161,18 @@ export function createTransport({ environment, timeoutMs, ca, observe }: Transpo
         const isOpen = error instanceof BrokenCircuitError;
         tell(isOpen ? 'open' : 'failed');
         if (!isOpen) throw error;
-        throw outage(asked, `has failed ${failuresMost} times in a row; it is asked again within ${pauseMs / 1000} s`);
+        throw outage(
+          asked,
+          `has failed ${failuresMost} times in a row; it is asked again within ${pauseMs / 1000} s`,
+        );
       }
     },
     close: () => dispatcher.close(),
   };
 }
 
-const isOutage = (error: Error): boolean => error instanceof TroupeError && error.code === 'CLOUD_UNAVAILABLE';
+const isOutage = (error: Error): boolean =>
+  error instanceof TroupeError && error.code === 'CLOUD_UNAVAILABLE';
 
 const outage = ({ service, url }: CloudRequest, what: string): TroupeError =>
   new TroupeError('CLOUD_UNAVAILABLE', `${service} at ${new URL(url).origin} ${what}`);

@@ -99,7 +99,11 @@ t.test('who the token speaks for', async (t) => {
     admin: false,
     role: 'owner',
   });
-  t.match((await site.call('GET', '/v1/identity', { as: 'root' })).json, { user_id: 'admin', admin: true, role: 'admin' });
+  t.match((await site.call('GET', '/v1/identity', { as: 'root' })).json, {
+    user_id: 'admin',
+    admin: true,
+    role: 'admin',
+  });
   t.equal((await site.call('GET', '/v1/identity', { as: null })).status, 401);
 });
 

@@ -44,7 +44,10 @@ t.test('an application credential needs no project', async (t) => {
   });
   t.strictSame(auth, {
     auth: {
-      identity: { methods: ['application_credential'], application_credential: { id: 'id', secret: 'secret' } },
+      identity: {
+        methods: ['application_credential'],
+        application_credential: { id: 'id', secret: 'secret' },
+      },
     },
   });
   t.equal(chosen, 'admin');
@@ -56,10 +59,21 @@ t.test('what is missing or wrong is named, and no secret with it', async (t) => 
   wrong(() => read(byPassword), /^password of cloud "mine" in "\/etc\/openstack\/clouds\.yaml" is missing$/);
   wrong(() => read(byPassword, 'other'), /^There is no cloud "other" in ".*"; it has mine$/);
   wrong(() => read('clouds: [}: secret'), /^".*" can't be read: (?!.*secret)/);
-  const variables = { OS_AUTH_URL: 'http://k:5000', OS_USERNAME: 'u', OS_PASSWORD: 'p', OS_PROJECT_NAME: 'x' };
+  const variables = {
+    OS_AUTH_URL: 'http://k:5000',
+    OS_USERNAME: 'u',
+    OS_PASSWORD: 'p',
+    OS_PROJECT_NAME: 'x',
+  };
   t.equal(accessFromVariables(variables).authUrl, 'http://k:5000/v3');
   wrong(() => accessFromVariables({ ...variables, OS_AUTH_URL: 'k:5000' }), /^OS_AUTH_URL must be a URL/);
   wrong(() => accessFromVariables({ ...variables, OS_AUTH_URL: 'http://k/v2.0' }), /must end in \/v3/);
-  wrong(() => accessFromVariables({ ...variables, OS_INTERFACE: 'secret' }), /^OS_INTERFACE must be one of public/);
-  wrong(() => accessFromVariables({ ...variables, OS_AUTH_TYPE: 'admin_token' }), /^OS_AUTH_TYPE must be one of password/);
+  wrong(
+    () => accessFromVariables({ ...variables, OS_INTERFACE: 'secret' }),
+    /^OS_INTERFACE must be one of public/,
+  );
+  wrong(
+    () => accessFromVariables({ ...variables, OS_AUTH_TYPE: 'admin_token' }),
+    /^OS_AUTH_TYPE must be one of password/,
+  );
 });

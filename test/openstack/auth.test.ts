@@ -49,42 +49,48 @@ t.test('a token says who calls, in which project, with which roles', async (t) =
     admin: false,
     role: 'owner',
   });
-  t.match((await call('GET', '/v1/identity', await tokenOf(ada, green))).json, { admin: true, role: 'admin' });
+  t.match((await call('GET', '/v1/identity', await tokenOf(ada, green))).json, {
+    admin: true,
+    role: 'admin',
+  });
 });
 
-t.test('a member creates, a reader looks, an admin sees all; another project’s container is not there', async (t) => {
-  const [reader, member, other, admin] = [
-    await tokenOf(rita, blue),
-    await tokenOf(mia, blue),
-    await tokenOf(greg, green),
-    await tokenOf(ada, green),
-  ];
-  const created = await call('POST', '/v1/containers', member, { body: container });
-  t.equal(created.status, 202, created.text);
-  const path = `/v1/containers/${String(created.json['uuid'])}`;
-  t.match((await call('GET', path, member)).json, { project_id: blue.id, user_id: mia.id });
+t.test(
+  'a member creates, a reader looks, an admin sees all; another project’s container is not there',
+  async (t) => {
+    const [reader, member, other, admin] = [
+      await tokenOf(rita, blue),
+      await tokenOf(mia, blue),
+      await tokenOf(greg, green),
+      await tokenOf(ada, green),
+    ];
+    const created = await call('POST', '/v1/containers', member, { body: container });
+    t.equal(created.status, 202, created.text);
+    const path = `/v1/containers/${String(created.json['uuid'])}`;
+    t.match((await call('GET', path, member)).json, { project_id: blue.id, user_id: mia.id });
 
-  t.match((await call('GET', path, reader)).json, { name: 'mine' });
-  for (const [method, what] of [
-    ['POST', '/v1/containers'],
-    ['DELETE', path],
-    ['POST', `${path}/start`],
-    ['GET', `${path}/attach`],
-    ['POST', `${path}/execute?command=sh`],
-    ['POST', `${path}/events`],
-  ] as const) {
-    const refused = await call(method, what, reader, method === 'POST' ? { body: container } : {});
-    t.equal(refused.status, 403, `${method} ${what}`);
-    t.match(refused.text, /doesn't allow the role reader to do more than read; it takes member or admin/);
-  }
-  t.equal((await call('POST', '/v1/tickets', reader)).status, 201, 'it may watch');
+    t.match((await call('GET', path, reader)).json, { name: 'mine' });
+    for (const [method, what] of [
+      ['POST', '/v1/containers'],
+      ['DELETE', path],
+      ['POST', `${path}/start`],
+      ['GET', `${path}/attach`],
+      ['POST', `${path}/execute?command=sh`],
+      ['POST', `${path}/events`],
+    ] as const) {
+      const refused = await call(method, what, reader, method === 'POST' ? { body: container } : {});
+      t.equal(refused.status, 403, `${method} ${what}`);
+      t.match(refused.text, /doesn't allow the role reader to do more than read; it takes member or admin/);
+    }
+    t.equal((await call('POST', '/v1/tickets', reader)).status, 201, 'it may watch');
 
-  t.equal((await call('GET', path, other)).status, 404);
-  t.equal((await call('DELETE', path, other)).status, 404);
-  t.same((await call('GET', '/v1/containers', other)).json['containers'], []);
-  t.match((await call('GET', path, admin)).json, { name: 'mine' });
-  t.equal((await call('DELETE', `${path}?force=true`, admin)).status, 204);
-});
+    t.equal((await call('GET', path, other)).status, 404);
+    t.equal((await call('DELETE', path, other)).status, 404);
+    t.same((await call('GET', '/v1/containers', other)).json['containers'], []);
+    t.match((await call('GET', path, admin)).json, { name: 'mine' });
+    t.equal((await call('DELETE', `${path}?force=true`, admin)).status, 204);
+  },
+);
 
 t.test('what is no token of a project is refused, in words', async (t) => {
   const none = await call('GET', '/v1/containers', null);
@@ -125,8 +131,15 @@ t.test('a token that has ended is refused, but from a service that acts for its 
   );
   t.equal(status, 401);
   const serviceToken = await tokenOf(sam, blue);
-  t.match(await call('GET', '/v1/identity', token, { serviceToken }), { status: 200, json: { user_id: mia.id } });
-  t.equal((await call('GET', '/v1/identity', token, { serviceToken: await tokenOf(greg, green) })).status, 401, 'no service');
+  t.match(await call('GET', '/v1/identity', token, { serviceToken }), {
+    status: 200,
+    json: { user_id: mia.id },
+  });
+  t.equal(
+    (await call('GET', '/v1/identity', token, { serviceToken: await tokenOf(greg, green) })).status,
+    401,
+    'no service',
+  );
   t.equal((await call('GET', '/v1/identity', token, { serviceToken: 'nonsense' })).status, 401);
 });
 
@@ -136,7 +149,10 @@ t.test('the machine’s own admin goes on to work, other tokens of the site don�
   t.match((await call('GET', '/v1/identity', own)).json, { user_id: 'admin', admin: true });
   const { tokens } = JSON.parse(readFileSync(join(state, 'tokens.json'), 'utf8')) as { tokens: object[] };
   const names = { userId: 'x', userName: 'x', projectId: 'x', projectName: 'x', roles: ['admin'] };
-  writeFileSync(join(state, 'tokens.json'), JSON.stringify({ tokens: [...tokens, { ...names, sha256: tokenHash('other') }] }));
+  writeFileSync(
+    join(state, 'tokens.json'),
+    JSON.stringify({ tokens: [...tokens, { ...names, sha256: tokenHash('other') }] }),
+  );
   t.equal((await call('GET', '/v1/identity', 'other')).status, 401);
   t.equal((await call('GET', '/v1/identity', own)).status, 200);
 });
@@ -147,7 +163,9 @@ t.test('no token and no password is in the log, and none is on the disk', async 
   t.ok(told.length > 8);
   for (const token of told) t.notOk(log.includes(token));
   for (const { password } of [rita, mia, greg, ada, sam]) t.notOk(log.includes(password));
-  const own = /password: (\S+)/.exec(readFileSync(join(keystone.site.directory, 'state', 'clouds.yaml'), 'utf8'))![1]!;
+  const own = /password: (\S+)/.exec(
+    readFileSync(join(keystone.site.directory, 'state', 'clouds.yaml'), 'utf8'),
+  )![1]!;
   t.notOk(log.includes(own));
   const store = join(keystone.site.directory, 'state', 'store', 'data.mdb');
   if (existsSync(store)) {
@@ -158,6 +176,12 @@ t.test('no token and no password is in the log, and none is on the disk', async 
 
 t.test('what was asked of Keystone is counted', async (t) => {
   const metrics = await (await fetch(`${keystone.url}/metrics`)).text();
-  t.match(metrics, /troupe_cloud_request_duration_seconds_count\{service="Keystone",operation="validate",outcome="200"\} \d/);
-  t.match(metrics, /troupe_cloud_request_duration_seconds_count\{service="Keystone",operation="validate",outcome="404"\} \d/);
+  t.match(
+    metrics,
+    /troupe_cloud_request_duration_seconds_count\{service="Keystone",operation="validate",outcome="200"\} \d/,
+  );
+  t.match(
+    metrics,
+    /troupe_cloud_request_duration_seconds_count\{service="Keystone",operation="validate",outcome="404"\} \d/,
+  );
 });

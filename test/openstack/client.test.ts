@@ -41,12 +41,26 @@ async function openstack(person: Person, project: Project, ...args: string[]) {
 }
 
 t.test('run, show, list, and delete with a password; another project sees nothing of it', async (t) => {
-  const run = await openstack(mia, blue, 'run', '--name', 'compat', '--memory', '32', '-f', 'json', testImage, 'sleep', '600');
+  const run = await openstack(
+    mia,
+    blue,
+    'run',
+    '--name',
+    'compat',
+    '--memory',
+    '32',
+    '-f',
+    'json',
+    testImage,
+    'sleep',
+    '600',
+  );
   t.equal(run.code, 0, run.err);
   t.match(JSON.parse(run.out), { name: 'compat', project_id: blue.id, user_id: mia.id });
   await until(
     'Running',
-    async () => JSON.parse((await openstack(mia, blue, 'show', 'compat', '-f', 'json')).out) as { status: string },
+    async () =>
+      JSON.parse((await openstack(mia, blue, 'show', 'compat', '-f', 'json')).out) as { status: string },
     ({ status }) => status === 'Running',
   );
   const theirs = await openstack(greg, green, 'list', '-f', 'json');

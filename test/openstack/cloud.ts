@@ -47,8 +47,8 @@ export interface Cloud {
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export async function createCloud(t: Test): Promise<Cloud> {
-  const { auth } = (parse(readFileSync(cloudsFile, 'utf8')) as { clouds: { admin: { auth: AdminAuth } } }).clouds
-    .admin;
+  const { auth } = (parse(readFileSync(cloudsFile, 'utf8')) as { clouds: { admin: { auth: AdminAuth } } })
+    .clouds.admin;
   const authUrl = auth.auth_url;
   const suffix = randomBytes(4).toString('hex');
 
@@ -63,7 +63,12 @@ export async function createCloud(t: Test): Promise<Cloud> {
   };
   const logIn = async (at: string, user: object, scope: unknown): Promise<string> => {
     const identity = { methods: ['password'], password: { user } };
-    const { status, headers, json } = await send('POST', `${at}/auth/tokens`, {}, { auth: { identity, scope } });
+    const { status, headers, json } = await send(
+      'POST',
+      `${at}/auth/tokens`,
+      {},
+      { auth: { identity, scope } },
+    );
     if (status !== 201) throw new Error(`Keystone gave no token: ${JSON.stringify(json)}`);
     return headers['x-subject-token'] as string;
   };
@@ -117,10 +122,16 @@ export async function createCloud(t: Test): Promise<Cloud> {
     token: ({ id, password }, project, at = authUrl) =>
       logIn(at, { id, password }, project ? { project: { id: project.id } } : 'unscoped'),
     async revoke(token) {
-      await send('DELETE', `${authUrl}/auth/tokens`, { 'x-auth-token': adminToken, 'x-subject-token': token });
+      await send('DELETE', `${authUrl}/auth/tokens`, {
+        'x-auth-token': adminToken,
+        'x-subject-token': token,
+      });
     },
     async forget(region, user) {
-      const { endpoints } = await admin<{ endpoints: { id: string }[] }>('GET', `/endpoints?region_id=${region}`);
+      const { endpoints } = await admin<{ endpoints: { id: string }[] }>(
+        'GET',
+        `/endpoints?region_id=${region}`,
+      );
       for (const { id } of endpoints) await admin('DELETE', `/endpoints/${id}`);
       await admin('DELETE', `/regions/${region}`);
       const known = await find('users', `name=${user}`);

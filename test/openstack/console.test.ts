@@ -21,7 +21,10 @@ await cloud.grant(mia, blue, 'member');
 await cloud.grant(max, blue, 'member');
 await cloud.grant(max, green, 'reader');
 
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu'],
+});
 t.teardown(() => browser.close());
 const complaints: string[] = [];
 async function open(view = '#/'): Promise<Page> {
@@ -29,7 +32,8 @@ async function open(view = '#/'): Promise<Page> {
   page.setDefaultTimeout(20_000);
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('request', (request) => {
-    if (!request.url().startsWith(keystone.url) && !request.url().startsWith('blob:')) complaints.push(`asked ${request.url()}`);
+    if (!request.url().startsWith(keystone.url) && !request.url().startsWith('blob:'))
+      complaints.push(`asked ${request.url()}`);
   });
   await page.goto(`${keystone.url}/console${view}`);
   return page;
@@ -41,22 +45,30 @@ async function logIn(page: Page, user: string, password: string): Promise<void> 
 }
 const isLive = (page: Page): Promise<void> => page.locator('[data-connection=live]').waitFor();
 
-t.test('a wrong password is told; the right one leads to the only project, and is nowhere afterwards', async (t) => {
-  const page = await open();
-  await logIn(page, mia.name, 'wrong');
-  await page.getByRole('alert').getByText('Keystone knows no such user with that password in that domain').waitFor();
-  await page.getByLabel('Domain').fill('Nowhere');
-  await logIn(page, mia.name, mia.password);
-  await page.getByRole('alert').getByText('Keystone knows no such user').waitFor();
-  await page.getByLabel('Domain').fill('Default');
-  await logIn(page, mia.name, mia.password);
-  await isLive(page);
-  t.match(await page.locator('.who').textContent(), new RegExp(`${mia.name}.*${blue.name}`));
-  const kept = (await page.evaluate('JSON.stringify([{ ...sessionStorage }, { ...localStorage }])')) as string;
-  t.notOk(kept.includes(mia.password));
-  t.notOk(keystone.log().includes(mia.password), 'nor in the log');
-  await page.context().close();
-});
+t.test(
+  'a wrong password is told; the right one leads to the only project, and is nowhere afterwards',
+  async (t) => {
+    const page = await open();
+    await logIn(page, mia.name, 'wrong');
+    await page
+      .getByRole('alert')
+      .getByText('Keystone knows no such user with that password in that domain')
+      .waitFor();
+    await page.getByLabel('Domain').fill('Nowhere');
+    await logIn(page, mia.name, mia.password);
+    await page.getByRole('alert').getByText('Keystone knows no such user').waitFor();
+    await page.getByLabel('Domain').fill('Default');
+    await logIn(page, mia.name, mia.password);
+    await isLive(page);
+    t.match(await page.locator('.who').textContent(), new RegExp(`${mia.name}.*${blue.name}`));
+    const kept = (await page.evaluate(
+      'JSON.stringify([{ ...sessionStorage }, { ...localStorage }])',
+    )) as string;
+    t.notOk(kept.includes(mia.password));
+    t.notOk(keystone.log().includes(mia.password), 'nor in the log');
+    await page.context().close();
+  },
+);
 
 t.test('of several projects one is chosen, and roles count there', async (t) => {
   const page = await open();
@@ -85,20 +97,23 @@ t.test('a user without a project is told so; a token is taken as before', async 
   await page.context().close();
 });
 
-t.test('a token that ends under an open page leads to the login, and from there back to the same view', async (t) => {
-  const view = '#/chart/container';
-  const page = await open(view);
-  await logIn(page, mia.name, mia.password);
-  await isLive(page);
-  await page.getByRole('alert').getByText('Your token has expired').waitFor({ timeout: 60_000 });
-  t.equal(await page.getByLabel('User').inputValue(), mia.name);
-  await page.getByLabel('Password').fill(mia.password);
-  await page.getByRole('button', { name: 'Log in', exact: true }).click();
-  await isLive(page);
-  t.equal(new URL(page.url()).hash, view);
-  await page.locator('.chart [data-state="container.running"]').waitFor();
-  await page.context().close();
-});
+t.test(
+  'a token that ends under an open page leads to the login, and from there back to the same view',
+  async (t) => {
+    const view = '#/chart/container';
+    const page = await open(view);
+    await logIn(page, mia.name, mia.password);
+    await isLive(page);
+    await page.getByRole('alert').getByText('Your token has expired').waitFor({ timeout: 60_000 });
+    t.equal(await page.getByLabel('User').inputValue(), mia.name);
+    await page.getByLabel('Password').fill(mia.password);
+    await page.getByRole('button', { name: 'Log in', exact: true }).click();
+    await isLive(page);
+    t.equal(new URL(page.url()).hash, view);
+    await page.locator('.chart [data-state="container.running"]').waitFor();
+    await page.context().close();
+  },
+);
 
 t.test('too many logins from one address are told so', async (t) => {
   const body = { user: mia.name, password: 'wrong' };

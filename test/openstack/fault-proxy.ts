@@ -42,7 +42,8 @@ export async function createFaultProxy(t: Test, target: string): Promise<FaultPr
   const fail = (outgoing: ServerResponse, fault: Fault): void => {
     if (fault === 'hang') return void held.add(outgoing);
     if (fault === 'cut') return void outgoing.destroy();
-    if (fault === 'page') return void outgoing.writeHead(200, { 'content-type': 'text/html' }).end('<h1>It works!</h1>');
+    if (fault === 'page')
+      return void outgoing.writeHead(200, { 'content-type': 'text/html' }).end('<h1>It works!</h1>');
     if (fault === 'nonsense') return void outgoing.writeHead(200).end('{"token": {"user": "nobody"}}');
     outgoing.writeHead(fault).end(JSON.stringify({ error: { code: fault, message: 'A fault of the test' } }));
   };

@@ -34,10 +34,16 @@ export interface Answer {
 }
 
 /** Not started yet. @param settings of section `auth` beside the kind */
-export async function createKeystoneSite(t: Test, cloud: Cloud, settings: object = {}): Promise<KeystoneSite> {
+export async function createKeystoneSite(
+  t: Test,
+  cloud: Cloud,
+  settings: object = {},
+): Promise<KeystoneSite> {
   const mark = randomBytes(4).toString('hex');
   const [region, user] = [`region-${mark}`, `troupe-${mark}`];
-  const site = await createCommandSite(t, { auth: { kind: 'keystone', recheckMs: 1_000, timeoutMs: 2_000, ...settings } });
+  const site = await createCommandSite(t, {
+    auth: { kind: 'keystone', recheckMs: 1_000, timeoutMs: 2_000, ...settings },
+  });
   t.teardown(() => cloud.forget(region, user));
   const url = `http://127.0.0.1:${site.port}`;
   const state = join(site.directory, 'state');
@@ -47,7 +53,16 @@ export async function createKeystoneSite(t: Test, cloud: Cloud, settings: object
     region,
     user,
     bootstrap: (...argv) =>
-      site.runWith(cloud.adminVariables, 'keystone', 'bootstrap', '--region', region, '--user', user, ...argv),
+      site.runWith(
+        cloud.adminVariables,
+        'keystone',
+        'bootstrap',
+        '--region',
+        region,
+        '--user',
+        user,
+        ...argv,
+      ),
     leadTo(authUrl) {
       const path = join(state, 'clouds.yaml');
       writeFileSync(path, readFileSync(path, 'utf8').replace(/auth_url: .*/, `auth_url: ${authUrl}`));

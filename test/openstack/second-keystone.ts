@@ -31,7 +31,13 @@ export async function createSecondKeystone(t: Test, expirationSeconds: number): 
     authUrl,
     async start() {
       const identity = ['--reuid', 'keystone', '--regid', 'keystone', '--clear-groups'];
-      const server = ['uwsgi_python3', '--ini', join(folder, 'uwsgi.ini'), '--http-socket', `127.0.0.1:${port}`];
+      const server = [
+        'uwsgi_python3',
+        '--ini',
+        join(folder, 'uwsgi.ini'),
+        '--http-socket',
+        `127.0.0.1:${port}`,
+      ];
       const child = spawn('setpriv', [...identity, ...server], {
         env: {
           PATH: '/usr/sbin:/usr/bin:/sbin:/bin',

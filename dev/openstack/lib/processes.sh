@@ -19,10 +19,17 @@ is_up() {
 }
 
 # start_process <name> <command>...: in the background, with what it says in log/<name>.out. It must stay in the foreground.
+# It takes nothing of this shell with it: a lock or a pipe that a caller has open would be held as long as it lives.
 start_process() {
   local name="$1" pid
   shift
-  setsid env -i PATH="$PATH" HOME=/nonexistent LC_ALL=C.UTF-8 "$@" </dev/null >>"$site/log/$name.out" 2>&1 9>&- &
+  (
+    for fd in "/proc/$BASHPID/fd/"*; do
+      fd="${fd##*/}"
+      [ "$fd" -le 2 ] || eval "exec $fd>&-"
+    done
+    exec setsid env -i PATH="$PATH" HOME=/nonexistent LC_ALL=C.UTF-8 "$@"
+  ) </dev/null >>"$site/log/$name.out" 2>&1 &
   pid=$!
   disown
   echo "$pid $(birth_of "$pid")" >"$site/run/$name.pid"

@@ -38,7 +38,11 @@ export type Role = 'admin' | 'owner' | 'reader';
 
 /** Of a token with several, the one that permits most; a site's own tokens without any are their project's. */
 export const roleOf = ({ roles }: Pick<Identity, 'roles'>): Role =>
-  roles.includes('admin') ? 'admin' : roles.includes('reader') && !roles.includes('member') ? 'reader' : 'owner';
+  roles.includes('admin')
+    ? 'admin'
+    : roles.includes('reader') && !roles.includes('member')
+      ? 'reader'
+      : 'owner';
 
 export const isAdmin = (identity: Identity): boolean => roleOf(identity) === 'admin';
 

@@ -86,7 +86,11 @@ export function createKeystoneAuthenticator(options: KeystoneAuthOptions): Authe
     return asked;
   };
 
-  const find = async (token: string, allowExpired: boolean, requestId: string | null): Promise<Known | null> => {
+  const find = async (
+    token: string,
+    allowExpired: boolean,
+    requestId: string | null,
+  ): Promise<Known | null> => {
     if (!tokenPattern.test(token)) return null;
     // Whether it may have ended is part of what was asked.
     const key = `${allowExpired ? 'ended' : 'good'} ${tokenHash(token)}`;

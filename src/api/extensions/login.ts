@@ -68,7 +68,10 @@ interface ToChoose {
 export function login(desk: LoginDesk | null) {
   return async (app: FastifyInstance): Promise<void> => {
     const config = { public: true };
-    app.get('/v1/login', { config }, () => ({ methods: desk ? ['token', 'keystone'] : ['token'], domain: desk?.domain ?? null }));
+    app.get('/v1/login', { config }, () => ({
+      methods: desk ? ['token', 'keystone'] : ['token'],
+      domain: desk?.domain ?? null,
+    }));
     if (!desk) return;
     await app.register(rateLimit, { global: false });
     const limited = {
@@ -94,7 +97,8 @@ async function byNameAndPassword(
 ): Promise<Chosen | ToChoose> {
   const { token } = await desk.logIn({ user, password, domain, requestId });
   const all = await desk.projectsOf(token, requestId);
-  const fitting = project === undefined ? all : all.filter(({ id, name }) => id === project || name === project);
+  const fitting =
+    project === undefined ? all : all.filter(({ id, name }) => id === project || name === project);
   const [only] = fitting;
   if (!only)
     throw new TroupeError(

@@ -65,8 +65,20 @@ function ByName() {
     <form onSubmit={submit}>
       <Field name="user" label="User" value={user} autocomplete="username" required />
       <Field name="password" label="Password" type="password" autocomplete="current-password" required />
-      <Field name="domain" label="Domain" value={domain || (ways.value.domain ?? '')} autocomplete="off" required />
-      <Field name="project" label="Project" value={project} autocomplete="off" hint="Empty to choose of several." />
+      <Field
+        name="domain"
+        label="Domain"
+        value={domain || (ways.value.domain ?? '')}
+        autocomplete="off"
+        required
+      />
+      <Field
+        name="project"
+        label="Project"
+        value={project}
+        autocomplete="off"
+        hint="Empty to choose of several."
+      />
       <Problem />
       <Submit />
     </form>
