@@ -49,6 +49,8 @@ export function ensureAdminToken(tokensFile: string, adminTokenFile: string): vo
 export function ownAdminAuthenticator(tokensFile: string, adminTokenFile: string): Authenticator {
   const read = tokensIn(tokensFile);
   return createStaticAuthenticator(() => {
+    // Without the file there is none, until the next start makes one.
+    if (!existsSync(adminTokenFile)) return [];
     const own = tokenHash(readFileSync(adminTokenFile, 'utf8').trim());
     return read().filter(({ sha256 }) => sha256 === own);
   });

@@ -33,6 +33,7 @@ function createScene() {
   return {
     environment,
     asked,
+    facts,
     says,
     authenticate: (token: string) => authenticator.authenticate({ token }),
   };
@@ -102,12 +103,19 @@ t.test('no more than ten thousand tokens are remembered', async (t) => {
 
 t.test('what a watcher is told of its token’s validity', async (t) => {
   const scene = createScene();
+  const { facts } = scene;
   const { validity } = (await scene.authenticate('a'))!;
   t.equal(validity?.dueMs(), 60_000);
   await scene.environment.advance(60_000);
   t.equal(validity?.dueMs(), 1_000, 'never at once');
   scene.says.answer = away;
   t.equal(await validity?.stillHolds(), true, 'it was good when last heard of');
+  await scene.environment.advance(hour);
+  t.equal(await validity?.stillHolds(), false, 'it has ended, whoever is away');
+
+  scene.says.answer = { ...facts, expiresAt: scene.environment.now() + hour };
+  const other = (await scene.authenticate('b'))!;
+  await scene.environment.advance(60_000);
   scene.says.answer = null;
-  t.equal(await validity?.stillHolds(), false);
+  t.equal(await other.validity?.stillHolds(), false, 'it was revoked');
 });

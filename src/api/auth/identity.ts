@@ -12,7 +12,7 @@ export interface Identity {
 export interface Validity {
   /** Milliseconds from now until it is to be asked again. */
   dueMs(): number;
-  /** Asks again. @throws TroupeError when that can't be found out now */
+  /** Asks again; what can't be found out now counts as before, until the token ends. */
   stillHolds(): Promise<boolean>;
 }
 

@@ -101,8 +101,7 @@ export function createKeystoneAuthenticator(options: KeystoneAuthOptions): Authe
     try {
       return await askOnce(key, token, allowExpired, requestId);
     } catch (error) {
-      const isAway = error instanceof TroupeError && error.kind === 'unavailable';
-      if (!isAway || !before || before.endsAt <= environment.monotonic()) throw error;
+      if (!isAway(error) || !before || before.endsAt <= environment.monotonic()) throw error;
       return before;
     }
   };
@@ -135,10 +134,19 @@ export function createKeystoneAuthenticator(options: KeystoneAuthOptions): Authe
         // Never at once: while Keystone is away it has been due for long.
         dueMs: () => Math.max(1_000, Math.min(askedAt + recheckMs, endsAt) - environment.monotonic()),
         // A service that acted for its bearer has gone: from here on the token stands for itself.
-        stillHolds: async () => (await authenticate(credentials)) !== null,
+        async stillHolds() {
+          if (endsAt <= environment.monotonic()) return false;
+          return authenticate(credentials).then(
+            (identity) => identity !== null,
+            (error: unknown) => isAway(error),
+          );
+        },
       },
     };
   };
 
   return { challenge: `Keystone uri="${publicUrl}"`, authenticate };
 }
+
+/** Nobody said anything about the token. */
+const isAway = (error: unknown): boolean => error instanceof TroupeError && error.kind === 'unavailable';

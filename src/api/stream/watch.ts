@@ -105,9 +105,7 @@ export function createWatchEndpoint(options: WatchOptions): WatchEndpoint {
     if (!validity) return;
     let cancel: Cancel = () => {};
     const look = async (): Promise<void> => {
-      // What can't be found out now counts as before; it is asked again.
-      const holds = await validity.stillHolds().catch(() => true);
-      if (!holds) return close(socket, 1008, 'The token has expired, or was revoked');
+      if (!(await validity.stillHolds())) return close(socket, 1008, 'The token has expired, or was revoked');
       if (socket.readyState === socket.OPEN) wait();
     };
     const wait = (): void => void (cancel = environment.schedule(validity.dueMs(), () => void look()));
