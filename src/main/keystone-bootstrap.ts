@@ -1,6 +1,7 @@
 /** `troupe keystone bootstrap`: this site becomes known to a cloud, by its admin's credentials; run again, it changes nothing. */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import pRetry from 'p-retry';
 import { stringify } from 'yaml';
 import type { BootstrapStep, BootstrapWish } from '../cli/roots.ts';
 import type { LoadedConfig } from '../config/load.ts';
@@ -43,7 +44,12 @@ export async function bootstrap(
     const projectId = await registrar.ensureProject(wish.project);
     const userId = await ensureUser(loaded, wish, region, registrar, admin.access, tell);
     await registrar.assign(userId, projectId, serviceRole);
-    await proveCredentials(callsOf(accessFromPath(paths(loaded.config).clouds, ownCloud)));
+    // Keystone revokes by whole seconds: a token of the second in which a password was changed is none.
+    await pRetry(() => proveCredentials(callsOf(accessFromPath(paths(loaded.config).clouds, ownCloud))), {
+      retries: wish.newPassword ? 3 : 0,
+      minTimeout: 1_000,
+      factor: 1,
+    });
     const url = wish.url ?? endpointUrl(loaded);
     await registrar.ensureService(
       {
