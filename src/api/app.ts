@@ -8,9 +8,8 @@ import Fastify, {
   type HTTPMethods,
 } from 'fastify';
 import type { ControlPlane } from '../actors/index.ts';
-import { TroupeError } from '../errors/errors.ts';
 import type { Environment } from '../model/environment.ts';
-import { roleOf, type Authenticator, type Identity } from './auth/identity.ts';
+import type { Authenticator, Identity } from './auth/identity.ts';
 import { consolePages } from './console/console.ts';
 import { events } from './extensions/events.ts';
 import { health, measure, type OnCloudCall } from './extensions/health.ts';
@@ -22,10 +21,14 @@ import { operations } from './extensions/operations.ts';
 import { tenants } from './extensions/tenants.ts';
 import { whatIf } from './extensions/what-if.ts';
 import { bodyLimit, takeJsonBodies } from './json-body.ts';
+import { describeRoutes } from './openapi/document.ts';
+import { documentPages } from './openapi/pages.ts';
 import { canonicalPath } from './paths.ts';
+import type { Policy } from './policy/policy.ts';
 import './request.ts';
 import type { Tickets } from './stream/tickets.ts';
 import { containerActions } from './zun/container-actions.ts';
+import { containerArchives, type CopyLimits } from './zun/container-archives.ts';
 import { containerServices } from './zun/container-services.ts';
 import { containerSessions, type SessionDesk } from './zun/container-sessions.ts';
 import { containers } from './zun/containers.ts';
@@ -35,6 +38,7 @@ import { hosts } from './zun/hosts.ts';
 import { services } from './zun/services.ts';
 import { networkActions } from './zun/network-actions.ts';
 import { networks } from './zun/networks.ts';
+import { quotas } from './zun/quotas.ts';
 import { volumes } from './zun/volumes.ts';
 import { rangeHeaders, requestedMinor, usedHeader } from './zun/microversion.ts';
 
@@ -46,9 +50,11 @@ export interface AppOptions {
   readonly login: LoginDesk | null;
   /** Tells the listener of every call to the cloud, if there is one. */
   readonly onCloudCall: OnCloudCall;
+  readonly policy: Policy;
   readonly tickets: Tickets<Identity>;
   readonly sessions: SessionDesk;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
+  readonly copies: CopyLimits;
   /** What the build made of the console; null where it was not built. */
   readonly consoleDirectory: string | null;
   readonly logger?: FastifyBaseLogger;
@@ -56,11 +62,16 @@ export interface AppOptions {
 }
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** By path: what is answered there, and not with 405. */
+    readonly routes: ReadonlyMap<
+      string,
+      { readonly methods: ReadonlySet<string>; readonly isPublic: boolean }
+    >;
+  }
   interface FastifyContextConfig {
     /** Open to callers without a token. */
     public?: boolean;
-    /** It does more than show: by default, when the method is neither GET nor HEAD. */
-    acts?: boolean;
     /** The path is known, the method is not. */
     wrongMethod?: boolean;
   }
@@ -71,8 +82,8 @@ const requestIdPattern = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 /** Characters of one part of a path, decoded: the longest name of a container. */
 const maxParamLength = 255;
-/** For a whole request to arrive. */
-const requestTimeout = 60_000;
+/** For a whole request to arrive: files that are copied into a container come in one. */
+const requestTimeout = 600_000;
 
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { controlPlane, environment, tickets } = options;
@@ -100,10 +111,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     name(request, reply);
     const { config } = request.routeOptions;
     if (config.public) return;
-    if (!(await letIn(request, reply, options.authenticator))) return;
+    if (!(await letIn(request, reply, options))) return;
     // What the router itself answers has no version.
     if (request.is404 || config.wrongMethod) return;
-    permit(request);
     reply.headers(rangeHeaders);
     request.minor = requestedMinor(request.headers['openstack-api-version'] as string | undefined);
     reply.headers(usedHeader(request.minor));
@@ -124,12 +134,15 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.setNotFoundHandler((request, reply) => reply.code(404).send(errorBody(request.requestId, 404, '', '')));
 
   const routes = new Map<string, { readonly methods: Set<string>; readonly isPublic: boolean }>();
+  app.decorate('routes', routes);
   app.addHook('onRoute', ({ url, method, config }) => {
+    if (config?.wrongMethod) return;
     const known = routes.get(url) ?? { methods: new Set(), isPublic: config?.public === true };
     for (const each of [method].flat()) known.methods.add(each);
     routes.set(url, known);
   });
 
+  await describeRoutes(app);
   measure(app, controlPlane, options.onCloudCall);
   await app.register(discovery);
   await app.register(health(controlPlane));
@@ -137,11 +150,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(containerActions(controlPlane, environment));
   await app.register(containerServices(controlPlane, environment, options.sessions));
   await app.register(containerSessions(controlPlane, environment, options.sessions));
+  await app.register(containerArchives(controlPlane, environment, options.copies));
   await app.register(networkActions(controlPlane, environment));
   await app.register(networks(controlPlane));
   await app.register(volumes(controlPlane));
   await app.register(hosts(controlPlane));
   await app.register(services(controlPlane));
+  await app.register(quotas(controlPlane));
   const lookUps = lookUpsOf(controlPlane);
   await app.register(lifecycles(controlPlane, lookUps));
   await app.register(events(controlPlane, lookUps));
@@ -149,10 +164,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(incidents(controlPlane, lookUps));
   await app.register(identity);
   await app.register(login(options.login));
-  await app.register(tenants(controlPlane));
+  await app.register(tenants(controlPlane, lookUps));
   await app.register(operations(controlPlane));
   if (options.consoleDirectory !== null) await app.register(consolePages(options.consoleDirectory));
-  app.post('/v1/tickets', { config: { acts: false } }, async (request, reply) => {
+  app.post('/v1/tickets', async (request, reply) => {
+    request.access.require('troupe:watch');
     const { ticket, expiresInSeconds } = tickets.issue(request.identity);
     reply.code(201);
     return { ticket, expires_in: expiresInSeconds };
@@ -175,6 +191,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
           .send(errorBody(request.requestId, 405, '', '')),
     });
   }
+  await app.register(documentPages);
   return app;
 }
 
@@ -188,7 +205,7 @@ function name(request: FastifyRequest, reply: FastifyReply): void {
 async function letIn(
   request: FastifyRequest,
   reply: FastifyReply,
-  authenticator: Authenticator,
+  { authenticator, policy }: Pick<AppOptions, 'authenticator' | 'policy'>,
 ): Promise<boolean> {
   const { 'x-auth-token': token, 'x-service-token': service } = request.headers;
   const serviceToken = typeof service === 'string' ? service : null;
@@ -209,6 +226,7 @@ async function letIn(
   }
   const given = request.headers['x-openstack-request-id'];
   request.identity = identity;
+  request.access = policy.of(identity);
   request.log = request.log.child({
     request_id: request.requestId,
     global_request_id: typeof given === 'string' && requestIdPattern.test(given) ? given : undefined,
@@ -216,14 +234,4 @@ async function letIn(
     user_id: identity.userId,
   });
   return true;
-}
-
-/** What acts is for others than readers; a chart says the same of each event. @throws TroupeError FORBIDDEN */
-function permit({ identity, method, routeOptions }: FastifyRequest): void {
-  const acts = routeOptions.config.acts ?? (method !== 'GET' && method !== 'HEAD');
-  if (acts && roleOf(identity) === 'reader')
-    throw new TroupeError(
-      'FORBIDDEN',
-      "Policy doesn't allow the role reader to do more than read; it takes member or admin.",
-    );
 }

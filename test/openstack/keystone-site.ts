@@ -22,7 +22,7 @@ export interface KeystoneSite {
 }
 
 interface CallOptions {
-  readonly body?: object;
+  readonly body?: unknown;
   readonly serviceToken?: string;
 }
 

@@ -33,19 +33,6 @@ export interface Authenticator {
   readonly challenge: string;
 }
 
-/** As charts name who may send an event, and `reader` for who may send none. */
-export type Role = 'admin' | 'owner' | 'reader';
-
-/** Of a token with several, the one that permits most; a site's own tokens without any are their project's. */
-export const roleOf = ({ roles }: Pick<Identity, 'roles'>): Role =>
-  roles.includes('admin')
-    ? 'admin'
-    : roles.includes('reader') && !roles.includes('member')
-      ? 'reader'
-      : 'owner';
-
-export const isAdmin = (identity: Identity): boolean => roleOf(identity) === 'admin';
-
 /** The first that knows the token says whose it is. @param authenticators the challenge is the last one's */
 export function anyOf(...authenticators: readonly [...Authenticator[], Authenticator]): Authenticator {
   return {

@@ -40,20 +40,24 @@ export interface LoginDesk {
   ): Promise<{ readonly token: string; readonly expiresAt: number }>;
 }
 
-const text = Type.String({ minLength: 1, maxLength: 255 });
+const text = (description: string, maxLength = 255, more: object = {}) =>
+  Type.String({ description, minLength: 1, maxLength, ...more });
+const secret = { 'x-secret': true };
+/** Of the body, which has the first four or the last two. */
+export const loginFields = {
+  user: text('Name of the user'),
+  password: text('Goes to Keystone alone', 4_096, secret),
+  domain: text('Of the user, by name; by default the site’s'),
+  project: text('By name or id; without it the only one, or a choice'),
+  token: text('One of no project, as a choice came with', 8_192, secret),
+  project_id: text('Which was chosen'),
+};
+const { user, password, domain, project, token, project_id } = loginFields;
 const byName = Type.Object(
-  {
-    user: text,
-    password: Type.String({ minLength: 1, maxLength: 4096 }),
-    domain: Type.Optional(text),
-    project: Type.Optional(text),
-  },
+  { user, password, domain: Type.Optional(domain), project: Type.Optional(project) },
   { additionalProperties: false },
 );
-const byToken = Type.Object(
-  { token: Type.String({ minLength: 1, maxLength: 8192 }), project_id: text },
-  { additionalProperties: false },
-);
+const byToken = Type.Object({ token, project_id }, { additionalProperties: false });
 const shapes = { byName: Compile(byName), byToken: Compile(byToken) };
 
 interface Chosen {
