@@ -87,6 +87,18 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
   ),
   SHUTTING_DOWN: say('The control plane is stopping.', 'Try again once it is back.'),
   TIMED_OUT: say('No answer came in time.', 'Try again; `troupe why NAME` says who does not answer.'),
+  CLOUD_UNAVAILABLE: say(
+    'A service of the cloud, such as Keystone, does not answer, or not as it should.',
+    'Start it, or correct its address; `troupe doctor` says which. Tokens that were seen before go on to count.',
+  ),
+  CLOUD_REFUSED: say(
+    'The cloud does not take Troupe’s own credentials, or has no such service.',
+    'See `troupe doctor`; `troupe keystone bootstrap` makes what is missing.',
+  ),
+  LOGIN_REFUSED: say(
+    'Keystone does not take the name and password, or the user has no role in the project.',
+    'Correct them; an admin of the cloud gives roles.',
+  ),
   HOST_UNREACHABLE: say(
     'The host, or for an agent the control plane, is not connected now.',
     'Start the agent there; see `troupe hosts`.',

@@ -1,6 +1,7 @@
-/** `docs/openapi.json`: the document that `/v1/openapi.json` answers. */
+/** `docs/openapi.json`: the document that `/v1/openapi.json` answers where people are Keystone's. */
 import type { ControlPlane } from '../../src/actors/index.ts';
 import { buildApp } from '../../src/api/app.ts';
+import type { LoginDesk } from '../../src/api/extensions/login.ts';
 import { createPolicy } from '../../src/api/policy/policy.ts';
 import type { Environment } from '../../src/model/environment.ts';
 
@@ -17,6 +18,8 @@ export async function openApiDocument(): Promise<string> {
     defaults: { cpu: null, memoryMib: null },
     copies: { jsonBytesMost: 0, bytesMost: 0, entriesMost: 0, ratioMost: 0 },
     policy: createPolicy(),
+    login: { attemptsMost: 1 } as LoginDesk,
+    onCloudCall: () => {},
     consoleDirectory: null,
   });
   await app.ready();

@@ -12,10 +12,11 @@ import type { Environment } from '../model/environment.ts';
 import type { Authenticator, Identity } from './auth/identity.ts';
 import { consolePages } from './console/console.ts';
 import { events } from './extensions/events.ts';
-import { health, measure } from './extensions/health.ts';
+import { health, measure, type OnCloudCall } from './extensions/health.ts';
 import { incidents } from './extensions/incidents.ts';
 import { identity } from './extensions/identity.ts';
 import { lifecycles, lookUpsOf } from './extensions/lifecycles.ts';
+import { login, type LoginDesk } from './extensions/login.ts';
 import { operations } from './extensions/operations.ts';
 import { tenants } from './extensions/tenants.ts';
 import { whatIf } from './extensions/what-if.ts';
@@ -48,6 +49,10 @@ export interface AppOptions {
   readonly controlPlane: ControlPlane;
   readonly environment: Environment;
   readonly authenticator: Authenticator;
+  /** Where people log in by name and password; null where tokens are all there is. */
+  readonly login: LoginDesk | null;
+  /** Tells the listener of every call to the cloud, if there is one. */
+  readonly onCloudCall: OnCloudCall;
   readonly policy: Policy;
   readonly tickets: Tickets<Identity>;
   readonly sessions: SessionDesk;
@@ -141,7 +146,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   });
 
   await describeRoutes(app);
-  measure(app, controlPlane);
+  measure(app, controlPlane, options.onCloudCall);
   await app.register(discovery);
   await app.register(health(controlPlane));
   await app.register(containers({ controlPlane, environment, defaults: options.defaults }));
@@ -164,6 +169,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(whatIf(controlPlane, lookUps));
   await app.register(incidents(controlPlane, lookUps));
   await app.register(identity);
+  await app.register(login(options.login));
   await app.register(tenants(controlPlane, lookUps));
   await app.register(operations(controlPlane));
   if (options.consoleDirectory !== null) await app.register(consolePages(options.consoleDirectory));
@@ -207,8 +213,12 @@ async function letIn(
   reply: FastifyReply,
   { authenticator, policy }: Pick<AppOptions, 'authenticator' | 'policy'>,
 ): Promise<boolean> {
-  const token = request.headers['x-auth-token'];
-  const identity = typeof token === 'string' ? await authenticator.authenticate(token) : null;
+  const { 'x-auth-token': token, 'x-service-token': service } = request.headers;
+  const serviceToken = typeof service === 'string' ? service : null;
+  const identity =
+    typeof token === 'string'
+      ? await authenticator.authenticate({ token, serviceToken, requestId: request.requestId })
+      : null;
   if (!identity) {
     reply.header('www-authenticate', authenticator.challenge);
     await reply.code(401).send({

@@ -16,6 +16,7 @@ const versionless = new Set([
   'tickets',
   'sessions',
   'identity',
+  'login',
   'join_tokens',
   'quarantine',
 ]);

@@ -17,6 +17,7 @@ import { incidentCommand } from './incident.ts';
 import { hostCommands } from './hosts.ts';
 import { imageCommands } from './images.ts';
 import { networkCommands } from './networks.ts';
+import { keystoneCommands } from './keystone.ts';
 import { offerNames } from './completion.ts';
 import { registryCommands } from './registries.ts';
 import type { Roots } from './roots.ts';
@@ -190,6 +191,7 @@ function createProgram(
   imageCommands(program, context);
   registryCommands(program, context);
   tenantCommands(program, context);
+  keystoneCommands(program, context);
   chartCommand(program, context);
   whatIfCommand(program, context);
   incidentCommand(program, context);

@@ -14,6 +14,22 @@ export interface DoctorFinding {
 /** The whole of Troupe, or the control plane without an agent of this host. */
 export type Parts = 'all' | 'control-plane';
 
+export interface BootstrapWish {
+  readonly user: string;
+  readonly project: string;
+  /** Null: what the configuration says. */
+  readonly url: string | null;
+  /** Null: the one of the shell's credentials, or the only one there is. */
+  readonly region: string | null;
+  readonly replace: boolean;
+  readonly newPassword: boolean;
+}
+
+export interface BootstrapStep {
+  readonly what: string;
+  readonly outcome: 'was there' | 'made' | 'changed';
+}
+
 export interface Roots {
   /** In this process, until a signal ends it. @throws TroupeError INVALID_CONFIG, STORE_UNAVAILABLE, STALE_OWNER */
   serve(loaded: LoadedConfig, parts: Parts): Promise<void>;
@@ -35,6 +51,15 @@ export interface Roots {
   adopt(loaded: LoadedConfig, worldId: string): Promise<void>;
   /** @throws TroupeError INVALID_CONFIG when the target isn't empty, or a Troupe is up */
   copyStore(from: LoadedConfig, to: LoadedConfig): Promise<void>;
+  /**
+   * Makes this site known to the cloud that the shell's `OS_*` name.
+   * @throws TroupeError INVALID_CONFIG, CLOUD_UNAVAILABLE, CLOUD_REFUSED
+   */
+  bootstrapKeystone(
+    loaded: LoadedConfig,
+    wish: BootstrapWish,
+    tell: (step: BootstrapStep) => void,
+  ): Promise<void>;
   doctor(loaded: LoadedConfig): Promise<readonly DoctorFinding[]>;
   /** Where the API of this machine is, and what proves that it is it. */
   address(config: Config): { readonly url: string; readonly tls: ClientTls | null };

@@ -78,6 +78,35 @@ export const configSchema = Type.Object(
       },
       'The API, and where agents dial',
     ),
+    auth: section(
+      {
+        kind: Type.Enum(['tokens', 'keystone'], {
+          default: 'tokens',
+          description: 'Who says whose a token is: the file of tokens of this site, or Keystone',
+        }),
+        cloud: text(
+          '',
+          'Cloud in clouds.yaml with Troupe’s own credentials; empty: the one that "troupe keystone bootstrap" wrote, else OS_CLOUD, else the other OS_* variables',
+        ),
+        cloudsFile: text(
+          '',
+          'clouds.yaml; empty: the one in the state directory, else OS_CLIENT_CONFIG_FILE, else the usual places',
+          { pattern: '^(/.*)?$', rule: 'an absolute path' },
+        ),
+        publicUrl: text('', 'Where clients reach Keystone; empty: where Troupe does', {
+          pattern: '^(https?://.+)?$',
+          rule: 'a URL such as https://cloud.example:5000/v3',
+        }),
+        recheckMs: count(
+          60_000,
+          'How long a token that Keystone found good counts without asking again; so long may a revoked one be used',
+        ),
+        timeoutMs: count(5_000, 'For Keystone to answer', 100),
+        loginDomain: text('Default', 'Domain of people who log in to the console and name none'),
+        loginsMost: count(20, 'Logins by password from one address in a minute', 1),
+      },
+      'Who may call the API; see [operations](operations.md#keystone)',
+    ),
     archive: section(
       {
         jsonMib: count(

@@ -46,6 +46,10 @@ export const errorTable = {
   QUARANTINED: { kind: 'unavailable', retryable: false, zun: 'service-unavailable' },
   SHUTTING_DOWN: { kind: 'unavailable', retryable: true, zun: 'service-unavailable' },
   TIMED_OUT: { kind: 'timeout', retryable: true, zun: 'timeout' },
+  // ── the cloud around it ──
+  CLOUD_UNAVAILABLE: { kind: 'unavailable', retryable: true, zun: 'service-unavailable' },
+  CLOUD_REFUSED: { kind: 'unavailable', retryable: true, zun: 'service-unavailable' },
+  LOGIN_REFUSED: { kind: 'unauthenticated', retryable: false, zun: 'unauthorized' },
   // ── hosts and engines ──
   HOST_UNREACHABLE: { kind: 'unavailable', retryable: true, zun: 'container-host-not-up' },
   LINK_REFUSED: { kind: 'forbidden', retryable: false, zun: 'not-authorized' },

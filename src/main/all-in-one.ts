@@ -12,6 +12,7 @@ import type { Config } from '../config/schema.ts';
 import { attachLinkAcceptor } from '../link/ws-acceptor.ts';
 import type { Environment } from '../model/environment.ts';
 import { runControlPlane, type ControlPlaneProcess } from './control-plane.ts';
+import type { CloudCalls } from './keystone.ts';
 import { runAgent, type AgentWiring } from './host-agent.ts';
 import { writePrivateFile } from './private-file.ts';
 import { paths } from './settings.ts';
@@ -31,9 +32,9 @@ export async function runAllInOne(
   environment: Environment,
   store: Store,
   logger: FastifyBaseLogger,
-  wiring: Pick<AgentWiring, 'wrapDriver'> = {},
+  wiring: Pick<AgentWiring, 'wrapDriver'> & { readonly cloud?: CloudCalls | null } = {},
 ): Promise<AllInOne> {
-  const controlPlane = await runControlPlane(config, environment, store, logger);
+  const controlPlane = await runControlPlane(config, environment, store, logger, wiring.cloud);
   const { linkSocket } = paths(config);
   const server = createServer((_, response) => response.writeHead(404).end());
   const stopControlPlane = async (): Promise<void> => {

@@ -18,10 +18,11 @@ import { createHostLinks } from '../link/host-link-server.ts';
 import { createLinkAcceptor } from '../link/ws-acceptor.ts';
 import { charts } from '../machines/catalogue.ts';
 import type { Environment } from '../model/environment.ts';
+import { createAuth, type CloudCalls } from './keystone.ts';
 import { archiveLimits, containerDefaults, controlPlaneConfig, linkTiming, paths } from './settings.ts';
 import { policyOf } from './policy-file.ts';
 import { createSealer, loadSiteKeys } from './site-key.ts';
-import { ensureAdminToken, fileAuthenticator } from './tokens.ts';
+import { ensureAdminToken } from './tokens.ts';
 
 export interface ControlPlaneProcess {
   readonly controlPlane: RunningControlPlane;
@@ -42,18 +43,23 @@ function builtConsole(): string | null {
 /** Between drops of what is older than it must be kept. */
 const trimMs = 3_600_000;
 
-/** Starts over `store`, which is closed again when that fails. @throws TroupeError INVALID_CONFIG, STORE_UNAVAILABLE */
+/**
+ * Starts over `store`, which is closed again when that fails.
+ * @param cloud where the site's people are Keystone's
+ * @throws TroupeError INVALID_CONFIG, STORE_UNAVAILABLE
+ */
 export async function runControlPlane(
   config: Config,
   environment: Environment,
   store: Store,
   logger: FastifyBaseLogger,
+  cloud: CloudCalls | null = null,
 ): Promise<ControlPlaneProcess> {
   let controlPlane: RunningControlPlane | null = null;
   try {
     const policy = policyOf(config);
     controlPlane = await startActors(config, environment, store);
-    return await serve(config, environment, store, logger, controlPlane, policy);
+    return await serve(config, environment, store, logger, controlPlane, policy, cloud);
   } catch (error) {
     await (controlPlane ?? { stop: () => store.close() }).stop();
     throw error;
@@ -81,12 +87,14 @@ async function serve(
   logger: FastifyBaseLogger,
   controlPlane: RunningControlPlane,
   policy: Policy,
+  cloud: CloudCalls | null,
 ): Promise<ControlPlaneProcess> {
   const tls =
     config.api.certFile === ''
       ? null
       : { cert: readFileSync(config.api.certFile, 'utf8'), key: readFileSync(config.api.keyFile, 'utf8') };
-  const authenticator = fileAuthenticator(paths(config).tokens);
+  const auth = createAuth(config, environment, cloud);
+  const { authenticator } = auth;
   const tickets = createTickets(environment, ({ userId }: Identity) => userId);
   const sessions = createSessions(environment, config.api.sessionsMost);
   const { publicUrl } = config.api;
@@ -95,6 +103,8 @@ async function serve(
     controlPlane,
     environment,
     authenticator,
+    login: auth.login,
+    onCloudCall: (listener) => cloud?.onCall(listener),
     policy,
     tickets,
     sessions: { sessions, publicUrl },
@@ -145,6 +155,7 @@ async function serve(
       terminals.close();
       // The API's server ends when its last connection does, and agents' links are among them: both at once.
       await Promise.all([app.close(), controlPlane.stop()]);
+      await auth.close();
     },
   };
 }

@@ -5,10 +5,16 @@ import { createClient } from '../cli/client.ts';
 import type { DoctorFinding } from '../cli/roots.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { createDockerDriver } from '../drivers/runtime/docker.ts';
+import { TroupeError } from '../errors/errors.ts';
 import type { Environment } from '../model/environment.ts';
+import type { CloudAccess } from '../openstack/access.ts';
+import { endpointOf } from '../openstack/catalog.ts';
+import type { CatalogService } from '../openstack/tokens.ts';
 import { adminTokenOf, localTls, localUrl } from './connection.ts';
 import { createEnvironment } from './environment.ts';
 import { loggerOf } from './logger.ts';
+import { endpointUrl, serviceType } from './keystone-bootstrap.ts';
+import { createCloudCalls, serviceAccess } from './keystone.ts';
 import { runningProcess } from './process-file.ts';
 import { paths } from './settings.ts';
 import { checkControlPlaneFiles, checkListening } from './site-files.ts';
@@ -35,6 +41,7 @@ export async function doctor(loaded: LoadedConfig): Promise<readonly DoctorFindi
     ...certificate(loaded),
     await engine(loaded, environment),
     await store(loaded, environment),
+    ...(await keystone(loaded, environment)),
     ...(await troupe(loaded, environment)),
   ];
 }
@@ -116,6 +123,60 @@ async function store({ config }: LoadedConfig, environment: Environment): Promis
   } finally {
     await redis.close();
   }
+}
+
+/** The credentials, what they may do, and what the catalog says of us. */
+async function keystone(loaded: LoadedConfig, environment: Environment): Promise<readonly DoctorFinding[]> {
+  const { auth } = loaded.config;
+  if (auth.kind === 'tokens') return [];
+  const bootstrap = 'Run "troupe keystone bootstrap" with the credentials of the cloud’s admin';
+  let access: CloudAccess;
+  try {
+    access = serviceAccess(loaded);
+  } catch (error) {
+    return [fault('keystone', (error as Error).message, bootstrap)];
+  }
+  const { session, keystone: client, transport } = createCloudCalls(access, auth.timeoutMs, environment);
+  try {
+    const { userName, catalog } = await session.facts();
+    await client.validate('none-such');
+    const found = fine('keystone', `user "${userName}" may ask ${access.authUrl} whose a token is`);
+    return [found, catalogFinding(loaded, catalog, access, bootstrap)];
+  } catch (error) {
+    const isRefused = error instanceof TroupeError && error.code === 'CLOUD_REFUSED';
+    const fix = isRefused
+      ? `${bootstrap}, and --new-password if the password is not right`
+      : `Start Keystone, or correct its address, now ${access.authUrl}`;
+    return [fault('keystone', (error as Error).message, fix)];
+  } finally {
+    await transport.close();
+  }
+}
+
+function catalogFinding(
+  loaded: LoadedConfig,
+  catalog: readonly CatalogService[],
+  { region }: CloudAccess,
+  bootstrap: string,
+): DoctorFinding {
+  const wanted = endpointUrl(loaded);
+  const urls = (['public', 'internal', 'admin'] as const).map((each) => {
+    try {
+      return endpointOf(catalog, serviceType, { region, interface: each });
+    } catch (error) {
+      return error as Error;
+    }
+  });
+  const missing = urls.find((each) => each instanceof Error);
+  if (missing) return fault('catalog', missing.message, bootstrap);
+  const other = [...new Set(urls)].filter((each) => each !== wanted);
+  return other.length === 0
+    ? fine('catalog', `clients find ${wanted}`)
+    : fault(
+        'catalog',
+        `clients find ${other.join(' and ')}, and this site is at ${wanted}`,
+        `${bootstrap} and --replace, or set api.publicUrl to how clients reach this site`,
+      );
 }
 
 async function troupe(loaded: LoadedConfig, environment: Environment): Promise<readonly DoctorFinding[]> {

@@ -45,5 +45,7 @@ export const roots: Roots = {
   },
   adopt: async (loaded, worldId) => (await import('./adopt.ts')).adopt(loaded, worldId),
   copyStore: async (from, to) => (await import('./copy-store.ts')).copyStore(from, to),
+  bootstrapKeystone: async (loaded, wish, tell) =>
+    (await import('./keystone-bootstrap.ts')).bootstrap(loaded, wish, tell),
   doctor: async (loaded) => (await import('./doctor.ts')).doctor(loaded),
 };

@@ -9,8 +9,10 @@ import { TroupeError, type ErrorCode } from '../errors/errors.ts';
 import { runAllInOne } from './all-in-one.ts';
 import { runControlPlane } from './control-plane.ts';
 import { tellStarter } from './detached.ts';
+import type { Environment } from '../model/environment.ts';
 import { createEnvironment } from './environment.ts';
 import { joinTokenOf, runAgent } from './host-agent.ts';
+import { createCloudCalls, serviceAccess, tryCredentials, type CloudCalls } from './keystone.ts';
 import { loggerOf } from './logger.ts';
 import { claimProcess } from './process-file.ts';
 import { hostnameOf, paths } from './settings.ts';
@@ -38,9 +40,10 @@ export async function serve(loaded: LoadedConfig, parts: Parts): Promise<void> {
     await checkListening(loaded);
     const logger = loggerOf(config);
     const environment = createEnvironment(logger);
+    const cloud = await cloudOf(loaded, environment);
     const store = storeOf(config, environment);
     if (parts === 'control-plane') {
-      const running = await runControlPlane(config, environment, store, logger).catch(locate(loaded));
+      const running = await runControlPlane(config, environment, store, logger, cloud).catch(locate(loaded));
       tellStarter({ troupe: 'ready' });
       return await untilOver(
         () => running.stop(),
@@ -49,7 +52,7 @@ export async function serve(loaded: LoadedConfig, parts: Parts): Promise<void> {
         shown(running.controlPlane.fenced),
       );
     }
-    const running = await runAllInOne(config, environment, store, logger).catch(locate(loaded));
+    const running = await runAllInOne(config, environment, store, logger, { cloud }).catch(locate(loaded));
     const { controlPlane } = running.process;
     const over = untilOver(() => running.stop(), release, 'STALE_OWNER', shown(controlPlane.fenced));
     // It may be over before it is waited for.
@@ -64,6 +67,14 @@ export async function serve(loaded: LoadedConfig, parts: Parts): Promise<void> {
   } finally {
     release();
   }
+}
+
+/** The cloud whose people these are; null where the site has tokens of its own. @throws TroupeError INVALID_CONFIG */
+async function cloudOf(loaded: LoadedConfig, environment: Environment): Promise<CloudCalls | null> {
+  if (loaded.config.auth.kind === 'tokens') return null;
+  const calls = createCloudCalls(serviceAccess(loaded), loaded.config.auth.timeoutMs, environment);
+  await tryCredentials(loaded, calls, environment);
+  return calls;
 }
 
 /** Runs until a signal. @throws TroupeError INVALID_CONFIG, LINK_REFUSED when dialling again can't help */

@@ -92,6 +92,8 @@ export const paths = ({ state: { directory, keyFile }, volume }: Config) => ({
   siteKey: keyFile === '' ? `${directory}/site.key` : keyFile,
   tokens: `${directory}/tokens.json`,
   adminToken: `${directory}/admin.token`,
+  /** Troupe's own credentials at the cloud, as they were made by its bootstrap. */
+  clouds: `${directory}/clouds.yaml`,
   store: `${directory}/store`,
   agent: `${directory}/agent`,
   /** With which the agent of this process joins, also after a crash in between: as the same host. */

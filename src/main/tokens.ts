@@ -45,10 +45,25 @@ export function ensureAdminToken(tokensFile: string, adminTokenFile: string): vo
   writePrivateFile(adminTokenFile, `${token}\n`);
 }
 
-/** Reads the tokens anew when their file has changed. While it can't be read, those before count. */
-export function fileAuthenticator(tokensFile: string): Authenticator {
-  let read = { mtimeMs: 0, tokens: [] as readonly StaticToken[] };
+/** The admin's token of this machine alone, for a site whose other tokens are somebody else's: it works while that one is away. */
+export function ownAdminAuthenticator(tokensFile: string, adminTokenFile: string): Authenticator {
+  const read = tokensIn(tokensFile);
   return createStaticAuthenticator(() => {
+    // Without the file there is none, until the next start makes one.
+    if (!existsSync(adminTokenFile)) return [];
+    const own = tokenHash(readFileSync(adminTokenFile, 'utf8').trim());
+    return read().filter(({ sha256 }) => sha256 === own);
+  });
+}
+
+/** Every token of the file. */
+export const fileAuthenticator = (tokensFile: string): Authenticator =>
+  createStaticAuthenticator(tokensIn(tokensFile));
+
+/** Reads the tokens anew when their file has changed. While it can't be read, those before count. */
+function tokensIn(tokensFile: string): () => readonly StaticToken[] {
+  let read = { mtimeMs: 0, tokens: [] as readonly StaticToken[] };
+  return () => {
     try {
       const { mtimeMs } = statSync(tokensFile);
       if (mtimeMs !== read.mtimeMs) read = { mtimeMs, tokens: readTokens(tokensFile) };
@@ -56,7 +71,7 @@ export function fileAuthenticator(tokensFile: string): Authenticator {
       if (read.mtimeMs === 0) throw error;
     }
     return read.tokens;
-  });
+  };
 }
 
 function readTokens(path: string): readonly StaticToken[] {

@@ -98,7 +98,10 @@ t.test('who the token speaks for', async (t) => {
     roles: ['member'],
     admin: false,
   });
-  t.match((await site.call('GET', '/v1/identity', { as: 'root' })).json, { user_id: 'admin', admin: true });
+  t.match((await site.call('GET', '/v1/identity', { as: 'root' })).json, {
+    user_id: 'admin',
+    admin: true,
+  });
   t.equal((await site.call('GET', '/v1/identity', { as: null })).status, 401);
 });
 

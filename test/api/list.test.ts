@@ -345,6 +345,8 @@ t.test('of ten thousand a page draws what it shows, whichever page it is', async
     authenticator: createStaticAuthenticator(() => [
       { sha256: tokenHash('t'), userId: 'u', userName: 'u', projectId: 'p1', projectName: 'p1', roles: [] },
     ]),
+    login: null,
+    onCloudCall: () => {},
     policy: createPolicy(),
     sessions: { sessions: createSessions(environment, 1), publicUrl: '' },
     tickets: createTickets(environment, ({ userId }: Identity) => userId),

@@ -174,6 +174,7 @@ export function createCliScene(options: CliSceneOptions = {}): CliScene {
     down: refuse('down'),
     adopt: refuse('adopt'),
     copyStore: refuse('copyStore'),
+    bootstrapKeystone: refuse('bootstrapKeystone'),
     doctor: refuse('doctor'),
     address: ({ api }) => ({ url: `http://${api.host}:${api.port}`, tls: null }),
     adminToken: () => 'the-admin-token',

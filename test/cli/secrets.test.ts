@@ -73,8 +73,8 @@ t.test('the admin’s token is made at the first start, and again only when its 
   t.equal(readFileSync(admin, 'utf8').trim(), token);
 
   const authenticator = fileAuthenticator(tokens);
-  t.match(await authenticator.authenticate(token), { projectId: 'admin', roles: ['admin'] });
-  t.equal(await authenticator.authenticate('other'), null);
+  t.match(await authenticator.authenticate({ token }), { projectId: 'admin', roles: ['admin'] });
+  t.equal(await authenticator.authenticate({ token: 'other' }), null);
 
   const listed = JSON.parse(readFileSync(tokens, 'utf8')) as { tokens: object[] };
   const user = {
@@ -103,16 +103,16 @@ t.test(
     ensureAdminToken(tokens, admin);
     const token = readFileSync(admin, 'utf8').trim();
     const authenticator = fileAuthenticator(tokens);
-    t.ok(await authenticator.authenticate(token));
+    t.ok(await authenticator.authenticate({ token }));
     let at = 1_000;
     const change = (text: string): void => {
       writeFileSync(tokens, text);
       utimesSync(tokens, at, (at += 1));
     };
     change('{"tokens": [{"sha');
-    t.ok(await authenticator.authenticate(token));
+    t.ok(await authenticator.authenticate({ token }));
     change('{"tokens": []}');
-    t.equal(await authenticator.authenticate(token), null);
+    t.equal(await authenticator.authenticate({ token }), null);
   },
 );
 

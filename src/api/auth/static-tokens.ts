@@ -13,7 +13,7 @@ export const tokenHash = (token: string): string => createHash('sha256').update(
 export function createStaticAuthenticator(tokens: () => readonly StaticToken[]): Authenticator {
   return {
     challenge: 'Keystone uri="standalone"',
-    async authenticate(token) {
+    async authenticate({ token }) {
       const given = Buffer.from(tokenHash(token), 'hex');
       let found: Identity | null = null;
       // Every entry is compared, so that time does not tell which one came close.

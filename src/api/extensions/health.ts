@@ -3,6 +3,15 @@ import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ControlPlane } from '../../actors/index.ts';
 
+/** One call to a service of the cloud: its outcome is a status, `failed`, or `open` when it was not made. */
+interface CloudCall {
+  readonly service: string;
+  readonly operation: string;
+  readonly outcome: string;
+  readonly seconds: number;
+}
+export type OnCloudCall = (listener: (call: CloudCall) => void) => void;
+
 const mib = 1024 * 1024;
 
 export function health(controlPlane: ControlPlane) {
@@ -25,7 +34,11 @@ export function health(controlPlane: ControlPlane) {
  * declared once. Labels are bounded: never an id.
  * @param app the outermost: a plugin's hooks see its own routes only
  */
-export function measure(app: FastifyInstance, controlPlane: ControlPlane): void {
+export function measure(
+  app: FastifyInstance,
+  controlPlane: ControlPlane,
+  onCloudCall: OnCloudCall = () => {},
+): void {
   const register = new Registry();
   collectDefaultMetrics({ register });
   const duration = new Histogram({
@@ -81,6 +94,13 @@ export function measure(app: FastifyInstance, controlPlane: ControlPlane): void 
     help: 'Memory that hosts keep in sandboxes made ahead',
     registers: [register],
   });
+  const cloudCalls = new Histogram({
+    name: 'troupe_cloud_request_duration_seconds',
+    help: 'Time of calls to services of the cloud, repetitions included',
+    labelNames: ['service', 'operation', 'outcome'],
+    registers: [register],
+  });
+  onCloudCall(({ seconds, ...labels }) => cloudCalls.observe(labels, seconds));
   const turns = new Counter({ name: 'troupe_turns_total', help: 'Durable turns', registers: [register] });
   const commits = new Counter({
     name: 'troupe_commits_total',

@@ -5,6 +5,7 @@
 import { Type, type TSchema } from 'typebox';
 import { actorKinds, pluralOf } from '../../model/address.ts';
 import { neighboursModes } from '../../model/placement.ts';
+import { loginFields } from '../extensions/login.ts';
 import { volumeBounds } from '../zun/attachments.ts';
 import * as rules from '../zun/create-body.ts';
 import {
@@ -207,6 +208,8 @@ const troupe: Readonly<Record<string, RouteSchema>> = {
   'GET /v1/incidents': { tag: 'Troupe', summary: 'All that a request led to', query: optional({ request_id: text('As an answer named it in x-openstack-request-id') }), answers: { 200: ref('Incident') } },
   'POST /v1/what-if': { tag: 'Troupe', summary: 'What several events would lead to, one after the other', query: trial(), body: optional({ events: anything('A list of objects with a kind, an id and an event') }), answers: { 200: ref('WhatIf') } },
   'GET /v1/identity': { tag: 'Troupe', summary: 'Whom the token speaks for', answers: { 200: ref('Identity') } },
+  'GET /v1/login': { tag: 'Troupe', summary: 'How one may log in here', answers: { 200: Type.Object({ methods: listOf(Type.Enum(['token', 'keystone']), 'token: one that is at hand; keystone: by user and password, too'), domain: Type.Union([Type.String(), Type.Null()], { description: 'Of users who name none' }) }) } },
+  'POST /v1/login': { tag: 'Troupe', summary: 'A token of Keystone, by user and password, or by a token of no project and a project_id; where users are Keystone’s', body: optional(loginFields), answers: { 200: Type.Object({ token: text('Of a project, or, with projects, of none'), expires_at: Type.Optional(text('When it ends')), projects: Type.Optional(Type.Array(Type.Object({ id: plain, name: plain }), { description: 'To choose of' })) }), 429: { ...ref('Error'), description: 'Too many logins from one address; Retry-After says in how many seconds the next is heard' } as TSchema } },
   'POST /v1/tickets': { tag: 'Troupe', summary: 'A ticket that opens one WebSocket of /v1/watch in place of the token', answers: { 201: Type.Object({ ticket: plain, expires_in: Type.Integer({ description: 'Seconds' }) }) } },
   ...Object.fromEntries(actorKinds.flatMap((kind) => Object.entries(ofActors(kind, `/v1/${pluralOf(kind)}/:id`)))),
 }; // prettier-ignore

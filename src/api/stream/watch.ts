@@ -77,7 +77,7 @@ export function createWatchEndpoint(options: WatchOptions): WatchEndpoint {
     socket.close(code, closeReason(reason));
 
   const identify = async ({ ticket, token }: Wish): Promise<Identity | null> =>
-    ticket !== null ? tickets.redeem(ticket) : authenticator.authenticate(token ?? '');
+    ticket !== null ? tickets.redeem(ticket) : authenticator.authenticate({ token: token ?? '' });
 
   const serve = async (socket: WebSocket, frame: string): Promise<void> => {
     const wish = parseWish(frame);
@@ -90,6 +90,7 @@ export function createWatchEndpoint(options: WatchOptions): WatchEndpoint {
     const filter = filterOf(wish, identity.projectId);
     const time = new Date(environment.now()).toISOString();
     socket.send(JSON.stringify({ type: 'hello', time, project_id: filter.tenant }));
+    lookAgain(socket, identity);
     const hold = holdBack(environment, wires.get(socket)!);
     const reader = createReader(
       socket,
@@ -106,6 +107,19 @@ export function createWatchEndpoint(options: WatchOptions): WatchEndpoint {
     // It may have gone while it was being told what it missed.
     if (socket.readyState !== socket.OPEN) subscription.close();
     else socket.once('close', () => subscription.close());
+  };
+
+  /** A token may end, or be revoked, while its bearer watches. */
+  const lookAgain = (socket: WebSocket, { validity }: Identity): void => {
+    if (!validity) return;
+    let cancel: Cancel = () => {};
+    const look = async (): Promise<void> => {
+      if (!(await validity.stillHolds())) return close(socket, 1008, 'The token has expired, or was revoked');
+      if (socket.readyState === socket.OPEN) wait();
+    };
+    const wait = (): void => void (cancel = environment.schedule(validity.dueMs(), () => void look()));
+    wait();
+    socket.once('close', () => cancel());
   };
 
   const refuse = (socket: WebSocket, error: unknown): void => {

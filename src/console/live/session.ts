@@ -60,12 +60,18 @@ export function logOut(problem: string | null = null): void {
 
 /** Asks in the session's name. @throws ApiError */
 export const call = <T>(method: string, path: string, body?: unknown): Promise<T> =>
-  callApi<T>(session.value?.token ?? '', method, path, body);
+  callApi<T>(session.value?.token ?? '', method, path, body).catch((error: unknown) => {
+    if (session.value && error instanceof ApiError && error.status === 401) logOut(ended);
+    throw error;
+  });
+
+/** The address goes on to say what was looked at. */
+const ended = 'Your token has expired, or was revoked. Log in again to go on where you were.';
 
 function begin(next: Session): void {
   ending.abort();
   ending = new AbortController();
-  const { signal: ended } = ending;
+  const { signal: over } = ending;
   session.value = next;
   connection.value = { state: 'connecting' };
   watch(
@@ -79,9 +85,9 @@ function begin(next: Session): void {
         const { value } = connection;
         connection.value = { state: 'lost', why, since: value.state === 'lost' ? value.since : now() };
       },
-      unauthorised: () => logOut('The token is not known any more.'),
+      unauthorised: () => logOut(ended),
     },
-    ended,
+    over,
   );
   const stopHosts = next.identity.admin
     ? follow(
@@ -94,7 +100,7 @@ function begin(next: Session): void {
     async () =>
       (tenants.value = (await call<{ tenants: readonly TenantInfo[] }>('GET', '/v1/tenants')).tenants),
   );
-  ended.addEventListener('abort', () => (stopHosts(), stopTenants()), { once: true });
+  over.addEventListener('abort', () => (stopHosts(), stopTenants()), { once: true });
 }
 
 /** How soon figures follow the changes they are made of, ms. */

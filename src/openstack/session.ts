@@ -1,0 +1,89 @@
+/** Calls in the service's own name: its token, renewed before it ends or when it is refused, and the catalog. */
+import { TroupeError } from '../errors/errors.ts';
+import type { Environment } from '../model/environment.ts';
+import type { CloudAccess } from './access.ts';
+import { endpointOf } from './catalog.ts';
+import { issuedToken, keystoneWords, type TokenFacts } from './tokens.ts';
+import type { CloudAnswer, CloudRequest, Transport } from './transport.ts';
+
+export interface SessionRequest extends Omit<CloudRequest, 'url'> {
+  /** As in the catalog: `network`, `image` …; `identity` is Keystone where the token comes from. */
+  readonly type: string;
+  /** After the endpoint's URL, with a slash at its beginning. */
+  readonly path: string;
+}
+
+export interface CloudSession {
+  /** What our own token says. @throws TroupeError CLOUD_UNAVAILABLE, CLOUD_REFUSED */
+  facts(): Promise<TokenFacts>;
+  /** @throws TroupeError CLOUD_UNAVAILABLE; CLOUD_REFUSED when our credentials are not taken, or the service is not in the catalog */
+  send(request: SessionRequest): Promise<CloudAnswer>;
+}
+
+/** A token is renewed so long before its end, longer than any call takes; of one that is short a tenth before. */
+const spareMs = 60_000;
+
+export function createSession(
+  access: CloudAccess,
+  transport: Transport,
+  environment: Environment,
+): CloudSession {
+  type Held = TokenFacts & { readonly token: string; readonly renewAt: number };
+  let held: Held | null = null;
+  let asking: Promise<Held> | null = null;
+
+  const logIn = async (): Promise<Held> => {
+    const url = `${access.authUrl}/auth/tokens`;
+    const answer = await transport.send({
+      service: 'Keystone',
+      operation: 'authenticate',
+      method: 'POST',
+      url,
+      body: access.auth,
+      // It makes one more token, and nothing else.
+      repeatable: true,
+    });
+    if (answer.status !== 201)
+      throw new TroupeError(
+        'CLOUD_REFUSED',
+        `Keystone at ${access.authUrl} does not take Troupe’s own credentials (${answer.status}): ${keystoneWords(answer)}`,
+      );
+    const issued = issuedToken(answer, url);
+    // By what is left of it, so that a clock that is set meanwhile ends nothing.
+    const life = issued.expiresAt - environment.now();
+    return { ...issued, renewAt: environment.monotonic() + life - Math.min(spareMs, life / 10) };
+  };
+
+  const token = (): Promise<Held> => {
+    if (held && environment.monotonic() < held.renewAt) return Promise.resolve(held);
+    asking ??= logIn()
+      .then((issued) => (held = issued))
+      .finally(() => (asking = null));
+    return asking;
+  };
+
+  const sendAs = ({ type, path, headers, ...rest }: SessionRequest, { token: own, catalog }: Held) =>
+    transport.send({
+      ...rest,
+      url: `${type === 'identity' ? access.authUrl : endpointOf(catalog, type, access)}${path}`,
+      headers: { ...headers, 'x-auth-token': own },
+    });
+
+  return {
+    facts: token,
+    async send(request) {
+      const own = await token();
+      const answer = await sendAs(request, own);
+      if (answer.status !== 401) return answer;
+      // Revoked, or of keys that were rotated away: a new one is asked for once.
+      if (held === own) held = null;
+      const again = await sendAs(request, await token());
+      if (again.status === 401)
+        throw new TroupeError(
+          'CLOUD_REFUSED',
+          `${request.service} does not take the token that Keystone at ${access.authUrl} has just given Troupe`,
+        );
+      return again;
+    },
+  };
+}

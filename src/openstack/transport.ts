@@ -1,0 +1,182 @@
+/**
+ * One request to a service of the cloud, and what comes of it: an answer, or
+ * an error in words that says who did not answer what.
+ *
+ * T1. A request is over after its deadline, its repetitions included.
+ * T2. Only what may be done twice is repeated, with growing, jittered pauses.
+ * T3. A service that failed several times in a row is left alone for a while:
+ *     calls fail at once, and one is let through to see whether it is back.
+ * T4. No header and no body is in an error or a log: tokens and passwords are there.
+ */
+import { BrokenCircuitError, CircuitState, circuitBreaker, ConsecutiveBreaker, handleWhen } from 'cockatiel';
+import pRetry from 'p-retry';
+import { Agent, request } from 'undici';
+import { TroupeError } from '../errors/errors.ts';
+import type { Environment } from '../model/environment.ts';
+
+export interface CloudRequest {
+  /** Who is asked and what for, as people say it and as metrics count it: few, and never an id. */
+  readonly service: string;
+  readonly operation: string;
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: object;
+  /** Doing it twice is as doing it once. */
+  readonly repeatable: boolean;
+  /** Of the request that led to it, for the other side's logs: `req-<uuid>`. */
+  readonly requestId?: string | null;
+}
+
+/** Whatever was answered below 500, 429 excepted. */
+export interface CloudAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Parsed JSON; null when there is none. */
+  readonly body: unknown;
+}
+
+/** How a call ended: the status, `failed`, or `open` when it was not made (T3). */
+export interface CloudCall {
+  readonly service: string;
+  readonly operation: string;
+  readonly outcome: string;
+  readonly seconds: number;
+}
+
+export interface TransportOptions {
+  readonly environment: Environment;
+  readonly timeoutMs: number;
+  /** PEM; null = the system's authorities. */
+  readonly ca: string | null;
+  readonly observe: (call: CloudCall) => void;
+}
+
+export interface Transport {
+  /** @throws TroupeError CLOUD_UNAVAILABLE */
+  send(request: CloudRequest): Promise<CloudAnswer>;
+  close(): Promise<void>;
+}
+
+const retries = 2;
+const firstPauseMs = 100;
+const failuresMost = 5;
+/** How long a service that failed is left alone. */
+const pauseMs = 5_000;
+/** A catalog of the largest clouds has some hundred kB. */
+const answerMostBytes = 8 * 1024 * 1024;
+
+export function createTransport({ environment, timeoutMs, ca, observe }: TransportOptions): Transport {
+  const dispatcher = new Agent({
+    maxResponseSize: answerMostBytes,
+    ...(ca === null ? {} : { connect: { ca } }),
+  });
+  /** By origin: one of several endpoints may be away. */
+  const breakers = new Map<string, ReturnType<typeof circuitBreaker>>();
+
+  const breakerOf = ({ service, url }: CloudRequest) => {
+    const { origin } = new URL(url);
+    let breaker = breakers.get(origin);
+    if (!breaker) {
+      breaker = circuitBreaker(handleWhen(isOutage), {
+        halfOpenAfter: pauseMs,
+        breaker: new ConsecutiveBreaker(failuresMost),
+      });
+      breaker.onStateChange((state) => {
+        if (state === CircuitState.Open)
+          environment.log.warn(
+            { service, origin },
+            'a service of the cloud does not answer; it is left alone for a while',
+          );
+        if (state === CircuitState.Closed)
+          environment.log.info({ service, origin }, 'a service of the cloud answers again');
+      });
+      breakers.set(origin, breaker);
+    }
+    return breaker;
+  };
+
+  const once = async (asked: CloudRequest, signal: AbortSignal): Promise<CloudAnswer> => {
+    const { method, url, body, headers = {}, requestId = null } = asked;
+    const answer = await request(url, {
+      method,
+      dispatcher,
+      signal,
+      headers: {
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(requestId === null ? {} : { 'x-openstack-request-id': requestId }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await answer.body.text();
+    const { statusCode: status } = answer;
+    if (status >= 500 || status === 429) throw outage(asked, `answers with ${status}`);
+    if (text === '') return { status, headers: answer.headers, body: null };
+    try {
+      return { status, headers: answer.headers, body: JSON.parse(text) };
+    } catch {
+      // Errors may come as a page of a proxy: the status says enough.
+      if (status >= 400) return { status, headers: answer.headers, body: null };
+      throw outage(
+        asked,
+        `answers with ${status} and something that isn't JSON; is it the service, or a proxy before it?`,
+      );
+    }
+  };
+
+  const withRepeats = async (asked: CloudRequest): Promise<CloudAnswer> => {
+    const ending = new AbortController();
+    const cancel = environment.schedule(timeoutMs, () => ending.abort());
+    const attempt = (): Promise<CloudAnswer> =>
+      once(asked, ending.signal).catch((error: unknown) => {
+        if (error instanceof TroupeError) throw error;
+        if (ending.signal.aborted) throw outage(asked, `has not answered within ${timeoutMs} ms`);
+        throw outage(asked, `can't be reached: ${reasonOf(error as Error)}`);
+      });
+    try {
+      return await pRetry(attempt, {
+        retries: asked.repeatable ? retries : 0,
+        minTimeout: firstPauseMs,
+        randomize: true,
+        shouldRetry: () => !ending.signal.aborted,
+      });
+    } finally {
+      cancel();
+    }
+  };
+
+  return {
+    async send(asked) {
+      const { service, operation } = asked;
+      const began = environment.monotonic();
+      const tell = (outcome: string): void =>
+        observe({ service, operation, outcome, seconds: (environment.monotonic() - began) / 1000 });
+      try {
+        const answer = await breakerOf(asked).execute(() => withRepeats(asked));
+        tell(String(answer.status));
+        return answer;
+      } catch (error) {
+        const isOpen = error instanceof BrokenCircuitError;
+        tell(isOpen ? 'open' : 'failed');
+        if (!isOpen) throw error;
+        throw outage(
+          asked,
+          `has failed ${failuresMost} times in a row; it is asked again within ${pauseMs / 1000} s`,
+        );
+      }
+    },
+    close: () => dispatcher.close(),
+  };
+}
+
+const isOutage = (error: Error): boolean =>
+  error instanceof TroupeError && error.code === 'CLOUD_UNAVAILABLE';
+
+const outage = ({ service, url }: CloudRequest, what: string): TroupeError =>
+  new TroupeError('CLOUD_UNAVAILABLE', `${service} at ${new URL(url).origin} ${what}`);
+
+/** Node tells of several addresses that were tried by a code alone. */
+const reasonOf = (error: Error): string =>
+  error.message || (error as NodeJS.ErrnoException).code || 'no connection';
