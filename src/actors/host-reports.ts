@@ -20,6 +20,7 @@ import type { HostLinkEvents } from '../link/host-links.ts';
 import type { InventoryResource, InventoryResult, SubjectKind, UpRecord } from '../link/protocol.ts';
 import type { Cell } from './cell.ts';
 import type { Enrolment } from './enrolment.ts';
+import type { Findings } from './findings.ts';
 import type { HostDirectory } from './host-directory.ts';
 import type { Runtime } from './runtime.ts';
 import type { World } from './stores/store.ts';
@@ -30,10 +31,12 @@ export interface HostReportsOptions {
   readonly runtime: () => Runtime;
   readonly enrolment: Enrolment;
   readonly hosts: HostDirectory;
+  readonly findings: Pick<Findings, 'take'>;
   readonly world: () => World;
   /** Takes an epoch above one that an agent has seen. */
   readonly raiseEpoch: (epoch: number) => Promise<World>;
   readonly hostInput: (hostId: string, hostname: string) => HostInput;
+  readonly isUnreadable: (address: Address) => boolean;
 }
 
 export function createHostReports(options: HostReportsOptions): HostLinkEvents {
@@ -127,32 +130,37 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
     return seen.filter(isAtEnd);
   };
 
+  const beginHost = (hostId: string, hostname: string, cause: Cause, event?: TurnEvent): Promise<unknown> =>
+    runtime().begin(hostAddress(hostId), options.hostInput(hostId, hostname), cause, null, event);
+
   return {
     async enrol(joinToken, hostname) {
       const { hostId, credential } = await enrolment.enrol(joinToken);
       if (runtime().cell(hostAddress(hostId))?.committed) return { hostId, credential };
-      await runtime().begin(
-        hostAddress(hostId),
-        options.hostInput(hostId, hostname),
-        { kind: 'runtime', reason: `host "${hostname}" has joined` },
-        null,
-      );
+      await beginHost(hostId, hostname, { kind: 'runtime', reason: `host "${hostname}" has joined` });
       return { hostId, credential };
     },
     async authenticate(hostId, credential) {
       await enrolment.authenticate(hostId, credential);
-      if (!runtime().cell(hostAddress(hostId))) {
+      if (runtime().cell(hostAddress(hostId))) return;
+      if (options.isUnreadable(hostAddress(hostId)))
         throw new TroupeError(
           'LINK_REFUSED',
-          `Host "${hostId}" is not known to this world; join it again with a new token`,
+          `Host "${hostId}" is quarantined; an operator must look at it`,
         );
-      }
+      // It has joined, and the store lost that: what it is called, it says next.
+      await beginHost(hostId, hostId, { kind: 'agent', hostId, sequence: 0 }, {
+        type: 'store.rewound',
+        hostId,
+        reason: 'The store had lost it; it has the credential that it was given when it joined',
+      });
     },
     world: async (agentEpoch) => (agentEpoch > world().epoch ? options.raiseEpoch(agentEpoch) : world()),
     connected: (hostId, session, fingerprint) =>
       hostFact(hostId, { type: 'link.connected', session, fingerprint }),
     async inventory(hostId, _session, items, images, resources) {
       hosts.setImages(hostId, images);
+      await options.findings.take(hostId, items, resources);
       const remove: InventoryResult['remove'][number][] = [];
       const facts: Promise<void>[] = [];
       const seen = new Set<Address>();

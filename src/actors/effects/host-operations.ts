@@ -5,7 +5,13 @@
  */
 import { parseAddress, type Address } from '../../model/address.ts';
 import { limitsOf, type ContainerSpec } from '../../model/container.ts';
-import type { DesiredState, OperateParams, OperationArguments, SubjectKind } from '../../link/protocol.ts';
+import type {
+  DesiredState,
+  HostEffectName,
+  OperateParams,
+  OperationArguments,
+  SubjectKind,
+} from '../../link/protocol.ts';
 import type { HostLinks } from '../../link/host-links.ts';
 import type { ContainerContext } from '../../machines/container/context.ts';
 import type { NetworkContext } from '../../machines/network/context.ts';
@@ -32,7 +38,20 @@ export interface HostOperationsOptions {
   readonly epoch: () => number;
   /** @throws RangeError */
   readonly spec: (address: Address) => ContainerSpec;
+  /** What the host keeps of the actor from then on. */
+  readonly keepsake: (address: Address, context: unknown) => string;
 }
+
+/** After these there is something else to be kept. */
+const changing: ReadonlySet<HostEffectName> = new Set([
+  'createContainer',
+  'startContainer',
+  'updateContainer',
+  'makeSandbox',
+  'unplugPort',
+  'ensureNetwork',
+  'ensureVolume',
+]);
 
 type Arguments = (
   input: ContainerEffectInput,
@@ -89,7 +108,7 @@ const volumeArguments: Readonly<Record<string, (context: VolumeContext) => Opera
   removeVolume: () => ({ kind: 'removeVolume' }),
 };
 
-export function hostOperations({ links, epoch, spec }: HostOperationsOptions): Effects {
+export function hostOperations({ links, epoch, spec, keepsake }: HostOperationsOptions): Effects {
   const effects = (
     subject: SubjectKind,
     names: readonly string[],
@@ -114,6 +133,7 @@ export function hostOperations({ links, epoch, spec }: HostOperationsOptions): E
             deadlineMs,
             args,
             desired: subject === 'container' ? desiredOf(args, context as ContainerContext) : nothing,
+            ...(changing.has(args.kind) && { keepsake: keepsake(address, context) }),
           };
           links().operate(hostId, params);
           return () => links().forget(hostId, operation.opId);
