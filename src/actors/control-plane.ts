@@ -222,6 +222,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     runtime: () => runtime,
     enrolment,
     findings,
+    recount,
     hosts,
     world: () => world,
     raiseEpoch: async (epoch) => (world = await store.raiseEpoch(epoch)),

@@ -48,7 +48,7 @@ import type { TurnEvent } from './turn.ts';
 export interface FindingsOptions {
   readonly environment: Environment;
   readonly runtime: () => Runtime;
-  readonly links: () => Pick<HostLinks, 'recall'>;
+  readonly links: () => Pick<HostLinks, 'recall' | 'inventory'>;
   readonly epoch: () => number;
   readonly worldId: () => string;
   readonly keepsakes: Pick<Keepsakes, 'open'>;
@@ -69,6 +69,8 @@ export interface Findings {
     items: readonly InventoryItem[],
     resources: readonly InventoryResource[],
   ): Promise<void>;
+  /** The host has told of something that no actor asked for: it is asked in a moment what it has now. */
+  lookAgain(hostId: string): void;
   /** Why something of this host that has no actor was given none, in words; null for what was not told of. */
   refusal(hostId: string, address: Address): string | null;
 }
@@ -94,10 +96,15 @@ interface Found<C> {
   readonly desired: Recalled['desired'];
 }
 
+/** Before a host is asked: what else was under way there may have ended, too. */
+const lookAgainMs = 1_000;
+
 export function createFindings(options: FindingsOptions): Findings {
   const { environment, runtime, specs } = options;
   /** By host, of its last inventory. */
   const refusals = new Map<string, Map<Address, string>>();
+  /** Hosts that are asked in a moment. */
+  const looking = new Set<string>();
 
   const isOurs = (worldId: string, address: Address): boolean =>
     worldId === options.worldId() &&
@@ -134,7 +141,22 @@ export function createFindings(options: FindingsOptions): Findings {
     }),
   ];
 
-  return {
+  const findings: Findings = {
+    lookAgain(hostId) {
+      if (looking.has(hostId)) return;
+      looking.add(hostId);
+      environment.schedule(lookAgainMs, () => {
+        looking.delete(hostId);
+        options
+          .links()
+          .inventory(hostId)
+          .then(({ items, resources }) => findings.take(hostId, items, resources))
+          // It tells all it has when it is heard again.
+          .catch((error: unknown) =>
+            environment.log.warn({ host_id: hostId, err: error }, 'a host could not be looked at again'),
+          );
+      });
+    },
     refusal: (hostId, address) => refusals.get(hostId)?.get(address) ?? null,
     async take(hostId, items, resources) {
       const host = runtime().cell(hostAddress(hostId))?.committed?.record.context as HostContext | undefined;
@@ -254,4 +276,5 @@ export function createFindings(options: FindingsOptions): Findings {
       await options.recount(networks, reason, plugged);
     },
   };
+  return findings;
 }

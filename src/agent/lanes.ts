@@ -348,6 +348,8 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
         const entries = Object.values(lane.slots);
         if (lanes.get(containerId) !== lane || present.has(containerId) || !slots.isIdle(containerId))
           continue;
+        // A network outlives its bridge, which a reboot takes and the next plug makes again.
+        if (lane.slots.network?.kind === 'ensureNetwork') continue;
         if (desired?.running || entries.some(({ opId }) => underway.has(opId) || outbox.holdsResult(opId)))
           continue;
         forget(containerId);
