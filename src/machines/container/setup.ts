@@ -394,10 +394,16 @@ export const containerSetup = setup({
     refreshObservation: assign({
       observation: ({ context, event }) => observationOf(event) ?? context.observation,
     }),
-    recordFound: assign(({ event }) => {
-      if (event.type !== 'runtime.found') return {};
+    recordFound: enqueueActions(({ enqueue, context, event }) => {
+      if (event.type !== 'runtime.found') return;
       const { type: _, ...found } = event;
-      return foundContext(found);
+      if (context.sandboxId !== null && context.sandboxId !== found.sandboxId)
+        enqueue.emit({
+          type: 'message',
+          to: sandboxAddress(context.tenant, context.sandboxId),
+          event: { type: 'sandbox.release', containerId: context.id },
+        });
+      enqueue.assign(foundContext(found));
     }),
     /** Its host counts it, its sandbox and its volumes are its own: each is told, and begun if it was forgotten too. */
     takeUp: enqueueActions(({ enqueue, context }) => {
