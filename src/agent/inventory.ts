@@ -60,7 +60,13 @@ export function createInventory({
   /** By container and generation: the last order of its lane when the verdict came. */
   const purging = new Map<string, string | null>();
 
-  const isKept = (id: string): boolean => lanes.lane(id)?.keepsake !== undefined;
+  /** What was to be removed last is not to come back. */
+  const keptOf = (id: string): Recalled | null => {
+    const { keepsake, slots: last, desired = null } = lanes.lane(id) ?? {};
+    if (keepsake === undefined || last?.runtime?.kind === 'removeContainer') return null;
+    return { id, keepsake, desired };
+  };
+  const isKept = (id: string): boolean => keptOf(id) !== null;
 
   const take = async (signal: AbortSignal): Promise<readonly InventoryItem[]> => {
     const before = lanes.all();
@@ -130,11 +136,7 @@ export function createInventory({
     take,
     resources,
     recall(ids) {
-      const kept = ids.flatMap((id): readonly Recalled[] => {
-        const { keepsake, desired = null } = lanes.lane(id) ?? {};
-        return keepsake === undefined ? [] : [{ id, keepsake, desired }];
-      });
-      return pagesOf(kept)[0]!;
+      return pagesOf(ids.flatMap((id) => keptOf(id) ?? []))[0]!;
     },
     images,
     async send(peer, engineUp, signal) {
