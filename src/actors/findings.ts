@@ -107,9 +107,7 @@ export function createFindings(options: FindingsOptions): Findings {
   const looking = new Set<string>();
 
   const isOurs = (worldId: string, address: Address): boolean =>
-    worldId === options.worldId() &&
-    !runtime().tombstones.has(address) &&
-    !options.isUnreadable(address);
+    worldId === options.worldId() && !runtime().tombstones.has(address) && !options.isUnreadable(address);
 
   const strays = (
     hostId: string,
@@ -121,7 +119,14 @@ export function createFindings(options: FindingsOptions): Findings {
       const address = containerAddress(tenant, id);
       const cell = runtime().cell(address);
       if (!isOurs(item.worldId, address)) return [];
-      const stray = { address, subject: 'container', id, kept: item.kept ?? false, item, isAlive: true } as const;
+      const stray = {
+        address,
+        subject: 'container',
+        id,
+        kept: item.kept ?? false,
+        item,
+        isAlive: true,
+      } as const;
       if (!cell) return [{ ...stray, isKnown: false }];
       const context = cell.committed?.record.context as ContainerContext | undefined;
       if (!context || context.containerHeld || context.generation !== generation) return [];
@@ -178,9 +183,12 @@ export function createFindings(options: FindingsOptions): Findings {
         environment.log.warn({ actor: address, host_id: hostId, reason: why }, 'found, and not taken up');
       };
       const recalled = new Map(
-        (await options.links().recall(hostId, all.filter(({ kept }) => kept).map(({ id }) => id))).map(
-          (each) => [each.id, each],
-        ),
+        (
+          await options.links().recall(
+            hostId,
+            all.filter(({ kept }) => kept).map(({ id }) => id),
+          )
+        ).map((each) => [each.id, each]),
       );
       const found = new Map<Address, Found<unknown>>();
       for (const stray of all) {
@@ -200,7 +208,11 @@ export function createFindings(options: FindingsOptions): Findings {
       const ofKind = <C>(subject: SubjectKind): readonly Found<C>[] =>
         [...found.values()].filter(({ stray }) => stray.subject === subject) as readonly Found<C>[];
 
-      const begin = async ({ stray: { address } }: Found<unknown>, input: unknown, document: string | null) => {
+      const begin = async (
+        { stray: { address } }: Found<unknown>,
+        input: unknown,
+        document: string | null,
+      ) => {
         // Meanwhile somebody else may have begun it, such as a message that brought its input.
         if (runtime().cell(address)) return;
         if (document !== null) specs.load(address, 1, document);
@@ -215,7 +227,14 @@ export function createFindings(options: FindingsOptions): Findings {
       const tell = (address: Address, fact: TurnEvent): Promise<void> =>
         new Promise((resolve) => {
           const settled = (): void => resolve();
-          const delivery = { event: fact, cause, source: { kind: 'fact' }, settled, gone: settled, failed: settled } as const;
+          const delivery = {
+            event: fact,
+            cause,
+            source: { kind: 'fact' },
+            settled,
+            gone: settled,
+            failed: settled,
+          } as const;
           if (!runtime().deliver(address, delivery)) resolve();
         });
 
@@ -229,7 +248,9 @@ export function createFindings(options: FindingsOptions): Findings {
           if (found.has(address)) return { id };
           const context = runtime().cell(address)?.committed?.record.context as ContainerContext | undefined;
           if (context?.sandboxId === sandbox.id) return { id };
-          return { problem: `container "${id}" is in it, ${context ? 'whose actor knows of another' : 'which has no actor'}` };
+          return {
+            problem: `container "${id}" is in it, ${context ? 'whose actor knows of another' : 'which has no actor'}`,
+          };
         }
         for (const { committed } of runtime().cellsOf('container').values()) {
           const context = committed?.record.context as ContainerContext | undefined;
@@ -238,7 +259,9 @@ export function createFindings(options: FindingsOptions): Findings {
         return { id: null };
       };
 
-      const tenants = new Set([...found.values()].map(({ stray }) => parseAddress(stray.address).tenant ?? ''));
+      const tenants = new Set(
+        [...found.values()].map(({ stray }) => parseAddress(stray.address).tenant ?? ''),
+      );
       await Promise.all([...tenants].map((id) => options.tenant(id, cause)));
       await Promise.all([
         ...ofKind<VolumeContext>('volume').map((each) => begin(each, volumeInputOf(each.context), null)),

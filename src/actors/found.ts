@@ -22,7 +22,11 @@ export interface Finder {
 }
 
 /** Why what its host keeps says nothing of it, in words; null when it does. */
-export function mismatchOf({ address: of, context }: Keepsake, address: Address, hostId: string): string | null {
+export function mismatchOf(
+  { address: of, context }: Keepsake,
+  address: Address,
+  hostId: string,
+): string | null {
   const { hostId: on } = context as { readonly hostId: string | null };
   if (of !== address) return `what its host keeps is of "${of}"`;
   return on === hostId ? null : `what its host keeps was given to host "${on ?? ''}"`;

@@ -153,17 +153,19 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       await enrolment.authenticate(hostId, credential);
       if (runtime().cell(hostAddress(hostId))) return;
       if (options.isUnreadable(hostAddress(hostId)))
-        throw new TroupeError(
-          'LINK_REFUSED',
-          `Host "${hostId}" is quarantined; an operator must look at it`,
-        );
+        throw new TroupeError('LINK_REFUSED', `Host "${hostId}" is quarantined; an operator must look at it`);
       // It has joined, and the store lost that: what it is called, and what it has, it says next.
       forgotten.add(hostId);
-      await beginHost(hostId, hostId, { kind: 'agent', hostId, sequence: 0 }, {
-        type: 'store.rewound',
+      await beginHost(
         hostId,
-        reason: 'The store had lost it; it has the credential that it was given when it joined',
-      });
+        hostId,
+        { kind: 'agent', hostId, sequence: 0 },
+        {
+          type: 'store.rewound',
+          hostId,
+          reason: 'The store had lost it; it has the credential that it was given when it joined',
+        },
+      );
     },
     world: async (agentEpoch) => (agentEpoch > world().epoch ? options.raiseEpoch(agentEpoch) : world()),
     connected: (hostId, session, fingerprint) =>

@@ -263,7 +263,11 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
       for (let left = ids; left.length > 0; left = left.filter((id) => !found.has(id))) {
         const session = sessions.get(hostId);
         if (!session) throw gone();
-        const { recalled } = await session.peer.call('recall', { ids: left.slice(0, recalledMost) }, streamMs);
+        const { recalled } = await session.peer.call(
+          'recall',
+          { ids: left.slice(0, recalledMost) },
+          streamMs,
+        );
         if (recalled.length === 0) break;
         for (const each of recalled) found.set(each.id, each);
       }

@@ -4,7 +4,7 @@
  * actors by the sender's outbox. Nothing else is accepted from outside.
  */
 import type { Address } from './address.ts';
-import type { Amounts, ContainerSpec, Observation, RestartPolicy } from './container.ts';
+import type { Amounts, ContainerSpec, LimitChanges, Observation, RestartPolicy } from './container.ts';
 import type { Failure } from './failure.ts';
 import type { Fingerprint, HostPolicy } from './host.ts';
 import type { SandboxAnswer } from './network-events.ts';
@@ -114,8 +114,7 @@ export type ContainerFact =
     };
 
 /** A container as it is on its host, with what is kept of it there. */
-export interface FoundContainer
-  extends Pick<ContainerAttachments, 'networks'> {
+export interface FoundContainer extends Pick<ContainerAttachments, 'networks'> {
   readonly hostId: string;
   readonly hostname: string;
   readonly observation: Observation;
@@ -238,15 +237,15 @@ export type TenantCommand =
       readonly amounts: Amounts;
       readonly at: number;
     }
-  | { readonly type: 'tenant.limit'; readonly limits: Amounts }
+  | { readonly type: 'tenant.limit'; readonly limits: LimitChanges }
   /** The tenant's own wish. It may only tighten the site's. */
   | { readonly type: 'tenant.isolate'; readonly neighbours: Neighbours }
   /** Totals recomputed from the index at start or by audit; corrects a difference. */
   | { readonly type: 'tenant.recount'; readonly totals: Amounts };
 
 export type TenantFact =
-  /** The site's configuration, as of this start. */
-  { readonly type: 'tenant.configured'; readonly neighbours: Neighbours };
+  /** What the site wants of all tenants, as of this start or since an operator changed it. */
+  { readonly type: 'tenant.configured'; readonly neighbours: Neighbours; readonly limits: Amounts };
 
 export type TenantMessage =
   | {
@@ -264,7 +263,7 @@ export type TenantMessage =
 
 export interface TenantInput {
   readonly id: string;
-  /** -1 = without limit, per field. */
+  /** The site's; -1 = without limit, per field. */
   readonly limits: Amounts;
   /** The site's. */
   readonly neighbours: Neighbours;

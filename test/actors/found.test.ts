@@ -16,7 +16,14 @@ import { createSealer } from '../../src/main/site-key.ts';
 import { containerAddress } from '../../src/model/address.ts';
 import type { Observation } from '../../src/model/container.ts';
 import type { Emitted } from '../../src/model/events.ts';
-import { containerId, containerInput, granted, hostId, observation, tenant } from '../machines/container-samples.ts';
+import {
+  containerId,
+  containerInput,
+  granted,
+  hostId,
+  observation,
+  tenant,
+} from '../machines/container-samples.ts';
 
 const address = containerAddress(tenant, containerId);
 const decider = createDecider(charts.container);
@@ -51,7 +58,9 @@ const ended = { state: 'exited', finishedAt: 2_000, exitCode: 1 } as const;
 const begun = (seen: Partial<Observation>, told: DesiredState | null, kept = context) => {
   const found = foundContainer(kept, item(seen), told, finder);
   const { snapshot, emitted } = decider.initial(containerInputOf(kept, found));
-  const messages = emitted.filter((each): each is Extract<Emitted, { type: 'message' }> => each.type === 'message');
+  const messages = emitted.filter(
+    (each): each is Extract<Emitted, { type: 'message' }> => each.type === 'message',
+  );
   return {
     paths: decider.paths(snapshot).join(),
     messages: messages.map(({ to, event }) => `${event.type} ${to}`),
@@ -67,7 +76,14 @@ t.test('it begins where it is, and tells those that it holds something of', asyn
     `host.keep host/${hostId}`,
     `sandbox.claim sandbox/${tenant}/s1`,
   ]);
-  t.match(running.context, { hostId, hostname: 'one', claimHeld: true, reservationHeld: true, containerHeld: true, run: 2 });
+  t.match(running.context, {
+    hostId,
+    hostname: 'one',
+    claimHeld: true,
+    reservationHeld: true,
+    containerHeld: true,
+    run: 2,
+  });
   t.equal(begun({ state: 'paused' }, desired(true)).paths, 'paused');
   t.equal(begun(ended, desired(false)).paths, 'stopped');
   t.equal(begun(ended, desired(true)).paths, 'stopped', 'its policy does not start it again');
@@ -84,7 +100,13 @@ t.test('a stop that was under way is what its end is taken for', async (t) => {
   t.match(found, { wanted: 'running', stopAsked: true });
   const always = { ...context, restartPolicy: { name: 'always', maximumRetryCount: 0 } } as const;
   const { snapshot } = decider.initial(containerInputOf(always, found));
-  const fact = { type: 'runtime.exited', hostId, opId: null, stoppedOutside: false, observation: observation(ended) };
+  const fact = {
+    type: 'runtime.exited',
+    hostId,
+    opId: null,
+    stoppedOutside: false,
+    observation: observation(ended),
+  };
   t.same(decider.paths(decider.next(snapshot, fact).snapshot), ['stopped']);
 });
 
@@ -132,7 +154,8 @@ t.test('a sandbox is plugged as it was, and goes when nobody lives in it', async
     published: [], pool: { id: 'h1.n1', ceiling: 8, windowMs: 1 }, ports: [port], portsAsked: 1,
     deadlines: { allocateMs: 1, makeMs: 1, removeMs: 1, idleMs: 1 },
   } as unknown as SandboxContext; // prettier-ignore
-  const at = (claimedBy: string | null) => sandboxes.paths(sandboxes.initial(sandboxInputOf(kept, claimedBy)).snapshot);
+  const at = (claimedBy: string | null) =>
+    sandboxes.paths(sandboxes.initial(sandboxInputOf(kept, claimedBy)).snapshot);
   t.same(at(containerId), ['making.attempting']);
   t.same(at(null), ['draining.attempting']);
 });
@@ -141,7 +164,10 @@ t.test('a host gives back what it was given, and can make nothing up', async (t)
   const specs = { document: () => ({ generation: 3, body: 'the spec' }) };
   const sealer = createSealer(Buffer.alloc(32, 1));
   const keepsakes = createKeepsakes(sealer, charts, specs);
-  const resizing = { ...context, resize: { to: { ...context.amounts, memoryMib: 256 }, generation: 2, granted: true } };
+  const resizing = {
+    ...context,
+    resize: { to: { ...context.amounts, memoryMib: 256 }, generation: 2, granted: true },
+  };
   const sealed = keepsakes.of(address, resizing);
   t.notMatch(sealed, /the spec|memoryMib/);
   t.match(keepsakes.open(sealed), {
@@ -154,6 +180,10 @@ t.test('a host gives back what it was given, and can make nothing up', async (t)
   t.match(keepsakes.open(flipped.toString('base64')), { problem: /can't be read here/ });
   const another = createKeepsakes(createSealer(Buffer.alloc(32, 2)), charts, specs);
   t.match(another.open(sealed), { problem: /can't be read here/ }, 'nor can another site');
-  const newer = createKeepsakes(sealer, { ...charts, container: { ...charts.container, version: 99 } }, specs);
+  const newer = createKeepsakes(
+    sealer,
+    { ...charts, container: { ...charts.container, version: 99 } },
+    specs,
+  );
   t.match(keepsakes.open(newer.of(address, context)), { problem: /chart version 99/ });
 });

@@ -40,10 +40,9 @@ t.test('what runs runs on, and is known again, with all that is its own', async 
       }),
     );
   const used = async (): Promise<number | undefined> =>
-    (await api.call<{ tenants: (Tenant & { project_id?: string })[] }>('GET', '/v1/tenants'))?.body.tenants.reduce(
-      (sum, each) => sum + each.used.containers,
-      0,
-    );
+    (
+      await api.call<{ tenants: (Tenant & { project_id?: string })[] }>('GET', '/v1/tenants')
+    )?.body.tenants.reduce((sum, each) => sum + each.used.containers, 0);
 
   const first = await run('first');
   await redis.kill();

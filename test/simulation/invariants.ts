@@ -98,8 +98,11 @@ export async function checkInvariants(world: SimulatedWorld): Promise<readonly s
 /** A sandbox that a dead agent's call made once more after its removal, whose tombstone was lost: its entry says so. */
 function isToldOf({ engines, lostAt }: SimulatedWorld, address: string | null, detail: string): boolean {
   const parts = address === null ? null : parseAddress(address);
-  if (parts?.kind !== 'sandbox' || lostAt.size === 0 || !detail.includes('its host keeps nothing of it')) return false;
-  return !engines.some(({ containers }) => [...containers.values()].some(({ sandboxId }) => sandboxId === parts.id));
+  if (parts?.kind !== 'sandbox' || lostAt.size === 0 || !detail.includes('its host keeps nothing of it'))
+    return false;
+  return !engines.some(({ containers }) =>
+    [...containers.values()].some(({ sandboxId }) => sandboxId === parts.id),
+  );
 }
 
 function addressesOf({ engines }: SimulatedWorld, runtime: Runtime): readonly string[] {

@@ -33,7 +33,10 @@ if (values['crash-points']) {
     );
     for (const each of wrong) console.log(`  ${each}`);
     if (wrong.length > 0) failed += 1;
-    if (wrong.length > 0) console.log(`  again with: npm run sim -- --seeds 1 --from ${seed} --trace${values.disasters ? ' --disasters' : ''}`);
+    if (wrong.length > 0)
+      console.log(
+        `  again with: npm run sim -- --seeds 1 --from ${seed} --trace${values.disasters ? ' --disasters' : ''}`,
+      );
   }
 }
 console.log(`${((performance.now() - began) / 1000).toFixed(1)} s`);

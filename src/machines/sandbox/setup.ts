@@ -81,8 +81,7 @@ const isAt = ({ network, address }: Port, place: Place): boolean =>
   network.networkId === place.networkId && address === place.address;
 
 const isSamePort = (one: Port, other: Port): boolean =>
-  one.portId === other.portId &&
-  isAt(one, { networkId: other.network.networkId, address: other.address });
+  one.portId === other.portId && isAt(one, { networkId: other.network.networkId, address: other.address });
 
 const releaseOf = ({ tenant }: SandboxContext, { portId, network, address }: Port) => ({
   type: 'message' as const,
