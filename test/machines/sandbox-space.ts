@@ -4,7 +4,7 @@ import { sandboxChart } from '../../src/machines/sandbox.machine.ts';
 import type { SandboxContext } from '../../src/machines/sandbox/context.ts';
 import { portName } from '../../src/machines/sandbox/setup.ts';
 import type { SandboxInput } from '../../src/model/network-events.ts';
-import type { Holding, ProofEvent, ProofSubject, Step } from './proofs.ts';
+import type { Configuration, Holding, ProofEvent, ProofSubject, Step } from './proofs.ts';
 
 const deadlines = { allocateMs: 10_000, makeMs: 60_000, removeMs: 60_000, idleMs: 60_000 };
 const ahead: SandboxInput = {
@@ -137,20 +137,20 @@ export const sandboxSubject: ProofSubject = {
 const messages = (step: Step, type: string) =>
   step.emitted.flatMap((each) => (each.type === 'message' && each.event.type === type ? [each] : []));
 
+const isPluggedInto = (networkId: string, { snapshot }: Configuration): boolean =>
+  contextOf(snapshot).ports.some((port) => port.network.networkId === networkId);
+
 /** Each network's address, and the namespace. */
 export const sandboxHoldings: readonly Holding[] = [
   ...['n1', 'n2'].map((networkId): Holding => ({
     resource: `address of ${networkId}`,
-    heldAtFirst: ({ snapshot }) =>
-      contextOf(snapshot).ports.some((port) => port.network.networkId === networkId),
-    acquired: ({ from, to }) =>
-      contextOf(to.snapshot).ports.some((port) => port.network.networkId === networkId) &&
-      !contextOf(from.snapshot).ports.some((port) => port.network.networkId === networkId),
+    heldAtFirst: (first) => isPluggedInto(networkId, first),
+    acquired: ({ from, to }) => isPluggedInto(networkId, to) && !isPluggedInto(networkId, from),
     // One that came too late is given back in the turn that takes it: it was never held. One that is not what it is
     // plugged with is given back for that.
     released: (step) =>
       step.event.type !== 'network.allocated' &&
-      step.event.type !== 'sandbox.found' &&
+      !(step.event.type === 'sandbox.found' && isPluggedInto(networkId, step.to)) &&
       messages(step, 'network.release').some(({ to }) => to.endsWith(`/${networkId}`)),
     // It is another's.
     abandoned: ({ event, from, to }) =>
