@@ -8,7 +8,7 @@ import type { HostContext } from '../machines/host/context.ts';
 import type { NetworkContext } from '../machines/network/context.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
 import { noAmounts } from '../machines/amounts.ts';
-import { kindOf, parseAddress, sandboxAddress, type Address } from '../model/address.ts';
+import { kindOf, parseAddress, type Address } from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Cause } from '../model/journal.ts';
 import type { NetworkDefinition } from '../model/network.ts';
@@ -53,15 +53,15 @@ export function createRecount(
       const tell = (address: Address, event: TurnEvent): void =>
         void runtime().deliver(address, { event, cause, source: { kind: 'fact' } });
 
-      /** Of two that hold one address, the one that is not plugged yet takes another. False: that is to be waited for. */
+      /** Of two that hold one address, one gives it up. False: that is to be waited for. */
       const correctNetwork = ({ address, committed }: Cell): boolean => {
         const { id, definition } = committed!.record.context as NetworkContext;
-        const held = heldOf(runtime(), id, plugged);
+        const held = heldOf(runtime(), id, definition, plugged);
         for (const each of held.displaced)
           tell(each.sandbox, { type: 'sandbox.displaced', networkId: id, address: each.address });
         if (held.displaced.length > 0) return false;
-        const known = held.made ?? definition;
-        if (known) tell(address, { type: 'network.found', definition: known, addresses: held.addresses });
+        if (held.made)
+          tell(address, { type: 'network.found', definition: held.made, addresses: held.addresses });
         return true;
       };
 
@@ -85,13 +85,26 @@ export function createRecount(
           .filter((cell) => left.has(cell.address) && cell.committed);
         const sums = cells.length > 0 ? sumContainers(runtime()) : { quota: new Map(), claims: new Map() };
         for (const cell of cells) if (correct(cell, sums)) left.delete(cell.address);
-        // What has ended, or never was, has nothing to be counted.
-        for (const address of left) if (!runtime().cell(address)) left.delete(address);
+        // What has ended, never was, or is quarantined is not counted.
+        for (const address of left) if (runtime().cell(address)?.quarantined !== null) left.delete(address);
         if (left.size === 0) return resolve();
         environment.schedule(pauseMs, () => look(Math.min(pauseMs * 2, longestLookMs)));
       };
       look(firstLookMs);
     });
+}
+
+/** What a sandbox has to do with its addresses: of two that hold the same one, the later in this order keeps it. */
+const holds = ['to be plugged', 'left soon', 'waits', 'lived in'] as const;
+
+function holdOf({ committed, quarantined }: Cell, isPlugged: boolean): number {
+  const lasting = holds.indexOf('lived in');
+  const status = committed?.projection.status;
+  // It takes nothing else.
+  if (quarantined !== null) return lasting;
+  if (status === 'making') return isPlugged ? lasting : holds.indexOf('to be plugged');
+  if (status === 'draining' || status === 'broken') return holds.indexOf('left soon');
+  return status === 'ready' ? holds.indexOf('waits') : lasting;
 }
 
 interface Held {
@@ -101,26 +114,37 @@ interface Held {
   readonly displaced: readonly { readonly sandbox: Address; readonly address: string }[];
 }
 
-/** What sandboxes hold of a network. */
-function heldOf(runtime: Runtime, networkId: string, plugged: ReadonlySet<Address>): Held {
-  const holders = new Map<string, Address>();
+/** What sandboxes hold of a network. @param own as its actor knows it */
+function heldOf(
+  runtime: Runtime,
+  networkId: string,
+  own: NetworkDefinition | null,
+  plugged: ReadonlySet<Address>,
+): Held {
+  const holders = new Map<string, { readonly sandbox: Address; readonly hold: number }>();
   const displaced: { sandbox: Address; address: string }[] = [];
-  let made: NetworkDefinition | null = null;
-  const isPlugged = (sandbox: Address): boolean =>
-    plugged.has(sandbox) || runtime.cell(sandbox)?.committed?.projection.status !== 'making';
-  for (const { committed } of runtime.cellsOf('sandbox').values()) {
-    if (!committed) continue;
-    const { ports, leaving, tenant, id } = committed.record.context as SandboxContext;
-    const sandbox = sandboxAddress(tenant, id);
+  let made: { readonly network: NetworkDefinition; readonly hold: number } | null = null;
+  for (const cell of runtime.cellsOf('sandbox').values()) {
+    if (!cell.committed) continue;
+    const { address: sandbox } = cell;
+    const { ports, leaving } = cell.committed.record.context as SandboxContext;
+    const hold = holdOf(cell, plugged.has(sandbox));
     for (const { network, address } of [...ports, ...(leaving ? [leaving] : [])]) {
       if (network.networkId !== networkId) continue;
       const other = holders.get(address);
-      if (other === undefined || (!isPlugged(other) && isPlugged(sandbox))) holders.set(address, sandbox);
-      if (other !== undefined && !isPlugged(sandbox)) displaced.push({ sandbox, address });
-      else if (other !== undefined && !isPlugged(other)) displaced.push({ sandbox: other, address });
-      if (isPlugged(sandbox)) made = network;
-      else made ??= network;
+      if (!other || other.hold < hold) holders.set(address, { sandbox, hold });
+      const weaker = other && other.hold < hold ? other : { sandbox, hold };
+      // Two that live with one address can't be parted here.
+      if (other && weaker.hold < holds.indexOf('lived in'))
+        displaced.push({ sandbox: weaker.sandbox, address });
+      if (!made || made.hold < hold || (made.hold === hold && network.subnet === own?.subnet))
+        made = { network, hold };
     }
   }
-  return { addresses: [...holders.keys()], made, displaced };
+  const isPlugged = made !== null && made.hold >= holds.indexOf('waits');
+  return {
+    addresses: [...holders.keys()],
+    made: isPlugged || own === null ? (made?.network ?? null) : own,
+    displaced,
+  };
 }

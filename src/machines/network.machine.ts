@@ -72,21 +72,22 @@ function without({ addresses, ports }: NetworkContext, address: string): Partial
   return { addresses: giveBack(addresses, address), ports: Math.max(0, ports - 1) };
 }
 
-/** With the addresses that are held, and no others; the search goes on where it was. */
-function foundPool(
+/** With the addresses that are held, and no others; the search goes on where it was. Those of an earlier subnet are not its own. */
+function withFound(
   { addresses: before }: NetworkContext,
   { definition, addresses }: Extract<NetworkEvent, { type: 'network.found' }>,
-): AddressPool {
+): { readonly addresses: AddressPool; readonly ports: number } {
   const { subnet, gateway } = definition;
   const empty = openPool(subnet, gateway);
-  const last = before?.subnet === subnet ? before.last : empty.last;
-  return addresses.reduce<AddressPool>(
-    (pool, address) => {
-      const taken = take(pool, address);
-      return typeof taken === 'string' ? pool : taken;
-    },
-    { ...empty, last },
-  );
+  let pool: AddressPool = { ...empty, last: before?.subnet === subnet ? before.last : empty.last };
+  let ports = 0;
+  for (const address of addresses) {
+    const taken = take(pool, address);
+    if (typeof taken === 'string') continue;
+    pool = taken;
+    ports += 1;
+  }
+  return { addresses: pool, ports };
 }
 
 export const networkMachine = setup({
@@ -105,11 +106,15 @@ export const networkMachine = setup({
   },
   guards: {
     isDefault: ({ context }) => context.isDefault,
-    isCountedRight: ({ context, event }) =>
-      event.type === 'network.found' &&
-      context.ports === event.addresses.length &&
-      context.addresses?.used === foundPool(context, event).used &&
-      context.addresses.subnet === event.definition.subnet,
+    isCountedRight: ({ context, event }) => {
+      if (event.type !== 'network.found') return false;
+      const { addresses, ports } = withFound(context, event);
+      return (
+        context.ports === ports &&
+        context.addresses?.used === addresses.used &&
+        context.addresses.subnet === addresses.subnet
+      );
+    },
     isUsed: ({ context }) => context.ports > 0,
     isLastRelease: ({ context, event }) =>
       context.isDefault &&
@@ -143,13 +148,7 @@ export const networkMachine = setup({
       };
     }),
     recordFound: assign(({ context, event }) =>
-      event.type === 'network.found'
-        ? {
-            definition: event.definition,
-            addresses: foundPool(context, event),
-            ports: event.addresses.length,
-          }
-        : {},
+      event.type === 'network.found' ? { definition: event.definition, ...withFound(context, event) } : {},
     ),
     allocate: enqueueActions(({ enqueue, context, event }) => {
       if (event.type !== 'network.allocate') return;

@@ -221,6 +221,7 @@ const draining = sandboxSetup.createStateConfig({
   entry: 'beginStep',
   on: {
     'sandbox.release': {},
+    'sandbox.displaced': { guard: 'isItsAddress', actions: 'dropAddress' },
     'sandbox.claim': { actions: { type: 'refuseClaim', params: { reason: 'It is being removed' } } },
     'host.lost': { guard: 'isOnItsHost', target: '#sandbox.gone' },
     'message.undeliverable': {},
@@ -364,6 +365,15 @@ export const sandboxMachine = sandboxSetup.createMachine({
           target: 'draining',
           actions: ['withdraw', { type: 'tellPool', params: { type: 'pool.left', wasReady: true } }],
         },
+        'sandbox.displaced': {
+          guard: 'isItsAddress',
+          target: 'draining',
+          actions: [
+            'dropAddress',
+            'withdraw',
+            { type: 'tellPool', params: { type: 'pool.left', wasReady: true } },
+          ],
+        },
       },
     },
     claimed: {
@@ -395,6 +405,8 @@ export const sandboxMachine = sandboxSetup.createMachine({
       tags: 'settled',
       meta: { status: 'broken' },
       on: {
+        // It is given another when it is made again.
+        'sandbox.displaced': { guard: 'isItsAddress', actions: 'dropAddress' },
         'sandbox.claim': [
           { guard: 'isItsContainer', target: 'allocating' },
           { actions: { type: 'refuseClaim', params: { reason: 'It belongs to another container' } } },

@@ -140,6 +140,10 @@ const messages = (step: Step, type: string) =>
 const isPluggedInto = (networkId: string, { snapshot }: Configuration): boolean =>
   contextOf(snapshot).ports.some((port) => port.network.networkId === networkId);
 
+/** How many addresses it holds, with the one that it is about to give back. */
+const placesOf = ({ snapshot }: Configuration): number =>
+  contextOf(snapshot).ports.length + (contextOf(snapshot).leaving ? 1 : 0);
+
 /** Each network's address, and the namespace. */
 export const sandboxHoldings: readonly Holding[] = [
   ...['n1', 'n2'].map((networkId): Holding => ({
@@ -154,9 +158,7 @@ export const sandboxHoldings: readonly Holding[] = [
       messages(step, 'network.release').some(({ to }) => to.endsWith(`/${networkId}`)),
     // It is another's.
     abandoned: ({ event, from, to }) =>
-      event.type === 'sandbox.displaced' &&
-      event['networkId'] === networkId &&
-      contextOf(from.snapshot).ports.length > contextOf(to.snapshot).ports.length,
+      event.type === 'sandbox.displaced' && event['networkId'] === networkId && placesOf(from) > placesOf(to),
   })),
   {
     resource: 'namespace',

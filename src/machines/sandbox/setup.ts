@@ -115,7 +115,8 @@ export const sandboxSetup = setup({
         event.ports.every((port) => context.ports.some((own) => isSamePort(own, port)))
       ),
     isItsAddress: ({ context, event }) =>
-      event.type === 'sandbox.displaced' && context.ports.some((port) => isAt(port, event)),
+      event.type === 'sandbox.displaced' &&
+      [...context.ports, ...(context.leaving ? [context.leaving] : [])].some((port) => isAt(port, event)),
     isAddressLacking: ({ context }) => lacking(context) !== undefined,
     isClaimed: ({ context }) => context.claimedBy !== null,
     isAskedPort: ({ context, event }) => 'portId' in event && event.portId === portName(context),
@@ -206,11 +207,13 @@ export const sandboxSetup = setup({
       enqueue.assign({ networks, ports, portsAsked: Math.max(context.portsAsked, event.portsAsked) });
     }),
     /** It is not given back: it is another's. */
-    dropAddress: assign({
-      ports: ({ context, event }) =>
-        event.type === 'sandbox.displaced'
-          ? context.ports.filter((port) => !isAt(port, event))
-          : context.ports,
+    dropAddress: assign(({ context, event }) => {
+      if (event.type !== 'sandbox.displaced') return {};
+      const { ports, leaving } = context;
+      return {
+        ports: ports.filter((port) => !isAt(port, event)),
+        leaving: leaving && isAt(leaving, event) ? null : leaving,
+      };
     }),
     recordClaim: assign({
       claimedBy: ({ event }) => ('containerId' in event ? event.containerId : null),
