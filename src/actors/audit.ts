@@ -47,8 +47,8 @@ function termsNow(runtime: Runtime, { tenant, terms }: ContainerContext): Placem
   return context ? { ...terms, neighbours: neighboursOf(context) } : terms;
 }
 
-/** Actors whose totals can be compared now: noAmounts of theirs is on its way. */
-export function comparable(runtime: Runtime, kind: 'tenant' | 'host'): readonly Cell[] {
+/** Actors whose totals can be compared now: nothing of theirs is on its way. */
+export function comparable(runtime: Runtime, kind: 'tenant' | 'host' | 'network'): readonly Cell[] {
   const unsettled = new Set<string>();
   for (const { from, message } of runtime.courier.undelivered()) unsettled.add(from).add(message.to);
   return [...runtime.cellsOf(kind).values()].filter(

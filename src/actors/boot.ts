@@ -10,8 +10,8 @@
 import { TroupeError } from '../errors/errors.ts';
 import { parseAddress, type ActorKind, type Address, type Shard } from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
-import type { Envelope } from '../machines/chart.ts';
 import type { Decider } from './decide.ts';
+import { migrate } from './migrate.ts';
 import type { Runtime } from './runtime.ts';
 import type { Specs } from './specs.ts';
 import {
@@ -143,7 +143,11 @@ export async function boot(
  * wants them. Throws when the snapshot names a state or an operation that the chart doesn't have.
  */
 export function restore(decider: Decider, record: ActorRecord): ActorState {
-  const { value, context } = migrate(decider, record);
+  const { value, context } = migrate(decider.chart, {
+    value: record.value,
+    context: record.context,
+    chartVersion: record.chartVersion,
+  });
   const snapshot = decider.resolve(value, context);
   const expected = [...decider.invokes(snapshot)].sort();
   const stored = Object.keys(record.operations).sort();
@@ -156,24 +160,4 @@ export function restore(decider: Decider, record: ActorRecord): ActorState {
     paths: decider.paths(snapshot),
     projection: decider.project(snapshot),
   };
-}
-
-function migrate(decider: Decider, record: ActorRecord): Envelope {
-  const { chart } = decider;
-  let envelope: Envelope = {
-    value: record.value,
-    context: record.context,
-    chartVersion: record.chartVersion,
-  };
-  if (envelope.chartVersion > chart.version) {
-    throw new Error(
-      `It was written by chart version ${envelope.chartVersion}; this release has ${chart.version}`,
-    );
-  }
-  while (envelope.chartVersion < chart.version) {
-    const step = chart.migrations[envelope.chartVersion];
-    if (!step) throw new Error(`No migration leads from chart version ${envelope.chartVersion}`);
-    envelope = { ...step(envelope), chartVersion: envelope.chartVersion + 1 };
-  }
-  return envelope;
 }

@@ -41,6 +41,8 @@ export interface CellOptions {
 
 interface First {
   readonly input: unknown;
+  /** As the journal names it. */
+  readonly event: TurnEvent;
   readonly cause: Cause;
   readonly document: TurnWrite['document'];
   readonly settled: (answer: TurnAnswer) => void;
@@ -154,7 +156,7 @@ class ActorCell implements Cell {
       );
     }
     const delivery: Delivery = {
-      event: { type: 'actor.created' },
+      event: first.event,
       cause: first.cause,
       source: { kind: 'command' },
       settled: first.settled,

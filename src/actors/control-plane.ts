@@ -9,7 +9,6 @@ import { noAmounts } from '../machines/amounts.ts';
 import type { Chart } from '../machines/chart.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import { definitionOf } from '../machines/definition.ts';
-import { emptyTally } from '../machines/host/claims.ts';
 import type { HostContext } from '../machines/host/context.ts';
 import { neighboursOf, tenantLimits, type TenantContext } from '../machines/tenant/context.ts';
 import {
@@ -26,13 +25,13 @@ import {
 } from '../model/address.ts';
 import type { Amounts } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
-import type { ContainerDeadlines, SandboxMode } from '../model/events.ts';
+import type { ContainerDeadlines, EffectResults, SandboxMode } from '../model/events.ts';
 import type { HostPolicy } from '../model/host.ts';
 import type { Cause } from '../model/journal.ts';
 import type { Neighbours } from '../model/placement.ts';
 import type { Strategy } from '../scheduler/request.ts';
 import { getArchive, putArchive } from './archives.ts';
-import { audit, comparable, isCountable, sumContainers } from './audit.ts';
+import { audit } from './audit.ts';
 import { boot } from './boot.ts';
 import { actionsOf } from './container-actions.ts';
 import { createAdmission } from './create-container.ts';
@@ -48,18 +47,21 @@ import { hostOperations } from './effects/host-operations.ts';
 import { tellContainersEffect } from './effects/tell-containers.ts';
 import { tellHostsEffect } from './effects/tell-hosts.ts';
 import { createEnrolment } from './enrolment.ts';
+import { createFindings } from './findings.ts';
 import { auditHosts } from './host-audit.ts';
 import { createHostDirectory } from './host-directory.ts';
 import { createHostReports } from './host-reports.ts';
 import { findIncident } from './incident.ts';
 import type { Caller, ControlPlane, Readiness, RelatedActor, TenantView } from './index.ts';
 import { lifecycleOf, permitOf } from './lifecycle.ts';
+import { createKeepsakes } from './keepsakes.ts';
 import { openSession } from './open-session.ts';
 import { createImages } from './images.ts';
 import { createLocalResources } from './local-resources.ts';
 import { createPlacement } from './placement.ts';
 import { createQuotaClasses, siteClass } from './quota-classes.ts';
 import { canonicalUuid, createReadModel } from './read-model.ts';
+import { createRecount } from './recount.ts';
 import { relatedTo } from './related.ts';
 import { resizeContainer } from './resize-container.ts';
 import { createRegistries } from './registries.ts';
@@ -68,7 +70,7 @@ import { createRuntime, type Runtime } from './runtime.ts';
 import { createSpecs } from './specs.ts';
 import type { OwnerInfo, Store, World } from './stores/store.ts';
 import type { Revision, TurnAnswer, TurnEvent } from './turn.ts';
-import { createUnreadableActors, type Unreadable } from './unreadable.ts';
+import { createUnreadableActors } from './unreadable.ts';
 import { createWatchHub } from './watch-hub.ts';
 import { whatIf } from './what-if.ts';
 
@@ -129,6 +131,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const specs = createSpecs(options.sealer);
   const secrets = createRegistrySecrets(options.sealer);
   const documents = actorDocuments((address) => (kindOf(address) === 'registry' ? secrets : specs));
+  const keepsakes = createKeepsakes(options.sealer, charts, specs);
   const enrolment = createEnrolment(environment, store);
   const hosts = createHostDirectory(() => runtime);
   let unreadable = createUnreadableActors([], specs);
@@ -167,9 +170,27 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     neighbours: config.neighbours,
   });
 
+  /** Restored without a place: a store that lost its tail may have forgotten where. Until they have one. */
+  const unplaced = new Set<Address>();
+
+  /** Whoever is about to be heard may have it. Null: nobody is waited for. */
+  const waitForHosts = (address: Address): EffectResults['rankHosts'] | null => {
+    if (!unplaced.has(address)) return null;
+    const awaited = hosts.views().filter(({ online, expected }) => !online && expected);
+    if (awaited.length === 0) return null;
+    const names = awaited.slice(0, 3).map(({ hostname }) => `"${hostname}"`);
+    const reason = `${names.join(', ')} has yet to tell whether it is there, since the control plane was restarted`;
+    return {
+      candidates: [],
+      refusals: [{ filter: 'restart', hosts: awaited.length, reason }],
+      mayChange: true,
+    };
+  };
+
   const rank: Effect = ({ address, context, done }) => {
     const container = context as ContainerContext;
-    const ranked = placement.rank(container, specs.get(address), container.refusedBy);
+    const ranked =
+      waitForHosts(address) ?? placement.rank(container, specs.get(address), container.refusedBy);
     environment.defer(() => done(ranked));
     return () => {};
   };
@@ -182,7 +203,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     published(record, position) {
       const address = record.address as Address;
       if (kindOf(address) === 'host') hosts.changed(address);
-      if (record.event === 'claim.granted') placement.claimed(address);
+      if (record.event === 'claim.granted') {
+        placement.claimed(address);
+        unplaced.delete(address);
+      }
       hub.publish(record, position);
       images.moved(address);
     },
@@ -214,16 +238,47 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         spec: (address) => specs.get(address),
         credential: registries.credential,
         defer: (task) => environment.defer(task),
+        keepsake: keepsakes.of,
       }),
     },
+  });
+  const recount = createRecount(
+    environment,
+    () => runtime,
+    () => unreadable.all,
+  );
+  const quotaClasses = await createQuotaClasses(store, config.limits);
+  const siteLimits = (): Amounts => quotaClasses.of(siteClass);
+  const admission = createAdmission({
+    environment,
+    runtime,
+    specs,
+    placement,
+    ...config,
+    limits: siteLimits,
+  });
+  const findings = createFindings({
+    environment,
+    runtime: () => runtime,
+    links: () => links,
+    epoch: () => world.epoch,
+    worldId: () => world.worldId,
+    keepsakes,
+    specs,
+    recount,
+    tenant: admission.tenant,
+    isUnreadable: (address) => unreadable.has(address),
   });
   const reports = createHostReports({
     environment,
     runtime: () => runtime,
     enrolment,
+    findings,
+    recount,
     hosts,
     world: () => world,
     raiseEpoch: async (epoch) => (world = await store.raiseEpoch(epoch)),
+    isUnreadable: (address) => unreadable.has(address),
     hostInput: (id, hostname) => ({
       id,
       hostname,
@@ -245,16 +300,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   unreadable = createUnreadableActors(restored.unreadable, specs);
   hub.restore(restored.positions);
   await recordCharts(store, charts);
-  const quotaClasses = await createQuotaClasses(store, config.limits);
-  const siteLimits = (): Amounts => quotaClasses.of(siteClass);
-  const admission = createAdmission({
-    environment,
-    runtime,
-    specs,
-    placement,
-    ...config,
-    limits: siteLimits,
-  });
+  for (const { address, committed } of runtime.cellsOf('container').values())
+    if ((committed!.record.context as ContainerContext).hostId === null) unplaced.add(address);
   runtime.resume(restored.positions, restored.outboxes, restored.wasHandled);
   const atStart = (reason: string): Cause => ({ kind: 'runtime', reason });
   for (const address of restored.migrated) {
@@ -275,7 +322,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     });
   }
   configure(runtime, config, siteLimits());
-  recount(environment, runtime, unreadable.all);
+  void recount(
+    [...runtime.cellsOf('tenant').keys(), ...runtime.cellsOf('host').keys()],
+    'recounted at start',
+  );
   environment.log.info(
     { actors: restored.actors, epoch: world.epoch, world_id: world.worldId },
     'actors restored',
@@ -558,6 +608,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         links,
         world,
         isUnreadable: (address) => unreadable.has(address),
+        unfound: findings.refusal,
       });
       return [...audit(runtime, environment.now(), unreadable.all), ...onHosts];
     },
@@ -625,38 +676,6 @@ function configure(runtime: Runtime, { hostPolicy, neighbours }: ControlPlaneCon
     if (siteNeighbours === neighbours && isDeepStrictEqual(siteLimits, limits)) continue;
     const event = { type: 'tenant.configured', neighbours, limits } as const;
     cell.deliver({ event, cause, source: { kind: 'fact' } });
-  }
-}
-
-/** Between looks at actors whose messages were still on their way when totals were compared. */
-const recountMs = 1_000;
-
-/**
- * Totals are a cache of the actors: a difference at start is an alarm, and
- * corrected by an event (correctness.md, quota). Goes on until each was compared.
- */
-function recount(
-  environment: Environment,
-  runtime: Runtime,
-  unreadable: readonly Unreadable[],
-  seen = new Set<Address>(),
-): void {
-  const { quota, claims } = sumContainers(runtime);
-  const cause: Cause = { kind: 'runtime', reason: 'recounted at start' };
-  const correct = (cell: Cell, event: TurnEvent): void => {
-    seen.add(cell.address);
-    if (isCountable(cell.address, unreadable)) cell.deliver({ event, cause, source: { kind: 'fact' } });
-  };
-  for (const cell of comparable(runtime, 'tenant')) {
-    if (seen.has(cell.address)) continue;
-    correct(cell, { type: 'tenant.recount', totals: quota.get(parseAddress(cell.address).id) ?? noAmounts });
-  }
-  for (const cell of comparable(runtime, 'host')) {
-    if (seen.has(cell.address)) continue;
-    correct(cell, { type: 'host.recount', ...(claims.get(parseAddress(cell.address).id) ?? emptyTally) });
-  }
-  if (seen.size < runtime.cellsOf('tenant').size + runtime.cellsOf('host').size) {
-    environment.schedule(recountMs, () => recount(environment, runtime, unreadable, seen));
   }
 }
 

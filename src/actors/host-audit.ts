@@ -24,6 +24,8 @@ export interface HostAuditOptions {
   readonly world: World;
   /** Its actor is in quarantine, which is told already. */
   readonly isUnreadable: (address: string) => boolean;
+  /** Why what a host told of, and has no actor, was given none. */
+  readonly unfound: (hostId: string, address: Address) => string | null;
 }
 
 /** What an actor believes of its place. */
@@ -143,7 +145,7 @@ const restingIn: Readonly<Record<(typeof resourceKinds)[number], readonly string
 };
 
 function unownedOn(
-  { runtime, world, isUnreadable }: HostAuditOptions,
+  { runtime, world, isUnreadable, unfound }: HostAuditOptions,
   hostId: string,
   resources: readonly InventoryResource[],
   beliefs: readonly ReadonlyMap<Address, Belief>[],
@@ -166,13 +168,16 @@ function unownedOn(
       ? 'its actor has ended'
       : belief
         ? `its actor is on ${belief.hostId === null ? 'no host' : `host "${belief.hostId}"`}`
-        : 'it has no actor';
+        : withoutActor(unfound(hostId, address));
     return [{ problem: `${subject}-without-actor`, address, hostId, detail: `"${id}" is there: ${why}` }];
   });
 }
 
+const withoutActor = (why: string | null): string =>
+  `it has no actor${why === null ? ', and its host has not told of it yet' : `: ${why}`}`;
+
 function strangersOn(
-  { runtime, world, isUnreadable }: HostAuditOptions,
+  { runtime, world, isUnreadable, unfound }: HostAuditOptions,
   hostId: string,
   items: readonly InventoryItem[],
   beliefs: readonly ReadonlyMap<Address, Belief>[],
@@ -194,7 +199,7 @@ function strangersOn(
       ? 'its actor has ended'
       : belief
         ? `its actor has generation ${belief.generation} on ${belief.hostId === null ? 'no host' : `host "${belief.hostId}"`}`
-        : 'it has no actor';
+        : withoutActor(unfound(hostId, address));
     return [{ problem: 'container-without-actor', address, hostId, detail: `${what}: ${why}` }];
   });
 }

@@ -27,7 +27,9 @@ import {
 } from '../link/protocol.ts';
 import type { Cell } from './cell.ts';
 import type { Enrolment } from './enrolment.ts';
+import type { Findings } from './findings.ts';
 import type { HostDirectory } from './host-directory.ts';
+import type { Recount } from './recount.ts';
 import type { Runtime } from './runtime.ts';
 import type { World } from './stores/store.ts';
 import type { Source, TurnEvent } from './turn.ts';
@@ -37,14 +39,19 @@ export interface HostReportsOptions {
   readonly runtime: () => Runtime;
   readonly enrolment: Enrolment;
   readonly hosts: HostDirectory;
+  readonly findings: Pick<Findings, 'take' | 'lookAgain'>;
+  readonly recount: Recount;
   readonly world: () => World;
   /** Takes an epoch above one that an agent has seen. */
   readonly raiseEpoch: (epoch: number) => Promise<World>;
   readonly hostInput: (hostId: string, hostname: string) => HostInput;
+  readonly isUnreadable: (address: Address) => boolean;
 }
 
 export function createHostReports(options: HostReportsOptions): HostLinkEvents {
   const { environment, runtime, enrolment, hosts, world } = options;
+  /** Hosts that were begun again, and have not told yet what they have. */
+  const forgotten = new Set<string>();
 
   /** Resolves once the turn is durable or was not wanted; an agent's record is never refused for good. */
   const tell = (address: Address, event: TurnEvent, cause: Cause, source: Source): Promise<void> =>
@@ -82,7 +89,12 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
     const cell = placedOn(hostId, record.subject, record.tenant, record.containerId);
     const operations = Object.entries(cell?.committed?.record.operations ?? {});
     const [invokeId, operation] = operations.find(([, { opId }]) => opId === record.opId) ?? [];
-    if (!cell) return;
+    if (!cell) {
+      // Done for an actor that the store forgot meanwhile, or forgot to have placed there.
+      const address = ownedAddress(record.subject, record.tenant, record.containerId);
+      if (record.outcome.ok && !runtime().tombstones.has(address)) options.findings.lookAgain(hostId);
+      return;
+    }
     const { outcome, opId } = record;
     if (invokeId === undefined || !operation) {
       // Nobody waits for it any more; what it says of the container is true all the same.
@@ -148,26 +160,33 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
     );
   };
 
+  const beginHost = (hostId: string, hostname: string, cause: Cause, event?: TurnEvent): Promise<unknown> =>
+    runtime().begin(hostAddress(hostId), options.hostInput(hostId, hostname), cause, null, event);
+
   return {
     async enrol(joinToken, hostname) {
       const { hostId, credential } = await enrolment.enrol(joinToken);
       if (runtime().cell(hostAddress(hostId))?.committed) return { hostId, credential };
-      await runtime().begin(
-        hostAddress(hostId),
-        options.hostInput(hostId, hostname),
-        { kind: 'runtime', reason: `host "${hostname}" has joined` },
-        null,
-      );
+      await beginHost(hostId, hostname, { kind: 'runtime', reason: `host "${hostname}" has joined` });
       return { hostId, credential };
     },
     async authenticate(hostId, credential) {
       await enrolment.authenticate(hostId, credential);
-      if (!runtime().cell(hostAddress(hostId))) {
-        throw new TroupeError(
-          'LINK_REFUSED',
-          `Host "${hostId}" is not known to this world; join it again with a new token`,
-        );
-      }
+      if (runtime().cell(hostAddress(hostId))) return;
+      if (options.isUnreadable(hostAddress(hostId)))
+        throw new TroupeError('LINK_REFUSED', `Host "${hostId}" is quarantined; an operator must look at it`);
+      // It has joined, and the store lost that: what it is called, and what it has, it says next.
+      forgotten.add(hostId);
+      await beginHost(
+        hostId,
+        hostId,
+        { kind: 'agent', hostId, sequence: 0 },
+        {
+          type: 'store.rewound',
+          hostId,
+          reason: 'The store had lost it; it has the credential that it was given when it joined',
+        },
+      );
     },
     world: async (agentEpoch) => (agentEpoch > world().epoch ? options.raiseEpoch(agentEpoch) : world()),
     connected: (hostId, session, fingerprint) =>
@@ -175,6 +194,9 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
     async inventory(hostId, _session, items, images, resources) {
       hosts.setImages(hostId, images);
       await missingImages(hostId, images);
+      await options.findings.take(hostId, items, resources);
+      if (forgotten.delete(hostId))
+        void options.recount([hostAddress(hostId)], 'recounted, since the store had lost the host');
       const remove: InventoryResult['remove'][number][] = [];
       const facts: Promise<void>[] = [];
       const seen = new Set<Address>();

@@ -81,8 +81,18 @@ export interface Runtime {
   readonly tombstones: ReadonlyMap<Address, Tombstone>;
   readonly committer: Committer;
   readonly courier: Courier;
-  /** A new actor; resolves when its first turn is durable. @throws TroupeError CONFLICT-like when it exists */
-  begin(address: Address, input: unknown, cause: Cause, document: TurnWrite['document']): Promise<TurnAnswer>;
+  /**
+   * A new actor; resolves when its first turn is durable.
+   * @param event how the journal calls that. Default `actor.created`
+   * @throws TroupeError CONFLICT-like when it exists
+   */
+  begin(
+    address: Address,
+    input: unknown,
+    cause: Cause,
+    document: TurnWrite['document'],
+    event?: TurnEvent,
+  ): Promise<TurnAnswer>;
   /** Resolves when the turn is durable. @throws TroupeError */
   ask(
     address: Address,
@@ -367,7 +377,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     tombstones,
     committer,
     courier,
-    begin(address, input, cause, document) {
+    begin(address, input, cause, document, event = { type: 'actor.created' }) {
       if (fencedBy !== null)
         return Promise.reject(new TroupeError('STALE_OWNER', 'Another control plane has taken over; ask it'));
       if (find(address)) return Promise.reject(new TroupeError('INTERNAL', `"${address}" exists already`));
@@ -375,6 +385,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       return new Promise((resolve, reject) => {
         cell.begin({
           input,
+          event,
           cause,
           document,
           settled: resolve,

@@ -322,6 +322,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         items: await inventory.take(signal),
         resources: await inventory.resources(signal),
       }),
+      recall: async ({ ids }) => ({ recalled: inventory.recall(ids) }),
       serve: async (params) => ({
         answer: await serve(environment, options.driver, whose(), params, signal),
       }),

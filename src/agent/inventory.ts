@@ -7,6 +7,7 @@ import {
   type InventoryItem,
   type InventoryResource,
   type InventoryResult,
+  type Recalled,
 } from '../link/protocol.ts';
 import type { Peer } from '../link/json-rpc.ts';
 import type { Environment } from '../model/environment.ts';
@@ -30,6 +31,8 @@ export interface Inventory {
   take(signal: AbortSignal): Promise<readonly InventoryItem[]>;
   /** Sandboxes, networks and volumes of this host. @throws TroupeError ENGINE_UNAVAILABLE */
   resources(signal: AbortSignal): Promise<readonly InventoryResource[]>;
+  /** What is kept of these subjects: of the first of them, as many as fit into a frame, and nothing of others. */
+  recall(ids: readonly string[]): readonly Recalled[];
   /** Images on this host, as many as anyone needs to know. @throws TroupeError ENGINE_UNAVAILABLE */
   images(signal: AbortSignal): Promise<readonly string[]>;
   /** Tells all of it over `peer`, and removes what must not be before it resolves. @param engineUp false tells that nothing is known */
@@ -57,6 +60,14 @@ export function createInventory({
   /** By container and generation: the last order of its lane when the verdict came. */
   const purging = new Map<string, string | null>();
 
+  /** What was to be removed last is not to come back. */
+  const keptOf = (id: string): Recalled | null => {
+    const { keepsake, slots: last, desired = null } = lanes.lane(id) ?? {};
+    if (keepsake === undefined || last?.runtime?.kind === 'removeContainer') return null;
+    return { id, keepsake, desired };
+  };
+  const isKept = (id: string): boolean => keptOf(id) !== null;
+
   const take = async (signal: AbortSignal): Promise<readonly InventoryItem[]> => {
     const before = lanes.all();
     const [listed, others] = await Promise.all([
@@ -68,7 +79,7 @@ export function createInventory({
       ...others.map(({ id }) => id),
     ];
     lanes.sweep(before, new Set(present));
-    return listed.map(({ observation, opId, worldId, epoch: madeIn }) => {
+    return listed.map(({ observation, opId, worldId, epoch: madeIn, sandboxId }) => {
       const last = newest(lanes.lane(observation.containerId));
       return {
         observation,
@@ -76,6 +87,8 @@ export function createInventory({
         lastOpId: last?.opId ?? opId,
         lastRevision: last?.revision ?? 0,
         epoch: madeIn,
+        sandboxId,
+        kept: isKept(observation.containerId),
       };
     });
   };
@@ -85,7 +98,7 @@ export function createInventory({
       sandboxes ? within(environment, engineMs, sandboxes.list(signal)) : [],
       volumes ? within(environment, engineMs, volumes.list(signal)) : [],
     ]);
-    return [...plugged, ...kept];
+    return [...plugged, ...kept].map((each) => ({ ...each, kept: isKept(each.id) }));
   };
 
   const images = async (signal: AbortSignal): Promise<readonly string[]> =>
@@ -122,6 +135,9 @@ export function createInventory({
   return {
     take,
     resources,
+    recall(ids) {
+      return pagesOf(ids.flatMap((id) => keptOf(id) ?? []))[0]!;
+    },
     images,
     async send(peer, engineUp, signal) {
       const pages = pagesOf(engineUp ? await take(signal) : []);
@@ -147,8 +163,8 @@ export function createInventory({
 }
 
 /** At least one, the last of which is complete. */
-function pagesOf(items: readonly InventoryItem[]): InventoryItem[][] {
-  const pages: InventoryItem[][] = [[]];
+function pagesOf<T>(items: readonly T[]): T[][] {
+  const pages: T[][] = [[]];
   let size = 0;
   for (const item of items) {
     const length = JSON.stringify(item).length;

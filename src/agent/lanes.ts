@@ -9,6 +9,8 @@
  *     still end: until then the lane takes stops of nothing and starts of
  *     nothing, only removals, and runs them after it.
  * N4. A lane is forgotten when its container is gone and that is known.
+ * N5. What is to be kept of a subject is on disk before the operation that
+ *     makes it runs, so that nothing is there of which nothing is kept.
  */
 import type { Sandboxes } from './sandboxes.ts';
 import type { Volumes } from './volumes.ts';
@@ -114,6 +116,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
 
   const put = (params: OperateParams, entry: LaneEntry, desired: DesiredState | null): Lane => {
     const before = lanes.get(params.containerId);
+    const keepsake = keepsakeAfter(params, entry) ?? before?.keepsake;
     const lane: Lane = {
       containerId: params.containerId,
       tenant: params.tenant,
@@ -121,6 +124,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
       slots: { ...before?.slots, [slotOf[params.args.kind]]: entry },
       desired: desired ?? before?.desired ?? null,
       health: before?.health ?? null,
+      ...(keepsake !== undefined && { keepsake }),
     };
     lanes.set(params.containerId, lane);
     return lane;
@@ -345,6 +349,8 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
         const entries = Object.values(lane.slots);
         if (lanes.get(containerId) !== lane || present.has(containerId) || !slots.isIdle(containerId))
           continue;
+        // A network outlives its bridge, which a reboot takes and the next plug makes again.
+        if (lane.slots.network?.kind === 'ensureNetwork') continue;
         if (desired?.running || entries.some(({ opId }) => underway.has(opId) || outbox.holdsResult(opId)))
           continue;
         forget(containerId);
@@ -375,6 +381,12 @@ const removalOf = {
 } as const satisfies Record<SubjectKind, HostEffectName>;
 
 const hung = (what: string): TroupeError => new TroupeError('ENGINE_HUNG', `The container engine ${what}`);
+
+/** Limits that the engine did not take are not its limits. */
+const keepsakeAfter = (
+  { args, keepsake }: OperateParams,
+  { outcome }: LaneEntry,
+): OperateParams['keepsake'] => (args.kind === 'updateContainer' && !outcome?.ok ? undefined : keepsake);
 
 /** What the agent may keep up alone after this: a start that worked, until a stop or a removal. Null = as before. */
 function desiredAfter({ args, desired }: OperateParams, outcome: OperationOutcome): DesiredState | null {

@@ -29,6 +29,8 @@ export interface Lane {
   readonly slots: Readonly<Partial<Record<Slot, LaneEntry>>>;
   /** What it may keep up alone; null until a start has succeeded. */
   readonly desired: DesiredState | null;
+  /** What the control plane gave to be kept of it, as it came; absent where it gave none. */
+  readonly keepsake?: string;
   /** Null, or absent in what earlier releases kept: none is run by the agent. */
   readonly health?: HealthRecord | null;
 }

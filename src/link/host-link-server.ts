@@ -22,6 +22,7 @@ import {
   type InventoryItem,
   type InventoryParams,
   type InventoryResult,
+  type Recalled,
 } from './protocol.ts';
 import { createRounds } from './rounds.ts';
 import { createRecordIntake, type RecordIntake } from './record-intake.ts';
@@ -42,6 +43,8 @@ const defaultSyncMs = 15_000;
 const streamMs = 15_000;
 /** Inventory items of one host; more is no inventory. */
 const inventoryMost = 100_000;
+/** Subjects asked for at once; the agent tells as many as fit into a frame. */
+const recalledMost = 500;
 const heartbeatsMissed = 3;
 
 interface Session {
@@ -254,6 +257,21 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
     },
     async inventory(hostId) {
       return syncedSession(hostId).peer.call('takeInventory', {}, streamMs);
+    },
+    async recall(hostId, ids) {
+      const found = new Map<string, Recalled>();
+      for (let left = ids; left.length > 0; left = left.filter((id) => !found.has(id))) {
+        const session = sessions.get(hostId);
+        if (!session) throw gone();
+        const { recalled } = await session.peer.call(
+          'recall',
+          { ids: left.slice(0, recalledMost) },
+          streamMs,
+        );
+        if (recalled.length === 0) break;
+        for (const each of recalled) found.set(each.id, each);
+      }
+      return [...found.values()];
     },
     async serve(hostId, params, limitMs) {
       return (await syncedSession(hostId).peer.call('serve', params, limitMs)).answer;

@@ -14,6 +14,7 @@ import type {
   InventoryResource,
   InventoryResult,
   OperateParams,
+  Recalled,
   ServeParams,
   UpRecord,
 } from './protocol.ts';
@@ -40,6 +41,11 @@ export interface HostLinks {
   openStream(hostId: string, containerId: string, stream: HostStream, signal: AbortSignal): Promise<Duplex>;
   /** What is on a host now. @throws TroupeError HOST_UNREACHABLE, TIMED_OUT */
   inventory(hostId: string): Promise<ControlMethods['takeInventory']['result']>;
+  /**
+   * What a host keeps of these subjects, which it said to keep; asked while it tells its inventory.
+   * @throws TroupeError HOST_UNREACHABLE, TIMED_OUT
+   */
+  recall(hostId: string, ids: readonly string[]): Promise<readonly Recalled[]>;
   /**
    * Asks something of a running container.
    * @throws TroupeError HOST_UNREACHABLE, TIMED_OUT, or what its engine answered

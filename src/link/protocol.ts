@@ -10,6 +10,8 @@
  *  2. It calls `hello`. The answer is a welcome, or an error whose
  *     `data.fatal` says whether dialling again can help.
  *  3. It sends its inventory in `inventory` calls; the last has `complete`.
+ *     Before it answers that, the control plane may `recall` what the agent
+ *     keeps of subjects whose actors a store forgot.
  *  4. The control plane sends `operate` calls. Each is answered at once with
  *     `{accepted}`; the result comes as an upward record.
  *  5. What the agent has to say (results, facts) are upward records in one
@@ -143,6 +145,11 @@ export interface OperateParams {
   readonly args: OperationArguments;
   /** What the agent may do alone while the lease is gone: the desired state after this operation. */
   readonly desired: DesiredState;
+  /**
+   * What gives the subject its actor back, should the store forget it: sealed by the control plane, kept as it is by the agent,
+   * given back to `recall`. Absent where nothing of it has changed.
+   */
+  readonly keepsake?: string;
 }
 
 /** What an agent needs to restart a container by the pure policy while the control plane is away. */
@@ -207,6 +214,8 @@ export interface InventoryResource {
   readonly worldId: string;
   /** False for a sandbox whose namespace is gone. */
   readonly alive: boolean;
+  /** `recall` knows it; absent from agents that do not. */
+  readonly kept?: boolean;
 }
 
 export interface InventoryItem {
@@ -216,6 +225,18 @@ export interface InventoryItem {
   readonly lastOpId: string | null;
   readonly lastRevision: number;
   readonly epoch: number;
+  /** The sandbox it joined, by the engine's word; absent from agents that do not tell. */
+  readonly sandboxId?: string | null;
+  /** `recall` knows it; absent from agents that do not. */
+  readonly kept?: boolean;
+}
+
+/** What an agent keeps of a subject. */
+export interface Recalled {
+  readonly id: string;
+  readonly keepsake: string;
+  /** Of a container: what the agent may do alone; null until a start has succeeded. */
+  readonly desired: DesiredState | null;
 }
 
 // ── agent → control plane ──────────────────────────────────────────────────
@@ -388,6 +409,11 @@ export type ControlMethods = {
   takeInventory: {
     params: Record<string, never>;
     result: { readonly items: readonly InventoryItem[]; readonly resources: readonly InventoryResource[] };
+  };
+  /** What is kept of these subjects, which were said to be `kept`: of the first of them, as many as fit into a frame. */
+  recall: {
+    params: { readonly ids: readonly string[] };
+    result: { readonly recalled: readonly Recalled[] };
   };
   /** Something about a running container that changes nothing in its life. */
   serve: { params: ServeParams; result: { readonly answer: unknown } };

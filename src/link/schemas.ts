@@ -147,12 +147,34 @@ const stream = Type.Union([
 ]);
 
 const resources = Type.Array(
-  Type.Object({ subject, id, tenant: nullable(id), worldId: text, alive: Type.Boolean() }),
+  Type.Object({
+    subject,
+    id,
+    tenant: nullable(id),
+    worldId: text,
+    alive: Type.Boolean(),
+    kept: Type.Optional(Type.Boolean()),
+  }),
 );
 
 const inventoryItems = Type.Array(
-  Type.Object({ observation, worldId: text, lastOpId: nullable(id), lastRevision: count, epoch: count }),
+  Type.Object({
+    observation,
+    worldId: text,
+    lastOpId: nullable(id),
+    lastRevision: count,
+    epoch: count,
+    sandboxId: Type.Optional(nullable(id)),
+    kept: Type.Optional(Type.Boolean()),
+  }),
 );
+
+const desired = Type.Object({
+  running: Type.Boolean(),
+  run: count,
+  restarts: count,
+  restartPolicy: Type.Object({ name: text, maximumRetryCount: count }),
+});
 const nothing = Type.Object({});
 const verdict = Type.Object({ accepted: Type.Boolean(), failure: nullable(failure) });
 
@@ -221,12 +243,8 @@ const messages: Readonly<Record<keyof AgentMethods | keyof ControlMethods, Messa
       revision: count,
       deadlineMs: Type.Number({ minimum: 0 }),
       args: operationArguments,
-      desired: Type.Object({
-        running: Type.Boolean(),
-        run: count,
-        restarts: count,
-        restartPolicy: Type.Object({ name: text, maximumRetryCount: count }),
-      }),
+      desired,
+      keepsake: Type.Optional(text),
     }),
     result: verdict,
   },
@@ -239,6 +257,13 @@ const messages: Readonly<Record<keyof AgentMethods | keyof ControlMethods, Messa
     from: ['control'],
     params: nothing,
     result: Type.Object({ items: inventoryItems, resources }),
+  },
+  recall: {
+    from: ['control'],
+    params: Type.Object({ ids: Type.Array(id) }),
+    result: Type.Object({
+      recalled: Type.Array(Type.Object({ id, keepsake: text, desired: nullable(desired) })),
+    }),
   },
   serve: {
     from: ['control'],

@@ -18,8 +18,9 @@ import {
   signalling,
   unpausing,
 } from './container/change.ts';
-import type { ContainerContext } from './container/context.ts';
+import { foundContext, type ContainerContext } from './container/context.ts';
 import { error, lost, returned } from './container/lost.ts';
+import { found } from './container/found.ts';
 import { mending, readying, rewiring } from './container/network.ts';
 import { placing } from './container/place.ts';
 import { deleted, removing } from './container/remove.ts';
@@ -86,6 +87,7 @@ export const containerMachine = containerSetup.createMachine({
     resize: null,
     reason: null,
     graceMs: 10_000,
+    ...(input.found && foundContext(input.found)),
   }),
   entry: 'confirmReservation',
   on: {
@@ -121,12 +123,14 @@ export const containerMachine = containerSetup.createMachine({
     'runtime.started': {},
     'runtime.exited': {},
     'runtime.health': {},
+    'runtime.found': {},
     // Whatever it waits for, what is no longer there is not held.
     'runtime.gone': { guard: 'isOurContainerGone', actions: 'forgetContainer' },
   },
   initial: 'placing',
   states: {
     placing,
+    found,
     acquiring,
     creating,
     created,

@@ -29,6 +29,7 @@ export const hostMachine = hostSetup.createMachine({
     'host.*': { actions: { type: 'refuse', params: { reason: 'A host does not know this' } } },
     'host.label': [{ guard: 'isLabelled', actions: 'recordLabels' }, { actions: 'refuseLabels' }],
     'host.release': { actions: 'release' },
+    'host.keep': { actions: 'keep' },
     'host.recount': [{ guard: 'isCountedRight' }, { actions: 'recount' }],
     'host.fingerprinted': { actions: ['recordFingerprint', 'fitReady'] },
     'host.configured': { actions: ['recordPolicy', 'fitReady'] },

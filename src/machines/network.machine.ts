@@ -5,7 +5,7 @@
  */
 import { assign, emit, enqueueActions, setup, type EventObject } from 'xstate';
 import { sandboxAddress } from '../model/address.ts';
-import { giveBack, isTaken, openPool, take, takeNext } from '../model/address-pool.ts';
+import { giveBack, isTaken, openPool, take, takeNext, type AddressPool } from '../model/address-pool.ts';
 import type { Emitted } from '../model/events.ts';
 import type { Failure } from '../model/failure.ts';
 import { macOfPort } from '../model/mac-address.ts';
@@ -72,6 +72,24 @@ function without({ addresses, ports }: NetworkContext, address: string): Partial
   return { addresses: giveBack(addresses, address), ports: Math.max(0, ports - 1) };
 }
 
+/** With the addresses that are held, and no others; the search goes on where it was. Those of an earlier subnet are not its own. */
+function withFound(
+  { addresses: before }: NetworkContext,
+  { definition, addresses }: Extract<NetworkEvent, { type: 'network.found' }>,
+): { readonly addresses: AddressPool; readonly ports: number } {
+  const { subnet, gateway } = definition;
+  const empty = openPool(subnet, gateway);
+  let pool: AddressPool = { ...empty, last: before?.subnet === subnet ? before.last : empty.last };
+  let ports = 0;
+  for (const address of addresses) {
+    const taken = take(pool, address);
+    if (typeof taken === 'string') continue;
+    pool = taken;
+    ports += 1;
+  }
+  return { addresses: pool, ports };
+}
+
 export const networkMachine = setup({
   types: {
     input: {} as NetworkInput,
@@ -88,6 +106,15 @@ export const networkMachine = setup({
   },
   guards: {
     isDefault: ({ context }) => context.isDefault,
+    isCountedRight: ({ context, event }) => {
+      if (event.type !== 'network.found') return false;
+      const { addresses, ports } = withFound(context, event);
+      return (
+        context.ports === ports &&
+        context.addresses?.used === addresses.used &&
+        context.addresses.subnet === addresses.subnet
+      );
+    },
     isUsed: ({ context }) => context.ports > 0,
     isLastRelease: ({ context, event }) =>
       context.isDefault &&
@@ -120,6 +147,9 @@ export const networkMachine = setup({
         reason: null,
       };
     }),
+    recordFound: assign(({ context, event }) =>
+      event.type === 'network.found' ? { definition: event.definition, ...withFound(context, event) } : {},
+    ),
     allocate: enqueueActions(({ enqueue, context, event }) => {
       if (event.type !== 'network.allocate') return;
       const { changes, message } = allocate(context, event);
@@ -200,6 +230,8 @@ export const networkMachine = setup({
       { target: '.deleting' },
     ],
     'network.release': { actions: 'release' },
+    // Its bridge is made sure of as it is found.
+    'network.found': [{ guard: 'isCountedRight' }, { target: '.making', actions: 'recordFound' }],
     'message.undeliverable': { guard: 'isAllocationBounced', actions: 'takeBack' },
     'host.lost': {},
     'resource.seen': {},
@@ -359,6 +391,7 @@ export const networkMachine = setup({
         'network.delete': {
           actions: { type: 'queueCommand', params: { reason: 'It is being deleted already' } },
         },
+        'network.found': {},
         'network.allocate': {
           actions: { type: 'refuseAllocation', params: { reason: 'The network is being deleted' } },
         },

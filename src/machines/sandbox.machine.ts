@@ -16,15 +16,26 @@ import { hostInput, sandboxSetup } from './sandbox/setup.ts';
 const stuckAttemptMs = 30_000;
 const stuckPauseMs = 15_000;
 
+/** Before it is known to be made: its host knows better what it has. */
+const restored = {
+  'sandbox.found': { guard: 'isFoundOtherwise', target: '#sandbox.allocating', actions: 'recordFound' },
+  'sandbox.displaced': { guard: 'isItsAddress', target: '#sandbox.allocating', actions: 'dropAddress' },
+} as const;
+
 const allocating = sandboxSetup.createStateConfig({
   description: 'Its networks are asked for addresses, one after the other.',
   tags: 'transient',
   meta: { status: 'making', acquires: 'address' },
+  on: restored,
   initial: 'deciding',
   states: {
     deciding: {
       tags: 'transient',
-      always: [{ guard: 'isAddressLacking', target: 'asking' }, { target: '#sandbox.making' }],
+      always: [
+        { guard: 'isOfNobody', target: '#sandbox.draining' },
+        { guard: 'isAddressLacking', target: 'asking' },
+        { target: '#sandbox.making' },
+      ],
     },
     asking: {
       tags: 'transient',
@@ -60,6 +71,7 @@ const making = sandboxSetup.createStateConfig({
   tags: 'transient',
   meta: { status: 'making', acquires: 'namespace' },
   entry: 'beginStep',
+  on: restored,
   invoke: {
     id: 'make.deadline',
     src: 'deadline',
@@ -209,6 +221,7 @@ const draining = sandboxSetup.createStateConfig({
   entry: 'beginStep',
   on: {
     'sandbox.release': {},
+    'sandbox.displaced': { guard: 'isItsAddress', actions: 'dropAddress' },
     'sandbox.claim': { actions: { type: 'refuseClaim', params: { reason: 'It is being removed' } } },
     'host.lost': { guard: 'isOnItsHost', target: '#sandbox.gone' },
     'message.undeliverable': {},
@@ -287,11 +300,10 @@ const draining = sandboxSetup.createStateConfig({
 
 export const sandboxMachine = sandboxSetup.createMachine({
   id: 'sandbox',
-  context: ({ input }) => ({
+  context: ({ input: { found, ...input } }) => ({
     ...input,
-    ports: [],
+    ...(found ?? { ports: [], portsAsked: 0 }),
     leaving: null,
-    portsAsked: 0,
     engineId: null,
     tries: 0,
     failure: null,
@@ -316,6 +328,8 @@ export const sandboxMachine = sandboxSetup.createMachine({
     'network.allocated': { actions: 'returnLatePort' },
     'network.refused': {},
     'sandbox.died': {},
+    'sandbox.found': {},
+    'sandbox.displaced': {},
     'host.lost': {},
     'message.undeliverable': { guard: 'isContainerGone', target: '.draining' },
     'resource.seen': {},
@@ -351,6 +365,15 @@ export const sandboxMachine = sandboxSetup.createMachine({
           target: 'draining',
           actions: ['withdraw', { type: 'tellPool', params: { type: 'pool.left', wasReady: true } }],
         },
+        'sandbox.displaced': {
+          guard: 'isItsAddress',
+          target: 'draining',
+          actions: [
+            'dropAddress',
+            'withdraw',
+            { type: 'tellPool', params: { type: 'pool.left', wasReady: true } },
+          ],
+        },
       },
     },
     claimed: {
@@ -382,6 +405,8 @@ export const sandboxMachine = sandboxSetup.createMachine({
       tags: 'settled',
       meta: { status: 'broken' },
       on: {
+        // It is given another when it is made again.
+        'sandbox.displaced': { guard: 'isItsAddress', actions: 'dropAddress' },
         'sandbox.claim': [
           { guard: 'isItsContainer', target: 'allocating' },
           { actions: { type: 'refuseClaim', params: { reason: 'It belongs to another container' } } },

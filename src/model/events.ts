@@ -110,6 +110,8 @@ export type ContainerFact =
       readonly observation: Observation;
       readonly opId: string | null;
     }
+  /** Its host has it, and its actor does not know that it was ever there: the store lost its tail. */
+  | ({ readonly type: 'runtime.found' } & FoundContainer)
   /** The host has no such container (any more). */
   | {
       readonly type: 'runtime.gone';
@@ -117,6 +119,23 @@ export type ContainerFact =
       readonly generation: number;
       readonly opId: string | null;
     };
+
+/** A container as it is on its host, with what is kept of it there. */
+export interface FoundContainer extends Pick<ContainerAttachments, 'networks'> {
+  readonly hostId: string;
+  readonly hostname: string;
+  readonly observation: Observation;
+  readonly wanted: 'created' | 'running' | 'stopped';
+  /** A stop had been asked for, and may still be under way. */
+  readonly stopAsked: boolean;
+  readonly run: number;
+  readonly restarts: number;
+  readonly sandbox: SandboxMode;
+  /** The sandbox it joined. */
+  readonly sandboxId: string | null;
+  readonly sandboxesAsked: number;
+  readonly specVersion: number;
+}
 
 export type ContainerMessage =
   | {
@@ -190,6 +209,8 @@ export interface ContainerInput extends ContainerAttachments {
   /** Decided at admission, part of each claim. */
   readonly terms: PlacementTerms;
   readonly deadlines: ContainerDeadlines;
+  /** It is on a host already: the store forgot it. Absent for one that is to be made. */
+  readonly found?: FoundContainer;
 }
 
 /** Milliseconds. */
@@ -307,6 +328,8 @@ export interface Claim {
 export type HostMessage =
   /** `pool`: the networks of a sandbox made ahead that would do; null when none would. */
   | ({ readonly type: 'host.claim'; readonly pool: string | null } & Claim)
+  /** It is there already, as its host found: counted whether or not there is room. Not answered. */
+  | ({ readonly type: 'host.keep' } & Claim)
   /** More for a container that is there: what a resize adds. Answered by `reclaim.granted` or `reclaim.refused`. */
   | ({ readonly type: 'host.reclaim' } & Claim)
   | ({ readonly type: 'host.release' } & Claim);

@@ -33,6 +33,15 @@ export interface SandboxInput {
   /** The pool it counts for; null for one that no pool would make, since it has wishes of its own. */
   readonly pool: PoolTerms | null;
   readonly deadlines: NetworkDeadlines;
+  /** It is on its host already: the store forgot it. Absent for one that is to be made. */
+  readonly found?: FoundSandbox;
+}
+
+/** A sandbox as it is plugged on its host. */
+export interface FoundSandbox {
+  readonly networks: readonly NetworkRequest[];
+  readonly ports: readonly Port[];
+  readonly portsAsked: number;
 }
 
 /** From its container, its host, its pool. */
@@ -56,7 +65,11 @@ export type SandboxMessage =
 
 export type SandboxFact =
   /** Its process, or its namespace, is gone. */
-  { readonly type: 'sandbox.died'; readonly hostId: string; readonly reason: string };
+  | { readonly type: 'sandbox.died'; readonly hostId: string; readonly reason: string }
+  /** Its host has it, plugged; the store forgot that. */
+  | ({ readonly type: 'sandbox.found'; readonly hostId: string } & FoundSandbox)
+  /** Another has this address, and is plugged with it. */
+  | { readonly type: 'sandbox.displaced'; readonly networkId: string; readonly address: string };
 
 export type SandboxEvent = SandboxMessage | SandboxFact | Undeliverable | Seen | Restored;
 
@@ -150,7 +163,15 @@ export type NetworkMessage =
   | { readonly type: 'network.release'; readonly portId: string; readonly address: string }
   | { readonly type: 'host.lost'; readonly hostId: string };
 
-export type NetworkEvent = NetworkCommand | NetworkMessage | Undeliverable | Seen | Restored;
+export type NetworkFact =
+  /** What sandboxes hold of it, where a store that lost its tail has forgotten some. */
+  {
+    readonly type: 'network.found';
+    readonly definition: NetworkDefinition;
+    readonly addresses: readonly string[];
+  };
+
+export type NetworkEvent = NetworkFact | NetworkCommand | NetworkMessage | Undeliverable | Seen | Restored;
 
 /** Results of the effects that these charts name; errors arrive as {@link Failure}. */
 export interface NetworkEffectResults {

@@ -15,7 +15,7 @@ const problems = (
   const cells: Readonly<Record<string, readonly Cell[]>> = {
     container: given.map((sandboxId, at) => cell(`container/p1/c${at}`, { sandboxId }, ['acquiring'])),
     sandbox: Object.entries(sandboxes).map(([id, state]) =>
-      cell(`sandbox/p1/${id}`, { hostId: 'h1' }, [state]),
+      cell(`sandbox/p1/${id}`, { id, tenant: 'p1', hostId: 'h1', pool: null }, [state]),
     ),
   };
   const runtime = {

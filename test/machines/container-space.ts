@@ -5,7 +5,7 @@ import type { ContainerContext } from '../../src/machines/container/context.ts';
 import type { Amounts } from '../../src/model/container.ts';
 import type { ContainerInput } from '../../src/model/events.ts';
 import { containerInput, hostId, observation } from './container-samples.ts';
-import type { Holding, ProofEvent, ProofSubject } from './proofs.ts';
+import type { Holding, ProofEvent, ProofSubject, Step } from './proofs.ts';
 
 const policy = (name: ContainerInput['restartPolicy']['name'], maximumRetryCount = 0) => ({
   name,
@@ -39,6 +39,27 @@ const inputs: readonly ContainerInput[] = [
     mounts: [{ volumeId: 'v1', made: null }],
   },
   { ...containerInput, imagePullPolicy: 'never', restartPolicy: policy('unless-stopped') },
+  // The store forgot it.
+  {
+    ...containerInput,
+    sandbox: 'own',
+    candidates: [],
+    mounts: [{ volumeId: 'v1', made: { sizeGib: 1 } }],
+    found: {
+      hostId,
+      hostname: 'one',
+      observation: observation(),
+      wanted: 'running',
+      stopAsked: true,
+      run: 1,
+      restarts: 0,
+      networks: [{ networkId: 'n1', isDefault: false, fixedAddress: null }],
+      sandbox: 'own',
+      sandboxId: 's1',
+      sandboxesAsked: 1,
+      specVersion: 1,
+    },
+  },
 ];
 
 const failures = [
@@ -73,6 +94,11 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     type, hostId: from, opId: null, byAgent: false, stoppedOutside: false, observation: observation(seen), ...extra,
   }); // prettier-ignore
   const ended = { state: 'exited', finishedAt: last + 100, startedAt: last } as const;
+  const found = (wanted: string, seen: Parameters<typeof observation>[0]): ProofEvent => ({
+    type: 'runtime.found', hostId: from, hostname: 'one', observation: observation(seen), wanted, stopAsked: false, run: 1,
+    restarts: 0, networks: context.networks, sandbox: context.sandbox === 'auto' ? 'own' : context.sandbox,
+    sandboxId: context.sandbox === 'engine' ? null : 's1', sandboxesAsked: 1, specVersion: 1,
+  }); // prettier-ignore
   return [
     { type: 'container.start' },
     { type: 'container.stop', graceMs: 1_000 },
@@ -148,6 +174,13 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     ...(['starting', 'healthy', 'unhealthy'] as const).map((health) =>
       fact('runtime.health', { startedAt: last, health }),
     ),
+    found('running', { startedAt: last }),
+    found('running', { startedAt: last, state: 'paused' }),
+    found('running', { state: 'created', startedAt: null }),
+    found('created', { state: 'created', startedAt: null }),
+    found('running', { ...ended, exitCode: 1 }),
+    found('stopped', { ...ended, exitCode: 1 }),
+    found('running', { startedAt: last, generation: 2 }),
     { type: 'runtime.gone', hostId: from, generation: 1, opId: null },
     { type: 'runtime.gone', hostId: 'other', generation: 1, opId: null },
   ];
@@ -239,19 +272,21 @@ const finished =
 const leftToItsHost = (step: Parameters<Holding['abandoned']>[0]): boolean =>
   step.to.snapshot.status === 'done' && (step.event.type === 'host.lost' || step.from.paths.includes('lost'));
 const never = (): boolean => false;
+const isFound = (first: Step['from']): boolean => contextOf(first.snapshot).containerHeld;
 
 export const containerHoldings: readonly Holding[] = [
   {
     resource: 'reservation',
-    heldAtFirst: true,
+    heldAtFirst: () => true,
     acquired: never,
     released: emits('tenant.release'),
     abandoned: never,
   },
   {
     resource: 'claim',
+    heldAtFirst: isFound,
     acquired: ({ from, to, event }) =>
-      event.type === 'claim.granted' &&
+      (event.type === 'claim.granted' || event.type === 'runtime.found') &&
       !contextOf(from.snapshot).claimHeld &&
       contextOf(to.snapshot).claimHeld,
     // A grant that came too late is given back in the same turn; it was never held.
@@ -260,6 +295,7 @@ export const containerHoldings: readonly Holding[] = [
   },
   {
     resource: 'sandbox',
+    heldAtFirst: isFound,
     acquired: ({ from, to }) =>
       contextOf(to.snapshot).sandboxId !== null && contextOf(from.snapshot).sandboxId === null,
     released: emits('sandbox.release'),
@@ -270,7 +306,10 @@ export const containerHoldings: readonly Holding[] = [
   },
   {
     resource: 'container',
-    acquired: starts('createContainer'),
+    heldAtFirst: isFound,
+    acquired: (step) =>
+      starts('createContainer')(step) ||
+      (step.event.type === 'runtime.found' && contextOf(step.to.snapshot).containerHeld),
     released: finished('removeContainer', 'stuck.removeContainer', 'rebuildRemove'),
     abandoned: (step) =>
       leftToItsHost(step) ||

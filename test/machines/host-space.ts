@@ -75,6 +75,7 @@ export const hostSubject: ProofSubject = {
       ...claims.flatMap((claim) => [
         { type: 'host.claim', pool: 'default', ...claim }, { type: 'host.release', ...claim }, bounced({ type: 'claim.granted', ...claim }),
       ]),
+      { type: 'host.keep', ...claims[0] },
       { type: 'host.reclaim', ...claimOf({ amounts: more, generation: 2 }) },
       { type: 'host.release', ...claimOf({ amounts: more, generation: 2 }) },
       bounced({ type: 'reclaim.granted', ...claimOf({ amounts: more, generation: 2 }) }),

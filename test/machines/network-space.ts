@@ -55,6 +55,11 @@ export const networkSubject: ProofSubject = {
         gone: true,
         message: { type: 'network.refused' },
       },
+      ...[given, ['10.64.0.2']].map((held) => ({
+        type: 'network.found',
+        definition: { networkId: 'n1', subnet: '10.64.0.0/29', gateway: '10.64.0.1', mtu: 1500 },
+        addresses: held,
+      })),
       { type: 'resource.seen', hostId: 'h1' },
       { type: 'actor.restored' },
     ];

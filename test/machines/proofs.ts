@@ -333,7 +333,8 @@ export const proofs = {
 
 export interface Holding {
   readonly resource: string;
-  readonly heldAtFirst?: boolean;
+  /** Of the first configuration of a run. Default no. */
+  heldAtFirst?(first: Configuration): boolean;
   acquired(step: Step): boolean;
   released(step: Step): boolean;
   /** Given up knowingly: somebody else cleans up. */
@@ -349,8 +350,9 @@ export function releasesEverything(
   const wrong = new Set<string>();
   const outgoing = new Map<string, Step[]>();
   for (const step of steps) outgoing.set(step.from.key, [...(outgoing.get(step.from.key) ?? []), step]);
-  const start = holdings.reduce((bits, { heldAtFirst }, at) => (heldAtFirst ? bits | (1 << at) : bits), 0);
-  const queue = initial.map((configuration) => ({ configuration, held: start }));
+  const heldBy = (first: Configuration): number =>
+    holdings.reduce((bits, holding, at) => (holding.heldAtFirst?.(first) ? bits | (1 << at) : bits), 0);
+  const queue = initial.map((configuration) => ({ configuration, held: heldBy(configuration) }));
   const seen = new Set(queue.map(({ configuration, held }) => `${held} ${configuration.key}`));
   for (let at = queue.pop(); at; at = queue.pop()) {
     const { configuration, held } = at;

@@ -4,7 +4,7 @@ import { sandboxChart } from '../../src/machines/sandbox.machine.ts';
 import type { SandboxContext } from '../../src/machines/sandbox/context.ts';
 import { portName } from '../../src/machines/sandbox/setup.ts';
 import type { SandboxInput } from '../../src/model/network-events.ts';
-import type { Holding, ProofEvent, ProofSubject, Step } from './proofs.ts';
+import type { Configuration, Holding, ProofEvent, ProofSubject, Step } from './proofs.ts';
 
 const deadlines = { allocateMs: 10_000, makeMs: 60_000, removeMs: 60_000, idleMs: 60_000 };
 const ahead: SandboxInput = {
@@ -26,6 +26,15 @@ const network = (networkId: string) => ({
   gateway: '10.64.0.1',
   mtu: 1500,
 });
+
+const port = (networkId: string, address: string) => ({
+  portId: `found on ${networkId}`,
+  network: network(networkId),
+  mac: '02:00:00:00:00:06',
+  address,
+  interfaceName: 'eth0',
+});
+const found = { networks: ahead.networks, ports: [port('n1', '10.64.0.6')], portsAsked: 1 };
 
 function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
   const context = contextOf(snapshot);
@@ -81,6 +90,10 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
       message: { type: 'sandbox.granted' },
     },
     { type: 'message.undeliverable', to: 'host/h1', gone: true, message: { type: 'sandbox.ready' } },
+    { type: 'sandbox.found', hostId: 'h1', ...found },
+    { type: 'sandbox.found', hostId: 'h2', ...found },
+    { type: 'sandbox.displaced', networkId: 'n1', address: '10.64.0.5' },
+    { type: 'sandbox.displaced', networkId: 'n1', address: '10.64.0.7' },
     { type: 'resource.seen', hostId: 'h1' },
     { type: 'actor.restored' },
   ];
@@ -93,7 +106,14 @@ const failures = [
 
 export const sandboxSubject: ProofSubject = {
   chart: sandboxChart,
-  inputs: [ahead, { ...ahead, claimedBy: 'c1' }, { ...ahead, claimedBy: 'c1', pool: null, networks: [] }],
+  inputs: [
+    ahead,
+    { ...ahead, claimedBy: 'c1' },
+    { ...ahead, claimedBy: 'c1', pool: null, networks: [] },
+    // The store forgot it.
+    { ...ahead, claimedBy: 'c1', pool: null, found },
+    { ...ahead, pool: null, found },
+  ],
   events,
   results: (invokeId, src) => [
     {
@@ -108,7 +128,7 @@ export const sandboxSubject: ProofSubject = {
       c.claimedBy,
       c.pool !== null,
       c.networks.map(({ networkId }) => networkId),
-      c.ports.map((port) => [port.network.networkId, port.interfaceName]),
+      c.ports.map((port) => [port.network.networkId, port.interfaceName, port.address]),
       c.leaving?.network.networkId,
     ];
   },
@@ -117,21 +137,32 @@ export const sandboxSubject: ProofSubject = {
 const messages = (step: Step, type: string) =>
   step.emitted.flatMap((each) => (each.type === 'message' && each.event.type === type ? [each] : []));
 
+const isPluggedInto = (networkId: string, { snapshot }: Configuration): boolean =>
+  contextOf(snapshot).ports.some((port) => port.network.networkId === networkId);
+
+/** How many addresses it holds, with the one that it is about to give back. */
+const placesOf = ({ snapshot }: Configuration): number =>
+  contextOf(snapshot).ports.length + (contextOf(snapshot).leaving ? 1 : 0);
+
 /** Each network's address, and the namespace. */
 export const sandboxHoldings: readonly Holding[] = [
   ...['n1', 'n2'].map((networkId): Holding => ({
     resource: `address of ${networkId}`,
-    acquired: ({ from, to }) =>
-      contextOf(to.snapshot).ports.some((port) => port.network.networkId === networkId) &&
-      !contextOf(from.snapshot).ports.some((port) => port.network.networkId === networkId),
-    // One that came too late is given back in the turn that takes it: it was never held.
+    heldAtFirst: (first) => isPluggedInto(networkId, first),
+    acquired: ({ from, to }) => isPluggedInto(networkId, to) && !isPluggedInto(networkId, from),
+    // One that came too late is given back in the turn that takes it: it was never held. One that is not what it is
+    // plugged with is given back for that.
     released: (step) =>
       step.event.type !== 'network.allocated' &&
+      !(step.event.type === 'sandbox.found' && isPluggedInto(networkId, step.to)) &&
       messages(step, 'network.release').some(({ to }) => to.endsWith(`/${networkId}`)),
-    abandoned: () => false,
+    // It is another's.
+    abandoned: ({ event, from, to }) =>
+      event.type === 'sandbox.displaced' && event['networkId'] === networkId && placesOf(from) > placesOf(to),
   })),
   {
     resource: 'namespace',
+    heldAtFirst: ({ snapshot }) => contextOf(snapshot).ports.length > 0,
     acquired: ({ to }) => to.invokes.has('makeSandbox'),
     released: ({ event }) =>
       event.type === 'xstate.done.actor.removeSandbox' ||

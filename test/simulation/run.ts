@@ -1,4 +1,4 @@
-/** `npm run sim -- --seeds N --from K [--trace] [--crash-points]` */
+/** `npm run sim -- --seeds N --from K [--trace] [--crash-points] [--disasters]` */
 import { parseArgs } from 'node:util';
 import { runCrashPoints } from './crash-points.ts';
 import { runSeed } from './seed.ts';
@@ -9,6 +9,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     trace: { type: 'boolean', default: false },
     'crash-points': { type: 'boolean', default: false },
+    disasters: { type: 'boolean', default: false },
   },
 });
 
@@ -22,14 +23,20 @@ if (values['crash-points']) {
 } else {
   const first = Number(values.from);
   for (let seed = first; seed < first + Number(values.seeds); seed += 1) {
-    const { wrong, hash, lines, accepted, virtualMs } = await runSeed(seed, { keepLines: values.trace });
+    const { wrong, hash, lines, accepted, virtualMs } = await runSeed(seed, {
+      keepLines: values.trace,
+      disasters: values.disasters,
+    });
     if (values.trace) console.log(lines.join('\n'));
     console.log(
       `seed ${seed} ${hash} ${accepted} accepted, ${Math.round(virtualMs / 1000)} s of virtual time: ${wrong.length === 0 ? 'holds' : 'BROKEN'}`,
     );
     for (const each of wrong) console.log(`  ${each}`);
     if (wrong.length > 0) failed += 1;
-    if (wrong.length > 0) console.log(`  again with: npm run sim -- --seeds 1 --from ${seed} --trace`);
+    if (wrong.length > 0)
+      console.log(
+        `  again with: npm run sim -- --seeds 1 --from ${seed} --trace${values.disasters ? ' --disasters' : ''}`,
+      );
   }
 }
 console.log(`${((performance.now() - began) / 1000).toFixed(1)} s`);

@@ -16,7 +16,7 @@ export interface Verdict {
 /** @param meddle breaks the world on purpose, to see that the invariants notice */
 export async function runSeed(
   seed: number,
-  options: { keepLines?: boolean; meddle?: (world: SimulatedWorld) => void } = {},
+  options: { keepLines?: boolean; disasters?: boolean; meddle?: (world: SimulatedWorld) => void } = {},
 ): Promise<Verdict> {
   const kernel = createKernel(seed, options.keepLines ?? false);
   const world = createWorld(kernel, {
@@ -24,7 +24,9 @@ export async function runSeed(
     duration: 40_000,
     creates: 16,
     faults: true,
-    agentAwayMs: 12_000,
+    // A host that is lost for longer than the store is, and has what the store forgot, may find it made anew elsewhere.
+    agentAwayMs: options.disasters ? 6_000 : 12_000,
+    disasters: options.disasters ?? false,
   });
   options.meddle?.(world);
   await world.live();

@@ -20,6 +20,13 @@ t.test('the invariants hold under faults, seed by seed', async (t) => {
   }
 });
 
+t.test('so they do when the store loses its tail together with its owner', async (t) => {
+  for (let seed = 1; seed <= seeds; seed += 1) {
+    const { wrong } = await runSeed(seed, { disasters: true });
+    t.same(wrong, [], `seed ${seed}: npm run sim -- --seeds 1 --from ${seed} --trace --disasters`);
+  }
+});
+
 t.test('one seed is one run, byte for byte', async (t) => {
   for (const seed of [7, 8]) t.equal((await runSeed(seed)).hash, (await runSeed(seed)).hash);
   t.not((await runSeed(7)).hash, (await runSeed(8)).hash);

@@ -64,6 +64,7 @@ export function createDisk(kernel: Kernel): Disk {
   const settings = new Map<string, string>();
   let world: World | null = null;
   let commits = 0;
+  let losses = 0;
   const faults: StoreFaults = { lostReply: 0, unwrittenUnknown: 0, full: 0, slow: 0 };
 
   const shard = (name: Shard): ShardState => {
@@ -131,6 +132,7 @@ export function createDisk(kernel: Kernel): Disk {
       const old = shards.get(name);
       if (!old) return;
       const kept = old.log.slice(0, Math.max(0, old.log.length - turns));
+      losses += 1;
       const state = newShard();
       state.epoch = old.epoch;
       shards.set(name, state);
@@ -183,12 +185,14 @@ export function createDisk(kernel: Kernel): Disk {
           const unwritten = kernel.chance(faults.unwrittenUnknown);
           const lost = kernel.chance(faults.lostReply);
           const full = kernel.chance(faults.full);
+          const lossesThen = losses;
           let outcomes: Outcome[] = [];
           return process.guard(
             new Promise((resolve) => {
               kernel.at(kernel.between(0.05, 1) + slow, () => {
                 disk.onCommit?.('before', number);
-                if (!process.alive && unwritten) return;
+                // A store that fails over takes nothing of what was on its way to the one before.
+                if (!process.alive && (unwritten || losses !== lossesThen)) return;
                 if (unwritten)
                   outcomes = sent.map(() => ({ kind: 'unknown', reason: 'the connection was lost' }));
                 else if (full) outcomes = sent.map(() => refusal('full', 0, 0, 'no room'));

@@ -10,7 +10,7 @@ import { createHostLinks } from '../../src/link/host-link-server.ts';
 import { charts } from '../../src/machines/catalogue.ts';
 import { agentRestartPolicy } from '../../src/main/restart-policy.ts';
 import type { ContainerSpec } from '../../src/model/container.ts';
-import { containerAddress, type Address } from '../../src/model/address.ts';
+import { containerAddress, type Address, type Shard } from '../../src/model/address.ts';
 import { createFakeProber } from '../support/fake-prober.ts';
 import { createDisk, type Disk } from './store.ts';
 import { createEngine, type EngineContainer, type SimulatedEngine } from './engine.ts';
@@ -25,13 +25,18 @@ export interface WorldOptions {
   readonly faults: boolean;
   /** The longest that a crashed agent is away, in ms. */
   readonly agentAwayMs: number;
+  /** The store loses its tail together with its owner. Default never. */
+  readonly disasters?: boolean;
 }
 
 export interface Accepted {
   readonly address: Address;
   readonly spec: ContainerSpec;
+  /** When it was told to its user, in the kernel's time. */
+  readonly at: number;
   /** A delete of it was accepted. */
   deleted: boolean;
+  deletedAt: number;
   /** A delete was asked for and its outcome was never told, or told to be unknown. */
   uncertain: boolean;
 }
@@ -42,6 +47,10 @@ export interface SimulatedWorld {
   readonly engines: readonly SimulatedEngine[];
   readonly accepted: Map<Address, Accepted>;
   readonly violations: string[];
+  /** When a shard last lost what nobody else knew. */
+  readonly lostAt: Map<Shard, number>;
+  /** The control plane dies, and its store forgets the tails of some shards. */
+  disaster(): void;
   /** Null while it is down. */
   controlPlane: RunningControlPlane | null;
   crashControlPlane(): void;
@@ -191,6 +200,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
   const joinTokens: (string | null)[] = engines.map(() => null);
   const accepted = new Map<Address, Accepted>();
   const violations: string[] = [];
+  const lostAt = new Map<Shard, number>();
   let control: SimulatedProcess | null = null;
   let incarnation = 0;
   let requests = 0;
@@ -283,6 +293,17 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
     engines,
     accepted,
     violations,
+    lostAt,
+    disaster() {
+      if (!control?.alive) return;
+      world.crashControlPlane();
+      for (const shard of disk.shards()) {
+        if (!kernel.chance(0.6)) continue;
+        const turns = kernel.pick([3, 30, 10_000]);
+        lostAt.set(shard, kernel.now);
+        disk.loseTail(shard, 1 + Math.floor(kernel.random() * turns));
+      }
+    },
     controlPlane: null,
     crashControlPlane() {
       if (!control?.alive) return;
@@ -333,7 +354,14 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
         });
         kernel.trace(`accepted ${view.address}`);
         if (!accepted.has(view.address))
-          accepted.set(view.address, { address: view.address, spec, deleted: false, uncertain: false });
+          accepted.set(view.address, {
+            address: view.address,
+            spec,
+            at: kernel.now,
+            deleted: false,
+            deletedAt: 0,
+            uncertain: false,
+          });
         return view.address;
       } catch (error) {
         kernel.trace(`create refused: ${toFailure(error).message}`);
@@ -355,7 +383,10 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
         });
         kernel.trace(`${event.type} ${address} ${answer}`);
         known.uncertain = before;
-        if (event.type === 'container.delete' && answer !== 'refused') known.deleted = true;
+        if (event.type === 'container.delete' && answer !== 'refused') {
+          known.deleted = true;
+          known.deletedAt = kernel.now;
+        }
         return answer;
       } catch (error) {
         // Everything but this says that nothing was changed, and must be true.
@@ -368,7 +399,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       await world.boot();
       const until = kernel.now + options.duration;
       scheduleWorkload(world, options, until);
-      if (options.faults) scheduleFaults(world, network, agents.length, until);
+      if (options.faults) scheduleFaults(world, network, agents.length, until, options.disasters ?? false);
       await kernel.run(until);
       await world.peace();
     },
@@ -385,7 +416,11 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
   return world;
 }
 
-function scheduleWorkload(world: SimulatedWorld, { creates, duration }: WorldOptions, until: number): void {
+function scheduleWorkload(
+  world: SimulatedWorld,
+  { creates, duration, disasters = false }: WorldOptions,
+  until: number,
+): void {
   const { kernel } = world;
   const policies = [
     null,
@@ -399,7 +434,8 @@ function scheduleWorkload(world: SimulatedWorld, { creates, duration }: WorldOpt
         tenant: kernel.pick(tenants),
         run: kernel.chance(0.8),
         restart: kernel.pick(policies),
-        ...(kernel.chance(0.1) ? { key: kernel.pick(keys) } : {}),
+        // What a key stood for is lost with its container: its next use makes another.
+        ...(!disasters && kernel.chance(0.1) ? { key: kernel.pick(keys) } : {}),
       });
     });
   }
@@ -426,7 +462,13 @@ function scheduleWorkload(world: SimulatedWorld, { creates, duration }: WorldOpt
 /** Within this a living owner notices that its store lost something, and writes it again. */
 const noticedMs = 15_000;
 
-function scheduleFaults(world: SimulatedWorld, network: Network, hosts: number, until: number): void {
+function scheduleFaults(
+  world: SimulatedWorld,
+  network: Network,
+  hosts: number,
+  until: number,
+  disasters: boolean,
+): void {
   const { kernel, disk, engines } = world;
   disk.faults.slow = kernel.pick([0, 0.02, 0.1]);
   disk.faults.lostReply = kernel.pick([0, 0.02, 0.05]);
@@ -482,6 +524,7 @@ function scheduleFaults(world: SimulatedWorld, network: Network, hosts: number, 
       lossAt = kernel.now;
       disk.loseTail(kernel.pick(disk.shards()), 1 + Math.floor(kernel.random() * 3));
     },
+    ...(disasters ? [() => kernel.now - lossAt > noticedMs && world.disaster()] : []),
   ];
   const strike = (): void => {
     if (kernel.now >= until) return;

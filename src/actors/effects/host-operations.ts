@@ -9,7 +9,13 @@ import { limitsOf, type ContainerSpec } from '../../model/container.ts';
 import type { Environment } from '../../model/environment.ts';
 import { engineImage, isCommitted } from '../../model/image.ts';
 import type { RegistryCredential } from '../../model/registry.ts';
-import type { DesiredState, OperateParams, OperationArguments, SubjectKind } from '../../link/protocol.ts';
+import type {
+  DesiredState,
+  HostEffectName,
+  OperateParams,
+  OperationArguments,
+  SubjectKind,
+} from '../../link/protocol.ts';
 import type { HostLinks } from '../../link/host-links.ts';
 import type { ContainerContext } from '../../machines/container/context.ts';
 import type { ImageContext } from '../../machines/image/context.ts';
@@ -40,9 +46,22 @@ export interface HostOperationsOptions {
   /** What is shown to the image's registry. @throws TroupeError REGISTRY_NOT_FOUND, FORBIDDEN */
   readonly credential: (tenant: string, registryId: string, image: string) => RegistryCredential | null;
   readonly defer: Environment['defer'];
+  /** What the host keeps of the actor from then on. */
+  readonly keepsake: (address: Address, context: unknown) => string;
 }
 
 type Credential = (registryId: string, image: string) => RegistryCredential | null;
+
+/** After these there is something else to be kept. */
+const changing: ReadonlySet<HostEffectName> = new Set([
+  'createContainer',
+  'startContainer',
+  'updateContainer',
+  'makeSandbox',
+  'unplugPort',
+  'ensureNetwork',
+  'ensureVolume',
+]);
 
 type Arguments = (
   input: ContainerEffectInput,
@@ -129,7 +148,14 @@ function pullOf(
   };
 }
 
-export function hostOperations({ links, epoch, spec, credential, defer }: HostOperationsOptions): Effects {
+export function hostOperations({
+  links,
+  epoch,
+  spec,
+  credential,
+  defer,
+  keepsake,
+}: HostOperationsOptions): Effects {
   /** By the kind of actor, then by the name that its chart gives an effect. */
   const argumentsOf: Readonly<
     Record<SubjectKind, Readonly<Record<string, (run: EffectRun) => OperationArguments>>>
@@ -177,6 +203,7 @@ export function hostOperations({ links, epoch, spec, credential, defer }: HostOp
         deadlineMs,
         args,
         desired: subject === 'container' ? desiredOf(args, context as ContainerContext) : nothing,
+        ...(changing.has(args.kind) && { keepsake: keepsake(address, context) }),
       };
       links().operate(hostId, params);
       return () => links().forget(hostId, operation.opId);

@@ -1,6 +1,7 @@
 /** Acquiring and creating: what a container needs on its host before it can run. */
 import { retryBackoffMs } from '../retry-policy.ts';
 import { acquiringNetwork } from './network.ts';
+import { whenFound } from './permits.ts';
 import { containerSetup, hostInput } from './setup.ts';
 import { acquiringVolumes } from './volumes.ts';
 
@@ -23,7 +24,7 @@ export const acquiring = containerSetup.createStateConfig({
   tags: 'transient',
   type: 'parallel',
   meta: { status: 'Creating', taskState: 'container_creating' },
-  on: laterCommands,
+  on: { ...laterCommands, 'runtime.found': whenFound },
   onDone: '#container.creating',
   states: {
     image: {

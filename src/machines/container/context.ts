@@ -1,6 +1,13 @@
 /** What the container's guards and projections read. Small, JSON only; the spec is a document of its own. */
 import type { Amounts, Observation, RestartPolicy } from '../../model/container.ts';
-import type { Candidate, ContainerDeadlines, ContainerInput, Mount, Refusal } from '../../model/events.ts';
+import type {
+  Candidate,
+  ContainerDeadlines,
+  ContainerInput,
+  FoundContainer,
+  Mount,
+  Refusal,
+} from '../../model/events.ts';
 import type { Failure } from '../../model/failure.ts';
 import type { Port } from '../../model/network.ts';
 import type { PlacementTerms } from '../../model/placement.ts';
@@ -78,3 +85,19 @@ export interface ContainerContext {
   readonly reason: string | null;
   readonly graceMs: number;
 }
+
+/** What its actor knows of one that was found on its host. What it holds of others it has yet to say to them. */
+export const foundContext = ({ stopAsked, ...found }: FoundContainer) =>
+  ({
+    ...found,
+    candidates: [],
+    refusals: [],
+    refusedBy: [],
+    containerHeld: true,
+    imagePresent: true,
+    sandboxSound: false,
+    // Should it end, that was the stop.
+    killedWith: stopAsked ? 'TERM' : null,
+    failure: null,
+    reason: null,
+  }) satisfies Partial<ContainerContext>;

@@ -17,6 +17,7 @@ export const error = containerSetup.createStateConfig({
       target: '#container.running',
       actions: ['recordObservation', 'recordRun', 'wantRunning', 'keepContainer'],
     },
+    'runtime.found': { guard: 'isFoundUnplaced', target: '#container.found', actions: 'recordFound' },
     'runtime.created': { guard: 'isNeverRun', actions: ['refreshObservation', 'keepContainer'] },
     'runtime.exited': { guard: 'isCurrentRun', actions: ['refreshObservation', 'keepContainer'] },
     'runtime.gone': { guard: 'isOurContainerGone', actions: 'forgetContainer' },

@@ -90,3 +90,5 @@ export const whenEnded = [
 ] as const;
 
 export const whenLost = { guard: 'isFromOurHost', target: '#container.lost' } as const;
+
+export const whenFound = { guard: 'isFound', target: '#container.found', actions: 'recordFound' } as const;

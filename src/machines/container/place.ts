@@ -1,4 +1,5 @@
 /** Placing: which host takes it. The scheduler ranks, the host actor decides. */
+import { whenFound } from './permits.ts';
 import { containerSetup } from './setup.ts';
 
 /** Between looks for a host while one is away. */
@@ -19,6 +20,7 @@ export const placing = containerSetup.createStateConfig({
     onError: '#container.error',
   },
   on: {
+    'runtime.found': whenFound,
     'container.start': {
       actions: ['wantRunning', { type: 'queue', params: { reason: 'It starts once it is created' } }],
     },
@@ -33,7 +35,11 @@ export const placing = containerSetup.createStateConfig({
   states: {
     deciding: {
       tags: 'transient',
-      always: [{ guard: 'hasCandidate', target: 'claiming' }, { target: 'choosing' }],
+      always: [
+        { guard: 'isPlaced', target: '#container.found' },
+        { guard: 'hasCandidate', target: 'claiming' },
+        { target: 'choosing' },
+      ],
     },
     choosing: {
       description: 'The scheduler ranks the hosts.',

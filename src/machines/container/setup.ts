@@ -29,7 +29,9 @@ import { grown, shrunk } from '../resize.ts';
 import { decideRestart, countedRestarts } from '../restart-policy.ts';
 import { mostTries } from '../retry-policy.ts';
 import { unbound } from '../unbound.ts';
-import type { ContainerContext } from './context.ts';
+import { foundContext, type ContainerContext } from './context.ts';
+
+type Message = Extract<Emitted, { type: 'message' }>;
 
 export type ContainerEvent = ContainerCommand | ContainerFact | ContainerMessage | Undeliverable | Restored;
 
@@ -79,8 +81,15 @@ const tellsOfEnd = (event: EventObject): boolean => {
   return observation !== null && hasEnded(observation);
 };
 
-const isAlive = ({ observation }: ContainerContext): boolean =>
+const runs = (observation: Observation | null): boolean =>
   observation?.state === 'running' || observation?.state === 'paused';
+
+const isAlive = ({ observation }: ContainerContext): boolean => runs(observation);
+
+const isOfGeneration = (
+  { generation }: ContainerContext,
+  { observation }: { readonly observation: Observation },
+): boolean => observation.generation === generation;
 
 /** Of our host and generation, of no earlier run, and of the same run not before its end: the greater observation wins. */
 const isCurrent = (context: ContainerContext, event: EventObject): boolean => {
@@ -168,6 +177,17 @@ const volumeOf = (context: ContainerContext, id: string, sizeGib: number | null)
   deadlines: { makeMs: context.deadlines.sandboxMs, removeMs: context.deadlines.removeMs },
 });
 
+/** To the volumes that have yet to be granted. */
+const mountMessages = (context: ContainerContext): readonly Message[] =>
+  context.mounts
+    .filter(({ granted }) => !granted)
+    .map(({ volumeId, made }) => ({
+      type: 'message',
+      to: volumeAddress(context.tenant, volumeId),
+      event: { type: 'volume.attach', containerId: context.id },
+      ...(made && { begin: volumeOf(context, volumeId, made.sizeGib) }),
+    }));
+
 const amountsMessage = ({ id, tenant, generation, amounts }: ContainerContext) => ({
   containerId: id,
   tenant,
@@ -188,7 +208,7 @@ const claimed = ({ amounts, resize }: ContainerContext): Amounts =>
 
 /** To the tenant, and to the host when that has granted it; nothing is not worth a message. */
 function giveBack(
-  enqueue: { emit(message: Extract<Emitted, { type: 'message' }>): void },
+  enqueue: { emit(message: Message): void },
   context: ContainerContext,
   amounts: Amounts,
   isGranted: boolean,
@@ -248,6 +268,17 @@ export const containerSetup = setup({
       event.type === 'message.undeliverable' &&
       event.message.type === 'host.claim' &&
       event.to === hostAddress(context.candidates[0]?.hostId ?? ''),
+    isPlaced: ({ context }) => context.hostId !== null,
+    isFoundUnplaced: ({ context, event }) =>
+      event.type === 'runtime.found' && isOfGeneration(context, event) && context.hostId === null,
+    /** What does not run, and is not in the sandbox that is meant for it, is made anew there. */
+    isFound: ({ context, event }) =>
+      event.type === 'runtime.found' &&
+      isOfGeneration(context, event) &&
+      !context.containerHeld &&
+      (context.hostId === null ||
+        (context.hostId === event.hostId &&
+          (runs(event.observation) || [null, event.sandboxId].includes(context.sandboxId)))),
     isImageReady: ({ context }) => context.imagePresent && context.imagePullPolicy !== 'always',
     isSandboxReady: ({ context }) => context.sandbox === 'engine' || context.sandboxSound,
     isSandboxHeld: ({ context }) => context.sandboxId !== null,
@@ -384,6 +415,36 @@ export const containerSetup = setup({
     refreshObservation: assign({
       observation: ({ context, event }) => observationOf(event) ?? context.observation,
     }),
+    recordFound: enqueueActions(({ enqueue, context, event }) => {
+      if (event.type !== 'runtime.found') return;
+      const { type: _, ...found } = event;
+      if (context.sandboxId !== null && context.sandboxId !== found.sandboxId)
+        enqueue.emit({
+          type: 'message',
+          to: sandboxAddress(context.tenant, context.sandboxId),
+          event: { type: 'sandbox.release', containerId: context.id },
+        });
+      enqueue.assign(foundContext(found));
+    }),
+    /** Its host counts it, its sandbox and its volumes are its own: each is told, and begun if it was forgotten too. */
+    takeUp: enqueueActions(({ enqueue, context }) => {
+      if (!context.claimHeld) {
+        enqueue.emit({
+          type: 'message',
+          to: hostAddress(context.hostId ?? ''),
+          event: { type: 'host.keep', ...claimMessage(context) },
+        });
+        enqueue.assign({ claimHeld: true });
+      }
+      if (context.sandboxId !== null) {
+        enqueue.emit({
+          type: 'message',
+          to: sandboxAddress(context.tenant, context.sandboxId),
+          event: { type: 'sandbox.claim', containerId: context.id, isSuspect: false },
+        });
+      }
+      for (const message of mountMessages(context)) enqueue.emit(message);
+    }),
     keepContainer: assign({ containerHeld: true }),
     forgetContainer: assign({ containerHeld: false }),
     claimSandbox: emit(({ context }) => ({
@@ -482,15 +543,7 @@ export const containerSetup = setup({
       },
     })),
     askMounts: enqueueActions(({ enqueue, context }) => {
-      for (const { volumeId, made, granted } of context.mounts) {
-        if (granted) continue;
-        enqueue.emit({
-          type: 'message',
-          to: volumeAddress(context.tenant, volumeId),
-          event: { type: 'volume.attach', containerId: context.id },
-          ...(made && { begin: volumeOf(context, volumeId, made.sizeGib) }),
-        });
-      }
+      for (const message of mountMessages(context)) enqueue.emit(message);
     }),
     recordMount: assign({
       mounts: ({ context, event }) =>

@@ -154,6 +154,7 @@ export const hostSetup = setup({
         },
       };
     }),
+    keep: assign(({ context, event }) => withClaim(context, event as HostMessage)),
     release: assign(({ context, event }) => withoutClaim(context, event as HostMessage)),
     takeBackGrant: enqueueActions(({ enqueue, context, event }) => {
       const { message } = event as unknown as { message: Claim & { sandboxId?: string | null } };

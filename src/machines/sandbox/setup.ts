@@ -72,6 +72,23 @@ const interfaceName = (ports: readonly Port[]): string => {
   for (let at = 0; ; at += 1) if (!ports.some((port) => port.interfaceName === `eth${at}`)) return `eth${at}`;
 };
 
+interface Place {
+  readonly networkId: string;
+  readonly address: string;
+}
+
+const isAt = ({ network, address }: Port, place: Place): boolean =>
+  network.networkId === place.networkId && address === place.address;
+
+const isSamePort = (one: Port, other: Port): boolean =>
+  one.portId === other.portId && isAt(one, { networkId: other.network.networkId, address: other.address });
+
+const releaseOf = ({ tenant }: SandboxContext, { portId, network, address }: Port) => ({
+  type: 'message' as const,
+  to: networkAddress(tenant, network.networkId),
+  event: { type: 'network.release', portId, address },
+});
+
 export const sandboxSetup = setup({
   types: {
     input: {} as SandboxInput,
@@ -88,6 +105,18 @@ export const sandboxSetup = setup({
     removeSandbox: unbound<NetworkEffectResults['removeSandbox'], SandboxEffectInput>('removeSandbox'),
   },
   guards: {
+    /** Found on its host, where no container lives in it: whether one did, nobody knows. */
+    isOfNobody: ({ context }) => context.claimedBy === null && context.pool === null,
+    isFoundOtherwise: ({ context, event }) =>
+      event.type === 'sandbox.found' &&
+      event.hostId === context.hostId &&
+      !(
+        event.ports.length === context.ports.length &&
+        event.ports.every((port) => context.ports.some((own) => isSamePort(own, port)))
+      ),
+    isItsAddress: ({ context, event }) =>
+      event.type === 'sandbox.displaced' &&
+      [...context.ports, ...(context.leaving ? [context.leaving] : [])].some((port) => isAt(port, event)),
     isAddressLacking: ({ context }) => lacking(context) !== undefined,
     isClaimed: ({ context }) => context.claimedBy !== null,
     isAskedPort: ({ context, event }) => 'portId' in event && event.portId === portName(context),
@@ -167,6 +196,25 @@ export const sandboxSetup = setup({
       const { engineId, published } = output;
       return { engineId, failure: null, reason: null, ...(published?.length ? { bound: published } : {}) };
     }),
+    /** Addresses that it has got since are not those that it is plugged with. */
+    recordFound: enqueueActions(({ enqueue, context, event }) => {
+      if (event.type !== 'sandbox.found') return;
+      const { networks, ports } = event;
+      for (const own of context.ports) {
+        const place = { networkId: own.network.networkId, address: own.address };
+        if (!ports.some((port) => isAt(port, place))) enqueue.emit(releaseOf(context, own));
+      }
+      enqueue.assign({ networks, ports, portsAsked: Math.max(context.portsAsked, event.portsAsked) });
+    }),
+    /** It is not given back: it is another's. */
+    dropAddress: assign(({ context, event }) => {
+      if (event.type !== 'sandbox.displaced') return {};
+      const { ports, leaving } = context;
+      return {
+        ports: ports.filter((port) => !isAt(port, event)),
+        leaving: leaving && isAt(leaving, event) ? null : leaving,
+      };
+    }),
     recordClaim: assign({
       claimedBy: ({ event }) => ('containerId' in event ? event.containerId : null),
     }),
@@ -197,21 +245,11 @@ export const sandboxSetup = setup({
     releaseLeaving: enqueueActions(({ enqueue, context }) => {
       const { leaving } = context;
       if (!leaving) return;
-      enqueue.emit({
-        type: 'message',
-        to: networkAddress(context.tenant, leaving.network.networkId),
-        event: { type: 'network.release', portId: leaving.portId, address: leaving.address },
-      });
+      enqueue.emit(releaseOf(context, leaving));
       enqueue.assign({ leaving: null });
     }),
     releasePorts: enqueueActions(({ enqueue, context }) => {
-      for (const { portId, network, address } of context.ports) {
-        enqueue.emit({
-          type: 'message',
-          to: networkAddress(context.tenant, network.networkId),
-          event: { type: 'network.release', portId, address },
-        });
-      }
+      for (const port of context.ports) enqueue.emit(releaseOf(context, port));
       enqueue.assign({ ports: [] });
     }),
     grant: emit(({ context }) =>
