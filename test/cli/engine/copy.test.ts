@@ -93,9 +93,13 @@ t.test('no archive reaches this machine', async (t) => {
     `ln -s ${here} /tmp/outside; ln -s ../../../../..${here} /tmp/climbs; ln -s ${victim} /tmp/victim`,
   );
   const before = readdirSync(here).join();
-  for (const path of ['/tmp/outside', '/tmp/climbs', '/tmp/../../../../..' + here])
-    t.equal((await put(path, await tarOf({ name: 'evil', content: 'evil' }))).status, 400, path);
-  t.equal(readdirSync(here).join(), before);
+  // In the container there is a folder of that name, if what came through its links made one.
+  const isThere = (await inside(`ls -d ${here} 2>/dev/null`)).trim() === here;
+  for (const path of ['/tmp/outside', '/tmp/climbs', '/tmp/../../../../..' + here]) {
+    const { status } = await put(path, await tarOf({ name: 'evil', content: 'evil' }));
+    t.equal(status, isThere ? 200 : 400, path);
+  }
+  t.equal(readdirSync(here).join(), before, 'and this machine is as it was');
   // What a link in a container leads to is in the container, or nowhere.
   const out = mkdtempSync(join(here, 'out-'));
   const got = await site.run('cp', 'box:/tmp/victim', out);
