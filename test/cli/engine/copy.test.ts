@@ -21,21 +21,10 @@ t.setTimeout(300_000);
 const site = await createCommandSite(t, { archive: { mostMib: 64 } });
 const up = await site.run('up', '--detach');
 t.equal(up.code, 0, up.err);
+// Teardowns run last first.
 t.teardown(() => removeContainers(site));
 const here = mkdtempSync(join(tmpdir(), 'troupe-copy-'));
 t.teardown(() => rmSync(here, { recursive: true, force: true }));
-const started = await site.run(
-  'run',
-  '--detach',
-  '--name',
-  'box',
-  testImage,
-  'sh',
-  '-c',
-  'trap exit TERM; while :; do sleep 0.2; done',
-);
-t.equal(started.code, 0, started.err);
-
 const inside = async (command: string): Promise<string> =>
   (await site.run('exec', 'box', 'sh', '-c', command)).out;
 const adminToken = (): string => readFileSync(join(site.directory, 'state', 'admin.token'), 'utf8').trim();
@@ -48,6 +37,9 @@ const put = (path: string, tar: Buffer): Promise<Response> =>
   });
 
 t.test('there and back, a file and a folder, while it runs', async (t) => {
+  const loop = 'trap exit TERM; while :; do sleep 0.2; done';
+  const started = await site.run('run', '--detach', '--name', 'box', testImage, 'sh', '-c', loop);
+  t.equal(started.code, 0, started.err);
   mkdirSync(join(here, 'site/deep'), { recursive: true });
   const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 7) % 256));
   writeFileSync(join(here, 'site/deep/with blank'), bytes, { mode: 0o640 });
