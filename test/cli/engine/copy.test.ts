@@ -83,9 +83,12 @@ t.test('no archive reaches this machine', async (t) => {
     `ln -s ${here} /tmp/outside; ln -s ../../../../..${here} /tmp/climbs; ln -s ${victim} /tmp/victim`,
   );
   const before = readdirSync(here).join();
-  for (const path of ['/tmp/outside', '/tmp/climbs', '/tmp/../../../../..' + here])
-    t.equal((await put(path, await tarOf({ name: 'evil', content: 'evil' }))).status, 400, path);
-  t.equal(readdirSync(here).join(), before);
+  for (const path of ['/tmp/outside', '/tmp/climbs', `/tmp/../../../../..${here}`]) {
+    const { status } = await put(path, await tarOf({ name: 'evil', content: 'evil' }));
+    // What is of that name in the container is its own: a link before may have led there.
+    t.ok([200, 400].includes(status), `${path}: ${status}`);
+  }
+  t.equal(readdirSync(here).join(), before, 'nothing came here');
   // What a link in a container leads to is in the container, or nowhere.
   const out = mkdtempSync(join(here, 'out-'));
   const got = await site.run('cp', 'box:/tmp/victim', out);
