@@ -19,10 +19,10 @@ export async function getArchive(
   signal: AbortSignal,
 ): Promise<{ readonly stat: PathStat; readonly tar: Readable }> {
   const stream = await links.openStream(hostId ?? '', id, { kind: 'getArchive', path }, signal);
-  const { line, rest } = await firstLine(stream);
+  const { said: stat, rest } = await firstWords<PathStat>(stream);
   const tar = Readable.from(rest, { objectMode: false });
   tar.once('close', () => stream.destroy());
-  return { stat: JSON.parse(line) as PathStat, tar };
+  return { stat, tar };
 }
 
 /**
@@ -47,7 +47,7 @@ export async function putArchive(
     // How sending fails is told by the tar, or by what the host answers.
     const sent = pipeline(tar, stream).catch(() => {});
     try {
-      const outcome = JSON.parse((await firstLine(stream)).line) as OperationOutcome;
+      const { said: outcome } = await firstWords<OperationOutcome>(stream);
       if (!outcome.ok) throw fromFailure(outcome.failure);
       await sent;
     } catch (error) {
@@ -60,10 +60,13 @@ export async function putArchive(
   }
 }
 
-/** What a host says in words, and the bytes that follow. @throws TroupeError HOST_UNREACHABLE */
-async function firstLine(
+/**
+ * What a host says in words, and the bytes that follow.
+ * @throws TroupeError HOST_UNREACHABLE when it goes away, or says what is no object; the stream is then destroyed
+ */
+async function firstWords<T extends object>(
   stream: Readable,
-): Promise<{ readonly line: string; readonly rest: AsyncIterable<Buffer> }> {
+): Promise<{ readonly said: T; readonly rest: AsyncIterable<Buffer> }> {
   const chunks = stream[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>;
   let begun: Buffer = Buffer.alloc(0);
   while (begun.length < lineMostBytes) {
@@ -73,13 +76,24 @@ async function firstLine(
     begun = Buffer.concat([begun, value]);
     const end = begun.indexOf(newline, from);
     if (end < 0) continue;
+    const said = objectIn(begun.toString('utf8', 0, end)) as T | null;
+    if (said === null) break;
     const left = begun.subarray(end + 1);
     async function* rest(): AsyncGenerator<Buffer> {
       if (left.length > 0) yield left;
       yield* chunks;
     }
-    return { line: begun.toString('utf8', 0, end), rest: rest() };
+    return { said, rest: rest() };
   }
   stream.destroy();
   throw new TroupeError('HOST_UNREACHABLE', 'The host went away while files were copied; try again');
+}
+
+function objectIn(line: string): object | null {
+  try {
+    const value = JSON.parse(line) as unknown;
+    return typeof value === 'object' ? value : null;
+  } catch {
+    return null;
+  }
 }
