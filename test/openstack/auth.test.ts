@@ -70,15 +70,15 @@ t.test(
     t.match((await call('GET', path, member)).json, { project_id: blue.id, user_id: mia.id });
 
     t.match((await call('GET', path, reader)).json, { name: 'mine' });
-    for (const [method, what, rule] of [
-      ['POST', '/v1/containers', 'container:create'],
+    for (const [method, what, rule, body] of [
+      ['POST', '/v1/containers', 'container:create', container],
       ['DELETE', path, 'container:delete'],
       ['POST', `${path}/start`, 'container:start'],
       ['GET', `${path}/attach`, 'container:attach'],
       ['POST', `${path}/execute?command=sh`, 'container:execute'],
-      ['POST', `${path}/events`, 'troupe:events'],
+      ['POST', `${path}/events`, 'troupe:events', { type: 'container.start' }],
     ] as const) {
-      const refused = await call(method, what, reader, method === 'POST' ? { body: container } : {});
+      const refused = await call(method, what, reader, body ? { body } : {});
       t.equal(refused.status, 403, `${method} ${what}`);
       t.match(refused.text, `Policy doesn't allow ${rule} to be performed.`);
     }
