@@ -11,6 +11,7 @@ import type { HostContext } from './host/context.ts';
 import { link } from './host/link.ts';
 import { hostSetup, stillThere } from './host/setup.ts';
 import { metaOf } from './meta.ts';
+import { describeBy } from './describe.ts';
 
 export const hostMachine = hostSetup.createMachine({
   id: 'host',
@@ -75,11 +76,7 @@ export const hostChart: Chart = {
       reason: reason ?? engine ?? (taskState === 'draining' ? stillThere(host) : cordonedFor),
     };
   },
-  describe(invokeId) {
-    const description = descriptions[invokeId];
-    if (!description) throw new RangeError(`The host chart has no invoke "${invokeId}"`);
-    return description;
-  },
+  describe: describeBy('host', descriptions),
   commands: [
     { type: 'host.cordon' },
     { type: 'host.uncordon' },

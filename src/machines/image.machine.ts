@@ -4,13 +4,14 @@
  */
 import { assign, emit, setup, type EventObject } from 'xstate';
 import type { Emitted } from '../model/events.ts';
-import type { Failure } from '../model/failure.ts';
 import type { ImageEffectResults, ImageEvent, ImageInput } from '../model/image-events.ts';
 import type { Chart } from './chart.ts';
 import type { ImageContext } from './image/context.ts';
 import { metaOf } from './meta.ts';
-import { mostTries, retryBackoffMs } from './retry-policy.ts';
 import { unbound } from './unbound.ts';
+import { failedAttempt, failureOf, noAttempt, pauseBefore } from './retry-policy.ts';
+import { describeBy } from './describe.ts';
+import { commandAnswer } from './command-answer.ts';
 
 interface ImageEffectInput {
   readonly hostId: string;
@@ -20,7 +21,6 @@ interface ImageEffectInput {
 /** Of its users, as many are named. */
 const namedMost = 5;
 
-const failureOf = (event: EventObject): Failure => (event as unknown as { error: Failure }).error;
 const usersOf = (event: EventObject): readonly string[] =>
   (event as unknown as { output: ImageEffectResults['findImageUsers'] }).output.users;
 
@@ -60,12 +60,8 @@ const imageSetup = setup({
     isOfItsHost: ({ context, event }) => 'hostId' in event && event.hostId === context.hostId,
   },
   actions: {
-    beginStep: assign({ tries: 0, failure: null, reason: null }),
-    recordFailure: assign({
-      failure: ({ event }) => failureOf(event),
-      reason: ({ event }) => failureOf(event).message,
-      tries: ({ context }) => Math.min(context.tries + 1, mostTries),
-    }),
+    beginStep: assign(noAttempt),
+    recordFailure: assign(({ context, event }) => failedAttempt(context.tries, event)),
     recordOrigin: assign({
       origin: ({ context, event }) => {
         if (event.type === 'image.pull')
@@ -91,22 +87,52 @@ const imageSetup = setup({
       const message = `Its host did not end ${params.step} in time`;
       return { failure: { code: 'TIMED_OUT', message, retryable: false }, reason: message };
     }),
-    refuseCommand: emit((_, params: { readonly reason: string }) => ({
-      type: 'answer' as const,
-      answer: 'refused' as const,
-      reason: params.reason,
-    })),
-    queueCommand: emit((_, params: { readonly reason: string }) => ({
-      type: 'answer' as const,
-      answer: 'queued' as const,
-      reason: params.reason,
-    })),
+    refuseCommand: emit((_, params: { readonly reason: string }) => commandAnswer('refused', params.reason)),
+    queueCommand: emit((_, params: { readonly reason: string }) => commandAnswer('queued', params.reason)),
   },
 });
 
 const busy = (reason: string) =>
   ({
     'image.pull': { actions: { type: 'refuseCommand', params: { reason } } },
+  }) as const;
+
+/** The ways to have an image: its host is asked until it has it, or the time is over. */
+const attempted = <S extends 'pullImage' | 'commitContainer'>(
+  src: S,
+  name: string,
+  step: string,
+  [attempting, waiting]: readonly [string, string],
+) =>
+  ({
+    tags: 'transient',
+    entry: 'beginStep',
+    invoke: {
+      id: `${name}.deadline`,
+      src: 'deadline',
+      input: ({ context }: { readonly context: ImageContext }) => ({ ms: context.deadlines.makeMs }),
+      onDone: { target: 'failed', actions: { type: 'recordOverdue', params: { step } } },
+      onError: { target: 'failed', actions: 'recordFailure' },
+    },
+    initial: 'attempting',
+    states: {
+      attempting: {
+        description: attempting,
+        tags: 'transient',
+        meta: { acquires: 'image' },
+        invoke: {
+          id: src,
+          src,
+          input: ({ context }: { readonly context: ImageContext }) => makeInput(context),
+          onDone: { target: '#image.present', actions: 'recordMade' },
+          onError: [
+            { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+            { target: '#image.failed', actions: 'recordFailure' },
+          ],
+        },
+      },
+      waiting: pauseBefore('attempting', `${name}.backoff`, waiting),
+    },
   }) as const;
 
 export const imageMachine = imageSetup.createMachine({
@@ -133,51 +159,19 @@ export const imageMachine = imageSetup.createMachine({
       ],
     },
     pulling: {
-      tags: 'transient',
+      ...attempted('pullImage', 'pull', 'pulling it', [
+        'Its host pulls it.',
+        'It could not be pulled; it will be tried again.',
+      ]),
       meta: { status: 'pulling' },
-      entry: 'beginStep',
       on: busy('It is being pulled already'),
-      invoke: {
-        id: 'pull.deadline',
-        src: 'deadline',
-        input: ({ context }) => ({ ms: context.deadlines.makeMs }),
-        onDone: { target: 'failed', actions: { type: 'recordOverdue', params: { step: 'pulling it' } } },
-        onError: { target: 'failed', actions: 'recordFailure' },
-      },
-      initial: 'attempting',
-      states: {
-        attempting: {
-          description: 'Its host pulls it.',
-          tags: 'transient',
-          meta: { acquires: 'image' },
-          invoke: {
-            id: 'pullImage',
-            src: 'pullImage',
-            input: ({ context }) => makeInput(context),
-            onDone: { target: '#image.present', actions: 'recordMade' },
-            onError: [
-              { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
-              { target: '#image.failed', actions: 'recordFailure' },
-            ],
-          },
-        },
-        waiting: {
-          description: 'It could not be pulled; it will be tried again.',
-          tags: 'transient',
-          invoke: {
-            id: 'pull.backoff',
-            src: 'deadline',
-            input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-            onDone: 'attempting',
-            onError: 'attempting',
-          },
-        },
-      },
     },
     committing: {
-      tags: 'transient',
+      ...attempted('commitContainer', 'commit', 'making it', [
+        'Its host makes it of what the container is now.',
+        'It could not be made; it will be tried again.',
+      ]),
       meta: { status: 'committing' },
-      entry: 'beginStep',
       on: {
         ...busy('It is being made of a container'),
         'image.commit': [
@@ -185,42 +179,6 @@ export const imageMachine = imageSetup.createMachine({
           { guard: 'isUnderway' },
           { target: 'committing', reenter: true, actions: 'recordOrigin' },
         ],
-      },
-      invoke: {
-        id: 'commit.deadline',
-        src: 'deadline',
-        input: ({ context }) => ({ ms: context.deadlines.makeMs }),
-        onDone: { target: 'failed', actions: { type: 'recordOverdue', params: { step: 'making it' } } },
-        onError: { target: 'failed', actions: 'recordFailure' },
-      },
-      initial: 'attempting',
-      states: {
-        attempting: {
-          description: 'Its host makes it of what the container is now.',
-          tags: 'transient',
-          meta: { acquires: 'image' },
-          invoke: {
-            id: 'commitContainer',
-            src: 'commitContainer',
-            input: ({ context }) => makeInput(context),
-            onDone: { target: '#image.present', actions: 'recordMade' },
-            onError: [
-              { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
-              { target: '#image.failed', actions: 'recordFailure' },
-            ],
-          },
-        },
-        waiting: {
-          description: 'It could not be made; it will be tried again.',
-          tags: 'transient',
-          invoke: {
-            id: 'commit.backoff',
-            src: 'deadline',
-            input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-            onDone: 'attempting',
-            onError: 'attempting',
-          },
-        },
       },
     },
     present: {
@@ -297,17 +255,11 @@ export const imageMachine = imageSetup.createMachine({
             ],
           },
         },
-        waiting: {
-          description: 'It could not be removed; it will be tried again.',
-          tags: 'transient',
-          invoke: {
-            id: 'remove.backoff',
-            src: 'deadline',
-            input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-            onDone: 'attempting',
-            onError: 'attempting',
-          },
-        },
+        waiting: pauseBefore(
+          'attempting',
+          'remove.backoff',
+          'It could not be removed; it will be tried again.',
+        ),
         keeping: {
           description: 'It stays.',
           tags: 'transient',
@@ -346,11 +298,7 @@ export const imageChart: Chart = {
     taskState: null,
     reason: (context as ImageContext).reason,
   }),
-  describe(invokeId, context) {
-    const description = descriptions[invokeId];
-    if (!description) throw new RangeError(`The image chart has no invoke "${invokeId}"`);
-    return description(context as ImageContext);
-  },
+  describe: describeBy('image', descriptions),
   commands: [{ type: 'image.delete' }],
   migrations: {},
 };

@@ -3,18 +3,19 @@
  * away. A project's default network is made when it is first needed; its
  * bridge goes when nobody has an address any more, and comes back the same.
  */
-import { assign, emit, enqueueActions, setup, type EventObject } from 'xstate';
+import { assign, emit, enqueueActions, setup } from 'xstate';
 import { sandboxAddress } from '../model/address.ts';
 import { giveBack, isTaken, openPool, take, takeNext, type AddressPool } from '../model/address-pool.ts';
 import type { Emitted } from '../model/events.ts';
-import type { Failure } from '../model/failure.ts';
 import { macOfPort } from '../model/mac-address.ts';
 import type { NetworkEffectResults, NetworkEvent, NetworkInput } from '../model/network-events.ts';
 import type { Chart } from './chart.ts';
 import { metaOf } from './meta.ts';
 import type { NetworkContext, PendingPort } from './network/context.ts';
-import { mostTries, retryBackoffMs } from './retry-policy.ts';
 import { unbound } from './unbound.ts';
+import { failedAttempt, failureOf, noAttempt, pauseBefore } from './retry-policy.ts';
+import { describeBy } from './describe.ts';
+import { commandAnswer } from './command-answer.ts';
 
 /** Sandboxes that may wait for the network to be made. */
 const pendingMost = 64;
@@ -28,8 +29,6 @@ const hostInput = ({ hostId }: NetworkContext, deadlineMs: number): NetworkEffec
   hostId,
   deadlineMs,
 });
-
-const failureOf = (event: EventObject): Failure => (event as unknown as { error: Failure }).error;
 
 interface Allocation {
   readonly changes: Partial<NetworkContext>;
@@ -128,12 +127,8 @@ export const networkMachine = setup({
       event.type === 'message.undeliverable' && event.message.type === 'network.allocated',
   },
   actions: {
-    beginStep: assign({ tries: 0, failure: null, reason: null }),
-    recordFailure: assign({
-      failure: ({ event }) => failureOf(event),
-      reason: ({ event }) => failureOf(event).message,
-      tries: ({ context }) => Math.min(context.tries + 1, mostTries),
-    }),
+    beginStep: assign(noAttempt),
+    recordFailure: assign(({ context, event }) => failedAttempt(context.tries, event)),
     say: assign({ reason: (_, params: { readonly reason: string }) => params.reason }),
     recordMade: assign(({ context, event }) => {
       const definition = (event as unknown as { output: NetworkEffectResults['ensureNetwork'] }).output;
@@ -189,16 +184,13 @@ export const networkMachine = setup({
     takeBack: assign(({ context, event }) =>
       event.type === 'message.undeliverable' ? without(context, String(event.message['address'])) : {},
     ),
-    refuseCommand: emit(({ context }, params: { readonly reason: string | null }) => ({
-      type: 'answer' as const,
-      answer: 'refused' as const,
-      reason: params.reason ?? `${context.ports} of its addresses are in use; delete their containers first`,
-    })),
-    queueCommand: emit((_, params: { readonly reason: string }) => ({
-      type: 'answer' as const,
-      answer: 'queued' as const,
-      reason: params.reason,
-    })),
+    refuseCommand: emit(({ context }, params: { readonly reason: string | null }) =>
+      commandAnswer(
+        'refused',
+        params.reason ?? `${context.ports} of its addresses are in use; delete their containers first`,
+      ),
+    ),
+    queueCommand: emit((_, params: { readonly reason: string }) => commandAnswer('queued', params.reason)),
   },
 }).createMachine({
   id: 'network',
@@ -278,17 +270,7 @@ export const networkMachine = setup({
             ],
           },
         },
-        waiting: {
-          description: 'It could not be made; it will be tried again.',
-          tags: 'transient',
-          invoke: {
-            id: 'make.backoff',
-            src: 'deadline',
-            input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-            onDone: 'attempting',
-            onError: 'attempting',
-          },
-        },
+        waiting: pauseBefore('attempting', 'make.backoff', 'It could not be made; it will be tried again.'),
       },
     },
     deciding: {
@@ -357,17 +339,11 @@ export const networkMachine = setup({
             onError: { target: 'waiting', actions: 'recordFailure' },
           },
         },
-        waiting: {
-          description: 'Its bridge could not be removed; it will be tried again.',
-          tags: 'transient',
-          invoke: {
-            id: 'leave.backoff',
-            src: 'deadline',
-            input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-            onDone: 'attempting',
-            onError: 'attempting',
-          },
-        },
+        waiting: pauseBefore(
+          'attempting',
+          'leave.backoff',
+          'Its bridge could not be removed; it will be tried again.',
+        ),
       },
     },
     dormant: {
@@ -423,17 +399,11 @@ export const networkMachine = setup({
             },
           ],
         },
-        waiting: {
-          description: 'Its bridge could not be removed; it will be tried again.',
-          tags: 'transient',
-          invoke: {
-            id: 'remove.backoff',
-            src: 'deadline',
-            input: ({ context }) => ({ ms: retryBackoffMs(Math.max(1, context.tries)) }),
-            onDone: 'attempting',
-            onError: 'attempting',
-          },
-        },
+        waiting: pauseBefore(
+          'attempting',
+          'remove.backoff',
+          'Its bridge could not be removed; it will be tried again.',
+        ),
       },
     },
     gone: {
@@ -467,11 +437,7 @@ export const networkChart: Chart = {
     taskState: null,
     reason: (context as NetworkContext).reason,
   }),
-  describe(invokeId, context) {
-    const description = descriptions[invokeId];
-    if (!description) throw new RangeError(`The network chart has no invoke "${invokeId}"`);
-    return description(context as NetworkContext);
-  },
+  describe: describeBy('network', descriptions),
   commands: [{ type: 'network.delete' }],
   migrations: {},
 };

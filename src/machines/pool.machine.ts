@@ -12,6 +12,8 @@ import type { Chart } from './chart.ts';
 import { metaOf } from './meta.ts';
 import type { PoolContext } from './pool/context.ts';
 import { unbound } from './unbound.ts';
+import { describeBy } from './describe.ts';
+import { commandAnswer } from './command-answer.ts';
 
 /** After a use, before one is made in its place: starts that come together go first. */
 const quietMs = 500;
@@ -90,11 +92,7 @@ export const poolMachine = setup({
     }),
     forgetReason: assign({ reason: null }),
     wantNone: assign({ target: 0, used: 0 }),
-    refuse: emit((_, params: { readonly reason: string }) => ({
-      type: 'answer' as const,
-      answer: 'refused' as const,
-      reason: params.reason,
-    })),
+    refuse: emit((_, params: { readonly reason: string }) => commandAnswer('refused', params.reason)),
   },
 }).createMachine({
   id: 'pool',
@@ -253,11 +251,7 @@ export const poolChart: Chart = {
     taskState: null,
     reason: (context as PoolContext).reason,
   }),
-  describe(invokeId) {
-    const description = descriptions[invokeId];
-    if (!description) throw new RangeError(`The pool chart has no invoke "${invokeId}"`);
-    return description;
-  },
+  describe: describeBy('pool', descriptions),
   commands: [{ type: 'pool.flush' }],
   migrations: {},
 };

@@ -7,6 +7,8 @@ import type { Emitted } from '../model/events.ts';
 import type { RegistryEvent, RegistryInput } from '../model/registry-events.ts';
 import type { Chart } from './chart.ts';
 import { metaOf } from './meta.ts';
+import { describeBy } from './describe.ts';
+import { commandAnswer } from './command-answer.ts';
 
 export type RegistryContext = RegistryInput;
 
@@ -21,11 +23,7 @@ const registrySetup = setup({
   },
   actions: {
     recordChanges: assign(({ event }) => (event.type === 'registry.update' ? event.changes : {})),
-    refuseCommand: emit((_, params: { readonly reason: string }) => ({
-      type: 'answer' as const,
-      answer: 'refused' as const,
-      reason: params.reason,
-    })),
+    refuseCommand: emit((_, params: { readonly reason: string }) => commandAnswer('refused', params.reason)),
   },
 });
 
@@ -65,9 +63,7 @@ export const registryChart: Chart = {
     taskState: null,
     reason: null,
   }),
-  describe(invokeId) {
-    throw new RangeError(`The registry chart has no invoke "${invokeId}"`);
-  },
+  describe: describeBy('registry', {}),
   commands: [{ type: 'registry.delete' }],
   migrations: {},
 };

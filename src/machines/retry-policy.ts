@@ -1,4 +1,7 @@
-/** Pauses between attempts of a step that failed but may yet work. */
+/** A step that is attempted until it works: what is remembered of its attempts, and the pauses between them. */
+import type { EventObject } from 'xstate';
+import type { Failure } from '../model/failure.ts';
+
 const firstMs = 500;
 const longestMs = 15_000;
 /** Attempts beyond this are not counted: the pause no longer grows. */
@@ -7,3 +10,40 @@ export const mostTries = 6;
 /** Milliseconds after `tries` failed attempts (from 1). */
 export const retryBackoffMs = (tries: number): number =>
   Math.min(firstMs * 2 ** Math.max(0, tries - 1), longestMs);
+
+/** Of an effect that ended with an error. */
+export const failureOf = (event: EventObject): Failure => (event as unknown as { error: Failure }).error;
+
+export const noAttempt = { tries: 0, failure: null, reason: null } as const;
+
+/** @param tries that failed before */
+export function failedAttempt(tries: number, event: EventObject) {
+  const failure = failureOf(event);
+  return { failure, reason: failure.message, tries: Math.min(tries + 1, mostTries) };
+}
+
+/**
+ * A state that waits before a step is attempted again.
+ *
+ * @param again where it is attempted
+ * @param otherwise where it goes on when the pause can't be had
+ */
+export const pauseBefore = <A extends string, O extends string = A>(
+  again: A,
+  id: string,
+  description: string,
+  otherwise: A | O = again,
+) =>
+  ({
+    description,
+    tags: 'transient',
+    invoke: {
+      id,
+      src: 'deadline',
+      input: ({ context }: { readonly context: { readonly tries: number } }) => ({
+        ms: retryBackoffMs(context.tries),
+      }),
+      onDone: again,
+      onError: otherwise,
+    },
+  }) as const;

@@ -8,9 +8,10 @@
  */
 import type { Chart } from './chart.ts';
 import { metaOf } from './meta.ts';
-import { retryBackoffMs } from './retry-policy.ts';
 import type { SandboxContext } from './sandbox/context.ts';
 import { hostInput, sandboxSetup } from './sandbox/setup.ts';
+import { pauseBefore } from './retry-policy.ts';
+import { describeBy } from './describe.ts';
 
 /** How long one attempt may take once the host is known to hang, and between attempts then. */
 const stuckAttemptMs = 30_000;
@@ -98,17 +99,11 @@ const making = sandboxSetup.createStateConfig({
         ],
       },
     },
-    waiting: {
-      description: 'Its namespace could not be made; it will be tried again.',
-      tags: 'transient',
-      invoke: {
-        id: 'make.backoff',
-        src: 'deadline',
-        input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-        onDone: 'attempting',
-        onError: 'attempting',
-      },
-    },
+    waiting: pauseBefore(
+      'attempting',
+      'make.backoff',
+      'Its namespace could not be made; it will be tried again.',
+    ),
   },
 });
 
@@ -161,17 +156,7 @@ const attaching = sandboxSetup.createStateConfig({
         ],
       },
     },
-    waiting: {
-      description: 'It could not be plugged; it will be tried again.',
-      tags: 'transient',
-      invoke: {
-        id: 'plug.backoff',
-        src: 'deadline',
-        input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-        onDone: 'plugging',
-        onError: 'plugging',
-      },
-    },
+    waiting: pauseBefore('plugging', 'plug.backoff', 'It could not be plugged; it will be tried again.'),
   },
 });
 
@@ -201,17 +186,11 @@ const detaching = sandboxSetup.createStateConfig({
         },
       ],
     },
-    waiting: {
-      description: 'It could not be unplugged; it will be tried again.',
-      tags: 'transient',
-      invoke: {
-        id: 'unplug.backoff',
-        src: 'deadline',
-        input: ({ context }) => ({ ms: retryBackoffMs(Math.max(1, context.tries)) }),
-        onDone: 'attempting',
-        onError: 'attempting',
-      },
-    },
+    waiting: pauseBefore(
+      'attempting',
+      'unplug.backoff',
+      'It could not be unplugged; it will be tried again.',
+    ),
   },
 });
 
@@ -252,17 +231,7 @@ const draining = sandboxSetup.createStateConfig({
         },
       ],
     },
-    waiting: {
-      description: 'It could not be removed; it will be tried again.',
-      tags: 'transient',
-      invoke: {
-        id: 'remove.backoff',
-        src: 'deadline',
-        input: ({ context }) => ({ ms: retryBackoffMs(Math.max(1, context.tries)) }),
-        onDone: 'attempting',
-        onError: 'attempting',
-      },
-    },
+    waiting: pauseBefore('attempting', 'remove.backoff', 'It could not be removed; it will be tried again.'),
     stuck: {
       description: 'Its host does not answer; it is asked again.',
       tags: 'transient',
@@ -476,11 +445,7 @@ export const sandboxChart: Chart = {
     taskState: null,
     reason: (context as SandboxContext).reason,
   }),
-  describe(invokeId, context) {
-    const description = descriptions[invokeId];
-    if (!description) throw new RangeError(`The sandbox chart has no invoke "${invokeId}"`);
-    return description(context as SandboxContext);
-  },
+  describe: describeBy('sandbox', descriptions),
   commands: [],
   migrations: {},
 };

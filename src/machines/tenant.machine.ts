@@ -8,6 +8,7 @@ import { noAmounts } from './amounts.ts';
 import { metaOf } from './meta.ts';
 import { neighboursOf } from './tenant/context.ts';
 import { tenantSetup } from './tenant/setup.ts';
+import { describeBy } from './describe.ts';
 
 const quota = tenantSetup.createStateConfig({
   meta: { status: 'active' },
@@ -135,11 +136,7 @@ export const tenantChart: Chart = {
     taskState: null,
     reason: null,
   }),
-  describe(invokeId) {
-    const description = descriptions[invokeId];
-    if (!description) throw new RangeError(`The tenant chart has no invoke "${invokeId}"`);
-    return description;
-  },
+  describe: describeBy('tenant', descriptions),
   commands: [
     { type: 'tenant.isolate', neighbours: 'enforced' },
     { type: 'tenant.isolate', neighbours: 'off' },

@@ -2,16 +2,17 @@
  * A volume of one host: made, attached to containers, removed when nobody has
  * it. Data is removed only by a delete, or with the container that it was made for.
  */
-import { assign, emit, enqueueActions, setup, type EventObject } from 'xstate';
+import { assign, emit, enqueueActions, setup } from 'xstate';
 import { containerAddress } from '../model/address.ts';
 import type { Emitted } from '../model/events.ts';
-import type { Failure } from '../model/failure.ts';
 import type { VolumeAnswer, VolumeEffectResults, VolumeEvent, VolumeInput } from '../model/volume-events.ts';
 import type { Chart } from './chart.ts';
 import { metaOf } from './meta.ts';
-import { mostTries, retryBackoffMs } from './retry-policy.ts';
 import { unbound } from './unbound.ts';
 import type { VolumeContext } from './volume/context.ts';
+import { failedAttempt, failureOf, noAttempt, pauseBefore } from './retry-policy.ts';
+import { describeBy } from './describe.ts';
+import { commandAnswer } from './command-answer.ts';
 
 /** Containers that may share one volume. */
 const attachedMost = 64;
@@ -21,7 +22,6 @@ interface VolumeEffectInput {
   readonly deadlineMs: number;
 }
 
-const failureOf = (event: EventObject): Failure => (event as unknown as { error: Failure }).error;
 const containerOf = (event: VolumeEvent): string => ('containerId' in event ? event.containerId : '');
 
 const answer = (context: VolumeContext, containerId: string, event: VolumeAnswer) => ({
@@ -56,12 +56,8 @@ const volumeSetup = setup({
       event.type === 'message.undeliverable' && event.message.type === 'volume.granted',
   },
   actions: {
-    beginStep: assign({ tries: 0, failure: null, reason: null }),
-    recordFailure: assign({
-      failure: ({ event }) => failureOf(event),
-      reason: ({ event }) => failureOf(event).message,
-      tries: ({ context }) => Math.min(context.tries + 1, mostTries),
-    }),
+    beginStep: assign(noAttempt),
+    recordFailure: assign(({ context, event }) => failedAttempt(context.tries, event)),
     recordMade: assign({ failure: null, reason: null }),
     attach: assign({
       attached: ({ context, event }) =>
@@ -105,16 +101,8 @@ const volumeSetup = setup({
       enqueue.assign({ attached: [] });
     }),
     say: assign({ reason: (_, params: { readonly reason: string }) => params.reason }),
-    refuseCommand: emit((_, params: { readonly reason: string }) => ({
-      type: 'answer' as const,
-      answer: 'refused' as const,
-      reason: params.reason,
-    })),
-    queueCommand: emit((_, params: { readonly reason: string }) => ({
-      type: 'answer' as const,
-      answer: 'queued' as const,
-      reason: params.reason,
-    })),
+    refuseCommand: emit((_, params: { readonly reason: string }) => commandAnswer('refused', params.reason)),
+    queueCommand: emit((_, params: { readonly reason: string }) => commandAnswer('queued', params.reason)),
   },
 });
 
@@ -176,17 +164,7 @@ export const volumeMachine = volumeSetup.createMachine({
             ],
           },
         },
-        waiting: {
-          description: 'It could not be made; it will be tried again.',
-          tags: 'transient',
-          invoke: {
-            id: 'make.backoff',
-            src: 'deadline',
-            input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-            onDone: 'attempting',
-            onError: 'attempting',
-          },
-        },
+        waiting: pauseBefore('attempting', 'make.backoff', 'It could not be made; it will be tried again.'),
       },
     },
     available: {
@@ -265,17 +243,11 @@ export const volumeMachine = volumeSetup.createMachine({
             },
           ],
         },
-        waiting: {
-          description: 'It could not be removed; it will be tried again.',
-          tags: 'transient',
-          invoke: {
-            id: 'remove.backoff',
-            src: 'deadline',
-            input: ({ context }) => ({ ms: retryBackoffMs(Math.max(1, context.tries)) }),
-            onDone: 'attempting',
-            onError: 'attempting',
-          },
-        },
+        waiting: pauseBefore(
+          'attempting',
+          'remove.backoff',
+          'It could not be removed; it will be tried again.',
+        ),
       },
     },
     gone: {
@@ -305,11 +277,7 @@ export const volumeChart: Chart = {
     taskState: null,
     reason: (context as VolumeContext).reason,
   }),
-  describe(invokeId, context) {
-    const description = descriptions[invokeId];
-    if (!description) throw new RangeError(`The volume chart has no invoke "${invokeId}"`);
-    return description(context as VolumeContext);
-  },
+  describe: describeBy('volume', descriptions),
   commands: [{ type: 'volume.delete' }],
   migrations: {},
 };

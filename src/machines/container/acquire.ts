@@ -1,9 +1,9 @@
 /** Acquiring and creating: what a container needs on its host before it can run. */
-import { retryBackoffMs } from '../retry-policy.ts';
 import { acquiringNetwork } from './network.ts';
 import { whenFound } from './permits.ts';
 import { containerSetup, hostInput } from './setup.ts';
 import { acquiringVolumes } from './volumes.ts';
+import { pauseBefore } from '../retry-policy.ts';
 
 /** While it comes into being, start and stop only change what it does once it is there. */
 const laterCommands = {
@@ -64,17 +64,12 @@ export const acquiring = containerSetup.createStateConfig({
                 ],
               },
             },
-            waiting: {
-              description: 'The image could not be pulled; it will be tried again.',
-              tags: 'transient',
-              invoke: {
-                id: 'image.backoff',
-                src: 'deadline',
-                input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-                onDone: 'attempting',
-                onError: '#container.error',
-              },
-            },
+            waiting: pauseBefore(
+              'attempting',
+              'image.backoff',
+              'The image could not be pulled; it will be tried again.',
+              '#container.error',
+            ),
           },
         },
         ready: { type: 'final', tags: 'transient' },
@@ -142,16 +137,11 @@ export const creating = containerSetup.createStateConfig({
         ],
       },
     },
-    waiting: {
-      description: 'It could not be created; it will be tried again.',
-      tags: 'transient',
-      invoke: {
-        id: 'create.backoff',
-        src: 'deadline',
-        input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-        onDone: 'attempting',
-        onError: '#container.error',
-      },
-    },
+    waiting: pauseBefore(
+      'attempting',
+      'create.backoff',
+      'It could not be created; it will be tried again.',
+      '#container.error',
+    ),
   },
 });

@@ -1,7 +1,7 @@
 /** Changes of a container that is there: paused, killed, rebooted, rebuilt, resized. */
-import { retryBackoffMs } from '../retry-policy.ts';
 import { containerSetup, hostInput } from './setup.ts';
 import { permits, whenEnded, whenLost } from './permits.ts';
+import { pauseBefore } from '../retry-policy.ts';
 
 /** Facts that a step of the engine is overtaken by. */
 const overtaken = {
@@ -156,17 +156,12 @@ export const rebooting = containerSetup.createStateConfig({
         ],
       },
     },
-    waiting: {
-      description: 'It could not be stopped; it will be tried again.',
-      tags: 'transient',
-      invoke: {
-        id: 'reboot.backoff',
-        src: 'deadline',
-        input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-        onDone: 'attempting',
-        onError: '#container.error',
-      },
-    },
+    waiting: pauseBefore(
+      'attempting',
+      'reboot.backoff',
+      'It could not be stopped; it will be tried again.',
+      '#container.error',
+    ),
   },
 });
 
@@ -234,17 +229,11 @@ export const rebuilding = containerSetup.createStateConfig({
             onError: { target: 'waiting', actions: 'recordFailure' },
           },
         },
-        waiting: {
-          description: 'It could not be removed; it will be tried again.',
-          tags: 'transient',
-          invoke: {
-            id: 'rebuild.backoff',
-            src: 'deadline',
-            input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-            onDone: 'attempting',
-            onError: 'attempting',
-          },
-        },
+        waiting: pauseBefore(
+          'attempting',
+          'rebuild.backoff',
+          'It could not be removed; it will be tried again.',
+        ),
       },
     },
   },

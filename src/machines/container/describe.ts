@@ -1,5 +1,6 @@
 /** What each invoke of the chart waits for, in words. */
 import type { ContainerContext } from './context.ts';
+import { describeBy } from '../describe.ts';
 
 const onHost = ({ hostname, hostId }: ContainerContext): string => `on host "${hostname ?? hostId ?? ''}"`;
 
@@ -56,9 +57,4 @@ const descriptions: Readonly<Record<string, (context: ContainerContext) => strin
   'stuck.removeContainer': (context) => `the engine ${onHost(context)}, which hangs, to remove it`,
 };
 
-/** @throws RangeError for an invoke that the chart does not have */
-export function describeContainer(invokeId: string, context: unknown): string {
-  const description = descriptions[invokeId];
-  if (!description) throw new RangeError(`The container chart has no invoke "${invokeId}"`);
-  return description(context as ContainerContext);
-}
+export const describeContainer = describeBy('container', descriptions);

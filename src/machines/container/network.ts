@@ -1,6 +1,6 @@
 /** Its sandbox: asked for before it is created, and looked after before it starts again. */
-import { retryBackoffMs } from '../retry-policy.ts';
 import { containerSetup } from './setup.ts';
+import { pauseBefore } from '../retry-policy.ts';
 
 const deciding = containerSetup.createStateConfig({
   tags: 'transient',
@@ -79,17 +79,11 @@ export const acquiringNetwork = {
           'message.undeliverable': { guard: 'isSandboxBounced', target: 'waiting', actions: 'forgetSandbox' },
         },
       },
-      waiting: {
-        description: 'Its network could not be made; it will be tried again.',
-        tags: 'transient',
-        invoke: {
-          id: 'sandbox.backoff',
-          src: 'deadline',
-          input: ({ context }) => ({ ms: retryBackoffMs(Math.max(1, context.tries)) }),
-          onDone: 'asking',
-          onError: 'asking',
-        },
-      },
+      waiting: pauseBefore(
+        'asking',
+        'sandbox.backoff',
+        'Its network could not be made; it will be tried again.',
+      ),
     },
   }),
 };

@@ -1,6 +1,6 @@
 /** Removing: everything that was acquired is released, whatever was in flight. */
-import { retryBackoffMs } from '../retry-policy.ts';
 import { containerSetup, hostInput } from './setup.ts';
+import { pauseBefore } from '../retry-policy.ts';
 
 /** How long one attempt may take once the engine is known to hang. */
 const stuckAttemptMs = 30_000;
@@ -73,17 +73,11 @@ export const removing = containerSetup.createStateConfig({
             onError: { target: 'waiting', actions: 'recordFailure' },
           },
         },
-        waiting: {
-          description: 'It could not be removed; it will be tried again.',
-          tags: 'transient',
-          invoke: {
-            id: 'remove.backoff',
-            src: 'deadline',
-            input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-            onDone: 'attempting',
-            onError: 'attempting',
-          },
-        },
+        waiting: pauseBefore(
+          'attempting',
+          'remove.backoff',
+          'It could not be removed; it will be tried again.',
+        ),
       },
     },
     stuck: {

@@ -1,8 +1,8 @@
 /** From created to running and back: starts, exits, restarts, stops. */
 import { restartBackoffMs } from '../restart-policy.ts';
-import { retryBackoffMs } from '../retry-policy.ts';
 import { permits, whenLost } from './permits.ts';
 import { containerSetup, hostInput } from './setup.ts';
+import { pauseBefore } from '../retry-policy.ts';
 
 const gone = { guard: 'isOurContainerGone', target: '#container.gone' } as const;
 const lost = whenLost;
@@ -78,17 +78,12 @@ export const starting = containerSetup.createStateConfig({
         ],
       },
     },
-    waiting: {
-      description: 'It could not be started; it will be tried again.',
-      tags: 'transient',
-      invoke: {
-        id: 'start.backoff',
-        src: 'deadline',
-        input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-        onDone: 'attempting',
-        onError: '#container.error',
-      },
-    },
+    waiting: pauseBefore(
+      'attempting',
+      'start.backoff',
+      'It could not be started; it will be tried again.',
+      '#container.error',
+    ),
   },
 });
 
@@ -285,17 +280,14 @@ export const stopping = containerSetup.createStateConfig({
       },
     },
     waiting: {
-      description: 'It could not be stopped; it will be tried again.',
-      tags: 'transient',
+      ...pauseBefore(
+        'attempting',
+        'stop.backoff',
+        'It could not be stopped; it will be tried again.',
+        '#container.error',
+      ),
       // Its host sees it again, so that there is no need to wait longer.
       on: { 'runtime.started': { guard: 'isRunningCurrent', target: 'attempting' } },
-      invoke: {
-        id: 'stop.backoff',
-        src: 'deadline',
-        input: ({ context }) => ({ ms: retryBackoffMs(context.tries) }),
-        onDone: 'attempting',
-        onError: '#container.error',
-      },
     },
   },
 });

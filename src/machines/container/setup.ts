@@ -27,9 +27,10 @@ import type { VolumeInput } from '../../model/volume-events.ts';
 import { equal, noAmounts, plus } from '../amounts.ts';
 import { grown, shrunk } from '../resize.ts';
 import { decideRestart, countedRestarts } from '../restart-policy.ts';
-import { mostTries } from '../retry-policy.ts';
 import { unbound } from '../unbound.ts';
 import { foundContext, type ContainerContext } from './context.ts';
+import { failedAttempt, failureOf, mostTries, noAttempt } from '../retry-policy.ts';
+import { commandAnswer } from '../command-answer.ts';
 
 type Message = Extract<Emitted, { type: 'message' }>;
 
@@ -59,8 +60,6 @@ export const hostInput = (context: ContainerContext, deadlineMs: number): HostEf
   graceMs: context.graceMs,
   deadlineMs,
 });
-
-const failureOf = (event: EventObject): Failure => (event as unknown as { error: Failure }).error;
 
 const observationOf = (event: EventObject): Observation | null => {
   const { observation, output } = event as {
@@ -393,12 +392,8 @@ export const containerSetup = setup({
         return `Its health check fails${why ? `: ${why}` : ''}`;
       },
     }),
-    recordFailure: assign({
-      failure: ({ event }) => failureOf(event),
-      reason: ({ event }) => failureOf(event).message,
-      tries: ({ context }) => Math.min(context.tries + 1, mostTries),
-    }),
-    beginStep: assign({ tries: 0, failure: null, reason: null, startQueued: false }),
+    recordFailure: assign(({ context, event }) => failedAttempt(context.tries, event)),
+    beginStep: assign({ ...noAttempt, startQueued: false }),
     recordContainer: assign({
       containerHeld: true,
       observation: ({ event }) => observationOf(event),
@@ -795,15 +790,7 @@ export const containerSetup = setup({
       to: tenantAddress(context.tenant),
       event: { type: 'tenant.confirm', ...amountsMessage(context) },
     })),
-    refuse: emit((_, params: { readonly reason: string }) => ({
-      type: 'answer' as const,
-      answer: 'refused' as const,
-      reason: params.reason,
-    })),
-    queue: emit((_, params: { readonly reason: string }) => ({
-      type: 'answer' as const,
-      answer: 'queued' as const,
-      reason: params.reason,
-    })),
+    refuse: emit((_, params: { readonly reason: string }) => commandAnswer('refused', params.reason)),
+    queue: emit((_, params: { readonly reason: string }) => commandAnswer('queued', params.reason)),
   },
 });

@@ -19,6 +19,7 @@ import type { HostContext } from './context.ts';
 import { labelProblem, relabelled } from './offer.ts';
 import { bounded, dismissal, readyKey, shrunkTo, takeReady, withoutReady, withReady } from './ready.ts';
 import { fittedReady, hasRoomForReady } from './warm.ts';
+import { commandAnswer } from '../command-answer.ts';
 
 type HostEvent = HostCommand | HostFact | HostMessage | HostSandboxMessage | Undeliverable | Restored;
 
@@ -192,21 +193,19 @@ export const hostSetup = setup({
       for (const sandboxId of gone) enqueue.emit(dismissal(event.tenant, sandboxId));
     }),
     recount: assign(({ context, event }) => (event.type === 'host.recount' ? tallyOf(event) : context)),
-    refuse: emit((_, params: { readonly reason: string }) => ({
-      type: 'answer' as const,
-      answer: 'refused' as const,
-      reason: params.reason,
-    })),
-    refuseLabels: emit(({ context, event }) => ({
-      type: 'answer' as const,
-      answer: 'refused' as const,
-      reason: event.type === 'host.label' ? labelProblem(context.labels, event.labels) : null,
-    })),
-    refuseWhileHeld: emit(({ context }) => ({
-      type: 'answer' as const,
-      answer: 'refused' as const,
-      reason: `${stillThere(context)}; drain it, and it is in maintenance once they have left`,
-    })),
+    refuse: emit((_, params: { readonly reason: string }) => commandAnswer('refused', params.reason)),
+    refuseLabels: emit(({ context, event }) =>
+      commandAnswer(
+        'refused',
+        event.type === 'host.label' ? labelProblem(context.labels, event.labels) : null,
+      ),
+    ),
+    refuseWhileHeld: emit(({ context }) =>
+      commandAnswer(
+        'refused',
+        `${stillThere(context)}; drain it, and it is in maintenance once they have left`,
+      ),
+    ),
   },
 });
 

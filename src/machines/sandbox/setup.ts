@@ -1,8 +1,7 @@
 /** The sandbox chart's vocabulary. */
-import { assign, emit, enqueueActions, setup, type EventObject } from 'xstate';
+import { assign, emit, enqueueActions, setup } from 'xstate';
 import { containerAddress, hostAddress, networkAddress, poolAddress } from '../../model/address.ts';
 import type { Emitted } from '../../model/events.ts';
-import type { Failure } from '../../model/failure.ts';
 import type {
   NetworkEffectResults,
   NetworkInput,
@@ -14,9 +13,9 @@ import type {
 } from '../../model/network-events.ts';
 import type { NetworkRequest, Port } from '../../model/network.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
-import { mostTries } from '../retry-policy.ts';
 import { unbound } from '../unbound.ts';
 import type { SandboxContext } from './context.ts';
+import { failedAttempt, failureOf, noAttempt } from '../retry-policy.ts';
 
 /** What each host effect is given: ids and numbers only. */
 export interface SandboxEffectInput {
@@ -28,8 +27,6 @@ export const hostInput = ({ hostId }: SandboxContext, deadlineMs: number): Sandb
   hostId,
   deadlineMs,
 });
-
-const failureOf = (event: EventObject): Failure => (event as unknown as { error: Failure }).error;
 
 const isOf = (context: SandboxContext, event: SandboxEvent): boolean =>
   'containerId' in event && event.containerId === context.claimedBy;
@@ -141,12 +138,8 @@ export const sandboxSetup = setup({
     isRetryable: ({ event }) => failureOf(event).retryable,
   },
   actions: {
-    beginStep: assign({ tries: 0, failure: null, reason: null }),
-    recordFailure: assign({
-      failure: ({ event }) => failureOf(event),
-      reason: ({ event }) => failureOf(event).message,
-      tries: ({ context }) => Math.min(context.tries + 1, mostTries),
-    }),
+    beginStep: assign(noAttempt),
+    recordFailure: assign(({ context, event }) => failedAttempt(context.tries, event)),
     say: assign({ reason: (_, params: { readonly reason: string }) => params.reason }),
     askAddress: enqueueActions(({ enqueue, context }) => {
       const request = lacking(context);

@@ -14,6 +14,7 @@ import { isLooser, type Neighbours } from '../../model/placement.ts';
 import { equal, minus, noAmounts, plus } from '../amounts.ts';
 import { unbound } from '../unbound.ts';
 import { neighboursOf, tenantLimits, type TenantContext } from './context.ts';
+import { commandAnswer } from '../command-answer.ts';
 
 type TenantEvent = TenantCommand | TenantFact | TenantMessage | Undeliverable | Restored;
 
@@ -95,16 +96,17 @@ export const tenantSetup = setup({
         reservations: { ...context.reservations, [reservationKey(event)]: { generation, amounts, at } },
       };
     }),
-    refuseReservation: emit(({ context, event }) => ({
-      type: 'answer' as const,
-      answer: 'refused' as const,
-      reason: `Quota exceeded for resources: [${exceeded(
-        context,
-        event as Extract<TenantEvent, { type: 'tenant.reserve' }>,
-      )
-        .map((name) => `'${name}'`)
-        .join(', ')}]`,
-    })),
+    refuseReservation: emit(({ context, event }) =>
+      commandAnswer(
+        'refused',
+        `Quota exceeded for resources: [${exceeded(
+          context,
+          event as Extract<TenantEvent, { type: 'tenant.reserve' }>,
+        )
+          .map((name) => `'${name}'`)
+          .join(', ')}]`,
+      ),
+    ),
     // What the container says it holds counts, be it that its reservation has expired or was made anew meanwhile.
     confirm: assign(({ context, event }) => {
       const confirmed = event as TenantMessage;
@@ -150,16 +152,13 @@ export const tenantSetup = setup({
     recount: assign(({ context, event }) =>
       event.type === 'tenant.recount' ? { totals: plus(event.totals, reserved(context)) } : {},
     ),
-    refuse: emit((_, params: { readonly reason: string }) => ({
-      type: 'answer' as const,
-      answer: 'refused' as const,
-      reason: params.reason,
-    })),
-    refuseToLoosen: emit(({ context }) => ({
-      type: 'answer' as const,
-      answer: 'refused' as const,
-      reason: `This site has neighbours of one tenant "${context.siteNeighbours}"; a tenant may only tighten that`,
-    })),
+    refuse: emit((_, params: { readonly reason: string }) => commandAnswer('refused', params.reason)),
+    refuseToLoosen: emit(({ context }) =>
+      commandAnswer(
+        'refused',
+        `This site has neighbours of one tenant "${context.siteNeighbours}"; a tenant may only tighten that`,
+      ),
+    ),
   },
 });
 
