@@ -8,7 +8,6 @@ import type { HostLinkEvents, HostLinks } from '../link/host-links.ts';
 import { noAmounts } from '../machines/amounts.ts';
 import type { Chart } from '../machines/chart.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
-import { definitionOf } from '../machines/definition.ts';
 import type { HostContext } from '../machines/host/context.ts';
 import { neighboursOf, tenantLimits, type TenantContext } from '../machines/tenant/context.ts';
 import {
@@ -25,7 +24,7 @@ import {
 } from '../model/address.ts';
 import type { Amounts } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
-import type { ContainerDeadlines, EffectResults, SandboxMode } from '../model/events.ts';
+import type { ContainerDeadlines, SandboxMode } from '../model/events.ts';
 import type { HostPolicy } from '../model/host.ts';
 import type { Cause } from '../model/journal.ts';
 import type { Neighbours } from '../model/placement.ts';
@@ -46,6 +45,7 @@ import { findImageUsersEffect } from './effects/find-image-users.ts';
 import { hostOperations } from './effects/host-operations.ts';
 import { tellContainersEffect } from './effects/tell-containers.ts';
 import { tellHostsEffect } from './effects/tell-hosts.ts';
+import { createChartVersions } from './chart-versions.ts';
 import { createEnrolment } from './enrolment.ts';
 import { createFindings } from './findings.ts';
 import { auditHosts } from './host-audit.ts';
@@ -66,6 +66,7 @@ import { relatedTo } from './related.ts';
 import { resizeContainer } from './resize-container.ts';
 import { createRegistries } from './registries.ts';
 import { createRegistrySecrets } from './registry-secrets.ts';
+import { createRollCall } from './roll-call.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import { createSpecs } from './specs.ts';
 import type { OwnerInfo, Store, World } from './stores/store.ts';
@@ -132,6 +133,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const secrets = createRegistrySecrets(options.sealer);
   const documents = actorDocuments((address) => (kindOf(address) === 'registry' ? secrets : specs));
   const keepsakes = createKeepsakes(options.sealer, charts, specs);
+  const chartVersions = createChartVersions(store, charts);
   const enrolment = createEnrolment(environment, store);
   const hosts = createHostDirectory(() => runtime);
   let unreadable = createUnreadableActors([], specs);
@@ -170,27 +172,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     neighbours: config.neighbours,
   });
 
-  /** Restored without a place: a store that lost its tail may have forgotten where. Until they have one. */
-  const unplaced = new Set<Address>();
-
-  /** Whoever is about to be heard may have it. Null: nobody is waited for. */
-  const waitForHosts = (address: Address): EffectResults['rankHosts'] | null => {
-    if (!unplaced.has(address)) return null;
-    const awaited = hosts.views().filter(({ online, expected }) => !online && expected);
-    if (awaited.length === 0) return null;
-    const names = awaited.slice(0, 3).map(({ hostname }) => `"${hostname}"`);
-    const reason = `${names.join(', ')} has yet to tell whether it is there, since the control plane was restarted`;
-    return {
-      candidates: [],
-      refusals: [{ filter: 'restart', hosts: awaited.length, reason }],
-      mayChange: true,
-    };
-  };
+  const rollCall = createRollCall(() => hosts.views());
 
   const rank: Effect = ({ address, context, done }) => {
     const container = context as ContainerContext;
     const ranked =
-      waitForHosts(address) ?? placement.rank(container, specs.get(address), container.refusedBy);
+      rollCall.before(address) ?? placement.rank(container, specs.get(address), container.refusedBy);
     environment.defer(() => done(ranked));
     return () => {};
   };
@@ -205,7 +192,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       if (kindOf(address) === 'host') hosts.changed(address);
       if (record.event === 'claim.granted') {
         placement.claimed(address);
-        unplaced.delete(address);
+        rollCall.placed(address);
       }
       hub.publish(record, position);
       images.moved(address);
@@ -299,9 +286,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   );
   unreadable = createUnreadableActors(restored.unreadable, specs);
   hub.restore(restored.positions);
-  await recordCharts(store, charts);
-  for (const { address, committed } of runtime.cellsOf('container').values())
-    if ((committed!.record.context as ContainerContext).hostId === null) unplaced.add(address);
+  await chartVersions.record();
+  rollCall.restored(runtime.cellsOf('container').values());
   runtime.resume(restored.positions, restored.outboxes, restored.wasHandled);
   const atStart = (reason: string): Cause => ({ kind: 'runtime', reason });
   for (const address of restored.migrated) {
@@ -576,15 +562,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     },
     history: (address, range) => store.journal(address, range),
     incident: (query) => findIncident({ store, label: (address) => readModel.label(address).name }, query),
-    async chart(kind, version) {
-      const wanted = version ?? charts[kind].version;
-      if (wanted === charts[kind].version)
-        return { kind, version: wanted, definition: definitionOf(charts[kind].machine) };
-      const stored = (await store.settings(chartKey(kind, wanted)))[chartKey(kind, wanted)];
-      if (stored === undefined)
-        throw new TroupeError('NOT_FOUND', `Version ${wanted} of the ${kind} chart was never run here`);
-      return { kind, version: wanted, definition: JSON.parse(stored) as unknown };
-    },
+    chart: chartVersions.find,
     watch: (filter, from, handlers) => hub.subscribe(filter, from, handlers),
     async logs(address, logOptions, signal) {
       const { id } = parseAddress(address);
@@ -676,15 +654,6 @@ function configure(runtime: Runtime, { hostPolicy, neighbours }: ControlPlaneCon
     if (siteNeighbours === neighbours && isDeepStrictEqual(siteLimits, limits)) continue;
     const event = { type: 'tenant.configured', neighbours, limits } as const;
     cell.deliver({ event, cause, source: { kind: 'fact' } });
-  }
-}
-
-const chartKey = (kind: ActorKind, version: number): string => `chart/${kind}/${version}`;
-
-/** Charts are kept by version, so that an old journal can be read on the chart that wrote it. */
-async function recordCharts(store: Store, charts: Readonly<Record<ActorKind, Chart>>): Promise<void> {
-  for (const { kind, version, machine } of Object.values(charts)) {
-    await store.putSetting(chartKey(kind, version), JSON.stringify(definitionOf(machine)));
   }
 }
 
