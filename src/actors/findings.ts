@@ -195,7 +195,7 @@ export function createFindings(options: FindingsOptions): Findings {
         const mine = recalled.get(stray.id);
         const keepsake = mine && options.keepsakes.open(mine.keepsake);
         const problem = !keepsake
-          ? 'its host keeps nothing of it: its removal was asked for, an earlier release made it, or the agent lost its state'
+          ? 'its host keeps nothing of it: it was removed, an earlier release made it, or the agent lost its state'
           : 'problem' in keepsake
             ? keepsake.problem
             : stray.item

@@ -4,6 +4,7 @@
  * a host can neither read one nor make one up, and gives back what it was given.
  */
 import type { Chart } from '../machines/chart.ts';
+import type { HostEffectName } from '../link/protocol.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import { kindOf, type ActorKind, type Address } from '../model/address.ts';
 import { migrate } from './migrate.ts';
@@ -19,8 +20,11 @@ export interface Keepsake {
 }
 
 export interface Keepsakes {
-  /** @param context of the actor, as it is once the operation that it goes with has succeeded */
-  of(address: Address, context: unknown): string;
+  /**
+   * @param context of the actor, as it is once the operation has succeeded
+   * @param operation it goes with
+   */
+  of(address: Address, context: unknown, operation: HostEffectName): string;
   /** Or why it can't be opened: sealed with another key, altered, or of a later release. */
   open(sealed: string): Keepsake | { readonly problem: string };
 }
@@ -31,12 +35,12 @@ export function createKeepsakes(
   specs: Pick<Specs, 'document'>,
 ): Keepsakes {
   return {
-    of(address, context) {
+    of(address, context, operation) {
       const isContainer = kindOf(address) === 'container';
       return sealer.seal(
         JSON.stringify({
           address,
-          context: isContainer ? lasting(context as ContainerContext) : context,
+          context: isContainer ? lasting(context as ContainerContext, operation) : context,
           document: isContainer ? (specs.document(address)?.body ?? null) : null,
           chartVersion: charts[kindOf(address)].version,
         }),
@@ -58,8 +62,10 @@ export function createKeepsakes(
 }
 
 /** Without what only the moment needs; its host sees for itself how it is. */
-const lasting = (context: ContainerContext): ContainerContext => ({
+const lasting = (context: ContainerContext, operation: HostEffectName): ContainerContext => ({
   ...context,
+  // Once the old one is gone, what is made is only made.
+  rebuilding: context.rebuilding && operation === 'removeContainer',
   amounts: context.resize?.to ?? context.amounts,
   resize: null,
   observation: null,

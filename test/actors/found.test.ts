@@ -110,6 +110,26 @@ t.test('a stop that was under way is what its end is taken for', async (t) => {
   t.same(decider.paths(decider.next(snapshot, fact).snapshot), ['stopped']);
 });
 
+t.test('a removal that was under way goes on', async (t) => {
+  const deleting: ContainerContext = { ...context, wanted: 'deleted' };
+  t.equal(begun({}, desired(false), deleting).paths, 'removing.container.attempting');
+  t.equal(begun(ended, null, { ...deleting, graceMs: 0 }).paths, 'removing.container.attempting');
+  const removing = item({ state: 'removing' });
+  const keepsake: Keepsake = { address, context: deleting, document: '{}' };
+  t.equal(containerMismatch(keepsake, address, hostId, removing, 3), null, 'even while its engine is at it');
+  const rebuilt = begun({}, desired(false), { ...context, rebuilding: true });
+  t.equal(rebuilt.paths, 'rebuilding.removing.attempting', 'of a rebuild: to be made anew');
+});
+
+t.test('a rebuild is begun by its removal, and by nothing after it', async (t) => {
+  const specs = { document: () => null };
+  const keepsakes = createKeepsakes(createSealer([Buffer.alloc(32, 1)]), charts, specs);
+  const kept = (operation: 'removeContainer' | 'startContainer') =>
+    keepsakes.open(keepsakes.of(address, { ...context, rebuilding: true }, operation));
+  t.match(kept('removeContainer'), { context: { rebuilding: true } });
+  t.match(kept('startContainer'), { context: { rebuilding: false } });
+});
+
 t.test('one that was only set back is taken up where it is looked for', async (t) => {
   const placing = decider.initial({ ...containerInput, candidates: [] }).snapshot;
   t.same(decider.paths(placing), ['placing.choosing']);
@@ -168,7 +188,7 @@ t.test('a host gives back what it was given, and can make nothing up', async (t)
     ...context,
     resize: { to: { ...context.amounts, memoryMib: 256 }, generation: 2, granted: true },
   };
-  const sealed = keepsakes.of(address, resizing);
+  const sealed = keepsakes.of(address, resizing, 'startContainer');
   t.notMatch(sealed, /the spec|memoryMib/);
   t.match(keepsakes.open(sealed), {
     address,
@@ -185,5 +205,5 @@ t.test('a host gives back what it was given, and can make nothing up', async (t)
     { ...charts, container: { ...charts.container, version: 99 } },
     specs,
   );
-  t.match(keepsakes.open(newer.of(address, context)), { problem: /chart version 99/ });
+  t.match(keepsakes.open(newer.of(address, context, 'startContainer')), { problem: /chart version 99/ });
 });

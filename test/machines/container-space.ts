@@ -12,6 +12,29 @@ const policy = (name: ContainerInput['restartPolicy']['name'], maximumRetryCount
   maximumRetryCount,
 });
 
+/** The store forgot it. */
+const foundInput = {
+  ...containerInput,
+  sandbox: 'own',
+  candidates: [],
+  mounts: [{ volumeId: 'v1', made: { sizeGib: 1 } }],
+  found: {
+    hostId,
+    hostname: 'one',
+    observation: observation(),
+    wanted: 'running',
+    rebuilding: false,
+    stopAsked: true,
+    run: 1,
+    restarts: 0,
+    networks: [{ networkId: 'n1', isDefault: false, fixedAddress: null }],
+    sandbox: 'own',
+    sandboxId: 's1',
+    sandboxesAsked: 1,
+    specVersion: 1,
+  },
+} as const satisfies ContainerInput;
+
 /** Between them every input field that a guard reads takes each of its meanings. */
 const inputs: readonly ContainerInput[] = [
   containerInput,
@@ -39,27 +62,9 @@ const inputs: readonly ContainerInput[] = [
     mounts: [{ volumeId: 'v1', made: null }],
   },
   { ...containerInput, imagePullPolicy: 'never', restartPolicy: policy('unless-stopped') },
-  // The store forgot it.
-  {
-    ...containerInput,
-    sandbox: 'own',
-    candidates: [],
-    mounts: [{ volumeId: 'v1', made: { sizeGib: 1 } }],
-    found: {
-      hostId,
-      hostname: 'one',
-      observation: observation(),
-      wanted: 'running',
-      stopAsked: true,
-      run: 1,
-      restarts: 0,
-      networks: [{ networkId: 'n1', isDefault: false, fixedAddress: null }],
-      sandbox: 'own',
-      sandboxId: 's1',
-      sandboxesAsked: 1,
-      specVersion: 1,
-    },
-  },
+  foundInput,
+  { ...foundInput, found: { ...foundInput.found, wanted: 'deleted' } },
+  { ...foundInput, found: { ...foundInput.found, rebuilding: true } },
 ];
 
 const failures = [
