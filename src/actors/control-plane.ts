@@ -190,6 +190,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     published(record, position) {
       const address = record.address as Address;
       if (kindOf(address) === 'host') hosts.changed(address);
+      if (record.event === 'link.synced') rollCall.heard(parseAddress(address).id);
       if (record.event === 'claim.granted') {
         placement.claimed(address);
         rollCall.placed(address);
