@@ -5,7 +5,7 @@
  */
 import { parseAddress, type Address, type Shard } from '../model/address.ts';
 import type { JournalRecord, StreamRecord } from '../model/journal.ts';
-import type { Incident, IncidentQuery, IncidentStep } from './index.ts';
+import type { Incident, IncidentQuery, IncidentStep } from '../model/incident.ts';
 import type { Store } from './stores/store.ts';
 
 export interface IncidentWorld {

@@ -12,7 +12,11 @@ import type { Failure } from '../model/failure.ts';
 import type { Port, PublishedPort } from '../model/network.ts';
 import type { HostView, Fingerprint } from '../model/host.ts';
 import type { WarmMemory } from '../model/warm-memory.ts';
-import type { JournalRecord, Operation, StreamRecord } from '../model/journal.ts';
+import type { IncidentQuery, Incident } from '../model/incident.ts';
+import type { JournalRecord } from '../model/journal.ts';
+import type { Lifecycle } from '../model/lifecycle.ts';
+import type { WatchChange, WatchSnapshotItem } from '../model/watch.ts';
+import type { WhatIf, WhatIfEvent, WhatIfOptions } from '../model/what-if.ts';
 import type { Neighbours } from '../model/placement.ts';
 
 /** On whose behalf; becomes the journal's cause. */
@@ -144,182 +148,11 @@ export interface ContainerQuery {
   readonly name?: string;
 }
 
-/** Where an actor is and what would move it. */
-export interface Lifecycle {
-  readonly address: Address;
-  readonly kind: ActorKind;
-  readonly chartVersion: number;
-  readonly revision: number;
-  readonly statePaths: readonly string[];
-  readonly status: string;
-  readonly taskState: string | null;
-  readonly reason: string | null;
-  /** Epoch ms. */
-  readonly since: number;
-  readonly waitingFor: readonly WaitingFor[];
-  /** What a restart policy does next; null while it does nothing. */
-  readonly nextRestart: NextRestart | null;
-  readonly lastError: Failure | null;
-  /** Every command of its chart, whoever may send it. */
-  readonly allowedEvents: readonly AllowedEvent[];
-  /** Of a container: what may be asked of it that moves nothing, e.g. `container.execute`. */
-  readonly services: readonly PermittedService[];
-  /** Actors that it is bound to and that are there: its host, its sandbox, networks, volumes, containers. */
-  readonly related: readonly RelatedActor[];
-  /** Set when the supervisor gave up: why, and the event that broke it. */
-  readonly quarantined: { readonly reason: string; readonly event: string | null } | null;
-}
-
-export interface RelatedActor {
-  readonly address: Address;
-  /** What people call it; null when nobody gave it a name. */
-  readonly name: string | null;
-  readonly status: string;
-}
-
-export interface NextRestart {
-  /** Epoch ms. */
-  readonly at: number;
-  /** From 1, since it last ran well. */
-  readonly attempt: number;
-  /** Null = without limit. */
-  readonly attemptsMost: number | null;
-  /** In words. */
-  readonly reason: string | null;
-}
-
-export interface WaitingFor extends Operation {
-  readonly invokeId: string;
-  /** Epoch ms, for deadlines; null for effects. */
-  readonly deadlineAt: number | null;
-  /** In words, e.g. "the container engine on host h1 to create it". */
-  readonly description: string;
-}
-
-export interface AllowedEvent {
-  readonly type: string;
-  /** The command's other fields as tried out, e.g. `mode` of a delete. */
-  readonly [field: string]: unknown;
-  /** What the chart answers now. */
-  readonly answer: 'accepted' | 'queued' | 'refused';
-  readonly reason: string | null;
-  /** State paths it would lead to. */
-  readonly to: readonly string[];
-  /** What would be set off there. */
-  readonly starts: readonly StartedEffect[];
-}
-
-/** What changes nothing, and is permitted by the state all the same. */
-export type PermittedService = Pick<AllowedEvent, 'type' | 'answer' | 'reason'>;
-
-/** An effect or deadline that an event would set off. */
-export interface StartedEffect {
-  readonly invokeId: string;
-  readonly src: string;
-  /** What would then be waited for, in words. */
-  readonly description: string;
-}
-
-/** An event to be tried out. */
-export interface WhatIfEvent {
-  readonly address: Address;
-  readonly event: { readonly type: string; readonly [field: string]: unknown };
-}
-
-export interface WhatIfOptions {
-  /** Whether what would be set off is taken to go well, or is left to be waited for. */
-  readonly effects: 'succeed' | 'wait';
-  /** Whether deadlines pass, each once, when nothing else would happen. */
-  readonly deadlines: 'pass' | 'wait';
-}
-
-/** What would follow from events: decided on copies, with nothing sent. */
-export interface WhatIf {
-  /** In the order in which they would be taken. */
-  readonly steps: readonly WhatIfStep[];
-  /** Those that would move, with where they would be then. */
-  readonly actors: readonly WhatIfActor[];
-  /** More would follow than is tried out at once. */
-  readonly isCut: boolean;
-}
-
-export interface WhatIfStep {
-  /** Index of the step that would lead to it; null for what was asked. */
-  readonly by: number | null;
-  /** What was asked; a message of another actor; the end of an effect or deadline that a step before would set off. */
-  readonly kind: 'asked' | 'message' | 'effect' | 'deadline';
-  readonly address: Address;
-  readonly event: { readonly type: string; readonly [field: string]: unknown };
-  readonly answer: 'accepted' | 'queued' | 'refused';
-  readonly reason: string | null;
-  readonly from: readonly string[];
-  readonly to: readonly string[];
-  readonly starts: readonly StartedEffect[];
-}
-
-export interface WhatIfActor {
-  readonly address: Address;
-  /** What people call it. */
-  readonly name: string | null;
-  /** State paths as they are; none for one that would begin. */
-  readonly from: readonly string[];
-  readonly to: readonly string[];
-  /** Null for one that would begin. */
-  readonly statusBefore: string | null;
-  readonly status: string;
-  readonly reason: string | null;
-  readonly begins: boolean;
-  readonly ends: boolean;
-  /** What the steps would have set off, and what would not have ended by then. */
-  readonly waitsFor: readonly StartedEffect[];
-}
-
-/** An incident is asked for by a request, or by a moment of an actor: a revision, a time (epoch ms), or null = the last. */
-export type IncidentQuery = {
-  /** Null = of all of them (the caller has been authorised for it). */
-  readonly tenant: string | null;
-} & (
-  | { readonly requestId: string }
-  | {
-      readonly address: Address;
-      readonly moment: { readonly revision: number } | { readonly at: number } | null;
-    }
-);
-
-/** What led to what, across actors. */
-export interface Incident {
-  /** The request that began it; null when nobody asked for it. */
-  readonly requestId: string | null;
-  /** Each after the one that led to it. */
-  readonly steps: readonly IncidentStep[];
-  /** There is more of it than is looked through. */
-  readonly isCut: boolean;
-}
-
-/** A turn, as its actor's journal has it. */
-export interface IncidentStep extends Pick<
-  JournalRecord,
-  'revision' | 'at' | 'event' | 'cause' | 'from' | 'to' | 'refused'
-> {
-  /** Index of the step that led to it; null for what began it. */
-  readonly by: number | null;
-  readonly address: Address;
-  /** What people call it; null when it is gone, or has no name. */
-  readonly name: string | null;
-  /** The moment that was asked for. */
-  readonly isAsked: boolean;
-}
-
 export interface WatchFilter {
   /** Null = all shards (admins only). */
   readonly tenant: string | null;
   readonly kinds: readonly ActorKind[] | null;
   readonly id: string | null;
-}
-
-/** A change as told to watchers; `position` is opaque and resumes the stream of its tenant, or of the hosts, after it. */
-export interface WatchChange extends StreamRecord {
-  readonly position: string;
 }
 
 export interface WatchHandlers {
@@ -329,16 +162,6 @@ export interface WatchHandlers {
   change(change: WatchChange): boolean;
   /** Resolves once the reader has taken what it was told, false when it has gone; awaited between pages of what it missed. */
   drained(): Promise<boolean>;
-}
-
-export interface WatchSnapshotItem {
-  readonly address: Address;
-  readonly revision: number;
-  readonly status: string;
-  readonly taskState: string | null;
-  readonly reason: string | null;
-  readonly statePaths: readonly string[];
-  readonly since: number;
 }
 
 export interface AuditEntry {

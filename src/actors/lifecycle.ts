@@ -12,7 +12,7 @@ import type {
   RelatedActor,
   StartedEffect,
   WaitingFor,
-} from './index.ts';
+} from '../model/lifecycle.ts';
 import type { TurnEvent } from './turn.ts';
 
 /** @param related the actors that it is bound to */

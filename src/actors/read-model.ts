@@ -18,7 +18,8 @@ import {
 } from '../model/address.ts';
 import { networksKey, type NetworkRequest } from '../model/network.ts';
 import type { Cell } from './cell.ts';
-import type { ContainerQuery, ContainerView, WatchFilter, WatchSnapshotItem } from './index.ts';
+import type { ContainerQuery, ContainerView, WatchFilter } from './index.ts';
+import type { WatchSnapshotItem } from '../model/watch.ts';
 import type { Runtime } from './runtime.ts';
 import type { Specs } from './specs.ts';
 

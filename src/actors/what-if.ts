@@ -10,7 +10,7 @@ import type { Neighbours } from '../model/placement.ts';
 import { assumedResult } from './assumed-results.ts';
 import type { Cell } from './cell.ts';
 import { answerOf, type Decider, type Decision, type Invoke } from './decide.ts';
-import type { WhatIf, WhatIfActor, WhatIfEvent, WhatIfOptions, WhatIfStep } from './index.ts';
+import type { WhatIf, WhatIfActor, WhatIfEvent, WhatIfOptions, WhatIfStep } from '../model/what-if.ts';
 import { startedEffect, startsOf } from './lifecycle.ts';
 import { forJournal } from './stage.ts';
 import type { TurnEvent } from './turn.ts';

@@ -5,7 +5,8 @@ import type { CommandContext } from './command-context.ts';
 import { isSeenByAdmin, shortId, type ContainerView } from './container-view.ts';
 import { createTargets } from './container-target.ts';
 import { causeOf, explain, time } from './explain.ts';
-import type { HistoryRecord, LifecycleView } from './lifecycle-view.ts';
+import type { JournalRecord } from '../model/journal.ts';
+import type { OfferedLifecycle } from '../model/lifecycle.ts';
 import { printJson, printList, printOne } from './terminal.ts';
 
 export function containerCommands(program: Command, context: CommandContext): void {
@@ -45,7 +46,7 @@ export function containerCommands(program: Command, context: CommandContext): vo
     .argument('<container>', 'name, id, or the beginning of an id')
     .action(async (name: string) => {
       const { uuid } = await find(name);
-      const lifecycle = await client().call<LifecycleView>('GET', `/v1/containers/${uuid}/lifecycle`);
+      const lifecycle = await client().call<OfferedLifecycle>('GET', `/v1/containers/${uuid}/lifecycle`);
       if (format() === 'json') return printJson(terminal, lifecycle);
       terminal.out(explain(name, lifecycle));
     });
@@ -59,7 +60,7 @@ export function containerCommands(program: Command, context: CommandContext): vo
     .action(async (name: string, { limit, after }: { limit: string; after: string }) => {
       const { uuid } = await find(name);
       const query = new URLSearchParams({ limit, after }).toString();
-      const { history } = await client().call<{ history: readonly HistoryRecord[] }>(
+      const { history } = await client().call<{ history: readonly JournalRecord[] }>(
         'GET',
         `/v1/containers/${uuid}/history?${query}`,
       );
@@ -89,10 +90,10 @@ export function containerCommands(program: Command, context: CommandContext): vo
 }
 
 export const historyColumns = {
-  revision: ({ revision }: HistoryRecord) => revision,
-  at: ({ at }: HistoryRecord) => time(at),
-  event: ({ event }: HistoryRecord) => event.type,
-  state: ({ to }: HistoryRecord) => to.join(', '),
-  cause: ({ cause }: HistoryRecord) => causeOf(cause),
-  refused: ({ refused }: HistoryRecord) => refused,
+  revision: ({ revision }: JournalRecord) => revision,
+  at: ({ at }: JournalRecord) => time(at),
+  event: ({ event }: JournalRecord) => event.type,
+  state: ({ to }: JournalRecord) => to.join(', '),
+  cause: ({ cause }: JournalRecord) => causeOf(cause),
+  refused: ({ refused }: JournalRecord) => refused,
 };

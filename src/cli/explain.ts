@@ -1,7 +1,8 @@
 /** Why an actor is where it is, as sentences. */
-import type { HistoryRecord, LifecycleView } from './lifecycle-view.ts';
+import type { Cause } from '../model/journal.ts';
+import type { OfferedLifecycle } from '../model/lifecycle.ts';
 
-export function explain(name: string, lifecycle: LifecycleView): string {
+export function explain(name: string, lifecycle: OfferedLifecycle): string {
   const { status, statePaths, since, reason, waitingFor, lastError, allowedEvents, quarantined } = lifecycle;
   const lines = [`${name} is ${status} (${statePaths.join(', ')}) since ${time(since)}.`];
   if (reason) lines.push(sentence(reason));
@@ -21,17 +22,25 @@ export function explain(name: string, lifecycle: LifecycleView): string {
   lines.push(moves.length === 0 ? 'Nothing that people may send would move it now.' : 'What would move it:');
   for (const { type, mode, answer, to, roles } of moves)
     lines.push(
-      `  ${type}${mode ? ` (${mode})` : ''}, ${answer}, to ${to.join(', ')}; may be sent by ${roles.join(', ')}`,
+      `  ${type}${typeof mode === 'string' ? ` (${mode})` : ''}, ${answer}, to ${to.join(', ')}; may be sent by ${roles.join(', ')}`,
     );
   return `${lines.join('\n')}\n`;
 }
 
 /** Who or what made a transition happen. */
-export function causeOf(cause: HistoryRecord['cause']): string {
-  if (cause.kind === 'request') return `${String(cause['requestId'])} by ${String(cause['userId'])}`;
-  if (cause.kind === 'actor') return String(cause['address']);
-  if (cause.kind === 'operation') return `${String(cause['src'])} ${String(cause['requestId'] ?? '')}`.trim();
-  return cause.kind === 'agent' ? `host ${String(cause['hostId'])}` : String(cause['reason']);
+export function causeOf(cause: Cause): string {
+  switch (cause.kind) {
+    case 'request':
+      return `${cause.requestId} by ${cause.userId}`;
+    case 'actor':
+      return cause.address;
+    case 'operation':
+      return `${cause.src} ${cause.requestId ?? ''}`.trim();
+    case 'agent':
+      return `host ${cause.hostId}`;
+    case 'runtime':
+      return cause.reason;
+  }
 }
 
 export const time = (epochMs: number): string => new Date(epochMs).toISOString();

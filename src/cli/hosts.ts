@@ -4,7 +4,8 @@ import type { CommandContext } from './command-context.ts';
 import { CommandFailed } from './command-failed.ts';
 import { historyColumns } from './containers.ts';
 import { explain } from './explain.ts';
-import type { HistoryRecord, LifecycleView } from './lifecycle-view.ts';
+import type { JournalRecord } from '../model/journal.ts';
+import type { OfferedLifecycle } from '../model/lifecycle.ts';
 import { printJson, printList, printOne } from './terminal.ts';
 
 type HostView = Readonly<Record<string, unknown>> & { readonly uuid: string; readonly hostname: string };
@@ -79,7 +80,7 @@ export function hostCommands(program: Command, { client, terminal, format }: Com
     .argument('<host>', 'hostname or id')
     .action(async (host: string) => {
       const path = `/v1/hosts/${encodeURIComponent(host)}/lifecycle`;
-      const lifecycle = await client().call<LifecycleView>('GET', path);
+      const lifecycle = await client().call<OfferedLifecycle>('GET', path);
       if (format() === 'json') return printJson(terminal, lifecycle);
       terminal.out(explain(host, lifecycle));
     });
@@ -91,7 +92,7 @@ export function hostCommands(program: Command, { client, terminal, format }: Com
     .action(async (host: string, { limit }: { limit: string }) => {
       const query = new URLSearchParams({ limit }).toString();
       const path = `/v1/hosts/${encodeURIComponent(host)}/history?${query}`;
-      const { history } = await client().call<{ history: readonly HistoryRecord[] }>('GET', path);
+      const { history } = await client().call<{ history: readonly JournalRecord[] }>('GET', path);
       printList(terminal, format(), history, historyColumns);
     });
 }

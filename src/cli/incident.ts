@@ -1,23 +1,13 @@
 /** `troupe incident`: what led to what, across actors, as one tree. */
 import type { Command } from 'commander';
 import { eventInWords } from '../chart/definition.ts';
-import { readingOrder, type LinkedStep } from '../chart/steps.ts';
+import { readingOrder } from '../chart/steps.ts';
 import { actorKinds, pluralOf, type ActorKind } from '../model/address.ts';
+import type { Incident } from '../model/incident.ts';
 import type { CommandContext } from './command-context.ts';
 import { CommandFailed } from './command-failed.ts';
 import { causeOf, time } from './explain.ts';
-import type { HistoryRecord } from './lifecycle-view.ts';
 import { printJson } from './terminal.ts';
-
-interface Incident {
-  readonly steps: readonly (LinkedStep &
-    Pick<HistoryRecord, 'revision' | 'at' | 'event' | 'to' | 'refused' | 'cause'> & {
-      readonly name: string | null;
-      readonly from: readonly string[];
-      readonly isAsked: boolean;
-    })[];
-  readonly isCut: boolean;
-}
 
 export function incidentCommand(program: Command, { client, terminal, format }: CommandContext): void {
   program

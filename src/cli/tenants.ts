@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander';
 import type { CommandContext } from './command-context.ts';
 import { CommandFailed } from './command-failed.ts';
 import { explain } from './explain.ts';
-import type { LifecycleView } from './lifecycle-view.ts';
+import type { OfferedLifecycle } from '../model/lifecycle.ts';
 import { printJson, printOne } from './terminal.ts';
 
 interface LimitOptions {
@@ -70,7 +70,7 @@ export function tenantCommands(program: Command, { client, terminal, format }: C
     .description('where a tenant is, what it waits for, what would move it')
     .argument('<project>', 'project id')
     .action(async (id: string) => {
-      const lifecycle = await client().call<LifecycleView>('GET', `${pathOf(id)}/lifecycle`);
+      const lifecycle = await client().call<OfferedLifecycle>('GET', `${pathOf(id)}/lifecycle`);
       if (format() === 'json') return printJson(terminal, lifecycle);
       terminal.out(explain(id, lifecycle));
     });

@@ -9,38 +9,8 @@
  */
 import pRetry from 'p-retry';
 import { WebSocket, type ClientOptions as SocketOptions } from 'ws';
+import type { WatchFrame } from '../model/watch.ts';
 import { ApiError, unreachable, type ClientOptions } from './api-error.ts';
-
-/** As on the wire, see `src/api/stream/watch.ts`. */
-export interface WatchItem {
-  readonly kind: string;
-  readonly id: string;
-  readonly project_id: string | null;
-  readonly revision: number;
-  readonly status: string;
-  readonly taskState: string | null;
-  readonly reason: string | null;
-}
-
-export interface WatchSnapshotItem extends WatchItem {
-  readonly statePaths: readonly string[];
-}
-
-export interface WatchChange extends WatchItem {
-  readonly type: 'change';
-  readonly position: string;
-  readonly at: number;
-  readonly event: string;
-  readonly from: readonly string[];
-  readonly to: readonly string[];
-  /** The actor is gone after this. */
-  readonly ended: boolean;
-}
-
-export type WatchFrame =
-  | { readonly type: 'hello'; readonly time: string; readonly project_id: string | null }
-  | { readonly type: 'snapshot'; readonly position: string; readonly items: readonly WatchSnapshotItem[] }
-  | WatchChange;
 
 export interface WatchWish {
   readonly allProjects?: boolean;

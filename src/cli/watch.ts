@@ -4,7 +4,7 @@ import colours from 'picocolors';
 import { actorKinds } from '../model/address.ts';
 import type { CommandContext } from './command-context.ts';
 import { time } from './explain.ts';
-import type { WatchFrame, WatchItem } from './watch-stream.ts';
+import type { Watched, WatchFrame, WatchSnapshotItem } from '../model/watch.ts';
 
 const kinds: readonly string[] = actorKinds;
 
@@ -50,8 +50,10 @@ export function watchCommand(program: Command, { client, terminal, format }: Com
 
 function linesOf(frame: WatchFrame, colour: boolean): readonly string[] {
   const { bold, dim } = colours.createColors(colour);
-  const name = ({ kind, id }: WatchItem): string => `${kind} ${bold(id)}`;
-  const because = ({ reason }: WatchItem): string => (reason ? ` ${dim(`(${reason})`)}` : '');
+  const name = ({ kind, id }: Pick<Watched<WatchSnapshotItem>, 'kind' | 'id'>): string =>
+    `${kind} ${bold(id)}`;
+  const because = ({ reason }: Pick<WatchSnapshotItem, 'reason'>): string =>
+    reason ? ` ${dim(`(${reason})`)}` : '';
   if (frame.type === 'hello') return [];
   if (frame.type === 'snapshot')
     return frame.items.map(

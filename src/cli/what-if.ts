@@ -2,51 +2,17 @@
 import { Option, type Command } from 'commander';
 import { eventInWords } from '../chart/definition.ts';
 import { readingOrder } from '../chart/steps.ts';
-import { actorKinds, pluralOf, type ActorKind } from '../model/address.ts';
+import { actorKinds, pluralOf, type ActorKind, type Address } from '../model/address.ts';
+import { commandOf, type OfferedLifecycle } from '../model/lifecycle.ts';
+import type { Trial, WhatIf, WhatIfActor } from '../model/what-if.ts';
 import type { CommandContext } from './command-context.ts';
 import { CommandFailed } from './command-failed.ts';
 import { printJson } from './terminal.ts';
-
-type Event = { readonly type: string; readonly [field: string]: unknown };
-
-interface Actor {
-  readonly address: string;
-  readonly name: string | null;
-  readonly to: readonly string[];
-  readonly statusBefore: string | null;
-  readonly status: string;
-  readonly begins: boolean;
-  readonly ends: boolean;
-  readonly waitsFor: readonly { readonly description: string }[];
-}
-
-interface Answer {
-  readonly steps: readonly {
-    readonly by: number | null;
-    readonly kind: 'asked' | 'message' | 'effect' | 'deadline';
-    readonly address: string;
-    readonly event: Event;
-    readonly answer: 'accepted' | 'queued' | 'refused';
-    readonly reason: string | null;
-    readonly from: readonly string[];
-    readonly to: readonly string[];
-  }[];
-  readonly actors: readonly Actor[];
-  readonly isCut: boolean;
-}
 
 interface WhatIfOptions {
   readonly effects: string;
   readonly deadlines: string;
 }
-
-interface Trial {
-  readonly kind: string;
-  readonly id: string;
-  readonly event: object;
-}
-
-const saidOfIt: ReadonlySet<string> = new Set(['answer', 'reason', 'to', 'starts', 'roles']);
 
 export function whatIfCommand(program: Command, { client, terminal, format }: CommandContext): void {
   /** `host/h7/drain`, `container/web/delete:stop`: the event as its actor offers it. */
@@ -59,13 +25,11 @@ export function whatIfCommand(program: Command, { client, terminal, format }: Co
         2,
       );
     if (kind === 'host' && verb === 'lost') return { kind, id, event: { type: 'link.closed' } };
-    const { allowedEvents } = await client().call<{ allowedEvents: readonly Event[] }>(
+    const { allowedEvents } = await client().call<OfferedLifecycle>(
       'GET',
       `/v1/${pluralOf(kind as ActorKind)}/${encodeURIComponent(id)}/lifecycle`,
     );
-    const offered = allowedEvents.map(
-      (each) => Object.fromEntries(Object.entries(each).filter(([field]) => !saidOfIt.has(field))) as Event,
-    );
+    const offered = allowedEvents.map(commandOf);
     const found = offered.filter(
       (each) => each.type === `${kind}.${verb}` && (mode === undefined || Object.values(each).includes(mode)),
     );
@@ -96,15 +60,15 @@ export function whatIfCommand(program: Command, { client, terminal, format }: Co
       const events: Trial[] = [];
       for (const text of texts) events.push(await trial(text));
       const query = new URLSearchParams({ effects, deadlines }).toString();
-      const answer = await client().call<Answer>('POST', `/v1/what-if?${query}`, { events });
+      const answer = await client().call<WhatIf>('POST', `/v1/what-if?${query}`, { events });
       if (format() === 'json') printJson(terminal, answer);
       else terminal.out(inWords(answer));
     });
 }
 
-function inWords({ steps, actors, isCut }: Answer): string {
+function inWords({ steps, actors, isCut }: WhatIf): string {
   const names = new Map(actors.map((actor) => [actor.address, callOf(actor)]));
-  const nameOf = (address: string): string => names.get(address) ?? callOf({ address, name: null });
+  const nameOf = (address: Address): string => names.get(address) ?? callOf({ address, name: null });
   const lines = readingOrder(steps).map(({ step, depth }) => {
     const { kind, address, event, answer, reason, from, to } = step;
     const what = kind === 'deadline' ? `${eventInWords(event.type)} (time passes)` : eventInWords(event.type);
@@ -125,7 +89,7 @@ function inWords({ steps, actors, isCut }: Answer): string {
   return `${lines.join('\n')}\n`;
 }
 
-const callOf = ({ address, name }: Pick<Actor, 'address' | 'name'>): string => {
+const callOf = ({ address, name }: Pick<WhatIfActor, 'address' | 'name'>): string => {
   const parts = address.split('/');
   return `${parts[0]} ${name ?? parts.at(-1)}`;
 };

@@ -1,7 +1,7 @@
 /** Times, ages and causes as people read them. */
 import { eventInWords } from '../chart/definition.ts';
 import { partsOf } from './live/actor.ts';
-import type { JournalRecord } from './live/api.ts';
+import type { JournalRecord } from '../model/journal.ts';
 
 const units = [
   ['d', 86_400_000],
@@ -64,25 +64,24 @@ export interface CauseInWords {
 
 /** Who or what led to it. */
 export function causeInWords({ cause }: Pick<JournalRecord, 'cause'>): CauseInWords {
-  const text = (field: string): string => String(cause[field] ?? '');
-  const requestId = typeof cause['requestId'] === 'string' ? cause['requestId'] : null;
+  const requestId = 'requestId' in cause ? cause.requestId : null;
   switch (cause.kind) {
     case 'request':
-      return { text: `asked by ${text('userId')}`, actor: null, requestId };
+      return { text: `asked by ${cause.userId}`, actor: null, requestId };
     case 'actor': {
-      const { kind, id } = partsOf(text('address'));
-      return { text: `told by ${kind}`, actor: { kind, id, at: text('revision') || null }, requestId };
+      const { kind, id } = partsOf(cause.address);
+      return { text: `told by ${kind}`, actor: { kind, id, at: String(cause.revision) }, requestId };
     }
     case 'operation':
       return {
-        text: text('src') === 'deadline' ? 'a deadline' : `the end of ${text('src')}`,
+        text: cause.src === 'deadline' ? 'a deadline' : `the end of ${cause.src}`,
         actor: null,
         requestId,
       };
     case 'agent':
-      return { text: 'seen by the host', actor: { kind: 'host', id: text('hostId'), at: null }, requestId };
-    default:
-      return { text: text('reason') || cause.kind, actor: null, requestId };
+      return { text: 'seen by the host', actor: { kind: 'host', id: cause.hostId, at: null }, requestId };
+    case 'runtime':
+      return { text: cause.reason, actor: null, requestId };
   }
 }
 

@@ -130,7 +130,7 @@ t.test(
     t.equal(found({ 'console/views/a.tsx': timer }).length, 2, 'files with JSX are read, too');
     t.match(
       found({ 'console/views/a.tsx': `import type { X } from '../../actors/index.ts';` }).join(),
-      /console may import only chart of ours/,
+      /console may import only chart, model of ours/,
     );
     t.strictSame(
       found({ 'console/views/a.tsx': `import { B } from './b.tsx';`, 'console/views/b.tsx': '' }),

@@ -27,7 +27,7 @@ const folders: Readonly<Record<string, Folder>> = {
   chart: { imports: [], packages: ['elkjs'] },
   cli: { imports: [...vocabulary, 'chart', 'config'], packages: null },
   // It knows what the API says, and nothing of how.
-  console: { imports: ['chart'], packages: null },
+  console: { imports: ['chart', 'model'], packages: null },
   main: {
     imports: [
       ...vocabulary, 'machines', 'scheduler', 'config', 'link', 'drivers', 'openstack', 'actors', 'agent', 'api', 'cli',

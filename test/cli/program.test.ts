@@ -2,7 +2,7 @@
 import t from 'tap';
 import { ApiError } from '../../src/cli/api-error.ts';
 import { CommandFailed } from '../../src/cli/command-failed.ts';
-import type { WatchFrame } from '../../src/cli/watch-stream.ts';
+import type { WatchFrame } from '../../src/model/watch.ts';
 import { errorTable } from '../../src/errors/errors.ts';
 import { errorKinds } from '../../src/errors/kinds.ts';
 import { containerView, createCliScene } from './scene.ts';
@@ -291,11 +291,12 @@ t.test('watch: lines for people, frames for programs', async (t) => {
     { type: 'hello', time: 'x', project_id: null },
     {
       type: 'snapshot', position: 'p1',
-      items: [{ kind: 'host', id: 'h', project_id: null, revision: 1, status: 'online', taskState: null, reason: null, statePaths: ['link.online'] }],
+      items: [{ kind: 'host', id: 'h', project_id: null, revision: 1, status: 'online', taskState: null, reason: null, statePaths: ['link.online'], since: 0, name: 'h1', host: null }],
     },
     {
       type: 'change', position: 'p2', at: 0, kind: 'container', id: 'c', project_id: 'p', revision: 2, event: 'runtime.exited',
       from: ['running.up'], to: ['stopped'], status: 'Stopped', taskState: null, reason: 'it exited with 0', ended: false,
+      requestId: null, name: 'web', host: 'h1',
     },
   ]; // prettier-ignore
   cli.tell(...frames);

@@ -7,7 +7,8 @@ import type { TerminalSize } from '../../src/cli/terminal.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import type { Roots } from '../../src/cli/roots.ts';
 import type { PathStat } from '../../src/model/archive.ts';
-import type { WatchFrame, WatchHandlers, WatchWish } from '../../src/cli/watch-stream.ts';
+import type { WatchHandlers, WatchWish } from '../../src/cli/watch-stream.ts';
+import type { WatchFrame } from '../../src/model/watch.ts';
 
 type Answer = unknown;
 
@@ -295,5 +296,8 @@ export const changed = (
   taskState: null,
   reason: null,
   ended: false,
+  requestId: null,
+  name: 'web',
+  host: 'h1',
   ...rest,
 });

@@ -3,7 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { watchStream, type WatchFrame } from '../../src/cli/watch-stream.ts';
+import { watchStream } from '../../src/cli/watch-stream.ts';
+import type { WatchFrame } from '../../src/model/watch.ts';
 
 interface Scene {
   readonly frames: WatchFrame[];

@@ -6,23 +6,14 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { AllowedEvent, ControlPlane } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import { actorKinds, parseAddress, pluralOf } from '../../model/address.ts';
+import { commandOf, type Command } from '../../model/lifecycle.ts';
 import { ruleOfEvent } from '../policy/offers.ts';
 import { callerOf } from '../request.ts';
 import { onlyKnown } from '../zun/values.ts';
 import type { Found, LookUps } from './lifecycles.ts';
-
-type Command = { readonly type: string; readonly [field: string]: unknown };
-
-const saidOfIt: ReadonlySet<string> = new Set(['answer', 'reason', 'to', 'starts']);
-
-/** Without what only the lifecycle says of it. */
-const commandOf = ({ type, ...fields }: AllowedEvent): Command => ({
-  type,
-  ...Object.fromEntries(Object.entries(fields).filter(([field]) => !saidOfIt.has(field))),
-});
 
 /**
  * The event that a body asks for, as the actor offers it.

@@ -5,7 +5,8 @@
  * `at` in epoch ms; now when neither is given).
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ControlPlane, Incident, IncidentQuery } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
+import type { Incident, IncidentQuery } from '../../model/incident.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import { actorKinds, pluralOf } from '../../model/address.ts';
 import { invalidQuery, onlyKnown, queryInteger } from '../zun/values.ts';

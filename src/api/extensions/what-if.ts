@@ -8,7 +8,8 @@
  * tried out, which nobody can send: `{"type": "link.closed"}`.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ControlPlane, WhatIf, WhatIfEvent, WhatIfOptions } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
+import type { WhatIf, WhatIfEvent, WhatIfOptions } from '../../model/what-if.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import { actorKinds, pluralOf, type ActorKind } from '../../model/address.ts';
 import { invalidQuery, onlyKnown } from '../zun/values.ts';

@@ -3,7 +3,8 @@
  * memory than it may have waiting.
  */
 import type { WebSocket } from 'ws';
-import type { ControlPlane, WatchChange, WatchHandlers } from '../../actors/index.ts';
+import type { ControlPlane, WatchHandlers } from '../../actors/index.ts';
+import type { WatchChange, Watched } from '../../model/watch.ts';
 import { parseAddress, type Address } from '../../model/address.ts';
 
 /** Bytes of changes waiting for one reader; a slower one is dropped. */
@@ -22,7 +23,7 @@ export function createReader(
   tooSlow: (lastPosition: string) => void,
 ): WatchHandlers {
   /** Kind, id and project instead of our internal address; what people call it; and where it is now. */
-  const named = <T extends { readonly address: string }>({ address, ...rest }: T): Named<T> => {
+  const named = <T extends { readonly address: string }>({ address, ...rest }: T): Watched<T> => {
     const { kind, id, tenant } = parseAddress(address);
     const { name, host } = label(address as Address);
     return { kind, id, project_id: tenant, name, host: showsHosts ? host : null, ...rest };
@@ -64,11 +65,3 @@ export function createReader(
       ),
   };
 }
-
-type Named<T> = Omit<T, 'address'> & {
-  readonly kind: string;
-  readonly id: string;
-  readonly project_id: string | null;
-  readonly name: string | null;
-  readonly host: string | null;
-};

@@ -1,12 +1,14 @@
 /** One actor as its page follows it: where it is, what would move it, how it got there. */
 import { useEffect, useState } from 'preact/hooks';
-import { ApiError, readHistory, type JournalRecord, type Lifecycle } from './api.ts';
+import type { JournalRecord } from '../../model/journal.ts';
+import type { OfferedLifecycle } from '../../model/lifecycle.ts';
+import { ApiError, readHistory } from './api.ts';
 import { call, session } from './session.ts';
 import { itemOf, keyOf, onChange, type Item } from './world.ts';
 
 export interface Actor {
   /** Null before it was told, and once the actor has ended. */
-  readonly lifecycle: Lifecycle | null;
+  readonly lifecycle: OfferedLifecycle | null;
   /** As the watch has it, which is sooner than the lifecycle. */
   readonly item: Item | null;
   readonly history: readonly JournalRecord[];
@@ -41,7 +43,7 @@ export function useActor(kind: string, id: string): Actor {
     let history: readonly JournalRecord[] = [];
 
     const read = async (): Promise<void> => {
-      const lifecycle = await call<Lifecycle>('GET', `${path}/lifecycle`).catch((error: unknown) => {
+      const lifecycle = await call<OfferedLifecycle>('GET', `${path}/lifecycle`).catch((error: unknown) => {
         if (error instanceof ApiError && error.status === 404) return null;
         throw error;
       });

@@ -1,5 +1,6 @@
-/** The API as the console asks it. Shapes are those that `src/actors/index.ts` gives and `src/api` writes. */
+/** The API as the console asks it. Shapes that are not in `src/model` are those that `src/api` writes. */
 import type { ChartNode } from '../../chart/definition.ts';
+import type { JournalRecord } from '../../model/journal.ts';
 import { request } from '../browser.ts';
 
 export interface Identity {
@@ -41,124 +42,6 @@ export interface TenantInfo {
   readonly reserved: number;
 }
 
-export interface WaitingFor {
-  readonly invokeId: string;
-  readonly src: string;
-  readonly attempt: number;
-  readonly startedAt: number;
-  readonly deadlineAt: number | null;
-  readonly description: string;
-  readonly requestId: string | null;
-}
-
-export interface AllowedEvent {
-  readonly type: string;
-  readonly [field: string]: unknown;
-  readonly answer: 'accepted' | 'queued' | 'refused';
-  readonly reason: string | null;
-  readonly to: readonly string[];
-  readonly starts: readonly {
-    readonly invokeId: string;
-    readonly src: string;
-    readonly description: string;
-  }[];
-  readonly roles: readonly string[];
-}
-
-/** What changes nothing, and is permitted by the state or not. */
-export type PermittedService = Pick<AllowedEvent, 'type' | 'answer' | 'reason' | 'roles'>;
-
-/** An event as it is sent: without what is only said of it. */
-export interface Command {
-  readonly type: string;
-  readonly [field: string]: unknown;
-}
-
-const saidOfIt: ReadonlySet<string> = new Set(['answer', 'reason', 'to', 'starts', 'roles']);
-
-export const commandOf = ({ type, ...fields }: AllowedEvent): Command => ({
-  type,
-  ...Object.fromEntries(Object.entries(fields).filter(([field]) => !saidOfIt.has(field))),
-});
-
-export interface RelatedActor {
-  readonly address: string;
-  readonly name: string | null;
-  readonly status: string;
-}
-
-export interface Lifecycle {
-  readonly kind: string;
-  readonly address: string;
-  readonly chartVersion: number;
-  readonly revision: number;
-  readonly statePaths: readonly string[];
-  readonly status: string;
-  readonly taskState: string | null;
-  readonly reason: string | null;
-  readonly since: number;
-  readonly waitingFor: readonly WaitingFor[];
-  readonly lastError: { readonly message?: string; readonly code?: string } | null;
-  readonly allowedEvents: readonly AllowedEvent[];
-  readonly services: readonly PermittedService[];
-  readonly related: readonly RelatedActor[];
-  readonly quarantined: { readonly reason: string; readonly event: string | null } | null;
-}
-
-/** An event that is tried out: of whom, and which. */
-export interface Trial {
-  readonly kind: string;
-  readonly id: string;
-  readonly event: Command;
-}
-
-export interface WhatIfStep {
-  readonly by: number | null;
-  readonly kind: 'asked' | 'message' | 'effect' | 'deadline';
-  readonly address: string;
-  readonly event: Command;
-  readonly answer: 'accepted' | 'queued' | 'refused';
-  readonly reason: string | null;
-  readonly from: readonly string[];
-  readonly to: readonly string[];
-  readonly starts: AllowedEvent['starts'];
-}
-
-export interface WhatIfActor {
-  readonly address: string;
-  readonly name: string | null;
-  readonly from: readonly string[];
-  readonly to: readonly string[];
-  readonly statusBefore: string | null;
-  readonly status: string;
-  readonly reason: string | null;
-  readonly begins: boolean;
-  readonly ends: boolean;
-  readonly waitsFor: AllowedEvent['starts'];
-}
-
-export interface WhatIf {
-  readonly steps: readonly WhatIfStep[];
-  readonly actors: readonly WhatIfActor[];
-  readonly isCut: boolean;
-}
-
-export interface IncidentStep extends Pick<
-  JournalRecord,
-  'revision' | 'at' | 'event' | 'cause' | 'from' | 'to' | 'refused'
-> {
-  readonly by: number | null;
-  readonly address: string;
-  readonly name: string | null;
-  readonly isAsked: boolean;
-}
-
-export interface Incident {
-  readonly requestId: string | null;
-  readonly steps: readonly IncidentStep[];
-  readonly isCut: boolean;
-}
-
 /** What a container has used until a moment. */
 export interface StatsSample {
   readonly sampled_at: string;
@@ -168,20 +51,6 @@ export interface StatsSample {
   readonly memory_limit_bytes: number;
   readonly network_received_bytes: number;
   readonly network_sent_bytes: number;
-}
-
-export interface JournalRecord {
-  readonly revision: number;
-  readonly at: number;
-  readonly event: { readonly type: string; readonly [field: string]: unknown };
-  readonly cause: { readonly kind: string; readonly [field: string]: unknown };
-  readonly from: readonly string[];
-  readonly to: readonly string[];
-  readonly patch: unknown;
-  readonly started: readonly { readonly id: string; readonly opId: string; readonly src: string }[];
-  readonly ended: readonly string[];
-  readonly refused: string | null;
-  readonly chartVersion: number;
 }
 
 export interface ChartDocument {

@@ -1,7 +1,7 @@
 /** A journal as a file: exported from a page, opened again without a server. */
 import { signal } from '@preact/signals';
 import type { ChartNode } from '../../chart/definition.ts';
-import type { JournalRecord } from './api.ts';
+import type { JournalRecord } from '../../model/journal.ts';
 
 export interface JournalFile {
   readonly format: 'troupe-journal';

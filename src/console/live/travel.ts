@@ -1,5 +1,5 @@
 /** What a journal says of a moment: computed from its records alone. */
-import type { JournalRecord } from './api.ts';
+import type { JournalRecord } from '../../model/journal.ts';
 
 /** Index of the last record that is not after a revision; -1 before the first. */
 export function indexAt(records: readonly JournalRecord[], revision: number): number {

@@ -5,44 +5,12 @@
  */
 import pRetry, { AbortError } from 'p-retry';
 import { openSocket } from '../browser.ts';
+import type { Watched, WatchedChange, WatchFrame, WatchSnapshotItem } from '../../model/watch.ts';
 import { ApiError, callApi } from './api.ts';
 
-/** As on the wire, see `src/api/stream/reader.ts`. */
-export interface WatchItem {
-  readonly kind: string;
-  readonly id: string;
-  readonly project_id: string | null;
-  readonly name: string | null;
-  readonly host: string | null;
-  readonly revision: number;
-  readonly status: string;
-  readonly taskState: string | null;
-  readonly reason: string | null;
-}
-
-export interface WatchSnapshotItem extends WatchItem {
-  readonly statePaths: readonly string[];
-  readonly since: number;
-}
-
-export interface WatchChange extends WatchItem {
-  readonly type: 'change';
-  readonly position: string;
-  readonly at: number;
-  readonly event: string;
-  readonly from: readonly string[];
-  readonly to: readonly string[];
-  readonly ended: boolean;
-}
-
-type Frame =
-  | { readonly type: 'hello' }
-  | { readonly type: 'snapshot'; readonly items: readonly WatchSnapshotItem[]; readonly position: string }
-  | WatchChange;
-
 export interface WatchHandlers {
-  snapshot(items: readonly WatchSnapshotItem[]): void;
-  change(change: WatchChange): void;
+  snapshot(items: readonly Watched<WatchSnapshotItem>[]): void;
+  change(change: WatchedChange): void;
   /** The server has let us in; what was missed follows. */
   live(): void;
   /** Why, in words; it is tried again. */
@@ -61,7 +29,7 @@ export function watch(token: string, all: boolean, handlers: WatchHandlers, sign
   /** The last position of each project's stream, and of the hosts'. */
   const positions = new Map<string | null, string>();
 
-  const take = (frame: Frame): void => {
+  const take = (frame: WatchFrame): void => {
     if (frame.type === 'hello') return handlers.live();
     if (frame.type === 'snapshot') {
       base = frame.position;
@@ -90,7 +58,7 @@ export function watch(token: string, all: boolean, handlers: WatchHandlers, sign
       });
       socket.addEventListener('message', ({ data }: MessageEvent<string>) => {
         wasLetIn = true;
-        take(JSON.parse(data) as Frame);
+        take(JSON.parse(data) as WatchFrame);
       });
       socket.addEventListener('close', ({ code, reason }) => {
         // Positions of another world are not read on from: a new snapshot is.

@@ -1,7 +1,7 @@
 /** All actors that the session may see, as last told by the watch. */
 import { signal } from '@preact/signals';
 import { later, now } from '../browser.ts';
-import type { WatchChange, WatchSnapshotItem } from './watch.ts';
+import type { Watched, WatchedChange, WatchSnapshotItem } from '../../model/watch.ts';
 
 export interface Item {
   readonly kind: string;
@@ -46,7 +46,7 @@ export function allItems(): IterableIterator<Item> {
   return items.values();
 }
 
-export function takeSnapshot(snapshot: readonly WatchSnapshotItem[]): void {
+export function takeSnapshot(snapshot: readonly Watched<WatchSnapshotItem>[]): void {
   items.clear();
   for (const { project_id: project, name, ...item } of snapshot) {
     const id = idOf(item.kind, item.id, project);
@@ -55,7 +55,7 @@ export function takeSnapshot(snapshot: readonly WatchSnapshotItem[]): void {
   tell(null);
 }
 
-export function takeChange({ kind, id: told, to, from, at, ended, ...change }: WatchChange): void {
+export function takeChange({ kind, id: told, to, from, at, ended, ...change }: WatchedChange): void {
   const id = idOf(kind, told, change.project_id);
   const key = keyOf(kind, id);
   const before = items.get(key);

@@ -1,7 +1,7 @@
 /** The actors that one is bound to, each a link to its own page. */
 import { useMemo } from 'preact/hooks';
 import { partsOf } from '../live/actor.ts';
-import type { RelatedActor } from '../live/api.ts';
+import type { RelatedActor } from '../../model/lifecycle.ts';
 import { allItems, itemOf, worldRevision, type Item } from '../live/world.ts';
 import { linkTo } from '../router.ts';
 import { toneOf } from '../tone.ts';

@@ -1,11 +1,11 @@
 /** What would move it: buttons for what this role may send now, words for the rest. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { commandOf, type AllowedEvent, type Command } from '../live/api.ts';
+import { commandOf, type AllowedEvent, type Command, type Offered } from '../../model/lifecycle.ts';
 import { commandInWords, statesInWords } from '../words.ts';
 
 export interface EventsProps {
   readonly name: string;
-  readonly events: readonly AllowedEvent[];
+  readonly events: readonly Offered<AllowedEvent>[];
   /** Where it is shown what an event would lead to. */
   readonly tryOut: (event: Command) => string;
   readonly send: (event: Command) => Promise<unknown>;

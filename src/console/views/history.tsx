@@ -1,7 +1,7 @@
 /** Every transition, with its cause and how long it stayed there; a slider goes through them. */
 import { useEffect, useRef } from 'preact/hooks';
 import { clock } from '../browser.ts';
-import type { JournalRecord } from '../live/api.ts';
+import type { JournalRecord } from '../../model/journal.ts';
 import { ageMs } from '../live/world.ts';
 import { choose, linkTo } from '../router.ts';
 import { causeInWords, clockTime, dateTime, duration, eventOf, statesInWords } from '../words.ts';

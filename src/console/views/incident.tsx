@@ -1,6 +1,6 @@
 /** What led to what: one tree across actors, each step with a link to that moment. */
 import { pathOfActor, partsOf } from '../live/actor.ts';
-import type { Incident, IncidentStep } from '../live/api.ts';
+import type { Incident, IncidentStep } from '../../model/incident.ts';
 import { useAnswer } from '../live/asking.ts';
 import { call } from '../live/session.ts';
 import { keyOf } from '../live/world.ts';

@@ -1,5 +1,5 @@
 /** What the journal says of one moment: what happened, what it waited for, what changed. */
-import type { JournalRecord } from '../live/api.ts';
+import type { JournalRecord } from '../../model/journal.ts';
 import { differences, indexAt, pendingAt } from '../live/travel.ts';
 import { asked, choose, linkTo } from '../router.ts';
 import { causeInWords, clockTime, dateTime, duration, eventOf, statesInWords } from '../words.ts';

@@ -1,10 +1,10 @@
 /** Where it is now, and what it waits for. */
 import { clock } from '../browser.ts';
-import type { Lifecycle, WaitingFor } from '../live/api.ts';
+import type { OfferedLifecycle, WaitingFor } from '../../model/lifecycle.ts';
 import { ageMs, type Item } from '../live/world.ts';
 import { clockTime, duration, statesInWords } from '../words.ts';
 
-export function Now({ lifecycle, item }: { lifecycle: Lifecycle; item: Item | null }) {
+export function Now({ lifecycle, item }: { lifecycle: OfferedLifecycle; item: Item | null }) {
   const { statePaths, reason, since, waitingFor, lastError } = lifecycle;
   const fresher = item && item.revision > lifecycle.revision ? item : null;
   const at = clock.value;

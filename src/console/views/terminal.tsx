@@ -2,7 +2,7 @@
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { readsAloudStore } from '../browser.ts';
-import type { Lifecycle, PermittedService } from '../live/api.ts';
+import type { OfferedLifecycle, PermittedService } from '../../model/lifecycle.ts';
 import { pathOfActor } from '../live/actor.ts';
 import { call } from '../live/session.ts';
 import { beginSession, type SessionEnd, type TerminalSession, type Wish } from '../live/terminal.ts';
@@ -32,7 +32,7 @@ const touchKeys = [
 const loadScreen = () => import('../terminal/screen.ts');
 
 /** Of the services that are offered, those that are a terminal. */
-export const terminalsOf = (lifecycle: Lifecycle | null): readonly PermittedService[] =>
+export const terminalsOf = (lifecycle: OfferedLifecycle | null): readonly PermittedService[] =>
   (lifecycle?.services ?? []).filter(
     ({ type }) => type === 'container.execute' || type === 'container.attach',
   );
@@ -40,7 +40,7 @@ export const terminalsOf = (lifecycle: Lifecycle | null): readonly PermittedServ
 export interface TerminalProps {
   readonly id: string;
   readonly name: string;
-  readonly lifecycle: Lifecycle;
+  readonly lifecycle: OfferedLifecycle;
 }
 
 export function TerminalView({ id, name, lifecycle }: TerminalProps) {

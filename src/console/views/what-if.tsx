@@ -1,15 +1,8 @@
 /** What events would do, tried out on copies: nothing of this page sends anything but questions. */
 import { useMemo, useState } from 'preact/hooks';
+import { commandOf, type Command, type OfferedLifecycle } from '../../model/lifecycle.ts';
+import type { Trial, WhatIf, WhatIfActor, WhatIfStep } from '../../model/what-if.ts';
 import { pathOfActor } from '../live/actor.ts';
-import {
-  commandOf,
-  type Command,
-  type Lifecycle,
-  type Trial,
-  type WhatIf,
-  type WhatIfActor,
-  type WhatIfStep,
-} from '../live/api.ts';
 import { useAnswer } from '../live/asking.ts';
 import { call } from '../live/session.ts';
 import { allItems, itemOf, keyOf, worldRevision } from '../live/world.ts';
@@ -238,7 +231,7 @@ function Add({ onAdd }: { onAdd: (trial: Trial) => void }) {
     try {
       setProblem(null);
       const { kind, id } = item;
-      const { allowedEvents } = await call<Lifecycle>('GET', `${pathOfActor(kind, id)}/lifecycle`);
+      const { allowedEvents } = await call<OfferedLifecycle>('GET', `${pathOfActor(kind, id)}/lifecycle`);
       const events = allowedEvents.map(commandOf);
       if (kind === 'host') events.push(hostLoss);
       setOffered({ of: text, trials: events.map((event) => ({ kind, id, event })) });
