@@ -7,6 +7,7 @@ import { TroupeError } from '../errors/errors.ts';
 import type { HostLinkEvents, HostLinks } from '../link/host-links.ts';
 import { noAmounts } from '../machines/amounts.ts';
 import type { Chart } from '../machines/chart.ts';
+import type { CapsuleContext } from '../machines/capsule/context.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import { definitionOf } from '../machines/definition.ts';
 import { emptyTally } from '../machines/host/claims.ts';
@@ -34,6 +35,7 @@ import type { Strategy } from '../scheduler/request.ts';
 import { audit, comparable, isCountable, sumContainers } from './audit.ts';
 import { boot } from './boot.ts';
 import { actionsOf } from './container-actions.ts';
+import { createCapsules } from './capsules.ts';
 import { createAdmission } from './create-container.ts';
 import { causeOf } from './cause-of.ts';
 import type { Cell } from './cell.ts';
@@ -140,8 +142,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   });
 
   const rank: Effect = ({ address, context, done }) => {
-    const container = context as ContainerContext;
-    const ranked = placement.rank(container, specs.get(address), container.refusedBy);
+    const placed = context as ContainerContext | CapsuleContext;
+    const sandbox = 'sandbox' in placed ? placed.sandbox : 'own';
+    const ranked = placement.rank({ ...placed, sandbox }, specs.get(address), placed.refusedBy);
     environment.defer(() => done(ranked));
     return () => {};
   };
@@ -154,7 +157,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     published(record, position) {
       const address = record.address as Address;
       if (kindOf(address) === 'host') hosts.changed(address);
-      if (record.event === 'claim.granted') placement.claimed(address);
+      if (record.event === 'claim.granted') placement.claimed(parseAddress(address).id);
       hub.publish(record, position);
     },
     fenced: (reason) => tellFenced(reason),
@@ -308,6 +311,23 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     ask: (address, event, cause) => within(address, runtime.ask(address, event, cause, 'command')),
   });
 
+  const capsules = createCapsules({
+    environment,
+    runtime,
+    specs,
+    admission,
+    placement,
+    deadlines: config.deadlines,
+    check: (address) => {
+      if (stopping) throw new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again');
+      const problem = unreadable.problem(address);
+      if (problem) throw problem;
+    },
+    turnAway: (tenant, id) => turnAwayFromUnreadable('capsule', tenant, id),
+    within,
+    container: (cell) => readModel.view(cell),
+  });
+
   const readiness = (): Readiness => {
     const checks = [
       { name: 'store', ok: runtime.readOnly === null, detail: runtime.readOnly ?? 'takes writes' },
@@ -324,6 +344,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
 
   return {
     local,
+    capsules,
     links,
     get world() {
       return world;

@@ -54,13 +54,13 @@ export interface Placement {
     exclude: readonly string[],
   ): EffectResults['rankHosts'];
   /** It holds its claim, which the views show. */
-  claimed(address: Address): void;
+  claimed(id: string): void;
 }
 
 export function createPlacement(options: PlacementOptions): Placement {
   const { environment, runtime, views } = options;
-  /** Containers that were ranked and hold no claim yet, with the monotonic time of it, which only rises. */
-  const ranked = new Map<Address, number>();
+  /** Those that were ranked and hold no claim yet, by id, with the monotonic time of it, which only rises. */
+  const ranked = new Map<string, number>();
 
   const constraintsOf = (spec: ContainerSpec): Constraints => {
     const parsed = parseHints(spec.hints);
@@ -106,19 +106,19 @@ export function createPlacement(options: PlacementOptions): Placement {
   };
 
   /** Placements whose claims the views may not show yet, beside this one. */
-  const countInFlight = (address: Address): number => {
+  const countInFlight = (id: string): number => {
     const now = environment.monotonic();
     for (const [each, at] of ranked) {
       if (now - at <= inFlightMs) break;
       ranked.delete(each);
     }
-    ranked.delete(address);
-    ranked.set(address, now);
+    ranked.delete(id);
+    ranked.set(id, now);
     return ranked.size - 1;
   };
 
   return {
-    claimed: (address) => void ranked.delete(address),
+    claimed: (id) => void ranked.delete(id),
     check(tenant, spec) {
       const { labels, sameHost, differentHost } = constraintsOf(spec);
       bindingsOf(tenant, spec);
@@ -171,7 +171,7 @@ export function createPlacement(options: PlacementOptions): Placement {
         exclude: new Set(exclude),
         strategy: options.strategy,
         seed: seedOf(id),
-        inFlight: countInFlight(containerAddress(tenant, id)),
+        inFlight: countInFlight(id),
       });
     },
   };

@@ -33,7 +33,7 @@ export interface Plugged {
 export interface NameFiles {
   plugged(sandboxId: string, seen: Plugged): Promise<void>;
   unplugged(sandboxId: string, portId: string): Promise<void>;
-  /** Its container and what it is called from now on; gives the files to show inside. @throws TroupeError SANDBOX_GONE */
+  /** A container of it and what that is called from now on; gives the files to show inside. @throws TroupeError SANDBOX_GONE */
   named(sandboxId: string, containerId: string, names: readonly string[]): Promise<ContainerFiles>;
   removed(sandboxId: string): Promise<void>;
   networkMade(networkId: string, subnet: string): Promise<void>;
@@ -48,9 +48,14 @@ export interface NameFiles {
 
 interface Known extends Plugged {
   readonly sandboxId: string;
-  readonly containerId: string | null;
-  readonly names: readonly string[];
+  /** What its containers are called, by their ids; several are members of one capsule. */
+  readonly containers: Readonly<Record<string, readonly string[]>>;
 }
+
+/** As releases before capsules kept it. */
+type Kept = Known | (Plugged & Pick<Known, 'sandboxId'> & { readonly containerId: string | null; readonly names: readonly string[] }); // prettier-ignore
+
+const isLivedIn = ({ containers }: Known): boolean => Object.keys(containers).length > 0;
 
 const suffix = '.json';
 const networkSuffix = '.network';
@@ -79,7 +84,7 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
     );
     for (const other of known.values()) {
       const shares = other.ports.some(({ network }) => networks.has(network.networkId));
-      if (other.sandboxId !== each.sandboxId && other.containerId !== null && shares)
+      if (other.sandboxId !== each.sandboxId && isLivedIn(other) && shares)
         await write(other, known);
     }
   };
@@ -88,7 +93,7 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
     const before = known.get(next.sandboxId) ?? null;
     await keep(directory, next.sandboxId + suffix, next);
     known.set(next.sandboxId, next);
-    if (next.containerId === null) return;
+    if (!isLivedIn(next)) return;
     await write(next, known);
     await tellOthers(known, next, before);
   };
@@ -96,8 +101,7 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
   return {
     plugged: (sandboxId, seen) =>
       inTurn(async (known) => {
-        const { containerId = null, names = [] } = known.get(sandboxId) ?? {};
-        await put(known, { ...seen, sandboxId, containerId, names });
+        await put(known, { ...seen, sandboxId, containers: known.get(sandboxId)?.containers ?? {} });
       }),
     unplugged: (sandboxId, portId) =>
       inTurn(async (known) => {
@@ -110,7 +114,7 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
         const before = known.get(sandboxId);
         if (!before)
           throw new TroupeError('SANDBOX_GONE', `Sandbox "${sandboxId}" was not plugged on this host`);
-        const next = { ...before, containerId, names };
+        const next = { ...before, containers: { ...before.containers, [containerId]: names } };
         await put(known, next);
         const { hosts, resolvConf, hostname } = await write(next, known);
         return { hosts, resolvConf, hostname };
@@ -121,7 +125,7 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
         known.delete(sandboxId);
         await rm(join(directory, sandboxId + suffix), { force: true });
         await files.remove(sandboxId);
-        if (before && before.containerId !== null) await tellOthers(known, before, null);
+        if (before && isLivedIn(before)) await tellOthers(known, before, null);
       }),
     networkMade: (networkId, subnet) => inTurn(() => keep(directory, networkId + networkSuffix, { subnet })),
     networkRemoved: (networkId) =>
@@ -135,7 +139,7 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
     ofContainer: (containerId) =>
       inTurn(async (known) => {
         for (const seen of known.values())
-          if (seen.containerId === containerId) return { sandboxId: seen.sandboxId, seen };
+          if (Object.hasOwn(seen.containers, containerId)) return { sandboxId: seen.sandboxId, seen };
         return null;
       }),
   };
@@ -145,9 +149,11 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
 function neighboursOf(each: Known, known: Iterable<Known>) {
   const networks = new Set(each.ports.map(({ network: { networkId } }) => networkId));
   const entries = [];
-  for (const { containerId, names, hostname, ports } of known) {
-    if (containerId === null) continue;
-    const called = [...names, hostname, shortId(containerId)].filter(isHostname);
+  for (const lived of known) {
+    if (!isLivedIn(lived)) continue;
+    const { containers, hostname, ports } = lived;
+    const ids = Object.keys(containers).map(shortId);
+    const called = [...Object.values(containers).flat(), hostname, ...ids].filter(isHostname);
     for (const { network, address } of ports)
       if (networks.has(network.networkId)) entries.push({ address, names: called });
   }
@@ -177,4 +183,10 @@ async function readKept<T>(directory: string, ending: string): Promise<readonly 
 }
 
 const readAll = async (directory: string): Promise<Map<string, Known>> =>
-  new Map((await readKept<Known>(directory, suffix)).map((known) => [known.sandboxId, known]));
+  new Map(
+    (await readKept<Kept>(directory, suffix)).map((kept) => {
+      if ('containers' in kept) return [kept.sandboxId, kept];
+      const { containerId, names, ...seen } = kept;
+      return [kept.sandboxId, { ...seen, containers: containerId === null ? {} : { [containerId]: names } }];
+    }),
+  );

@@ -23,6 +23,7 @@ import { bodyLimit, takeJsonBodies } from './json-body.ts';
 import { canonicalPath } from './paths.ts';
 import './request.ts';
 import type { Tickets } from './stream/tickets.ts';
+import { capsules } from './zun/capsules.ts';
 import { containerActions } from './zun/container-actions.ts';
 import { containerServices } from './zun/container-services.ts';
 import { containerSessions, type SessionDesk } from './zun/container-sessions.ts';
@@ -125,6 +126,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(discovery);
   await app.register(health(controlPlane));
   await app.register(containers({ controlPlane, environment, defaults: options.defaults }));
+  await app.register(capsules({ controlPlane, environment, defaults: options.defaults }));
   await app.register(containerActions(controlPlane, environment));
   await app.register(containerServices(controlPlane, environment, options.sessions));
   await app.register(containerSessions(controlPlane, environment, options.sessions));

@@ -48,6 +48,8 @@ export interface ContainerSpec {
   readonly published: readonly PublishedPort[];
   readonly mounts: readonly MountSpec[];
   readonly files: readonly FileSpec[];
+  /** Of a capsule, whose spec is that of all its members together. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** What a container may use; null = all that the host has. */
@@ -59,11 +61,18 @@ export const limitsOf = ({ cpuMillis, memoryMib }: Amounts): Limits => ({
   memoryMib: memoryMib === 0 ? null : memoryMib,
 });
 
+/** A volume that is made for who mounts it. */
+export interface Made {
+  readonly sizeGib: number | null;
+  /** It stays when they go; absent = it goes with them. */
+  readonly isKept?: true;
+}
+
 /** A volume in the container. */
 export interface MountSpec {
   readonly volumeId: string;
-  /** It is made for this container and goes with it; null = it is there already. */
-  readonly made: { readonly sizeGib: number | null } | null;
+  /** It is made for this container, or its capsule; null = it is there already. */
+  readonly made: Made | null;
   /** Absolute. */
   readonly destination: string;
   readonly readOnly: boolean;

@@ -214,7 +214,7 @@ t.test('on every route a foreign id answers exactly as an unknown one', async (t
   const common = { tenant: 'p1', hostId, networks: [], deadlines };
   const cause = { kind: 'runtime', reason: 'test' } as const;
   const { runtime } = site.controlPlane;
-  const input = { id: sandbox, ...common, hostname: null, published: [], claimedBy: null, pool: null };
+  const input = { id: sandbox, ...common, hostname: null, published: [], claimedBy: null, isOfCapsule: false, pool: null };
   await runtime.begin(sandboxAddress('p1', sandbox), input, cause, null);
   await runtime.begin(
     poolAddress('p1', pool),
@@ -285,6 +285,7 @@ t.test('of ten thousand a page draws what it shows, whichever page it is', async
     address: containerAddress('p1', id),
     id,
     tenant: 'p1',
+    capsuleId: null,
     spec: {
       ...spec,
       // Read by nothing but the drawing of a container.

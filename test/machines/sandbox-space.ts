@@ -15,6 +15,7 @@ const ahead: SandboxInput = {
   networks: [{ networkId: 'n1', isDefault: true, fixedAddress: null }],
   published: [],
   claimedBy: null,
+  isOfCapsule: false,
   pool: { id: 'h1.n1', ceiling: 8, windowMs: 30_000 },
   deadlines,
 };
@@ -80,6 +81,12 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
       gone: true,
       message: { type: 'sandbox.granted' },
     },
+    {
+      type: 'message.undeliverable',
+      to: 'capsule/p1/c1',
+      gone: true,
+      message: { type: 'sandbox.granted' },
+    },
     { type: 'message.undeliverable', to: 'host/h1', gone: true, message: { type: 'sandbox.ready' } },
     { type: 'resource.seen', hostId: 'h1' },
     { type: 'actor.restored' },
@@ -93,7 +100,7 @@ const failures = [
 
 export const sandboxSubject: ProofSubject = {
   chart: sandboxChart,
-  inputs: [ahead, { ...ahead, claimedBy: 'c1' }, { ...ahead, claimedBy: 'c1', pool: null, networks: [] }],
+  inputs: [ahead, { ...ahead, claimedBy: 'c1' }, { ...ahead, claimedBy: 'c1', pool: null, networks: [] }, { ...ahead, claimedBy: 'c1', isOfCapsule: true, pool: null }],
   events,
   results: (invokeId, src) => [
     {
@@ -106,6 +113,7 @@ export const sandboxSubject: ProofSubject = {
     const c = context as SandboxContext;
     return [
       c.claimedBy,
+      c.isOfCapsule,
       c.pool !== null,
       c.networks.map(({ networkId }) => networkId),
       c.ports.map((port) => [port.network.networkId, port.interfaceName]),

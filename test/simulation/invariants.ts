@@ -15,8 +15,8 @@ import type { AuditEntry } from '../../src/actors/index.ts';
 import type { Runtime } from '../../src/actors/runtime.ts';
 import type { ContainerContext } from '../../src/machines/container/context.ts';
 import type { NetworkContext } from '../../src/machines/network/context.ts';
-import type { SandboxContext } from '../../src/machines/sandbox/context.ts';
-import { actorKinds, containerAddress, parseAddress } from '../../src/model/address.ts';
+import { holderOf, type SandboxContext } from '../../src/machines/sandbox/context.ts';
+import { actorKinds, parseAddress } from '../../src/model/address.ts';
 import type { SimulatedWorld } from './world.ts';
 
 /** For the hosts to answer, or to be given up. */
@@ -94,7 +94,8 @@ function addressesOf({ engines }: SimulatedWorld, runtime: Runtime): readonly st
   const held = new Map<string, string>();
   const counted = new Map<string, number>();
   for (const { address, committed } of runtime.cellsOf('sandbox').values()) {
-    const { ports, claimedBy, tenant, hostId, id } = committed!.record.context as SandboxContext;
+    const sandbox = committed!.record.context as SandboxContext;
+    const { ports, claimedBy, hostId, id } = sandbox;
     const status = committed!.projection.status;
     for (const { portId, network, address: given } of ports) {
       const key = `${network.networkId} ${given}`;
@@ -106,7 +107,7 @@ function addressesOf({ engines }: SimulatedWorld, runtime: Runtime): readonly st
       if ((status === 'claimed' || status === 'ready') && (!plugged || plugged.namespace !== namespace))
         wrong.push(`I4: port ${portId} of ${address} is not plugged into it`);
     }
-    if (claimedBy !== null && !runtime.cell(containerAddress(tenant, claimedBy)))
+    if (claimedBy !== null && !runtime.cell(holderOf(sandbox, claimedBy)))
       wrong.push(`I4: ${address} on ${hostId} is kept for a container that has gone (${status})`);
   }
   for (const { address, committed } of runtime.cellsOf('network').values()) {

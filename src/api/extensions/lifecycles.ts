@@ -32,6 +32,7 @@ export const lookUpsOf = (controlPlane: ControlPlane): LookUps => ({
       controlPlane.container(tenant, id).address
     );
   },
+  capsule: owned('capsule', controlPlane, (tenant, id) => controlPlane.capsules.find(tenant, id).address),
   network: owned('network', controlPlane, (tenant, id) => controlPlane.local.network(tenant, id).address),
   volume: owned('volume', controlPlane, (tenant, id) => controlPlane.local.volume(tenant, id).address),
   sandbox: owned('sandbox', controlPlane, (tenant, id) => controlPlane.owned('sandbox', tenant, id)),

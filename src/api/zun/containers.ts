@@ -9,6 +9,7 @@ import { callerOf } from '../request.ts';
 import {
   createContainerAccess,
   graceOf,
+  keyOf,
   nothing,
   parametersOf,
   queryOf,
@@ -29,8 +30,6 @@ export interface ContainersOptions {
   readonly environment: Environment;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
 }
-
-const keyMost = 255;
 
 export function containers({ controlPlane, environment, defaults }: ContainersOptions) {
   return async (app: FastifyInstance): Promise<void> => {
@@ -54,7 +53,7 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
         minor: request.minor,
         admin: isAdmin(request.identity),
         userId: request.identity.userId,
-        generatedName: generateName(environment),
+        generatedName: generateName(environment, 'container'),
         defaults,
         attachments: {
           local: controlPlane.local,
@@ -130,12 +129,4 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
       containerLogs(controlPlane, find(request, request.params.id), request, reply),
     );
   };
-}
-
-/** @throws TroupeError INVALID_VALUE */
-function keyOf(request: FastifyRequest): string | null {
-  const key = request.headers['idempotency-key'];
-  if (key === undefined) return null;
-  if (typeof key === 'string' && key !== '' && key.length <= keyMost) return key;
-  throw new TroupeError('INVALID_VALUE', `Idempotency-Key must have 1 to ${keyMost} characters`);
 }

@@ -1,6 +1,6 @@
 /** The host chart's vocabulary: events, guards, actions and the effects it names. */
 import { assign, emit, enqueueActions, setup } from 'xstate';
-import { containerAddress } from '../../model/address.ts';
+import { capsuleAddress, containerAddress, type Address } from '../../model/address.ts';
 import type { Restored, Undeliverable } from '../../model/delivery.ts';
 import type {
   Claim,
@@ -29,8 +29,12 @@ const tallyOf = ({ totals, tenants, enforcing, groups }: HostTally): HostTally =
   groups,
 });
 
-const claimOf = ({ containerId, tenant, generation, amounts, terms }: Claim): Claim => ({
+const claimantOf = ({ tenant, containerId, isCapsule }: Claim): Address =>
+  (isCapsule ? capsuleAddress : containerAddress)(tenant, containerId);
+
+const claimOf = ({ containerId, isCapsule, tenant, generation, amounts, terms }: Claim): Claim => ({
   containerId,
+  ...(isCapsule && { isCapsule }),
   tenant,
   generation,
   amounts,
@@ -109,7 +113,7 @@ export const hostSetup = setup({
       enqueue.assign({ ...withClaim(context, claim), ...(taken && { ready: taken.left }) });
       enqueue.emit({
         type: 'message',
-        to: containerAddress(claim.tenant, claim.containerId),
+        to: claimantOf(claim),
         event: {
           type: 'claim.granted',
           hostId: context.id,
@@ -123,7 +127,7 @@ export const hostSetup = setup({
       const claim = event as HostMessage;
       return {
         type: 'message' as const,
-        to: containerAddress(claim.tenant, claim.containerId),
+        to: claimantOf(claim),
         event: {
           type: 'claim.refused',
           hostId: context.id,
@@ -137,7 +141,7 @@ export const hostSetup = setup({
       enqueue.assign(withClaim(context, claim));
       enqueue.emit({
         type: 'message',
-        to: containerAddress(claim.tenant, claim.containerId),
+        to: claimantOf(claim),
         event: { type: 'reclaim.granted', hostId: context.id, ...claim },
       });
     }),
@@ -145,7 +149,7 @@ export const hostSetup = setup({
       const claim = event as HostMessage;
       return {
         type: 'message' as const,
-        to: containerAddress(claim.tenant, claim.containerId),
+        to: claimantOf(claim),
         event: {
           type: 'reclaim.refused',
           hostId: context.id,
