@@ -134,13 +134,17 @@ export function createCapsuleAdmission(options: CapsuleAdmissionOptions): Capsul
   };
 }
 
-/** Init containers first. Ids that a repeat finds again. */
+/** The same each time it is asked for, so that a repeat finds it. @param index init containers first */
+export const memberId = (capsuleId: string, index: number): string =>
+  namedUuid(`member/${capsuleId}/${index}`);
+
+/** Init containers first. */
 const membersOf = ({ initContainers, containers }: CapsuleTemplate, id: string): readonly Planned[] =>
   [
     ...initContainers.map((spec) => ({ spec, isInit: true })),
     ...containers.map((spec) => ({ spec, isInit: false })),
   ].map(({ spec, isInit }, index) => ({
-    containerId: namedUuid(`member/${id}/${index}`),
+    containerId: memberId(id, index),
     name: spec.name,
     isInit,
     spec,

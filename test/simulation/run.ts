@@ -1,4 +1,4 @@
-/** `npm run sim -- --seeds N --from K [--trace] [--crash-points]` */
+/** `npm run sim -- --seeds N --from K [--capsules N] [--trace] [--crash-points]` */
 import { parseArgs } from 'node:util';
 import { runCrashPoints } from './crash-points.ts';
 import { runSeed } from './seed.ts';
@@ -7,6 +7,7 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '100' },
     from: { type: 'string', default: '1' },
+    capsules: { type: 'string', default: '0' },
     trace: { type: 'boolean', default: false },
     'crash-points': { type: 'boolean', default: false },
   },
@@ -22,7 +23,10 @@ if (values['crash-points']) {
 } else {
   const first = Number(values.from);
   for (let seed = first; seed < first + Number(values.seeds); seed += 1) {
-    const { wrong, hash, lines, accepted, virtualMs } = await runSeed(seed, { keepLines: values.trace });
+    const { wrong, hash, lines, accepted, virtualMs } = await runSeed(seed, {
+      keepLines: values.trace,
+      capsules: Number(values.capsules),
+    });
     if (values.trace) console.log(lines.join('\n'));
     console.log(
       `seed ${seed} ${hash} ${accepted} accepted, ${Math.round(virtualMs / 1000)} s of virtual time: ${wrong.length === 0 ? 'holds' : 'BROKEN'}`,

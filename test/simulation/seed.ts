@@ -16,13 +16,14 @@ export interface Verdict {
 /** @param meddle breaks the world on purpose, to see that the invariants notice */
 export async function runSeed(
   seed: number,
-  options: { keepLines?: boolean; meddle?: (world: SimulatedWorld) => void } = {},
+  options: { keepLines?: boolean; capsules?: number; meddle?: (world: SimulatedWorld) => void } = {},
 ): Promise<Verdict> {
   const kernel = createKernel(seed, options.keepLines ?? false);
   const world = createWorld(kernel, {
     hosts: 1 + (seed % 3),
     duration: 40_000,
     creates: 16,
+    capsules: options.capsules ?? 0,
     faults: true,
     agentAwayMs: 12_000,
   });
@@ -34,7 +35,7 @@ export async function runSeed(
     wrong,
     hash: kernel.hash(),
     lines: kernel.lines,
-    accepted: world.accepted.size,
+    accepted: world.accepted.size + world.capsules.size,
     virtualMs: kernel.now,
   };
 }

@@ -5,6 +5,7 @@ import type { SimulatedWorld } from './world.ts';
 
 /** More of them with `npm run sim -- --seeds N --from K`. */
 const seeds = 60;
+const capsuleSeeds = 25;
 /**
  * Each broke an invariant once: an exit that was not looked at, a batch whose reply was lost, a late create, an address
  * given back twice, a sandbox that died while it was made again …
@@ -17,6 +18,13 @@ t.test('the invariants hold under faults, seed by seed', async (t) => {
   for (const seed of [...regressions, ...Array.from({ length: seeds }, (_, index) => index + 1)]) {
     const { wrong } = await runSeed(seed);
     t.same(wrong, [], `seed ${seed}: npm run sim -- --seeds 1 --from ${seed} --trace`);
+  }
+});
+
+t.test('and so they do with capsules among them', async (t) => {
+  for (let seed = 1; seed <= capsuleSeeds; seed += 1) {
+    const { wrong } = await runSeed(seed, { capsules: 6 });
+    t.same(wrong, [], `seed ${seed}: npm run sim -- --seeds 1 --from ${seed} --capsules 6 --trace`);
   }
 });
 
