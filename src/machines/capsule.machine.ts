@@ -37,6 +37,7 @@ export const capsuleMachine = capsuleSetup.createMachine({
     sandboxId: null,
     sandboxSound: false,
     sandboxEngineId: null,
+    breach: null,
     sandboxesAsked: 0,
     awaiting: [],
     ports: [],
@@ -64,15 +65,14 @@ export const capsuleMachine = capsuleSetup.createMachine({
 
 function project(paths: readonly string[], context: unknown): Projection {
   const { status = 'Creating', description } = metaOf(capsuleMachine, paths);
-  const { members, reason } = context as CapsuleContext;
+  const { members, reason, breach } = context as CapsuleContext;
   const isOfMembers = paths.some((path) => path.startsWith('active') || path.startsWith('initialising'));
   const said = isOfMembers ? membersInWords(members.filter(({ isCalled }) => isCalled)) : null;
-  const isAsWanted = status === 'Running' && said === null;
-  return {
-    status,
-    taskState: null,
-    reason: reason ?? said ?? (isAsWanted ? null : (description ?? 'It is on its way')),
-  };
+  const told = [reason, breach === null ? null : `Its network is gone: ${breach}`, said].filter(
+    (each) => each !== null,
+  );
+  const otherwise = status === 'Running' ? null : (description ?? 'It is on its way');
+  return { status, taskState: null, reason: told.length > 0 ? told.join('; ') : otherwise };
 }
 
 export const capsuleChart: Chart = {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { CapsuleContext } from '../../src/machines/capsule/context.ts';
 import { runCrashPoints } from './crash-points.ts';
 import { runSeed } from './seed.ts';
 import type { SimulatedWorld } from './world.ts';
@@ -44,9 +45,9 @@ t.test(
 );
 
 t.test('each invariant notices a world that breaks it', async (t) => {
-  const broken = async (meddle: (world: SimulatedWorld) => void): Promise<string> => {
+  const broken = async (meddle: (world: SimulatedWorld) => void, capsules = 0): Promise<string> => {
     for (let seed = 1; seed < 20; seed += 1) {
-      const { wrong } = await runSeed(seed, { meddle });
+      const { wrong } = await runSeed(seed, { meddle, capsules });
       if (wrong.length > 0) return wrong.join('\n');
     }
     return 'nothing was noticed';
@@ -84,5 +85,21 @@ t.test('each invariant notices a world that breaks it', async (t) => {
       });
     }),
     /I3: .* memory is not what is stored/,
+  );
+  t.match(
+    await broken((world) => {
+      world.kernel.at(100_000, () => {
+        // An engine that gives a member a namespace of its own.
+        for (const { address } of world.capsules.values()) {
+          const context = world.controlPlane?.runtime.cell(address)?.committed?.record.context;
+          const last = (context as CapsuleContext | undefined)?.members.at(-1)?.containerId ?? '';
+          for (const { containers } of world.engines) {
+            const member = containers.get(last);
+            if (member) member.namespace = -1;
+          }
+        }
+      });
+    }, 6),
+    /I5: members of .* run in 2 namespaces/,
   );
 });

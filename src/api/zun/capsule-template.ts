@@ -162,14 +162,13 @@ export function parseTemplate(body: Readonly<Record<string, unknown>>, context: 
   const volumes = volumesOf(asked, context);
   const names = new Set<string>();
   const nameOf = (given: string | undefined): string => {
-    for (;;) {
-      const own = given ?? generateName(context.environment, '');
-      const full = `capsule-${capsuleName}-${own}`.slice(0, nameLength.most);
-      if (given !== undefined && names.has(full)) throw bad(`Two containers are called "${given}"`);
-      if (names.has(full)) continue;
-      names.add(full);
-      return full;
-    }
+    const own = given ?? generateName(context.environment, '');
+    const full = `capsule-${capsuleName}-${own}`.slice(0, nameLength.most - 4);
+    if (given !== undefined && names.has(full)) throw bad(`Two containers are called "${given}"`);
+    let free = full;
+    for (let count = 2; names.has(free); count += 1) free = `${full}-${count}`;
+    names.add(free);
+    return free;
   };
   const specOf =
     (restart: RestartPolicy) =>

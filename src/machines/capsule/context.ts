@@ -32,6 +32,8 @@ export interface CapsuleContext {
   /** It was granted, and nobody has doubted it since. */
   readonly sandboxSound: boolean;
   readonly sandboxEngineId: string | null;
+  /** Why its members have no network now; null while they have. */
+  readonly breach: string | null;
   /** Counts the sandboxes made for it, so that no two share an id. */
   readonly sandboxesAsked: number;
   /** Members that are told once the sandbox has answered. */

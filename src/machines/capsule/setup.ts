@@ -245,12 +245,12 @@ export const capsuleSetup = setup({
     }),
     recordSandbox: assign(({ event }) =>
       event.type === 'sandbox.granted'
-        ? { sandboxSound: true, sandboxEngineId: event.engineId, ports: event.ports, reason: null }
+        ? { sandboxSound: true, sandboxEngineId: event.engineId, ports: event.ports, breach: null }
         : {},
     ),
     recordBreach: assign({
       sandboxSound: false,
-      reason: ({ event }) => ('reason' in event ? `Its network is gone: ${event.reason ?? ''}` : null),
+      breach: ({ event }) => ('reason' in event ? event.reason : null),
     }),
     forgetSandbox: assign({ sandboxId: null, sandboxSound: false, sandboxEngineId: null, ports: [] }),
     releaseSandbox: enqueueActions(({ enqueue, context }) => {
