@@ -66,7 +66,9 @@ export function isCountable(address: Address, unreadable: readonly Unreadable[])
   const { kind, id } = parseAddress(address);
   return !unreadable.some((each) => {
     const parts = addressParts(each.address);
-    return (parts?.kind === 'container' || parts?.kind === 'capsule') && (kind === 'host' || parts.tenant === id);
+    return (
+      (parts?.kind === 'container' || parts?.kind === 'capsule') && (kind === 'host' || parts.tenant === id)
+    );
   });
 }
 

@@ -2,7 +2,13 @@
 import { TroupeError } from '../errors/errors.ts';
 import type { CapsuleContext } from '../machines/capsule/context.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
-import { containerAddress, parseAddress, sandboxAddress, tenantAddress, type Address } from '../model/address.ts';
+import {
+  containerAddress,
+  parseAddress,
+  sandboxAddress,
+  tenantAddress,
+  type Address,
+} from '../model/address.ts';
 import { causeOf } from './cause-of.ts';
 import type { Cell } from './cell.ts';
 import { createCapsuleAdmission, type CapsuleAdmissionOptions } from './create-capsule.ts';
@@ -75,10 +81,7 @@ export function createCapsules(options: CapsulesOptions): Capsules {
       await within(address, admission.create(request, address));
       const cell = runtime.cell(address);
       if (!cell?.committed)
-        throw new TroupeError(
-          'CAPSULE_NOT_FOUND',
-          `Capsule ${parseAddress(address).id} could not be found.`,
-        );
+        throw new TroupeError('CAPSULE_NOT_FOUND', `Capsule ${parseAddress(address).id} could not be found.`);
       return view(cell);
     },
     delete({ address }, caller) {

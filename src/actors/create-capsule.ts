@@ -195,4 +195,3 @@ const digestOf = (template: CapsuleTemplate): string => {
     true,
   );
 };
-

@@ -66,8 +66,7 @@ export function createOnce(
       if (specs.digest(address) !== digest) throw conflict('was used for another body');
       return address;
     }
-    if (runtime.tombstones.has(address))
-      throw conflict(`made a ${kindOf(address)} that has been deleted`);
+    if (runtime.tombstones.has(address)) throw conflict(`made a ${kindOf(address)} that has been deleted`);
     const created = make()
       .then(() => address)
       .finally(() => underway.delete(address));

@@ -150,8 +150,7 @@ export function createLocalResources(options: LocalResourcesOptions): LocalResou
     cellsOf('sandbox', null).filter(({ committed }) => {
       const context = committed!.record.context as SandboxContext;
       const { claimedBy, networks: on } = context;
-      const isWanted =
-        claimedBy !== null && runtime().cell(holderOf(context, claimedBy)) !== undefined;
+      const isWanted = claimedBy !== null && runtime().cell(holderOf(context, claimedBy)) !== undefined;
       return !isWanted && on.some((each) => each.networkId === networkId);
     });
 

@@ -188,7 +188,8 @@ export function createReadModel(
       // A pool is of its networks, on its host.
       if (kind === 'pool')
         return { name: networksKey(context?.networks ?? []), host: hostnameOf(context?.hostId) };
-      if (kind !== 'container' && kind !== 'capsule') return { name: context?.name ?? null, host: hostnameOf(context?.hostId) };
+      if (kind !== 'container' && kind !== 'capsule')
+        return { name: context?.name ?? null, host: hostnameOf(context?.hostId) };
       const unread = unreadable().find((each) => each.address === address);
       if (unread) return { name: unread.spec.name, host: unread.hostname };
       return { name: context ? specs.get(address).name : null, host };

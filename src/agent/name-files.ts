@@ -84,8 +84,7 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
     );
     for (const other of known.values()) {
       const shares = other.ports.some(({ network }) => networks.has(network.networkId));
-      if (other.sandboxId !== each.sandboxId && isLivedIn(other) && shares)
-        await write(other, known);
+      if (other.sandboxId !== each.sandboxId && isLivedIn(other) && shares) await write(other, known);
     }
   };
 

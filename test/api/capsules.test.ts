@@ -73,7 +73,14 @@ t.test('as a string of JSON, and as the whole of a template with init containers
           initContainers: [{ image: 'busybox', resources: { requests: { cpu: 2, memory: 32 } } }],
           restartPolicy: 'OnFailure',
           containers: [
-            { ...container, command: ['sh'], args: ['-c', 'true'], env: { A: 'b' }, workDir: '/srv', tty: true },
+            {
+              ...container,
+              command: ['sh'],
+              args: ['-c', 'true'],
+              env: { A: 'b' },
+              workDir: '/srv',
+              tty: true,
+            },
           ],
         },
       ),
@@ -86,7 +93,13 @@ t.test('as a string of JSON, and as the whole of a template with init containers
     restart_policy: { Name: 'on-failure' },
     init_containers: [{ restart_policy: { Name: 'on-failure', MaximumRetryCount: '10' } }],
     containers: [
-      { command: ['sh', '-c', 'true'], environment: { A: 'b' }, workdir: '/srv', tty: true, interactive: false },
+      {
+        command: ['sh', '-c', 'true'],
+        environment: { A: 'b' },
+        workdir: '/srv',
+        tty: true,
+        interactive: false,
+      },
     ],
   });
   await gone(uuid);
@@ -117,7 +130,10 @@ t.test('what is wrong with a template is a 400 that names field, value and rule'
     [one({ resources: { requests: { memory: 1 } } }), /requests.memory'.*must be >= 4/],
     [one({ ports: [{ containerPort: 0 }] }), /containerPort'.*must be >= 1/],
     [one({ ports: [{ hostPort: 1 }] }), /'containerPort' is a required property/],
-    [one({ volumeMounts: [{ name: 'x', mountPath: '/x' }] }), /the volume "x", which the template does not have/],
+    [
+      one({ volumeMounts: [{ name: 'x', mountPath: '/x' }] }),
+      /the volume "x", which the template does not have/,
+    ],
     [volumes([{ name: 'x', cinder: {} }]), /either volumeID or size/],
     [volumes([{ name: 'x', cinder: { size: 1 } }]), /No container mounts the volume "x"/],
     [volumes([{ name: 'x', cinder: { volumeID: 'nowhere' } }]), /"nowhere" could not be found/],
@@ -194,7 +210,10 @@ t.test('members count in the quota, and are given back', async (t) => {
 
 t.test('the same key is the same capsule, and another body a conflict', async (t) => {
   const headers = { 'idempotency-key': 'once' };
-  const [first, second] = [await post(templateOf(), 'ann', headers), await post(templateOf(), 'ann', headers)];
+  const [first, second] = [
+    await post(templateOf(), 'ann', headers),
+    await post(templateOf(), 'ann', headers),
+  ];
   t.equal(second.json['uuid'], first.json['uuid']);
   t.same(
     (second.json['containers'] as Json[]).map(({ uuid }) => uuid),

@@ -214,7 +214,15 @@ t.test('on every route a foreign id answers exactly as an unknown one', async (t
   const common = { tenant: 'p1', hostId, networks: [], deadlines };
   const cause = { kind: 'runtime', reason: 'test' } as const;
   const { runtime } = site.controlPlane;
-  const input = { id: sandbox, ...common, hostname: null, published: [], claimedBy: null, isOfCapsule: false, pool: null };
+  const input = {
+    id: sandbox,
+    ...common,
+    hostname: null,
+    published: [],
+    claimedBy: null,
+    isOfCapsule: false,
+    pool: null,
+  };
   await runtime.begin(sandboxAddress('p1', sandbox), input, cause, null);
   await runtime.begin(
     poolAddress('p1', pool),

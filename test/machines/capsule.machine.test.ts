@@ -63,8 +63,7 @@ t.test('the capsule chart', async (t) => {
   );
 });
 
-const begin = (changes: Partial<CapsuleInput> = {}) =>
-  walk(capsuleChart, { ...capsuleInput, ...changes });
+const begin = (changes: Partial<CapsuleInput> = {}) => walk(capsuleChart, { ...capsuleInput, ...changes });
 const placed = (changes: Partial<CapsuleInput> = {}) => {
   const capsule = begin(changes);
   for (const { containerId } of (capsule.context as unknown as CapsuleContext).members)

@@ -218,7 +218,8 @@ export const containerSubject: ProofSubject = {
     const [top = ''] = path.split('.');
     const within = (...tops: readonly string[]): boolean => tops.includes(top);
     // On the way out, what it was and would have been decides nothing any more.
-    if (within('removing', 'deleted')) return [held, c.capsuleId, c.hostId !== null, c.mounts.length, seen, c.resize?.granted];
+    if (within('removing', 'deleted'))
+      return [held, c.capsuleId, c.hostId !== null, c.mounts.length, seen, c.resize?.granted];
     const isOnItsWay = within('placing', 'acquiring', 'creating', 'error');
     return [
       // What the input says; it never changes.

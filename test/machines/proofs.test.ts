@@ -34,10 +34,7 @@ t.test('the container chart', async (t) => {
   const isMember = ({ from }: Space['steps'][number]): boolean =>
     (from.snapshot.context as ContainerContext).capsuleId !== null;
   t.same(
-    proofs.isAnsweredEverywhere(
-      { ...space, steps: space.steps.filter((step) => !isMember(step)) },
-      isDelete,
-    ),
+    proofs.isAnsweredEverywhere({ ...space, steps: space.steps.filter((step) => !isMember(step)) }, isDelete),
     [],
     'delete with stop or force is accepted everywhere',
   );
@@ -50,9 +47,7 @@ t.test('the container chart', async (t) => {
     [],
     'a member is not deleted by itself',
   );
-  const withCapsule = space.steps.filter(
-    (step) => isMember(step) && step.event.type === 'capsule.deleted',
-  );
+  const withCapsule = space.steps.filter((step) => isMember(step) && step.event.type === 'capsule.deleted');
   t.same(
     withCapsule.filter(({ to }) => !/^(removing|deleted)/.test(to.paths[0]!)).map(({ from }) => from.paths),
     [],

@@ -100,7 +100,12 @@ const failures = [
 
 export const sandboxSubject: ProofSubject = {
   chart: sandboxChart,
-  inputs: [ahead, { ...ahead, claimedBy: 'c1' }, { ...ahead, claimedBy: 'c1', pool: null, networks: [] }, { ...ahead, claimedBy: 'c1', isOfCapsule: true, pool: null }],
+  inputs: [
+    ahead,
+    { ...ahead, claimedBy: 'c1' },
+    { ...ahead, claimedBy: 'c1', pool: null, networks: [] },
+    { ...ahead, claimedBy: 'c1', isOfCapsule: true, pool: null },
+  ],
   events,
   results: (invokeId, src) => [
     {

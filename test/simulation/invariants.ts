@@ -147,7 +147,8 @@ function membersOf({ engines }: SimulatedWorld, runtime: Runtime): readonly stri
         continue;
       }
       const { status } = member.projection;
-      if (!known[status]?.includes(is)) wrong.push(`I5: ${address} knows ${containerId} as ${is}, it is ${status}`);
+      if (!known[status]?.includes(is))
+        wrong.push(`I5: ${address} knows ${containerId} as ${is}, it is ${status}`);
       if (isCalled && is === 'waiting') wrong.push(`I5: ${address} has called ${containerId}, which waits`);
       const there = engines.flatMap(({ containers }) => containers.get(containerId) ?? []);
       for (const { state, namespace } of there) if (state === 'running') namespaces.add(namespace);

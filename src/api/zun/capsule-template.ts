@@ -73,10 +73,7 @@ const container = Type.Object(
     ),
     volumeMounts: Type.Optional(
       Type.Array(
-        Type.Object(
-          { name: text(), mountPath: text(4096), readOnly: Type.Optional(Type.Boolean()) },
-          strict,
-        ),
+        Type.Object({ name: text(), mountPath: text(4096), readOnly: Type.Optional(Type.Boolean()) }, strict),
       ),
     ),
     imagePullPolicy: Type.Optional(
@@ -146,7 +143,10 @@ export interface TemplateContext extends AttachmentsContext {
 }
 
 /** @throws TroupeError INVALID_INPUT naming field, value and rule; INVALID_CAPSULE for parts that don't fit; INVALID_VALUE for a volume that is not there */
-export function parseTemplate(body: Readonly<Record<string, unknown>>, context: TemplateContext): CapsuleTemplate {
+export function parseTemplate(
+  body: Readonly<Record<string, unknown>>,
+  context: TemplateContext,
+): CapsuleTemplate {
   const other = Object.keys(body).find((key) => key !== 'template');
   if (other !== undefined)
     throw new TroupeError(
@@ -307,7 +307,10 @@ interface Volume {
   readonly made: Made | null;
 }
 
-function volumesOf({ spec }: Template, { local, tenant, seed }: TemplateContext): ReadonlyMap<string, Volume> {
+function volumesOf(
+  { spec }: Template,
+  { local, tenant, seed }: TemplateContext,
+): ReadonlyMap<string, Volume> {
   const volumes = new Map<string, Volume>();
   for (const { name: volume, cinder } of spec.volumes ?? []) {
     const { volumeID: source, size, autoRemove = false } = cinder;
@@ -337,7 +340,8 @@ function mountsOf(
     if (!volume) throw bad(`A container mounts the volume "${mounted}", which the template does not have`);
     if (!posix.isAbsolute(mountPath) || posix.normalize(mountPath) !== mountPath || /\/$/.test(mountPath))
       throw invalidField('mountPath', mountPath, 'It must be an absolute path, in its shortest form');
-    if (destinations.has(mountPath)) throw bad(`"${mountPath}" is the mountPath of two mounts of a container`);
+    if (destinations.has(mountPath))
+      throw bad(`"${mountPath}" is the mountPath of two mounts of a container`);
     destinations.add(mountPath);
     return { ...volume, destination: mountPath, readOnly };
   });

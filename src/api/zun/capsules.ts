@@ -58,7 +58,11 @@ export function capsules({ controlPlane, environment, defaults }: CapsulesOption
         tenant: projectId,
         seed: idempotencyKey === null ? environment.id() : `${projectId}/${idempotencyKey}`,
       });
-      const view = await controlPlane.capsules.create({ caller: callerOf(request), template, idempotencyKey });
+      const view = await controlPlane.capsules.create({
+        caller: callerOf(request),
+        template,
+        idempotencyKey,
+      });
       reply.code(202).header('location', `${baseUrlOf(request)}/v1/capsules/${view.id}`);
       return show(request, view);
     });
@@ -74,8 +78,7 @@ export function capsules({ controlPlane, environment, defaults }: CapsulesOption
           id: ({ id }) => id,
           // Hosts are for admins, so only they may sort by them.
           sortKeys: admin ? { ...sortKeys, host: ({ hostname }) => hostname } : sortKeys,
-          notFound: (marker) =>
-            new TroupeError('CAPSULE_NOT_FOUND', `Capsule ${marker} could not be found.`),
+          notFound: (marker) => new TroupeError('CAPSULE_NOT_FOUND', `Capsule ${marker} could not be found.`),
         },
       );
       return {

@@ -87,7 +87,11 @@ export const active = capsuleSetup.createStateConfig({
       tags: 'settled',
       meta: { status: 'Running' },
     },
-    ended: { description: 'None of its members runs any more.', tags: 'settled', meta: { status: 'Stopped' } },
+    ended: {
+      description: 'None of its members runs any more.',
+      tags: 'settled',
+      meta: { status: 'Stopped' },
+    },
     ailing: {
       description: 'A member failed and stays as it is until somebody acts.',
       tags: 'settled',

@@ -15,7 +15,9 @@ export const removing = capsuleSetup.createStateConfig({
       { target: '.members', actions: 'recordMember' },
     ],
     'message.undeliverable': { guard: 'isMemberBounced', target: '.members', actions: 'recordAbsence' },
-    'sandbox.claim': { actions: { type: 'refuseMember', params: { reason: 'Its capsule is being deleted' } } },
+    'sandbox.claim': {
+      actions: { type: 'refuseMember', params: { reason: 'Its capsule is being deleted' } },
+    },
   },
   initial: 'asking',
   states: {

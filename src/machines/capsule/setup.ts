@@ -328,7 +328,10 @@ export const capsuleSetup = setup({
       for (const member of context.members)
         if (!member.isCalled)
           enqueue.emit(
-            toMember(context, member, { type: 'capsule.failed', reason: context.reason ?? 'Its capsule failed' }),
+            toMember(context, member, {
+              type: 'capsule.failed',
+              reason: context.reason ?? 'Its capsule failed',
+            }),
           );
     }),
     failMember: emit(({ context, event }) =>

@@ -20,7 +20,10 @@ const resize = {
   'container.resize': [
     {
       guard: 'isMember',
-      actions: { type: 'refuse', params: { reason: 'It belongs to a capsule, whose limits stay as they are' } },
+      actions: {
+        type: 'refuse',
+        params: { reason: 'It belongs to a capsule, whose limits stay as they are' },
+      },
     },
     { target: '#container.resizing', actions: 'beginResize' },
   ],

@@ -1,6 +1,13 @@
 /** The container chart's vocabulary: events, guards, actions and the effects it names. */
 import { assign, emit, enqueueActions, setup, type EventObject } from 'xstate';
-import { capsuleAddress, hostAddress, sandboxAddress, tenantAddress, volumeAddress, type Address } from '../../model/address.ts';
+import {
+  capsuleAddress,
+  hostAddress,
+  sandboxAddress,
+  tenantAddress,
+  volumeAddress,
+  type Address,
+} from '../../model/address.ts';
 import type { MemberMessage, MemberState } from '../../model/capsule-events.ts';
 import type { Amounts, Made, Observation } from '../../model/container.ts';
 import type { Restored, Undeliverable } from '../../model/delivery.ts';
