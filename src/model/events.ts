@@ -4,7 +4,7 @@
  * actors by the sender's outbox. Nothing else is accepted from outside.
  */
 import type { Address } from './address.ts';
-import type { CapsuleAnswer } from './capsule-events.ts';
+import type { CapsuleAnswer } from './member-events.ts';
 import type { Amounts, ContainerSpec, Made, Observation, RestartPolicy } from './container.ts';
 import type { Failure } from './failure.ts';
 import type { Fingerprint, HostPolicy } from './host.ts';

@@ -206,6 +206,11 @@ t.test('on every route a foreign id answers exactly as an unknown one', async (t
   const things = await Promise.all(
     ['networks', 'volumes'].map((kind) => site.call('POST', `/v1/${kind}`, { body: { name: 'theirs' } })),
   );
+  const capsule = await site.call('POST', '/v1/capsules', {
+    body: {
+      template: { kind: 'capsule', metadata: { name: 'theirs' }, spec: { containers: [{ image: 'busybox' }] } },
+    },
+  });
   const [network, volume] = things.map(({ json }) => String(json['uuid']));
   const hostId = site.controlPlane.hosts()[0]!.id;
   const [sandbox, pool] = ['00000000-0000-4000-8000-00000000abcd', `${hostId}.default`];
@@ -231,6 +236,7 @@ t.test('on every route a foreign id answers exactly as an unknown one', async (t
     null,
   );
   const foreign = {
+    capsules: String(capsule.json['uuid']),
     networks: network!,
     sandboxes: sandbox,
     pools: pool,
@@ -240,6 +246,7 @@ t.test('on every route a foreign id answers exactly as an unknown one', async (t
     tenants: 'p1',
   };
   const byName = {
+    capsules: 'theirs',
     networks: 'theirs',
     sandboxes: sandbox,
     pools: pool,

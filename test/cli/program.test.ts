@@ -70,8 +70,8 @@ t.test('usage errors are exit code 2 and say where help is', async (t) => {
     'hosts cordon': /See "troupe hosts cordon --help"\./,
     'list --set nonsense': /--set wants section\.key=value, not "nonsense"/,
     'watch --kind pod':
-      /--kind must be one of container, sandbox, pool, network, volume, host, tenant, not "pod"/,
-    'chart pod': /Allowed choices are container, sandbox, pool, network, volume, host, tenant/,
+      /--kind must be one of container, capsule, sandbox, pool, network, volume, host, tenant, not "pod"/,
+    'chart pod': /Allowed choices are container, capsule, sandbox, pool, network, volume, host, tenant/,
     'agent --adopt w --join t': /cannot be used with option/,
   };
   for (const [line, words] of Object.entries(wrong)) {

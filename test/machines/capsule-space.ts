@@ -2,7 +2,8 @@
 import type { AnyMachineSnapshot } from 'xstate';
 import { capsuleChart } from '../../src/machines/capsule.machine.ts';
 import type { CapsuleContext } from '../../src/machines/capsule/context.ts';
-import type { CapsuleInput, MemberState } from '../../src/model/capsule-events.ts';
+import type { CapsuleInput } from '../../src/model/capsule-events.ts';
+import type { MemberState } from '../../src/model/member-events.ts';
 import { containerInput, hostId, tenant } from './container-samples.ts';
 import type { Holding, ProofEvent, ProofSubject, Step } from './proofs.ts';
 

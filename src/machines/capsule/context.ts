@@ -1,4 +1,5 @@
-import type { CapsuleInput, CapsuleMember, MemberState } from '../../model/capsule-events.ts';
+import type { CapsuleInput, CapsuleMember } from '../../model/capsule-events.ts';
+import type { MemberState } from '../../model/member-events.ts';
 import type { Amounts } from '../../model/container.ts';
 import type { Candidate, Refusal } from '../../model/events.ts';
 import type { Failure } from '../../model/failure.ts';

@@ -1,7 +1,8 @@
 /** The capsule chart's vocabulary: events, guards, actions and the effects it names. */
 import { assign, emit, enqueueActions, setup, type EventObject } from 'xstate';
 import { containerAddress, hostAddress, sandboxAddress, tenantAddress } from '../../model/address.ts';
-import type { CapsuleAnswer, CapsuleEvent, CapsuleInput, MemberMessage } from '../../model/capsule-events.ts';
+import type { CapsuleEvent, CapsuleInput } from '../../model/capsule-events.ts';
+import type { CapsuleAnswer, MemberMessage } from '../../model/member-events.ts';
 import type { EffectResults, Emitted } from '../../model/events.ts';
 import type { Failure } from '../../model/failure.ts';
 import { namedUuid } from '../../model/named-uuid.ts';

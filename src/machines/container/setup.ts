@@ -8,7 +8,7 @@ import {
   volumeAddress,
   type Address,
 } from '../../model/address.ts';
-import type { MemberMessage, MemberState } from '../../model/capsule-events.ts';
+import type { MemberMessage, MemberState } from '../../model/member-events.ts';
 import type { Amounts, Made, Observation } from '../../model/container.ts';
 import type { Restored, Undeliverable } from '../../model/delivery.ts';
 import type {
