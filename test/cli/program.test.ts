@@ -356,7 +356,7 @@ t.test('completion offers commands, options, and the names of what is there', as
   t.match(await offered('hosts', 'cordon', ''), /^h1\tonline\n:4$/);
   t.match(
     await offered('chart', ''),
-    /^container\t\nsandbox\t\npool\t\nnetwork\t\nvolume\t\nhost\t\ntenant\t\n:4$/,
+    /^container\t\ncapsule\t\nsandbox\t\npool\t\nnetwork\t\nvolume\t\nhost\t\ntenant\t\n:4$/,
   );
   const before = cli.calls.length;
   t.match(await offered('up', '-'), /--detach|-d/);
