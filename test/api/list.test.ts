@@ -208,7 +208,11 @@ t.test('on every route a foreign id answers exactly as an unknown one', async (t
   );
   const capsule = await site.call('POST', '/v1/capsules', {
     body: {
-      template: { kind: 'capsule', metadata: { name: 'theirs' }, spec: { containers: [{ image: 'busybox' }] } },
+      template: {
+        kind: 'capsule',
+        metadata: { name: 'theirs' },
+        spec: { containers: [{ image: 'busybox' }] },
+      },
     },
   });
   const [network, volume] = things.map(({ json }) => String(json['uuid']));

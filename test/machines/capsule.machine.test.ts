@@ -8,6 +8,8 @@ import { granted } from './container-samples.ts';
 import { explore, proofs, releasesEverything } from './proofs.ts';
 import { walk } from './walk.ts';
 
+t.setTimeout(300_000);
+
 const statuses = ['Creating', 'Running', 'Stopped', 'Error', 'Unknown', 'Deleting', 'Deleted'];
 
 t.test('the capsule chart', async (t) => {
