@@ -116,7 +116,7 @@ export const capsuleSubject: ProofSubject = {
     const c = context as CapsuleContext;
     const isPlacing = path.startsWith('placing');
     return [
-      c.reservationHeld, c.claimHeld, c.sandboxId !== null, c.sandboxSound, c.awaiting,
+      c.reservationHeld, c.claimHeld, c.sandboxId !== null, c.sandboxSound, Math.min(c.awaiting.length, 2),
       c.members.map(({ containerId, is, isCalled, exitCode }) => [containerId, is, isCalled, is === 'ended' && exitCode]),
       isPlacing && [c.candidates.length, c.mayChange],
     ]; // prettier-ignore

@@ -338,7 +338,7 @@ function mountsOf(
   return volumeMounts.map(({ name: mounted, mountPath, readOnly = false }) => {
     const volume = volumes.get(mounted);
     if (!volume) throw bad(`A container mounts the volume "${mounted}", which the template does not have`);
-    if (!posix.isAbsolute(mountPath) || posix.normalize(mountPath) !== mountPath || /\/$/.test(mountPath))
+    if (!posix.isAbsolute(mountPath) || posix.normalize(mountPath) !== mountPath || mountPath.endsWith('/'))
       throw invalidField('mountPath', mountPath, 'It must be an absolute path, in its shortest form');
     if (destinations.has(mountPath))
       throw bad(`"${mountPath}" is the mountPath of two mounts of a container`);
