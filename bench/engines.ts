@@ -53,7 +53,11 @@ async function compare(name: string, docker: Docker, driver: RuntimeDriver): Pro
   }); // prettier-ignore
   const start = async (sandbox: Sandbox | null): Promise<void> => {
     const own = identity();
-    await driver.createContainer(own, { spec: testSpec(), sandbox, files: null, mounts: [], run: 1 }, signal);
+    await driver.createContainer(
+      own,
+      { spec: testSpec(), sandbox, files: null, mounts: [], run: 1, start: false, isFirst: true },
+      signal,
+    );
     await driver.startContainer(own, { run: 1, limits: null }, signal);
   };
   const raw = async (): Promise<void> => {
@@ -99,7 +103,15 @@ async function compare(name: string, docker: Docker, driver: RuntimeDriver): Pro
     const lags: number[] = [];
     for (let index = 0; index < count; index++) {
       const own = identity();
-      const options = { spec: testSpec(), sandbox: null, files: null, mounts: [], run: 1 };
+      const options = {
+        spec: testSpec(),
+        sandbox: null,
+        files: null,
+        mounts: [],
+        run: 1,
+        start: false,
+        isFirst: true,
+      };
       await driver.createContainer(own, options, signal);
       const told = (async () => {
         for (;;) {

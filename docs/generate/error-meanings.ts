@@ -15,15 +15,27 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
     'A parameter is unknown, or has a value that is not possible.',
     'Correct what is named.',
   ),
+  INVALID_BASE64: say('The files of the request are not in Base64.', 'Send them in Base64, or as a tar.'),
+  TOO_LARGE: say(
+    'The files are more, or larger, than are copied at once.',
+    'Copy them in parts, with `troupe cp`, or have the limit raised (`archive.*`).',
+  ),
+  TOO_MANY_COPIES: say(
+    'Others of the project, or of the site, copy files as JSON now, which are held in memory.',
+    'Try again, or copy with `troupe cp`, which holds nothing.',
+  ),
   PARAMETER_TOO_NEW: say(
     'The parameter belongs to a later microversion than the request asks for.',
     'Ask for that microversion, or leave the parameter out.',
   ),
   UNAUTHENTICATED: say('There is no token, or it is not known.', 'Send a token: `eval "$(troupe env)"`.'),
-  FORBIDDEN: say('This user may not do that.', 'Ask somebody who has the role that is named.'),
+  FORBIDDEN: say(
+    'The policy lets others do that.',
+    'Ask somebody whom the rule that is named lets; [policy](policy.md) says who, and how a site changes it.',
+  ),
   QUOTA_EXCEEDED: say(
     'The project has no room for it in what is named: containers, cpu, memory or disk.',
-    'Delete what is not needed, or have the limit raised (`quota.*`).',
+    'Delete what is not needed, or have the limit raised: `troupe tenant set`.',
   ),
   CONTAINER_NOT_FOUND: say(
     'There is no such container in this project.',

@@ -6,6 +6,8 @@ import { chartPictures, chartsPage } from './charts.ts';
 import { configurationPage } from './configuration.ts';
 import { errorsPage } from './errors.ts';
 import { metricsTable } from './metrics.ts';
+import { openApiDocument } from './openapi.ts';
+import { policyPage } from './policy.ts';
 
 /** Path within the project → text. @param root the project's folder */
 export async function generatedPages(root: string): Promise<ReadonlyMap<string, string>> {
@@ -13,6 +15,7 @@ export async function generatedPages(root: string): Promise<ReadonlyMap<string, 
   const pages: readonly (readonly [string, string])[] = [
     ['docs/configuration.md', configurationPage()],
     ['docs/errors.md', errorsPage()],
+    ['docs/policy.md', policyPage()],
     ['docs/charts.md', chartsPage()],
     [operations, replaceBlock(readFileSync(join(root, operations), 'utf8'), 'metrics', await metricsTable())],
   ];
@@ -22,7 +25,8 @@ export async function generatedPages(root: string): Promise<ReadonlyMap<string, 
       async ([path, text]) => [path, await format(text, { ...options, parser: 'markdown' })] as const,
     ),
   );
-  return new Map([...texts, ...(await chartPictures())]);
+  const document = await format(await openApiDocument(), { ...options, parser: 'json' });
+  return new Map([...texts, ['docs/openapi.json', document], ...(await chartPictures())]);
 }
 
 /** What stands between `<!-- name -->` and `<!-- /name -->`. @throws RangeError when the page has no such place */

@@ -12,7 +12,7 @@ import type { ContainerContext } from '../machines/container/context.ts';
 import { definitionOf } from '../machines/definition.ts';
 import { emptyTally } from '../machines/host/claims.ts';
 import type { HostContext } from '../machines/host/context.ts';
-import { neighboursOf, type TenantContext } from '../machines/tenant/context.ts';
+import { neighboursOf, tenantLimits, type TenantContext } from '../machines/tenant/context.ts';
 import {
   actorKinds,
   addressParts,
@@ -32,6 +32,7 @@ import type { HostPolicy } from '../model/host.ts';
 import type { Cause } from '../model/journal.ts';
 import type { Neighbours } from '../model/placement.ts';
 import type { Strategy } from '../scheduler/request.ts';
+import { getArchive, putArchive } from './archives.ts';
 import { audit, comparable, isCountable, sumContainers } from './audit.ts';
 import { boot } from './boot.ts';
 import { actionsOf } from './container-actions.ts';
@@ -56,6 +57,7 @@ import { lifecycleOf, permitOf } from './lifecycle.ts';
 import { openSession } from './open-session.ts';
 import { createLocalResources } from './local-resources.ts';
 import { createPlacement } from './placement.ts';
+import { createQuotaClasses, siteClass } from './quota-classes.ts';
 import { canonicalUuid, createReadModel } from './read-model.ts';
 import { relatedTo } from './related.ts';
 import { resizeContainer } from './resize-container.ts';
@@ -203,7 +205,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   unreadable = createUnreadableActors(restored.unreadable, specs);
   hub.restore(restored.positions);
   await recordCharts(store, charts);
-  const admission = createAdmission({ environment, runtime, specs, placement, ...config });
+  const quotaClasses = await createQuotaClasses(store, config.limits);
+  const siteLimits = (): Amounts => quotaClasses.of(siteClass);
+  const admission = createAdmission({
+    environment,
+    runtime,
+    specs,
+    placement,
+    ...config,
+    limits: siteLimits,
+  });
   runtime.resume(restored.positions, restored.outboxes, restored.wasHandled);
   const atStart = (reason: string): Cause => ({ kind: 'runtime', reason });
   for (const address of restored.migrated) {
@@ -223,7 +234,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       source: { kind: 'fact' },
     });
   }
-  configure(runtime, config);
+  configure(runtime, config, siteLimits());
   recount(environment, runtime, unreadable.all);
   environment.log.info(
     { actors: restored.actors, epoch: world.epoch, world_id: world.worldId },
@@ -231,21 +242,21 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   );
 
   /** A caller waits only so long: then the outcome is told to be unknown, with the resource's id. */
-  const within = <T>(address: Address, answer: Promise<T>): Promise<T> =>
+  const withinTime = <T>(id: string, answer: Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
       const cancel = environment.schedule(config.answerMs, () =>
         reject(
           new TroupeError(
             'COMMIT_UNKNOWN',
-            `It is not known yet whether the request on "${parseAddress(address).id}" was taken; look at it again`,
-            {
-              details: { id: parseAddress(address).id },
-            },
+            `It is not known yet whether the request on "${id}" was taken; look at it again`,
+            { details: { id } },
           ),
         ),
       );
       answer.then(resolve, reject).finally(cancel);
     });
+  const within = <T>(address: Address, answer: Promise<T>): Promise<T> =>
+    withinTime(parseAddress(address).id, answer);
 
   const taken = async <T>(address: Address, ask: () => Promise<T>): Promise<T> => {
     if (stopping) throw new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again');
@@ -296,11 +307,21 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     return {
       address,
       id,
-      limits: context?.limits ?? config.limits,
+      limits: context ? tenantLimits(context) : siteLimits(),
       used: context?.totals ?? noAmounts,
       reserved: Object.keys(context?.reservations ?? {}).length,
       neighbours: context ? neighboursOf(context) : config.neighbours,
     };
+  };
+
+  /** Of what the site's limits are now. One that can't be told now is told at the next start. */
+  const tellTenants = async (cause: Cause): Promise<void> => {
+    const event = { type: 'tenant.configured', neighbours: config.neighbours, limits: siteLimits() } as const;
+    await Promise.allSettled(
+      [...runtime.cellsOf('tenant').values()]
+        .filter(({ quarantined }) => quarantined === null)
+        .map(({ address }) => runtime.ask(address, event, cause, 'fact')),
+    );
   };
 
   const local = createLocalResources({
@@ -409,6 +430,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       const context = cellOf(address).committed!.record.context as ContainerContext;
       return openSession(links, context, wish, signal);
     },
+    getArchive: async (address, path, signal) =>
+      getArchive(links, cellOf(address).committed!.record.context as ContainerContext, path, signal),
+    putArchive: async (address, path, tar, signal) =>
+      putArchive(links, cellOf(address).committed!.record.context as ContainerContext, path, tar, signal),
     actions: async (address) =>
       actionsOf(await store.journal(address, { after: 0, limit: journalMost }), charts.container.machine),
     commandHost: (hostId, event, caller) => {
@@ -423,6 +448,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       const address = await admission.tenant(tenant, causeOf(caller));
       return command(address, { type: 'tenant.limit', limits }, caller);
     },
+    quotaClass: (name) => quotaClasses.of(name),
+    setQuotaClass: (name, limits, caller) =>
+      withinTime(
+        name,
+        quotaClasses
+          .set(name, limits)
+          .then(() => (name === siteClass ? tellTenants(causeOf(caller)) : undefined)),
+      ),
     async isolate(tenantId, neighbours, caller) {
       const address = await admission.tenant(tenantId, causeOf(caller));
       return command(address, { type: 'tenant.isolate', neighbours }, caller);
@@ -553,7 +586,7 @@ function matching(
 }
 
 /** What the site's configuration says now may differ from what actors were begun with. */
-function configure(runtime: Runtime, { hostPolicy, neighbours }: ControlPlaneConfig): void {
+function configure(runtime: Runtime, { hostPolicy, neighbours }: ControlPlaneConfig, limits: Amounts): void {
   const cause: Cause = { kind: 'runtime', reason: 'the configuration has changed' };
   for (const cell of runtime.cellsOf('host').values()) {
     if (isDeepStrictEqual((cell.committed!.record.context as HostContext).policy, hostPolicy)) continue;
@@ -564,8 +597,10 @@ function configure(runtime: Runtime, { hostPolicy, neighbours }: ControlPlaneCon
     });
   }
   for (const cell of runtime.cellsOf('tenant').values()) {
-    if ((cell.committed!.record.context as TenantContext).siteNeighbours === neighbours) continue;
-    cell.deliver({ event: { type: 'tenant.configured', neighbours }, cause, source: { kind: 'fact' } });
+    const { siteNeighbours, siteLimits } = cell.committed!.record.context as TenantContext;
+    if (siteNeighbours === neighbours && isDeepStrictEqual(siteLimits, limits)) continue;
+    const event = { type: 'tenant.configured', neighbours, limits } as const;
+    cell.deliver({ event, cause, source: { kind: 'fact' } });
   }
 }
 

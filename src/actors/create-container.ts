@@ -28,7 +28,8 @@ export interface AdmissionOptions {
   readonly specs: Specs;
   readonly placement: Placement;
   readonly deadlines: ContainerDeadlines;
-  readonly limits: Amounts;
+  /** The site's, as of now. */
+  readonly limits: () => Amounts;
   /** The site's. */
   readonly neighbours: Neighbours;
   readonly reservationMs: number;
@@ -96,7 +97,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       if (!begun) {
         const input: TenantInput = {
           id: projectId,
-          limits: options.limits,
+          limits: options.limits(),
           neighbours: options.neighbours,
           reservationMs: options.reservationMs,
         };

@@ -4,7 +4,15 @@
  */
 import type { Duplex, Readable } from 'node:stream';
 import type { ActorKind, Address, OwnedKind } from '../model/address.ts';
-import type { Amounts, ContainerSpec, Limits, Observation, RestartPolicy } from '../model/container.ts';
+import type { PathStat } from '../model/archive.ts';
+import type {
+  Amounts,
+  ContainerSpec,
+  LimitChanges,
+  Limits,
+  Observation,
+  RestartPolicy,
+} from '../model/container.ts';
 import type { ContainerCommand, ContainerService, HostOperatorCommand, Refusal } from '../model/events.ts';
 import type { Service } from '../link/protocol.ts';
 import type { Failure } from '../model/failure.ts';
@@ -161,7 +169,10 @@ export interface Lifecycle {
   /** What a restart policy does next; null while it does nothing. */
   readonly nextRestart: NextRestart | null;
   readonly lastError: Failure | null;
+  /** Every command of its chart, whoever may send it. */
   readonly allowedEvents: readonly AllowedEvent[];
+  /** Of a container: what may be asked of it that moves nothing, e.g. `container.execute`. */
+  readonly services: readonly PermittedService[];
   /** Actors that it is bound to and that are there: its host, its sandbox, networks, volumes, containers. */
   readonly related: readonly RelatedActor[];
   /** Set when the supervisor gave up: why, and the event that broke it. */
@@ -205,9 +216,10 @@ export interface AllowedEvent {
   readonly to: readonly string[];
   /** What would be set off there. */
   readonly starts: readonly StartedEffect[];
-  /** Roles that may send it: `owner`, `admin`. */
-  readonly roles: readonly string[];
 }
+
+/** What changes nothing, and is permitted by the state all the same. */
+export type PermittedService = Pick<AllowedEvent, 'type' | 'answer' | 'reason'>;
 
 /** An effect or deadline that an event would set off. */
 export interface StartedEffect {
@@ -527,12 +539,31 @@ export interface ControlPlane {
    * @throws TroupeError as `serve`, and INVALID_STATE when its state does not permit it
    */
   openSession(address: Address, wish: SessionWish, signal: AbortSignal): Promise<OpenSession>;
+  /**
+   * Files of it as a tar, whether it runs or not. Destroying the tar ends it; cut off, it fails with HOST_UNREACHABLE.
+   * @throws TroupeError as `serve`, and INVALID_SPEC for a path that is not there
+   */
+  getArchive(
+    address: Address,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly stat: PathStat; readonly tar: Readable }>;
+  /**
+   * Unpacks a tar into a folder of it, and destroys the tar. What had come before a failure stays unpacked.
+   * @throws TroupeError as `getArchive`, and how the tar fails
+   */
+  putArchive(address: Address, path: string, tar: Readable, signal: AbortSignal): Promise<void>;
   /** What people asked of it, newest first. */
   actions(address: Address): Promise<readonly ContainerAction[]>;
   commandHost(hostId: string, command: HostOperatorCommand, caller: Caller): Promise<CommandAnswer>;
   /** Whether the tenant bears other tenants on its hosts. Refused when looser than the site wants it. */
   isolate(tenant: string, neighbours: Neighbours, caller: Caller): Promise<CommandAnswer>;
-  setLimits(tenant: string, limits: Amounts, caller: Caller): Promise<CommandAnswer>;
+  /** Of one project, in its tenant's chart; what is lower than what is used holds for what is asked from then on. */
+  setLimits(tenant: string, limits: LimitChanges, caller: Caller): Promise<CommandAnswer>;
+  /** Limits of a class; `default` is what projects have that have none of their own. Those of a class that nobody set are the site's configuration's. */
+  quotaClass(name: string): Amounts;
+  /** Resolves when it is durable and, of `default`, every tenant knows. @throws TroupeError STORE_UNAVAILABLE, STALE_OWNER, COMMIT_UNKNOWN */
+  setQuotaClass(name: string, limits: Partial<Amounts>, caller: Caller): Promise<void>;
   /**
    * A command of any actor, as its lifecycle offers it; who may send it is the caller's to know.
    * @throws TroupeError NOT_FOUND, QUARANTINED, STORE_UNAVAILABLE, COMMIT_UNKNOWN

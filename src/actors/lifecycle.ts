@@ -45,6 +45,10 @@ export function lifecycleOf(
     nextRestart: nextRestartOf(state),
     lastError: (record.context as { failure?: Failure | null }).failure ?? null,
     allowedEvents: chart.commands.map((command) => allowed(cell, decider, command)),
+    services: (chart.services ?? []).map((type) => {
+      const { answer, reason } = permitOf(cell, { type });
+      return { type, answer, reason };
+    }),
     related,
     quarantined: cell.quarantined,
   };
@@ -62,7 +66,7 @@ function nextRestartOf({ record, projection }: NonNullable<Cell['committed']>): 
   };
 }
 
-function allowed(cell: Cell, decider: Decider, { sample, roles }: Chart['commands'][number]): AllowedEvent {
+function allowed(cell: Cell, decider: Decider, sample: Chart['commands'][number]): AllowedEvent {
   const { answer, reason, decision } = permitOf(cell, sample);
   return {
     ...sample,
@@ -70,7 +74,6 @@ function allowed(cell: Cell, decider: Decider, { sample, roles }: Chart['command
     reason,
     to: decision ? decider.paths(decision.snapshot) : [],
     starts: decision ? startsOf(decider, decision) : [],
-    roles,
   };
 }
 

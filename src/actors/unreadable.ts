@@ -33,7 +33,7 @@ export function createUnreadableActors(all: readonly Unreadable[], specs: Specs)
     all,
     views: all.flatMap((each) => viewOf(each, specs) ?? []),
     has: (address) => byAddress.has(address),
-    lifecycle(address, { version, commands }) {
+    lifecycle(address, { version, commands, services = [] }) {
       const found = byAddress.get(address);
       if (!found) return null;
       const reason = 'The actor is quarantined';
@@ -50,14 +50,14 @@ export function createUnreadableActors(all: readonly Unreadable[], specs: Specs)
         waitingFor: [],
         nextRestart: null,
         lastError: null,
-        allowedEvents: commands.map(({ sample, roles }) => ({
+        allowedEvents: commands.map((sample) => ({
           ...sample,
           answer: 'refused',
           reason,
           to: [],
           starts: [],
-          roles,
         })),
+        services: services.map((type) => ({ type, answer: 'refused', reason })),
         related: [],
         quarantined: { reason: found.reason, event: null },
       };

@@ -157,7 +157,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
     );
   };
 
-  const run = (params: OperateParams): void => {
+  const run = (params: OperateParams, isFirst: boolean): void => {
     const { opId, containerId, args, deadlineMs } = params;
     let told = false;
     const finish = async (outcome: OperationOutcome): Promise<void> => {
@@ -176,7 +176,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
         const { tenant, generation, epoch } = params;
         const identity = api.identity(containerId, tenant, generation, opId, epoch);
         try {
-          await finish({ ok: true, output: await perform(options, identity, args, signal) });
+          await finish({ ok: true, output: await perform(options, identity, args, isFirst, signal) });
         } catch (error) {
           await finish({ ok: false, failure: toFailure(error) });
         }
@@ -223,7 +223,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
     } else {
       // The agent had ended before it did: an ensure may run again.
       underway.add(opId);
-      run(params);
+      run(params, false);
     }
     return accepted;
   };
@@ -266,7 +266,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
       }
       // Nobody waits for the image any more.
       if (args.kind === 'removeContainer') slots.abort(containerId, 'image');
-      run(params);
+      run(params, last === undefined);
       return accepted;
     },
     current: slots.current,

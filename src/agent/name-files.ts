@@ -64,7 +64,18 @@ const networkSuffix = '.network';
 export function createNameFiles(directory: string, files: SandboxFiles): NameFiles {
   const turns = oneAtATime();
   let loading: Promise<Map<string, Known>> | null = null;
-  const all = (): Promise<Map<string, Known>> => (loading ??= readAll(directory));
+  /** Networks of which somebody has not been told yet who is in them. */
+  let untold = new Set<string>();
+  const all = (): Promise<Map<string, Known>> => (loading ??= load());
+  const load = async (): Promise<Map<string, Known>> => {
+    const known = await readAll(directory);
+    // What a crash kept from being told comes with the next change.
+    for (const each of known.values()) changed(each);
+    return known;
+  };
+  const changed = (each: Known): void => {
+    for (const id of networksOf(each)) untold.add(id);
+  };
   const inTurn = <T>(work: (known: Map<string, Known>) => Promise<T>): Promise<T> =>
     turns('names', async () => work(await all()));
 
@@ -77,55 +88,78 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
       dns: null,
     });
 
-  /** All who share a network with `each`, now or before, are told. */
-  const tellOthers = async (known: Map<string, Known>, each: Known, before: Known | null): Promise<void> => {
-    const networks = new Set(
-      [...each.ports, ...(before?.ports ?? [])].map(({ network: { networkId } }) => networkId),
-    );
-    for (const other of known.values()) {
-      const shares = other.ports.some(({ network }) => networks.has(network.networkId));
-      if (other.sandboxId !== each.sandboxId && isLivedIn(other) && shares) await write(other, known);
-    }
-  };
+  /** A turn of its own, behind the changes that wait: all that came meanwhile is told with one rewrite of each file. */
+  const tell = (): Promise<void> =>
+    inTurn(async (known) => {
+      const due = untold;
+      untold = new Set();
+      if (due.size === 0) return;
+      try {
+        for (const each of known.values()) {
+          if (!isLivedIn(each) || !networksOf(each).some((id) => due.has(id))) continue;
+          await files.tell({
+            sandboxId: each.sandboxId,
+            hostname: each.hostname,
+            addresses: each.ports.map(({ address }) => address),
+            neighbours: neighboursOf(each, known.values()),
+          });
+        }
+      } catch (error) {
+        for (const id of due) untold.add(id);
+        throw error;
+      }
+    });
 
-  const put = async (known: Map<string, Known>, next: Known): Promise<void> => {
-    const before = known.get(next.sandboxId) ?? null;
+  /** Gives the files of one that has a container. */
+  const put = async (known: Map<string, Known>, next: Known): Promise<ContainerFiles | null> => {
+    const before = known.get(next.sandboxId);
     await keep(directory, next.sandboxId + suffix, next);
     known.set(next.sandboxId, next);
-    if (!isLivedIn(next)) return;
-    await write(next, known);
-    await tellOthers(known, next, before);
+    if (!isLivedIn(next)) return null;
+    if (before) changed(before);
+    changed(next);
+    const { hosts, resolvConf, hostname } = await write(next, known);
+    return { hosts, resolvConf, hostname };
   };
 
   return {
-    plugged: (sandboxId, seen) =>
-      inTurn(async (known) => {
-        await put(known, { ...seen, sandboxId, containers: known.get(sandboxId)?.containers ?? {} });
-      }),
-    unplugged: (sandboxId, portId) =>
-      inTurn(async (known) => {
+    async plugged(sandboxId, seen) {
+      const given = await inTurn((known) =>
+        put(known, { ...seen, sandboxId, containers: known.get(sandboxId)?.containers ?? {} }),
+      );
+      if (given) await tell();
+    },
+    async unplugged(sandboxId, portId) {
+      const given = await inTurn(async (known) => {
         const before = known.get(sandboxId);
-        if (!before) return;
-        await put(known, { ...before, ports: before.ports.filter((port) => port.portId !== portId) });
-      }),
-    named: (sandboxId, containerId, names) =>
-      inTurn(async (known) => {
+        if (!before) return null;
+        return put(known, { ...before, ports: before.ports.filter((port) => port.portId !== portId) });
+      });
+      if (given) await tell();
+    },
+    async named(sandboxId, containerId, names) {
+      const given = await inTurn(async (known) => {
         const before = known.get(sandboxId);
-        if (!before)
-          throw new TroupeError('SANDBOX_GONE', `Sandbox "${sandboxId}" was not plugged on this host`);
-        const next = { ...before, containers: { ...before.containers, [containerId]: names } };
-        await put(known, next);
-        const { hosts, resolvConf, hostname } = await write(next, known);
-        return { hosts, resolvConf, hostname };
-      }),
-    removed: (sandboxId) =>
-      inTurn(async (known) => {
+        if (!before) return null;
+        return put(known, { ...before, containers: { ...before.containers, [containerId]: names } });
+      });
+      if (!given)
+        throw new TroupeError('SANDBOX_GONE', `Sandbox "${sandboxId}" was not plugged on this host`);
+      await tell();
+      return given;
+    },
+    async removed(sandboxId) {
+      const had = await inTurn(async (known) => {
         const before = known.get(sandboxId);
         known.delete(sandboxId);
         await rm(join(directory, sandboxId + suffix), { force: true });
         await files.remove(sandboxId);
-        if (before && isLivedIn(before)) await tellOthers(known, before, null);
-      }),
+        if (!before || !isLivedIn(before)) return false;
+        changed(before);
+        return true;
+      });
+      if (had) await tell();
+    },
     networkMade: (networkId, subnet) => inTurn(() => keep(directory, networkId + networkSuffix, { subnet })),
     networkRemoved: (networkId) =>
       inTurn(() => rm(join(directory, networkId + networkSuffix), { force: true })),
@@ -144,9 +178,11 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
   };
 }
 
+const networksOf = ({ ports }: Known): readonly string[] => ports.map(({ network }) => network.networkId);
+
 /** Its own names, and those of all on its networks, each by its address there. */
 function neighboursOf(each: Known, known: Iterable<Known>) {
-  const networks = new Set(each.ports.map(({ network: { networkId } }) => networkId));
+  const networks = new Set(networksOf(each));
   const entries = [];
   for (const lived of known) {
     if (!isLivedIn(lived)) continue;

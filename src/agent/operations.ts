@@ -3,7 +3,7 @@ import type { OperationIdentity } from '../drivers/runtime/operation-identity.ts
 import type { ContainerMount, CreateOptions, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import { TroupeError } from '../errors/errors.ts';
 import type { OperationArguments, SubjectKind } from '../link/protocol.ts';
-import type { ContainerSpec, Observation } from '../model/container.ts';
+import type { ContainerSpec } from '../model/container.ts';
 import type { Sandboxes } from './sandboxes.ts';
 import type { Volumes } from './volumes.ts';
 
@@ -14,11 +14,17 @@ export interface Performers {
   readonly volumes: Volumes | null;
 }
 
-/** Resolves with what the operation's result tells. @throws what the drivers throw, HOST_INCAPABLE */
+/**
+ * Resolves with what the operation's result tells.
+ *
+ * @param isFirst whether nothing was asked about the container in this slot before
+ * @throws what the drivers throw, HOST_INCAPABLE
+ */
 export async function perform(
   performers: Performers,
   identity: OperationIdentity,
   args: OperationArguments,
+  isFirst: boolean,
   signal: AbortSignal,
 ): Promise<unknown> {
   const { driver, volumes } = performers;
@@ -26,8 +32,10 @@ export async function perform(
   switch (args.kind) {
     case 'pullImage':
       return driver.pullImage(identity, args.image, args.policy, signal);
-    case 'createContainer':
-      return { observation: await create(performers, identity, args, signal) };
+    case 'createContainer': {
+      const options = { ...(await toCreateOptions(performers, identity, args, signal)), isFirst };
+      return { observation: await driver.createContainer(identity, options, signal) };
+    }
     case 'startContainer':
       return { observation: await driver.startContainer(identity, args, signal) };
     case 'stopContainer':
@@ -96,40 +104,18 @@ async function removeSandbox(
 
 type CreateArguments = Extract<OperationArguments, { kind: 'createContainer' }>;
 
-async function create(
-  performers: Performers,
-  identity: OperationIdentity,
-  args: CreateArguments,
-  signal: AbortSignal,
-): Promise<Observation> {
-  const { driver } = performers;
-  const created = await driver.createContainer(
-    identity,
-    await toCreateOptions(performers, identity, args, signal),
-    signal,
-  );
-  // One that has run before this create was repeated has had its start.
-  if (!args.start || created.state !== 'created') return created;
-  try {
-    return await driver.startContainer(identity, { run: args.run, limits: null }, signal);
-  } catch {
-    // The start that is asked for next meets the same and tells it.
-    return created;
-  }
-}
-
 async function toCreateOptions(
   { sandboxes, volumes }: Performers,
   identity: OperationIdentity,
-  { spec, sandboxId, run }: CreateArguments,
+  { spec, sandboxId, run, start }: CreateArguments,
   signal: AbortSignal,
-): Promise<CreateOptions> {
+): Promise<Omit<CreateOptions, 'isFirst'>> {
   const { containerId } = identity;
   const mounts = await mountsOf(volumes, identity, spec, signal);
-  if (sandboxId === null) return { spec, sandbox: null, files: null, mounts, run };
+  if (sandboxId === null) return { spec, sandbox: null, files: null, mounts, run, start };
   const names = [spec.name, ...(spec.hostname === null ? [] : [spec.hostname])];
   const files = await able(sandboxes).named(sandboxId, containerId, names);
-  return { spec, sandbox: { sandboxId, engineId: null }, files, mounts, run };
+  return { spec, sandbox: { sandboxId, engineId: null }, files, mounts, run, start };
 }
 
 async function mountsOf(
@@ -160,7 +146,7 @@ function able<T>(part: T | null): T {
 }
 
 /** @throws TroupeError HOST_INCAPABLE */
-export function power<K extends 'pause' | 'update' | 'exec' | 'attach' | 'top' | 'stats'>(
+export function power<K extends 'pause' | 'update' | 'exec' | 'attach' | 'top' | 'stats' | 'archive'>(
   driver: RuntimeDriver,
   name: K,
 ): NonNullable<RuntimeDriver[K]> {

@@ -5,6 +5,7 @@ import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import type { ExecState } from '../drivers/runtime/runtime-powers.ts';
 import type { HostStream, ServeParams } from '../link/protocol.ts';
 import type { Environment } from '../model/environment.ts';
+import { archiveOf, unpackInto } from './archives.ts';
 import { power } from './operations.ts';
 
 type Owner = Pick<OperationIdentity, 'worldId' | 'epoch'>;
@@ -47,8 +48,8 @@ export async function serve(
   }
 }
 
-/** Plain bytes of a log, or a process both ways. @throws TroupeError as {@link serve} */
-export function openSource(
+/** Plain bytes of a log, a process both ways, or files. @throws TroupeError as {@link serve} */
+export async function openSource(
   driver: RuntimeDriver,
   owner: Owner,
   opId: string,
@@ -57,8 +58,13 @@ export function openSource(
   signal: AbortSignal,
 ): Promise<Readable | Duplex> {
   if (stream.kind === 'logs') return driver.logs(containerId, stream, signal);
-  const { tenant, generation, execId } = stream;
+  if (stream.kind === 'getArchive')
+    return archiveOf(power(driver, 'archive'), containerId, stream.path, signal);
+  const { tenant, generation } = stream;
   const identity = { ...owner, opId, containerId, tenant, generation };
+  if (stream.kind === 'putArchive')
+    return unpackInto(power(driver, 'archive'), identity, stream.path, signal);
+  const { execId } = stream;
   return execId === null
     ? power(driver, 'attach').attach(identity, signal)
     : power(driver, 'exec').start(identity, execId, signal);

@@ -20,11 +20,15 @@ import { operations } from './extensions/operations.ts';
 import { tenants } from './extensions/tenants.ts';
 import { whatIf } from './extensions/what-if.ts';
 import { bodyLimit, takeJsonBodies } from './json-body.ts';
+import { describeRoutes } from './openapi/document.ts';
+import { documentPages } from './openapi/pages.ts';
 import { canonicalPath } from './paths.ts';
+import type { Policy } from './policy/policy.ts';
 import './request.ts';
 import type { Tickets } from './stream/tickets.ts';
 import { capsules } from './zun/capsules.ts';
 import { containerActions } from './zun/container-actions.ts';
+import { containerArchives, type CopyLimits } from './zun/container-archives.ts';
 import { containerServices } from './zun/container-services.ts';
 import { containerSessions, type SessionDesk } from './zun/container-sessions.ts';
 import { containers } from './zun/containers.ts';
@@ -34,6 +38,7 @@ import { hosts } from './zun/hosts.ts';
 import { services } from './zun/services.ts';
 import { networkActions } from './zun/network-actions.ts';
 import { networks } from './zun/networks.ts';
+import { quotas } from './zun/quotas.ts';
 import { volumes } from './zun/volumes.ts';
 import { rangeHeaders, requestedMinor, usedHeader } from './zun/microversion.ts';
 
@@ -41,9 +46,11 @@ export interface AppOptions {
   readonly controlPlane: ControlPlane;
   readonly environment: Environment;
   readonly authenticator: Authenticator;
+  readonly policy: Policy;
   readonly tickets: Tickets<Identity>;
   readonly sessions: SessionDesk;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
+  readonly copies: CopyLimits;
   /** What the build made of the console; null where it was not built. */
   readonly consoleDirectory: string | null;
   readonly logger?: FastifyBaseLogger;
@@ -51,6 +58,13 @@ export interface AppOptions {
 }
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** By path: what is answered there, and not with 405. */
+    readonly routes: ReadonlyMap<
+      string,
+      { readonly methods: ReadonlySet<string>; readonly isPublic: boolean }
+    >;
+  }
   interface FastifyContextConfig {
     /** Open to callers without a token. */
     public?: boolean;
@@ -64,8 +78,8 @@ const requestIdPattern = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 /** Characters of one part of a path, decoded: the longest name of a container. */
 const maxParamLength = 255;
-/** For a whole request to arrive. */
-const requestTimeout = 60_000;
+/** For a whole request to arrive: files that are copied into a container come in one. */
+const requestTimeout = 600_000;
 
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { controlPlane, environment, tickets } = options;
@@ -93,7 +107,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     name(request, reply);
     const { config } = request.routeOptions;
     if (config.public) return;
-    if (!(await letIn(request, reply, options.authenticator))) return;
+    if (!(await letIn(request, reply, options))) return;
     // What the router itself answers has no version.
     if (request.is404 || config.wrongMethod) return;
     reply.headers(rangeHeaders);
@@ -116,12 +130,15 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.setNotFoundHandler((request, reply) => reply.code(404).send(errorBody(request.requestId, 404, '', '')));
 
   const routes = new Map<string, { readonly methods: Set<string>; readonly isPublic: boolean }>();
+  app.decorate('routes', routes);
   app.addHook('onRoute', ({ url, method, config }) => {
+    if (config?.wrongMethod) return;
     const known = routes.get(url) ?? { methods: new Set(), isPublic: config?.public === true };
     for (const each of [method].flat()) known.methods.add(each);
     routes.set(url, known);
   });
 
+  await describeRoutes(app);
   measure(app, controlPlane);
   await app.register(discovery);
   await app.register(health(controlPlane));
@@ -130,21 +147,24 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(containerActions(controlPlane, environment));
   await app.register(containerServices(controlPlane, environment, options.sessions));
   await app.register(containerSessions(controlPlane, environment, options.sessions));
+  await app.register(containerArchives(controlPlane, environment, options.copies));
   await app.register(networkActions(controlPlane, environment));
   await app.register(networks(controlPlane));
   await app.register(volumes(controlPlane));
   await app.register(hosts(controlPlane));
   await app.register(services(controlPlane));
+  await app.register(quotas(controlPlane));
   const lookUps = lookUpsOf(controlPlane);
   await app.register(lifecycles(controlPlane, lookUps));
   await app.register(events(controlPlane, lookUps));
   await app.register(whatIf(controlPlane, lookUps));
   await app.register(incidents(controlPlane, lookUps));
   await app.register(identity);
-  await app.register(tenants(controlPlane));
+  await app.register(tenants(controlPlane, lookUps));
   await app.register(operations(controlPlane));
   if (options.consoleDirectory !== null) await app.register(consolePages(options.consoleDirectory));
   app.post('/v1/tickets', async (request, reply) => {
+    request.access.require('troupe:watch');
     const { ticket, expiresInSeconds } = tickets.issue(request.identity);
     reply.code(201);
     return { ticket, expires_in: expiresInSeconds };
@@ -167,6 +187,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
           .send(errorBody(request.requestId, 405, '', '')),
     });
   }
+  await app.register(documentPages);
   return app;
 }
 
@@ -180,7 +201,7 @@ function name(request: FastifyRequest, reply: FastifyReply): void {
 async function letIn(
   request: FastifyRequest,
   reply: FastifyReply,
-  authenticator: Authenticator,
+  { authenticator, policy }: Pick<AppOptions, 'authenticator' | 'policy'>,
 ): Promise<boolean> {
   const token = request.headers['x-auth-token'];
   const identity = typeof token === 'string' ? await authenticator.authenticate(token) : null;
@@ -197,6 +218,7 @@ async function letIn(
   }
   const given = request.headers['x-openstack-request-id'];
   request.identity = identity;
+  request.access = policy.of(identity);
   request.log = request.log.child({
     request_id: request.requestId,
     global_request_id: typeof given === 'string' && requestIdPattern.test(given) ? given : undefined,

@@ -7,6 +7,8 @@ const versionless = new Set([
   'hosts',
   'services',
   'availability_zones',
+  'quotas',
+  'quota_classes',
   'tenants',
   'statecharts',
   'what-if',

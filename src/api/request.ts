@@ -1,6 +1,7 @@
 /** What every request carries once it has been let in. */
 import type { Caller } from '../actors/index.ts';
 import type { Identity } from './auth/identity.ts';
+import type { Access } from './policy/policy.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -8,6 +9,8 @@ declare module 'fastify' {
     requestId: string;
     /** Set on every route but the public ones. */
     identity: Identity;
+    /** What the caller may do; set with the identity. */
+    access: Access;
     /** The microversion in force: the N of 1.N. */
     minor: number;
   }

@@ -1,5 +1,7 @@
 /** The API as the command line speaks it: one request, one answer, errors with their exit code. */
+import type { Readable } from 'node:stream';
 import { Agent, request, type Dispatcher } from 'undici';
+import type { PathStat } from '../model/archive.ts';
 import { ApiError, unreachable, type ClientOptions } from './api-error.ts';
 import { sessionStream, type OpenSession } from './session-stream.ts';
 import { watchStream, type WatchStream } from './watch-stream.ts';
@@ -18,6 +20,12 @@ export interface Client {
   list<T>(path: string, key: string): Promise<readonly T[]>;
   /** The answer's bytes as they come. @throws ApiError */
   stream(path: string, signal: AbortSignal): Promise<AsyncIterable<Buffer>>;
+  /** What a path in a container is. @throws ApiError */
+  stat(path: string): Promise<PathStat>;
+  /** Files of a container as a tar. @throws ApiError */
+  download(path: string): Promise<{ readonly stat: PathStat; readonly tar: Readable }>;
+  /** Sends a tar as it comes, and destroys it. @throws ApiError; how the tar fails */
+  upload(path: string, tar: Readable): Promise<void>;
   /** Bytes both ways with a process of a container. @throws ApiError */
   readonly session: OpenSession;
   /** Every change as it happens, over any loss of the connection. */
@@ -25,6 +33,7 @@ export interface Client {
 }
 
 const version = 'container 1.40';
+const tarType = 'application/x-tar';
 
 export function createClient(options: ClientOptions): Client {
   const { url, token, tls } = options;
@@ -32,11 +41,16 @@ export function createClient(options: ClientOptions): Client {
   const dispatcher = new Agent({ bodyTimeout: 0, ...(tls ? { connect: tls } : {}) });
 
   const send = async (
-    method: Method,
+    method: Method | 'HEAD',
     path: string,
-    options: { body?: object; headers?: Readonly<Record<string, string>>; signal?: AbortSignal },
+    options: {
+      body?: object;
+      tar?: Readable;
+      headers?: Readonly<Record<string, string>>;
+      signal?: AbortSignal;
+    },
   ): Promise<Dispatcher.ResponseData> => {
-    const { body, headers = {}, signal } = options;
+    const { body, tar, headers = {}, signal } = options;
     const answer = await request(`${url}${path}`, {
       method,
       dispatcher,
@@ -47,8 +61,10 @@ export function createClient(options: ClientOptions): Client {
         ...headers,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(tar === undefined ? {} : { body: tar }),
       ...(signal === undefined ? {} : { signal }),
     }).catch((error: Error) => {
+      if (tar?.errored) throw tar.errored;
       throw signal?.aborted ? error : new ApiError(503, unreachable(url, error));
     });
     // What is not ready says so with 503, and its body is the answer.
@@ -92,9 +108,32 @@ export function createClient(options: ClientOptions): Client {
       return items;
     },
     stream: async (path, signal) => (await send('GET', path, { signal })).body,
+    stat: async (path) => {
+      const answer = await send('HEAD', path, { headers: { accept: tarType } });
+      await answer.body.dump();
+      return statOf(answer);
+    },
+    async download(path) {
+      const answer = await send('GET', path, { headers: { accept: tarType } });
+      return { stat: statOf(answer), tar: answer.body };
+    },
+    async upload(path, tar) {
+      const answer = await send('POST', path, { tar, headers: { 'content-type': tarType } }).finally(() =>
+        tar.destroy(),
+      );
+      await answer.body.dump();
+    },
     session: sessionStream(options),
     watch: watchStream(options),
   };
+}
+
+/** What the API says of a path beside its tar. */
+function statOf({ headers }: Dispatcher.ResponseData): PathStat {
+  const { name, size, mode, mtime, linkTarget } = JSON.parse(
+    Buffer.from(String(headers['x-troupe-path-stat'] ?? ''), 'base64').toString() || '{}',
+  ) as { name: string; size: number; mode: number; mtime: string; linkTarget: string };
+  return { name, sizeBytes: size, mode, modifiedAt: mtime, linkTarget };
 }
 
 /** The next page of the same list: its place comes from `next`, and what was asked from `path`, which `next` leaves out. */

@@ -13,6 +13,7 @@ import { CommandFailed } from './command-failed.ts';
 import type { CommandContext } from './command-context.ts';
 import { containerVerbs } from './container-verbs.ts';
 import { containerCommands } from './containers.ts';
+import { copyCommand } from './copy.ts';
 import { incidentCommand } from './incident.ts';
 import { hostCommands } from './hosts.ts';
 import { networkCommands } from './networks.ts';
@@ -181,6 +182,7 @@ function createProgram(
   containerVerbs(program, context);
   capsuleCommands(program, context);
   sessionCommands(program, context);
+  copyCommand(program, context);
   watchCommand(program, context);
   program.commandsGroup('Site:');
   siteCommands(program, context);

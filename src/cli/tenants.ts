@@ -1,6 +1,7 @@
 /** Commands on tenants. */
 import { Option, type Command } from 'commander';
 import type { CommandContext } from './command-context.ts';
+import { CommandFailed } from './command-failed.ts';
 import { explain } from './explain.ts';
 import type { LifecycleView } from './lifecycle-view.ts';
 import { printJson, printOne } from './terminal.ts';
@@ -13,8 +14,15 @@ interface LimitOptions {
   readonly neighbours?: string;
 }
 
-const numbered = (value: string | undefined): number | undefined =>
-  value === undefined ? undefined : Number(value);
+/** @throws CommandFailed */
+function limitOf(option: string, value: string | undefined): number | null | undefined {
+  if (value === undefined) return undefined;
+  if (value === 'default') return null;
+  const number = Number(value);
+  if (value.trim() === '' || Number.isNaN(number))
+    throw new CommandFailed(`${option} must be a number, -1 for no limit, or "default" for the site's`, 2);
+  return number;
+}
 
 export function tenantCommands(program: Command, { client, terminal, format }: CommandContext): void {
   const tenants = program.command('tenant').description('what a project may have, has, and bears beside it');
@@ -28,7 +36,7 @@ export function tenantCommands(program: Command, { client, terminal, format }: C
     .command('set')
     .description('change its limits (admins), or whether it bears neighbours')
     .argument('<project>', 'project id')
-    .option('--containers <n>', 'containers at most; -1 = no limit')
+    .option('--containers <n>', 'containers at most; -1 = no limit, default = the site’s')
     .option('--cpus <n>', 'CPUs at most')
     .option('--memory <mib>', 'memory at most')
     .option('--disk <gib>', 'disk at most')
@@ -41,10 +49,10 @@ export function tenantCommands(program: Command, { client, terminal, format }: C
     )
     .action(async (id: string, options: LimitOptions) => {
       const limits = {
-        containers: numbered(options.containers),
-        cpu: numbered(options.cpus),
-        memory: numbered(options.memory),
-        disk: numbered(options.disk),
+        containers: limitOf('--containers', options.containers),
+        cpu: limitOf('--cpus', options.cpus),
+        memory: limitOf('--memory', options.memory),
+        disk: limitOf('--disk', options.disk),
       };
       const isLimited = Object.values(limits).some((value) => value !== undefined);
       const { neighbours } = options;

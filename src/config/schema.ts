@@ -63,10 +63,29 @@ export const configSchema = Type.Object(
           rule: 'origins such as https://console.example',
         }),
         sessionsMost: count(32, 'Terminals and attachments that one container may have at once', 1),
+        policyFile: text(
+          '',
+          'Rules of who may do what, as oslo.policy’s policy.yaml has them; see [policy](policy.md)',
+          { pattern: '^(/.*)?$', rule: 'an absolute path' },
+        ),
         certFile: text('', 'PEM certificate; with keyFile the API and the host links speak TLS'),
         keyFile: text('', 'PEM key of certFile'),
       },
       'The API, and where agents dial',
+    ),
+    archive: section(
+      {
+        jsonMib: count(
+          16,
+          'Files in one JSON body or answer, as Zun’s clients copy them: held in memory',
+          1,
+          512,
+        ),
+        mostMib: count(4_096, 'Files that are put into a container at once, as they are unpacked', 1),
+        entriesMost: count(100_000, 'How many of them', 1),
+        ratioMost: count(100, 'Unpacked ÷ sent, where they are sent compressed', 1),
+      },
+      'Files copied into containers and out of them',
     ),
     store: section(
       {
@@ -233,7 +252,7 @@ export const configSchema = Type.Object(
         diskGib: count(100, 'Disk of a project; -1 = no limit', -1),
         reservationMs: count(60_000, 'A reservation nobody confirmed is given back after this', 1_000),
       },
-      'Limits of a project that has none of its own',
+      'Limits of a project that has none of its own, for what the quota class `default` does not say',
     ),
     deadlines: section(
       {

@@ -7,6 +7,7 @@ export type ErrorKind =
   | 'not-found'
   | 'not-acceptable'
   | 'conflict'
+  | 'too-large'
   | 'timeout'
   | 'unavailable'
   | 'internal';
@@ -29,6 +30,7 @@ export const errorKinds: Readonly<
   'not-found': { http: 404, close: 4404, exitCode: 3, level: 'info' },
   'not-acceptable': { http: 406, close: 1008, exitCode: 2, level: 'info' },
   conflict: { http: 409, close: 4409, exitCode: 5, level: 'info' },
+  'too-large': { http: 413, close: 1009, exitCode: 2, level: 'info' },
   timeout: { http: 504, close: 1013, exitCode: 124, level: 'warn' },
   unavailable: { http: 503, close: 1013, exitCode: 7, level: 'warn' },
   internal: { http: 500, close: 1011, exitCode: 1, level: 'error' },

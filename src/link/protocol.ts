@@ -2,8 +2,8 @@
  * The wire between a host agent and the control plane, version 1.
  *
  * One WebSocket for control, dialled by the agent to `/link`, JSON-RPC 2.0 text
- * frames; one data WebSocket per log or session to `/link/data`: the ticket, then
- * bytes (ws-stream.ts).
+ * frames; one data WebSocket per log, session or copy of files to `/link/data`: the
+ * ticket, then bytes (ws-stream.ts).
  *
  *  1. A new agent calls `enrol` with a one-time join token and gets its host id
  *     and credential; it pins the world id.
@@ -327,6 +327,15 @@ export type HostStream =
       readonly tenant: string;
       readonly generation: number;
       readonly execId: string | null;
+    }
+  /** Files of the container, running or not: a line with the `PathStat` of the path as JSON, then a tar. */
+  | { readonly kind: 'getArchive'; readonly path: string }
+  /** Takes a tar to be unpacked there. Answered with a line of JSON, an {@link OperationOutcome}: at once when it fails. */
+  | {
+      readonly kind: 'putArchive';
+      readonly tenant: string;
+      readonly generation: number;
+      readonly path: string;
     };
 
 /** Method → params and result. Notifications have result null. */

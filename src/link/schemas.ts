@@ -134,6 +134,8 @@ const stream = Type.Union([
     follow: Type.Boolean(),
   }),
   Type.Object({ kind: Type.Literal('session'), tenant: id, generation: count, execId: nullable(id) }),
+  Type.Object({ kind: Type.Literal('getArchive'), path: text }),
+  Type.Object({ kind: Type.Literal('putArchive'), tenant: id, generation: count, path: text }),
 ]);
 
 const resources = Type.Array(

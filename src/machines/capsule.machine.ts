@@ -81,6 +81,6 @@ export const capsuleChart: Chart = {
   machine: capsuleMachine,
   project,
   describe: describeCapsule,
-  commands: [{ sample: { type: 'capsule.delete' }, roles: ['owner', 'admin'] }],
+  commands: [{ type: 'capsule.delete' }],
   migrations: {},
 };

@@ -19,12 +19,13 @@ export interface Envelope {
   readonly chartVersion: number;
 }
 
-/** A command that people may send, for the lifecycle view and the console's buttons. */
-export interface CommandDescription {
-  /** A representative event, e.g. `{type: 'container.delete', mode: 'stop', graceMs: 10000}`. */
-  readonly sample: { readonly type: string; readonly [field: string]: unknown };
-  /** `owner`, `admin`. */
-  readonly roles: readonly string[];
+/**
+ * A representative of a command that people may send, for the lifecycle view and the console's buttons, e.g.
+ * `{type: 'container.delete', mode: 'stop', graceMs: 10000}`. Who may is the API's policy.
+ */
+export interface CommandSample {
+  readonly type: string;
+  readonly [field: string]: unknown;
 }
 
 /**
@@ -40,7 +41,9 @@ export interface Chart {
   project(paths: readonly string[], context: unknown): Projection;
   /** What an active invoke waits for, in words, e.g. "the engine on host h1 to create the container". Total over invoke ids. */
   describe(invokeId: string, context: unknown): string;
-  readonly commands: readonly CommandDescription[];
+  readonly commands: readonly CommandSample[];
+  /** What may be asked of it that moves nothing; of kinds that are asked for some. */
+  readonly services?: readonly string[];
   /** `migrations[n]` turns an envelope of version n into n + 1. Pure. */
   readonly migrations: Readonly<Record<number, (envelope: Envelope) => Envelope>>;
 }

@@ -5,6 +5,7 @@
  * and are answered by operation id. Running is a state without an invoke:
  * exits, health and removal arrive as facts. Delete is answered everywhere.
  */
+import { containerServices } from '../model/events.ts';
 import type { Chart, Projection } from './chart.ts';
 import { acquiring, creating } from './container/acquire.ts';
 import {
@@ -205,20 +206,18 @@ export const containerChart: Chart = {
   project,
   describe: describeContainer,
   commands: [
-    { sample: { type: 'container.start' }, roles: ['owner', 'admin'] },
-    { sample: { type: 'container.stop', graceMs: 10_000 }, roles: ['owner', 'admin'] },
-    { sample: { type: 'container.reboot', graceMs: 10_000 }, roles: ['owner', 'admin'] },
-    { sample: { type: 'container.pause' }, roles: ['owner', 'admin'] },
-    { sample: { type: 'container.unpause' }, roles: ['owner', 'admin'] },
-    { sample: { type: 'container.kill', signal: 'KILL' }, roles: ['owner', 'admin'] },
-    {
-      sample: { type: 'container.rebuild', imagePullPolicy: 'ifnotpresent', graceMs: 10_000 },
-      roles: ['owner', 'admin'],
-    },
-    { sample: { type: 'container.delete', mode: 'ifStopped', graceMs: 10_000 }, roles: ['owner', 'admin'] },
-    { sample: { type: 'container.delete', mode: 'stop', graceMs: 10_000 }, roles: ['owner', 'admin'] },
-    { sample: { type: 'container.delete', mode: 'force', graceMs: 0 }, roles: ['admin'] },
+    { type: 'container.start' },
+    { type: 'container.stop', graceMs: 10_000 },
+    { type: 'container.reboot', graceMs: 10_000 },
+    { type: 'container.pause' },
+    { type: 'container.unpause' },
+    { type: 'container.kill', signal: 'KILL' },
+    { type: 'container.rebuild', imagePullPolicy: 'ifnotpresent', graceMs: 10_000 },
+    { type: 'container.delete', mode: 'ifStopped', graceMs: 10_000 },
+    { type: 'container.delete', mode: 'stop', graceMs: 10_000 },
+    { type: 'container.delete', mode: 'force', graceMs: 0 },
   ],
+  services: containerServices,
   migrations: {
     // Version 2 remembers a start that was asked for while the host was not heard.
     1: ({ context, ...envelope }) => ({

@@ -80,12 +80,12 @@ export const hostChart: Chart = {
     return description;
   },
   commands: [
-    { sample: { type: 'host.cordon' }, roles: ['admin'] },
-    { sample: { type: 'host.uncordon' }, roles: ['admin'] },
-    { sample: { type: 'host.drain' }, roles: ['admin'] },
-    { sample: { type: 'host.maintain' }, roles: ['admin'] },
-    { sample: { type: 'host.giveUp' }, roles: ['admin'] },
-    { sample: { type: 'host.label', labels: {} }, roles: ['admin'] },
+    { type: 'host.cordon' },
+    { type: 'host.uncordon' },
+    { type: 'host.drain' },
+    { type: 'host.maintain' },
+    { type: 'host.giveUp' },
+    { type: 'host.label', labels: {} },
   ],
   migrations: {
     // Version 2 has over-commit, reserves, labels, groups, and tenants that want a host for themselves.

@@ -439,6 +439,6 @@ export const networkChart: Chart = {
     if (!description) throw new RangeError(`The network chart has no invoke "${invokeId}"`);
     return description(context as NetworkContext);
   },
-  commands: [{ sample: { type: 'network.delete' }, roles: ['owner', 'admin'] }],
+  commands: [{ type: 'network.delete' }],
   migrations: {},
 };

@@ -258,6 +258,6 @@ export const poolChart: Chart = {
     if (!description) throw new RangeError(`The pool chart has no invoke "${invokeId}"`);
     return description;
   },
-  commands: [{ sample: { type: 'pool.flush' }, roles: ['admin'] }],
+  commands: [{ type: 'pool.flush' }],
   migrations: {},
 };

@@ -12,6 +12,7 @@ import { tenantSetup } from './tenant/setup.ts';
 const quota = tenantSetup.createStateConfig({
   meta: { status: 'active' },
   initial: 'settled',
+  on: { 'tenant.configured': { actions: 'recordSiteLimits' } },
   states: {
     deciding: {
       tags: 'transient',
@@ -96,7 +97,8 @@ export const tenantMachine = tenantSetup.createMachine({
   id: 'tenant',
   context: ({ input }) => ({
     id: input.id,
-    limits: input.limits,
+    ownLimits: {},
+    siteLimits: input.limits,
     totals: noAmounts,
     reservations: {},
     reservationMs: input.reservationMs,
@@ -126,7 +128,7 @@ const descriptions: Readonly<Record<string, string>> = {
 
 export const tenantChart: Chart = {
   kind: 'tenant',
-  version: 2,
+  version: 3,
   machine: tenantMachine,
   project: (paths) => ({
     status: metaOf(tenantMachine, paths).status ?? 'active',
@@ -139,10 +141,15 @@ export const tenantChart: Chart = {
     return description;
   },
   commands: [
-    { sample: { type: 'tenant.isolate', neighbours: 'enforced' }, roles: ['owner', 'admin'] },
-    { sample: { type: 'tenant.isolate', neighbours: 'off' }, roles: ['owner', 'admin'] },
+    { type: 'tenant.isolate', neighbours: 'enforced' },
+    { type: 'tenant.isolate', neighbours: 'off' },
   ],
   migrations: {
+    // Version 3 tells a tenant's own limits from the site's, which it hears at the start.
+    2: ({ value, context, chartVersion }) => {
+      const { limits, ...rest } = context as { readonly limits: object };
+      return { value, chartVersion, context: { ...rest, ownLimits: limits, siteLimits: null } };
+    },
     // Version 2 has isolation, and reservations for resizes.
     1: ({ value, context, chartVersion }) => {
       const { reservations, ...rest } = context as {

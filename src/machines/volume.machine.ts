@@ -310,6 +310,6 @@ export const volumeChart: Chart = {
     if (!description) throw new RangeError(`The volume chart has no invoke "${invokeId}"`);
     return description(context as VolumeContext);
   },
-  commands: [{ sample: { type: 'volume.delete' }, roles: ['owner', 'admin'] }],
+  commands: [{ type: 'volume.delete' }],
   migrations: {},
 };

@@ -8,6 +8,7 @@ import { startControlPlane, type RunningControlPlane } from '../actors/control-p
 import type { Store } from '../actors/stores/store.ts';
 import { buildApp } from '../api/app.ts';
 import type { Identity } from '../api/auth/identity.ts';
+import type { Policy } from '../api/policy/policy.ts';
 import { createSessionEndpoint } from '../api/stream/session-socket.ts';
 import { createSessions } from '../api/stream/sessions.ts';
 import { createTickets } from '../api/stream/tickets.ts';
@@ -17,7 +18,8 @@ import { createHostLinks } from '../link/host-link-server.ts';
 import { createLinkAcceptor } from '../link/ws-acceptor.ts';
 import { charts } from '../machines/catalogue.ts';
 import type { Environment } from '../model/environment.ts';
-import { containerDefaults, controlPlaneConfig, linkTiming, paths } from './settings.ts';
+import { archiveLimits, containerDefaults, controlPlaneConfig, linkTiming, paths } from './settings.ts';
+import { policyOf } from './policy-file.ts';
 import { createSealer, loadSiteKey } from './site-key.ts';
 import { ensureAdminToken, fileAuthenticator } from './tokens.ts';
 
@@ -49,8 +51,9 @@ export async function runControlPlane(
 ): Promise<ControlPlaneProcess> {
   let controlPlane: RunningControlPlane | null = null;
   try {
+    const policy = policyOf(config);
     controlPlane = await startActors(config, environment, store);
-    return await serve(config, environment, store, logger, controlPlane);
+    return await serve(config, environment, store, logger, controlPlane, policy);
   } catch (error) {
     await (controlPlane ?? { stop: () => store.close() }).stop();
     throw error;
@@ -77,6 +80,7 @@ async function serve(
   store: Store,
   logger: FastifyBaseLogger,
   controlPlane: RunningControlPlane,
+  policy: Policy,
 ): Promise<ControlPlaneProcess> {
   const tls =
     config.api.certFile === ''
@@ -91,10 +95,12 @@ async function serve(
     controlPlane,
     environment,
     authenticator,
+    policy,
     tickets,
     sessions: { sessions, publicUrl },
     logger,
     defaults: containerDefaults(config),
+    copies: archiveLimits(config),
     consoleDirectory: builtConsole(),
     ...(tls ? { https: tls } : {}),
   });
@@ -102,6 +108,7 @@ async function serve(
     controlPlane,
     environment,
     authenticator,
+    policy,
     tickets,
     allowedOrigins,
   });

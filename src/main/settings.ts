@@ -9,6 +9,7 @@ export const hostnameOf = ({ agent }: Config): string =>
   agent.hostname === '' ? hostname() : agent.hostname;
 
 const day = 24 * 3600 * 1000;
+const mib = 1024 * 1024;
 
 export const retentionOf = ({ store }: Config) => ({
   journalRecords: store.journalRecords,
@@ -69,6 +70,14 @@ const given = (value: number): number | null => (value < 0 ? null : value);
 export const containerDefaults = ({ site }: Config) => ({
   cpu: site.cpu > 0 ? site.cpu : null,
   memoryMib: site.memoryMib > 0 ? site.memoryMib : null,
+});
+
+/** What one copy of files may be. */
+export const archiveLimits = ({ archive }: Config) => ({
+  jsonBytesMost: archive.jsonMib * mib,
+  bytesMost: archive.mostMib * mib,
+  entriesMost: archive.entriesMost,
+  ratioMost: archive.ratioMost,
 });
 
 export const linkTiming = ({ link, host }: Config) => ({

@@ -2,6 +2,7 @@
 import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createSecureContext } from 'node:tls';
+import { createPolicy, PolicyError } from '../api/policy/policy.ts';
 import { badSetting, type LoadedConfig } from '../config/load.ts';
 import { paths } from './settings.ts';
 
@@ -54,9 +55,24 @@ export function checkControlPlaneFiles(loaded: LoadedConfig): void {
       throw badSetting(loaded, 'api.certFile', `and api.keyFile are no PEM pair: ${reasonOf(error)}`);
     }
   }
+  checkPolicy(loaded, readNamed(loaded, 'api.policyFile', api.policyFile));
   if (store.kind !== 'redis') return;
   readNamed(loaded, 'store.redisPasswordFile', store.redisPasswordFile);
   checkAuthority(loaded, 'store.redisCaFile', readNamed(loaded, 'store.redisCaFile', store.redisCaFile));
+}
+
+function checkPolicy(loaded: LoadedConfig, rules: string | null): void {
+  if (rules === null) return;
+  try {
+    createPolicy(rules);
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    throw badSetting(
+      loaded,
+      'api.policyFile',
+      `names "${loaded.config.api.policyFile}", which ${error.message}`,
+    );
+  }
 }
 
 /** Files of an agent that dials another machine. @throws TroupeError INVALID_CONFIG */

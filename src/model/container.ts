@@ -94,6 +94,9 @@ export interface Amounts {
   readonly diskGib: number;
 }
 
+/** Limits to set; null = the site's again, and what is left out stays. -1 = without limit. */
+export type LimitChanges = { readonly [amount in keyof Amounts]?: number | null };
+
 export type EngineState = 'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'dead' | 'removing';
 
 /** One container as its engine sees it now, told in full each time; the greater observation wins. */

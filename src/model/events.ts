@@ -5,7 +5,7 @@
  */
 import type { Address } from './address.ts';
 import type { CapsuleAnswer } from './member-events.ts';
-import type { Amounts, ContainerSpec, Made, Observation, RestartPolicy } from './container.ts';
+import type { Amounts, ContainerSpec, LimitChanges, Made, Observation, RestartPolicy } from './container.ts';
 import type { Failure } from './failure.ts';
 import type { Fingerprint, HostPolicy } from './host.ts';
 import type { SandboxAnswer } from './network-events.ts';
@@ -220,15 +220,15 @@ export type TenantCommand =
       readonly amounts: Amounts;
       readonly at: number;
     }
-  | { readonly type: 'tenant.limit'; readonly limits: Amounts }
+  | { readonly type: 'tenant.limit'; readonly limits: LimitChanges }
   /** The tenant's own wish. It may only tighten the site's. */
   | { readonly type: 'tenant.isolate'; readonly neighbours: Neighbours }
   /** Totals recomputed from the index at start or by audit; corrects a difference. */
   | { readonly type: 'tenant.recount'; readonly totals: Amounts };
 
 export type TenantFact =
-  /** The site's configuration, as of this start. */
-  { readonly type: 'tenant.configured'; readonly neighbours: Neighbours };
+  /** What the site wants of all tenants, as of this start or since an operator changed it. */
+  { readonly type: 'tenant.configured'; readonly neighbours: Neighbours; readonly limits: Amounts };
 
 export type TenantMessage =
   | {
@@ -246,7 +246,7 @@ export type TenantMessage =
 
 export interface TenantInput {
   readonly id: string;
-  /** -1 = without limit, per field. */
+  /** The site's; -1 = without limit, per field. */
   readonly limits: Amounts;
   /** The site's. */
   readonly neighbours: Neighbours;

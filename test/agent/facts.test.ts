@@ -135,7 +135,7 @@ t.test('what comes into being by a call of an agent that has died is looked at a
   const inventories = scene.events.inventories.length;
   await createContainer(
     { opId: create.opId, worldId: 'world-1', containerId: 'c1', tenant: 'p1', generation: 1, epoch: 1 },
-    { spec, sandbox: null, files: null, mounts: [], run: 0 },
+    { spec, sandbox: null, files: null, mounts: [], run: 0, start: false, isFirst: false },
     new AbortController().signal,
   );
   await scene.environment.advance(1_000);

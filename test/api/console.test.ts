@@ -54,14 +54,21 @@ t.test('assets are kept for ever by name, and sent compressed', async (t) => {
     );
 });
 
-t.test('the first view is small: what lays out charts is loaded when one is shown', async (t) => {
-  const { text } = await get('/console');
-  const first = [...text.matchAll(/(?:src|href)="\/console\/(assets\/[^"]+)"/g)].map(([, path]) => path!);
-  t.ok(first.length >= 2, 'script and style');
-  t.notOk(first.some((path) => path.includes('elk')));
-  const bytes = first.reduce((sum, path) => sum + readFileSync(join(built, `${path}.gz`)).length, 0);
-  t.ok(bytes < 300_000, `${bytes} bytes`);
-});
+t.test(
+  'the first view is small: what lays out charts and draws terminals is loaded when one is shown',
+  async (t) => {
+    const { text } = await get('/console');
+    const first = [...text.matchAll(/(?:src|href)="\/console\/(assets\/[^"]+)"/g)].map(([, path]) => path!);
+    t.ok(first.length >= 2, 'script and style');
+    t.notOk(first.some((path) => path.includes('elk')));
+    t.notOk(
+      first.some((path) => readFileSync(join(built, path), 'utf8').includes('xterm-helper')),
+      'nor what draws terminals',
+    );
+    const bytes = first.reduce((sum, path) => sum + readFileSync(join(built, `${path}.gz`)).length, 0);
+    t.ok(bytes < 300_000, `${bytes} bytes`);
+  },
+);
 
 t.test('nothing beside the assets is served', async (t) => {
   for (const path of [

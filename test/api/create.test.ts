@@ -549,7 +549,7 @@ t.test('the detail of a status, as Zun words it', (t) => {
         status,
         observation: observation && ({ addresses: [], ...observation } as unknown as Observation),
       },
-      { admin: false, baseUrl: null },
+      { shows: () => false, baseUrl: null },
       now,
     );
     t.equal(shown['status_detail'], detail);

@@ -63,7 +63,7 @@ t.test('what is not offered, not as it is offered, or not to this role can’t b
     error: { title: /refuses container\.start: It is running already/ },
   });
   const force = { type: 'container.delete', mode: 'force', graceMs: 0 };
-  t.match(await send(force), { status: 403, error: { title: /container\.delete/ } });
+  t.match(await send(force), { status: 403, error: { title: /container:delete_force/ } });
   t.equal((await send(force, 'bob')).status, 404, 'of another project');
   t.equal(site.controlPlane.container(null, uuid).status, 'Running', 'nothing of it did anything');
   t.equal((await send(force, 'root')).status, 202);
@@ -144,4 +144,10 @@ t.test('a watcher is told what people call an actor, and where it is', async (t)
     items.find(({ kind }) => kind === 'host'),
     { name: 'host1', host: null },
   );
+  const own = site.watch({}, 'ann');
+  const mine = (await own.next(({ type }) => type === 'snapshot')).items.find(({ id }) => id === uuid);
+  t.match(mine, { name: 'web', host: null }, 'its host is for whom the policy shows it');
+  await site.call('POST', `/v1/containers/${uuid}/stop`);
+  t.match(await own.next(({ id, status }) => id === uuid && status === 'Stopped'), { host: null });
+  t.match(await later.next(({ id, status }) => id === uuid && status === 'Stopped'), { host: 'host1' });
 });

@@ -72,7 +72,13 @@ t.test('a lifecycle says where it is, since when, what it waits for and what wou
       to: [/^removing/],
       roles: ['owner', 'admin'],
     },
-    { type: 'container.delete', mode: 'force', answer: 'accepted', roles: ['admin'] },
+  ]);
+  t.equal((json['allowedEvents'] as Json[]).length, 9, 'what is for admins is not offered to her');
+  const forAdmins = (await site.call('GET', `/v1/containers/${uuid}/lifecycle`, { as: 'root' })).json;
+  t.match((forAdmins['allowedEvents'] as Json[]).at(-1), { type: 'container.delete', mode: 'force', answer: 'accepted', roles: ['admin'] }); // prettier-ignore
+  t.match(json['services'], [
+    { type: 'container.execute', answer: 'refused', reason: /./, roles: ['owner', 'admin'] },
+    { type: 'container.attach', answer: 'refused' },
   ]);
   release();
   await site.reach(uuid, 'Running');
@@ -80,6 +86,7 @@ t.test('a lifecycle says where it is, since when, what it waits for and what wou
     statePaths: ['running.up'],
     reason: null,
     waitingFor: [],
+    services: [{ type: 'container.execute', answer: 'accepted', reason: null }, { type: 'container.attach' }],
   });
   t.equal((await site.call('GET', `/v1/containers/${uuid}/lifecycle?x=1`)).status, 400);
   t.match((await site.call('GET', '/v1/hosts/host1/lifecycle', { as: 'root' })).json, {

@@ -4,6 +4,7 @@ import { poolAddress, sandboxAddress } from '../../src/model/address.ts';
 import type { ContainerView, ControlPlane } from '../../src/actors/index.ts';
 import { buildApp } from '../../src/api/app.ts';
 import { createStaticAuthenticator, tokenHash } from '../../src/api/auth/static-tokens.ts';
+import { createPolicy } from '../../src/api/policy/policy.ts';
 import type { Identity } from '../../src/api/auth/identity.ts';
 import { createSessions } from '../../src/api/stream/sessions.ts';
 import { createTickets } from '../../src/api/stream/tickets.ts';
@@ -248,6 +249,8 @@ t.test('on every route a foreign id answers exactly as an unknown one', async (t
     containers: made['cache']!,
     hosts: hostId,
     tenants: 'p1',
+    quotas: 'p1',
+    quota_classes: 'default',
   };
   const byName = {
     capsules: 'theirs',
@@ -258,6 +261,8 @@ t.test('on every route a foreign id answers exactly as an unknown one', async (t
     containers: 'cache',
     hosts: 'host1',
     tenants: 'p1',
+    quotas: 'p1',
+    quota_classes: 'default',
   };
   for (const { method, path } of routes) {
     const collection = path.split('/')[2] as keyof typeof foreign;
@@ -338,9 +343,11 @@ t.test('of ten thousand a page draws what it shows, whichever page it is', async
     authenticator: createStaticAuthenticator(() => [
       { sha256: tokenHash('t'), userId: 'u', userName: 'u', projectId: 'p1', projectName: 'p1', roles: [] },
     ]),
+    policy: createPolicy(),
     sessions: { sessions: createSessions(environment, 1), publicUrl: '' },
     tickets: createTickets(environment, ({ userId }: Identity) => userId),
     defaults: { cpu: null, memoryMib: null },
+    copies: { jsonBytesMost: 1, bytesMost: 1, entriesMost: 1, ratioMost: 1 },
     consoleDirectory: null,
   });
   const seen: string[] = [];

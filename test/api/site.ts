@@ -25,8 +25,8 @@ import { createStillClock, type StillClock } from './still-clock.ts';
 import { until } from './until.ts';
 import { openWatcher, type Watcher } from './watcher.ts';
 
-/** Of projects `p1` and `p2`; `ann` and `amy` share the first. `root` is the admin. */
-export type User = 'ann' | 'amy' | 'bob' | 'root';
+/** Of projects `p1` and `p2`; `ann`, `amy` and `ray`, who only reads, share the first. `root` is the admin. */
+export type User = 'ann' | 'amy' | 'ray' | 'bob' | 'root';
 
 export type Json = Record<string, unknown>;
 
@@ -84,11 +84,14 @@ export interface SiteOptions {
   readonly hosts?: number;
   /** As `--set` takes them. */
   readonly settings?: Record<string, string>;
+  /** Text of its policy file. */
+  readonly policy?: string;
 }
 
 const users: Readonly<Record<Exclude<User, 'root'>, { project: string; roles: readonly string[] }>> = {
   ann: { project: 'p1', roles: ['member'] },
   amy: { project: 'p1', roles: ['member'] },
+  ray: { project: 'p1', roles: ['reader'] },
   bob: { project: 'p2', roles: ['member'] },
 };
 
@@ -97,9 +100,16 @@ export async function createApiSite(test: Test, options: SiteOptions = {}): Prom
   const logged: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
   const clock = createStillClock(logger);
+  const policyFile = join(directory, 'policy.yaml');
+  if (options.policy !== undefined) writeFileSync(policyFile, options.policy);
   const { config: loaded } = loadConfig({
     // Its hosts say that they make networks, and have nothing to make them with.
-    flags: { 'state.directory': directory, 'site.sandboxes': 'engine', ...options.settings },
+    flags: {
+      'state.directory': directory,
+      'site.sandboxes': 'engine',
+      ...(options.policy === undefined ? {} : { 'api.policyFile': policyFile }),
+      ...options.settings,
+    },
     environment: {},
     file: null,
     usualFiles: [],

@@ -91,7 +91,7 @@ t.test('a first frame that is none is told which rule it breaks', async (t) => {
   t.equal((await open('x'.repeat(300_000)).closed).code, 1009, 'too large a frame');
   t.match(await open({ ...token, all_projects: true }).closed, {
     code: 4403,
-    reason: 'Only an admin may watch all projects',
+    reason: "Policy doesn't allow troupe:watch_all_projects to be performed.",
   });
   t.equal(site.controlPlane.stats().watchers <= 2, true);
   for (const nothing of [

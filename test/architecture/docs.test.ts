@@ -20,8 +20,10 @@ t.test('what is made from the code is as the code has it; else: npm run docs', a
     [
       'docs/configuration.md',
       'docs/errors.md',
+      'docs/policy.md',
       'docs/charts.md',
       'docs/operations.md',
+      'docs/openapi.json',
       ...Object.keys(charts).map((kind) => `docs/images/${kind}.svg`),
     ],
   );

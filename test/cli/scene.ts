@@ -1,10 +1,12 @@
 /** The command line in a test: an API that answers what the test says, a terminal that is read, no process and no network. */
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { ApiError } from '../../src/cli/api-error.ts';
 import type { Client } from '../../src/cli/client.ts';
 import type { TerminalSize } from '../../src/cli/terminal.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import type { Roots } from '../../src/cli/roots.ts';
+import type { PathStat } from '../../src/model/archive.ts';
 import type { WatchFrame, WatchHandlers, WatchWish } from '../../src/cli/watch-stream.ts';
 
 type Answer = unknown;
@@ -99,6 +101,14 @@ export function createCliScene(options: CliSceneOptions = {}): CliScene {
       return (async function* () {
         for (const chunk of chunks) yield Buffer.from(chunk, 'latin1');
       })();
+    },
+    stat: async (path) => (await ask(`HEAD ${path}`)) as PathStat,
+    async download(path) {
+      const { stat, tar } = (await ask(`GET ${path}`)) as { stat: PathStat; tar: Buffer };
+      return { stat, tar: Readable.from([tar], { objectMode: false }) };
+    },
+    async upload(path, tar) {
+      await ask(`POST ${path}`, await buffer(tar));
     },
     async session(url) {
       calls.push(`SESSION ${url}`);

@@ -1,6 +1,7 @@
 /** The unmodified `openstack appcontainer` of Debian against a running Troupe with a real engine. */
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { once } from 'node:events';
@@ -106,6 +107,33 @@ t.test('create without running, and what the client shows of errors', async (t) 
   );
 });
 
+t.test('files into a container and out of it', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'troupe-cp-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  t.equal((await openstack('run', '--name', 'compat', testImage, 'sleep', '600')).code, 0);
+  await until('Running', shown, ({ status }) => status === 'Running');
+  const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, index) => index % 256));
+  writeFileSync(join(folder, 'a file'), bytes);
+  const into = await openstack('cp', join(folder, 'a file'), 'compat:/tmp');
+  t.equal(into.code, 0, into.err);
+  mkdirSync(join(folder, 'back'));
+  const back = await openstack('cp', 'compat:/tmp/a file', join(folder, 'back'));
+  t.equal(back.code, 0, back.err);
+  t.ok(readFileSync(join(folder, 'back', 'a file')).equals(bytes), 'byte for byte');
+  t.equal((await openstack('stop', '--timeout', '0', 'compat')).code, 0);
+  await until('Stopped', shown, ({ status }) => status === 'Stopped');
+  t.equal((await openstack('cp', 'compat:/etc/passwd', join(folder, 'back'))).code, 0, 'of one that stands');
+  t.match(readFileSync(join(folder, 'back', 'passwd'), 'utf8'), /root:/);
+  const missing = await openstack('cp', 'compat:/no/such', folder);
+  t.match(`${missing.out}${missing.err}`, /"\/no\/such" is not in the container/);
+  t.equal((await openstack('delete', '--force', 'compat')).code, 0);
+  await until(
+    'its removal',
+    () => site.api.call('GET', '/v1/containers/compat'),
+    (answer) => answer?.status === 404,
+  );
+});
+
 t.test('hosts and services of the site', async (t) => {
   const hosts = await openstack('host', 'list', '-f', 'json');
   t.match(JSON.parse(hosts.out), [{ hostname: /./, mem_total: Number, cpus: Number }]);
@@ -173,6 +201,46 @@ spec:
   t.match(none, { code: 1, err: /Capsule pod could not be found/ });
   writeFileSync(file, '{"kind": "pod", "metadata": {}, "spec": {"containers": [{"image": "busybox"}]}}');
   t.match((await client('capsule', 'create', '--file', file)).err, /It must be one of capsule, Capsule/);
+});
+
+t.test('quotas of a project, and of those that have none', async (t) => {
+  const asked = async (...args: string[]) => {
+    const { code, out, err } = await openstack('quota', ...args, '-f', 'json');
+    t.equal(code, 0, `${args.join(' ')}: ${err}`);
+    return JSON.parse(out) as Record<string, unknown>;
+  };
+  const site0 = { containers: 40, memory: 51_200, disk: 100, cpu: 20 };
+  t.same(await asked('get', 'admin'), site0);
+  t.same(await asked('default', 'admin'), site0);
+  t.same(await asked('update', '--containers', '1', '--memory', '64', 'admin'), {
+    ...site0,
+    containers: 1,
+    memory: 64,
+  });
+  t.equal((await openstack('create', '--name', 'compat', '--memory', '32', testImage, 'true')).code, 0);
+  t.match(await asked('get', '--usages', 'admin'), {
+    containers: { limit: 1, in_use: 1 },
+    memory: { limit: 64, in_use: 32 },
+  });
+  const over = await openstack('create', '--name', 'more', '--memory', '64', testImage);
+  t.match(over, { code: 1, err: /Quota exceeded for resources: \['containers', 'memory'\] \(HTTP 403\)/ });
+  const bad = await openstack('quota', 'update', '--cpu', 'many', 'admin');
+  t.match(bad, { code: 1, err: /Invalid input for field 'cpu'. Value: 'many'. It must be an integer/ });
+
+  const gone = await openstack('quota', 'delete', 'admin');
+  t.match(gone, { code: 0, out: /Request to delete quotas has been accepted/ });
+  t.same(await asked('class', 'get', 'default'), site0);
+  const changed = { ...site0, containers: -1, disk: 50 };
+  t.same(await asked('class', 'update', '--containers', '-1', '--disk', '50', 'default'), changed);
+  t.same(await asked('get', 'admin'), changed);
+  t.same(await asked('default', 'elsewhere'), changed);
+  t.same(await asked('class', 'update', '--containers', '40', '--disk', '100', 'default'), site0);
+  t.equal((await openstack('delete', '--force', 'compat')).code, 0);
+  await until(
+    'its removal',
+    () => site.api.call('GET', '/v1/containers/compat'),
+    (answer) => answer?.status === 404,
+  );
 });
 
 /** The same at a terminal of its own, as a person has it. */

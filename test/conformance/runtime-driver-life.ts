@@ -29,6 +29,47 @@ export async function runtimeDriverLife(t: Test, under: DriverUnderTest): Promis
     t.same(listed, [{ observation: made, opId, worldId: under.worldId, epoch: 3, sandboxId: null }]);
   });
 
+  await t.test('what is created to run is started once, by the create that is first', async (t) => {
+    const { driver, again, spec, operation, signal } = onStage(under);
+    const options = creation(spec({ command: ['sleep', '600'] }), { start: true });
+    const made = await driver.createContainer(operation(), options, signal);
+    t.match(made, { state: 'running', startedAt: Number, exitCode: null });
+    t.same(await again().createContainer(operation(), options, signal), made, 'repeated after a crash');
+    await driver.stopContainer(operation(), { graceMs: 0 }, signal);
+    t.match(
+      await driver.createContainer(operation(), options, signal),
+      { state: 'exited' },
+      'it has had its run',
+    );
+  });
+
+  await t.test(
+    'one that was created and not started yet is started by the create that is repeated',
+    async (t) => {
+      const { driver, spec, operation, signal } = onStage(under);
+      const made = await driver.createContainer(operation(), creation(spec()), signal);
+      const again = await driver.createContainer(operation(), creation(spec(), { start: true }), signal);
+      t.match(again, { engineId: made.engineId, state: 'running' });
+    },
+  );
+
+  await t.test('one that is said to be the first, and is not, is found all the same', async (t) => {
+    const { driver, spec, operation, signal } = onStage(under);
+    const options = creation(spec(), { isFirst: true });
+    const made = await driver.createContainer(operation(), options, signal);
+    t.same(await driver.createContainer(operation(), options, signal), made);
+    const next = await driver.createContainer(operation(2), options, signal);
+    t.match(next, { generation: 2, state: 'created' }, 'also of another generation');
+    await t.rejects(driver.createContainer(operation(), options, signal), { code: 'STALE_COMMAND' });
+  });
+
+  await t.test('one whose first start fails is left created, and its own start tells why', async (t) => {
+    const { driver, spec, operation, signal } = onStage(under);
+    const options = creation(spec({ command: ['/no/such/command'] }), { start: true });
+    t.match(await driver.createContainer(operation(), options, signal), { startedAt: null });
+    await t.rejects(driver.startContainer(operation(), first, signal), { code: 'START_FAILED' });
+  });
+
   await t.test('creating one container several times at once makes one', async (t) => {
     const { driver, spec, id, operation, signal } = onStage(under);
     const options = creation(spec());

@@ -76,7 +76,7 @@ export interface Stage extends DriverUnderTest {
 
 /** A first run on the engine's own network, unless told otherwise. */
 export function creation(spec: ContainerSpec, changes: Partial<CreateOptions> = {}): CreateOptions {
-  return { spec, sandbox: null, files: null, mounts: [], run: 1, ...changes };
+  return { spec, sandbox: null, files: null, mounts: [], run: 1, start: false, isFirst: false, ...changes };
 }
 
 export const allOutput: LogOptions = {

@@ -73,7 +73,7 @@ export async function createConsoleScene(
           complaints.push(`${view}: ${message.text()}`);
       });
       page.on('request', (request) => {
-        if (!request.url().startsWith(url) && !request.url().startsWith('blob:'))
+        if (!request.url().startsWith(url) && !/^(blob|data):/.test(request.url()))
           complaints.push(`${view}: asked ${request.url()}`);
       });
       if (token !== null) await context.addInitScript(`sessionStorage.setItem('troupe.token', '${token}')`);

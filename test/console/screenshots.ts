@@ -1,6 +1,7 @@
 /** Takes the pictures of `docs/images/` from a running Troupe with a real engine: `npm run screenshots`. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Page } from 'playwright-core';
 import t from 'tap';
 import { projectFolder } from '../support/project.ts';
 import { createConsoleScene, lit } from './scene.ts';
@@ -11,6 +12,25 @@ const folder = join(projectFolder(), 'docs', 'images');
 const looked = join(projectFolder(), 'dist', 'screenshots');
 const scene = await createConsoleScene(t);
 const sleeping = ['sh', '-c', 'trap exit TERM; while :; do sleep 1; done'];
+
+interface View {
+  readonly name: string;
+  readonly view: string;
+  /** In sight once there is something to see. */
+  readonly ready: string;
+  /** What is done then. */
+  readonly use?: (page: Page) => Promise<unknown>;
+}
+
+/** A shell, with something in it. */
+async function typeInto(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  const rows = page.locator('.terminal-frame .xterm-rows');
+  await rows.getByText('/ #').first().waitFor();
+  await page.keyboard.type('ls --color=always / && ps && df -h / | tail -1');
+  await page.keyboard.press('Enter');
+  await rows.getByText('%').last().waitFor();
+}
 
 t.test('pictures', async () => {
   for (const each of [folder, looked]) mkdirSync(each, { recursive: true });
@@ -24,7 +44,7 @@ t.test('pictures', async () => {
   });
   const { json } = await scene.call<{ hosts: { uuid: string }[] }>('GET', '/v1/hosts');
   const host = json.hosts[0]!.uuid;
-  const views = [
+  const views: readonly View[] = [
     { name: 'overview', view: '#/', ready: '.problems a' },
     {
       name: 'container',
@@ -34,6 +54,8 @@ t.test('pictures', async () => {
     { name: 'time-travel', view: `#/container/${broken}?at=3`, ready: '.travelling' },
     { name: 'chart', view: '#/chart/container', ready: '.chart circle.badge' },
     { name: 'uses', view: `#/container/${web}?stats=follow`, ready: '.plot path[d*="L"]' },
+    { name: 'terminal-begins', view: `#/container/${web}?terminal=open`, ready: '.beginnings' },
+    { name: 'terminal', view: `#/container/${web}?terminal=open`, ready: '.beginnings', use: typeInto },
     { name: 'host', view: `#/host/${host}`, ready: '.bound li' },
     { name: 'incident', view: `#/incident/container/${broken}`, ready: '.steps li' },
     {
@@ -56,25 +78,33 @@ t.test('pictures', async () => {
     },
   ];
   /** Taken for `docs/`; the others are looked at only. */
-  const shown = new Set(['overview', 'container', 'time-travel', 'chart', 'what-if', 'incident']);
+  const shown = new Set(['overview', 'container', 'time-travel', 'chart', 'what-if', 'incident', 'terminal']);
   const first = await scene.open(`#/container/${web}`);
   await lit(first, 'container.running').waitFor();
-  for (const [colorScheme, width, height] of [
-    ['light', 1440, 900],
-    ['dark', 2560, 1440],
-    ['light', 360, 740],
-  ] as const) {
-    for (const { name, view, ready } of views) {
-      // The README shows the first; the others are to be looked at by who changes something, and are not kept.
-      const isKept = width === 1440 && shown.has(name);
-      const page = await scene.open(view, { colorScheme, viewport: { width, height } });
+  for (const [colorScheme, width, height] of (['light', 'dark'] as const).flatMap((scheme) => [
+    [scheme, 1440, 900] as const,
+    [scheme, 2560, 1440] as const,
+    [scheme, 360, 740] as const,
+  ])) {
+    for (const { name, view, ready, use } of views) {
+      // The README shows some; the others are to be looked at by who changes something, and are not kept.
+      const isKept = width === 1440 && colorScheme === 'light' && shown.has(name);
+      const page = await scene.open(view, {
+        colorScheme,
+        viewport: { width, height },
+        hasTouch: width < 400,
+      });
       await page.locator(ready).first().waitFor();
       const isChart = /^#\/(container|host|chart)/.test(view);
       await page
         .locator(view === '#/' ? '.row-body .row' : isChart ? '.chart .state' : '#main')
         .first()
         .waitFor();
-      const path = join(isKept ? folder : looked, `console-${name}${isKept ? '' : `-${width}`}.png`);
+      await use?.(page);
+      const path = join(
+        isKept ? folder : looked,
+        `console-${name}${isKept ? '' : `-${width}-${colorScheme}`}.png`,
+      );
       await page.screenshot({ path, animations: 'disabled' });
       await page.context().close();
     }

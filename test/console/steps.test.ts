@@ -1,7 +1,6 @@
 /** What would happen, what led to what, and what is used: in a real browser, against a running Troupe with a real engine. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import t from 'tap';
+import { seriousFindings } from './axe.ts';
 import { createConsoleScene, lit } from './scene.ts';
 
 t.setTimeout(240_000);
@@ -152,7 +151,6 @@ t.test('what a container uses is drawn while it runs, and asked for no more once
 });
 
 t.test('axe finds nothing serious, in light and dark, on telephones and walls', async (t) => {
-  const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
   const views = [
     [askOf([stop]), '.outcomes li'],
     [`#/incident/container/${web}`, '.steps li'],
@@ -165,15 +163,10 @@ t.test('axe finds nothing serious, in light and dark, on telephones and walls', 
     ['dark', 2560, 1440],
   ] as const) {
     const page = await scene.open('#/', { colorScheme, viewport: { width, height }, bypassCSP: true });
-    await page.evaluate(axe);
     for (const [view, ready] of views) {
       await page.evaluate(`location.hash = ${JSON.stringify(view)}`);
       await page.locator(ready).first().waitFor({ state: 'attached' });
-      const found =
-        (await page.evaluate(`axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations
-        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-        .map(({ id, nodes }) => id + ': ' + nodes.slice(0, 3).map(({ html, failureSummary }) => html.slice(0, 160) + ' ' + failureSummary).join(' | ')))`)) as string[];
-      t.strictSame(found, [], `${view} ${colorScheme} ${width}`);
+      t.strictSame(await seriousFindings(page), [], `${view} ${colorScheme} ${width}`);
       const drawn = (await page.evaluate('document.documentElement.scrollWidth')) as number;
       t.ok(drawn <= width, `${view} is not wider than ${width}: ${drawn}`);
     }

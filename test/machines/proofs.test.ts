@@ -3,7 +3,7 @@ import type { ContainerContext } from '../../src/machines/container/context.ts';
 import type { HostContext } from '../../src/machines/host/context.ts';
 import { allocatableOf } from '../../src/machines/host/offer.ts';
 import { warmMemoryOf } from '../../src/machines/host/warm.ts';
-import type { TenantContext } from '../../src/machines/tenant/context.ts';
+import { tenantLimits, type TenantContext } from '../../src/machines/tenant/context.ts';
 import { containerHoldings, containerSubject } from './container-space.ts';
 import { common } from './common-proofs.ts';
 import { hostSubject } from './host-space.ts';
@@ -133,7 +133,8 @@ t.test('the tenant chart', async (t) => {
     [],
   );
   const over = space.steps.filter(({ event, from, to }) => {
-    const { totals, limits } = to.snapshot.context as TenantContext;
+    const { totals } = to.snapshot.context as TenantContext;
+    const limits = tenantLimits(to.snapshot.context as TenantContext);
     const was = (from.snapshot.context as TenantContext).totals;
     return (['containers', 'memoryMib'] as const).some(
       (field) =>

@@ -27,9 +27,10 @@ export const tenantSubject: ProofSubject = {
     { type: 'tenant.release', containerId: 'c1', generation: 2, amounts: more },
     ...neighboursModes.flatMap((neighbours) => [
       { type: 'tenant.isolate', neighbours },
-      { type: 'tenant.configured', neighbours },
+      { type: 'tenant.configured', neighbours, limits },
     ]),
-    { type: 'tenant.limit', limits },
+    { type: 'tenant.limit', limits: { memoryMib: 180, diskGib: -1 } },
+    { type: 'tenant.limit', limits: { memoryMib: null } },
     { type: 'tenant.recount', totals: amounts },
     { type: 'tenant.juggle' },
     { type: 'actor.restored' },

@@ -1,6 +1,9 @@
 import t from 'tap';
+import { createDecider } from '../../src/actors/decide.ts';
+import type { TurnEvent } from '../../src/actors/turn.ts';
 import { tenantChart } from '../../src/machines/tenant.machine.ts';
-import type { TenantContext } from '../../src/machines/tenant/context.ts';
+import { tenantLimits, type TenantContext } from '../../src/machines/tenant/context.ts';
+import type { Amounts } from '../../src/model/container.ts';
 import { grown, shrunk } from '../../src/machines/resize.ts';
 import { tenantInput } from './tenant-space.ts';
 import { walk, type Walk } from './walk.ts';
@@ -63,7 +66,7 @@ t.test('reserved twice is reserved once, and what the container confirms is what
 });
 
 t.test('a resize that is tried again while the first is being given up is counted once', async (t) => {
-  const roomy = { type: 'tenant.limit', limits: { ...limits, memoryMib: -1 } };
+  const roomy = { type: 'tenant.limit', limits: { memoryMib: -1 } };
   const tenant = held()
     .send(roomy)
     .send({ type: 'tenant.reserve', ...about(more) });
@@ -108,12 +111,12 @@ t.test('hosts that could not be told are told again', async (t) => {
 });
 
 t.test('the site’s own change of mind reaches the hosts of tenants whom it concerns', async (t) => {
-  const tenant = begin().send({ type: 'tenant.configured', neighbours: 'enforced' });
+  const tenant = begin().send({ type: 'tenant.configured', neighbours: 'enforced', limits });
   t.match(tenant.started, [{ src: 'tellHosts', input: { neighbours: 'enforced' } }, {}]);
   const strict = begin()
     .send({ type: 'tenant.isolate', neighbours: 'enforced' })
     .done('tellHosts', { told: 0 });
-  strict.send({ type: 'tenant.configured', neighbours: 'preferred' });
+  strict.send({ type: 'tenant.configured', neighbours: 'preferred', limits });
   t.same(strict.started, [], 'and not those of one that is stricter already');
 });
 
@@ -126,4 +129,55 @@ t.test('a tenant of version 1 is read with its reservations', async (t) => {
     reservations: { 'c1/1': { generation: 1, amounts, at: 5 } },
     neighbours: 'off',
   });
+});
+
+const configuredBy = (site: Amounts): TurnEvent => ({
+  type: 'tenant.configured',
+  neighbours: 'off',
+  limits: site,
+});
+const refused = (tenant: Walk, asked: object): string | null | undefined =>
+  answered(tenant.send({ type: 'tenant.reserve', ...about(asked) }));
+const limitsOf = ({ context }: Walk): Amounts => tenantLimits(context as unknown as TenantContext);
+
+t.test('its own limits hold over the site’s, each by itself, and may be taken back', async (t) => {
+  const tenant = begin().send({ type: 'tenant.limit', limits: { memoryMib: 300 } });
+  t.same(limitsOf(tenant), { ...limits, memoryMib: 300 });
+  tenant.send({ type: 'tenant.limit', limits: { containers: -1 } });
+  t.same(limitsOf(tenant), { ...limits, memoryMib: 300, containers: -1 }, 'what is left out stays');
+  t.equal(refused(tenant, {}), "Quota exceeded for resources: ['memory']");
+  tenant.send({ type: 'tenant.limit', limits: { memoryMib: null, containers: null } });
+  t.same(limitsOf(tenant), limits);
+  t.equal(refused(tenant, {}), undefined);
+});
+
+t.test('the site’s limits hold as soon as they are others, but over its own', async (t) => {
+  const tenant = begin().send({ type: 'tenant.limit', limits: { containers: 1 } });
+  const site = { ...limits, containers: 9, memoryMib: 100 };
+  tenant.send({ type: 'tenant.configured', neighbours: 'off', limits: site });
+  t.same(limitsOf(tenant), { ...site, containers: 1 });
+});
+
+t.test('a limit below what is used takes nothing away, and lets nothing more in', async (t) => {
+  const tenant = held().send({ type: 'tenant.limit', limits: { containers: 0, memoryMib: 10 } });
+  t.same(totals(tenant), amounts);
+  const reason = "Quota exceeded for resources: ['containers', 'memory']";
+  t.equal(refused(tenant, { containerId: 'c2' }), reason);
+  tenant.send({ type: 'tenant.release', ...about() });
+  t.equal(totals(tenant).containers, 0);
+});
+
+t.test('a tenant of version 2 keeps the limits that are not the site’s', async (t) => {
+  const { ownLimits: _, siteLimits: __, ...rest } = begin().context as unknown as TenantContext;
+  const old = { ...rest, limits: { ...limits, memoryMib: 7 } };
+  const { context } = tenantChart.migrations[2]!({ value: {}, context: old, chartVersion: 2 });
+  t.same(tenantLimits(context as TenantContext), old.limits, 'what held, holds');
+  const value = { quota: 'settled', isolation: 'told' };
+  const restored = tenantChart.machine.resolveState({ value, context: context as never });
+  const told = (from: typeof restored, site: Amounts) =>
+    createDecider(tenantChart).next(from, configuredBy(site)).snapshot;
+  const first = told(restored, limits);
+  t.same((first.context as TenantContext).ownLimits, { memoryMib: 7 });
+  const later = told(first, { ...limits, containers: 2 }).context as TenantContext;
+  t.same(tenantLimits(later), { ...limits, memoryMib: 7, containers: 2 });
 });

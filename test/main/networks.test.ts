@@ -1,5 +1,6 @@
 /** Containers on networks of their own, for real: what they see, who reaches whom, and what outlives what. */
 import { readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { request } from 'undici';
@@ -195,10 +196,12 @@ t.test(
       const ports = (await networks.listPorts(signal)).filter((each) => each.networkId === networkId);
       return { linkName: found?.linkName ?? '', guarded: found?.guarded, ports };
     };
-    const before = await ours();
-    await program('ip', 'link', 'delete', before.linkName);
-    t.notOk(await pings(one, 'two'));
+    const { linkName } = await ours();
+    const index = (): Promise<string> => readFile(`/sys/class/net/${linkName}/ifindex`, 'utf8');
+    const before = await index();
+    await program('ip', 'link', 'delete', linkName);
     const three = await site.run('three', { hostname: 'three' });
+    t.not(await index(), before, 'another bridge');
     t.ok(await pings(three, 'one'), 'with the next container that needs it');
     t.ok(await pings(one, 'two'), 'for those that were there, too');
 

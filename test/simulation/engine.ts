@@ -240,6 +240,20 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
           throw new TroupeError('CONTAINER_GONE', 'There is no such container');
         return container;
       };
+      const startContainer = (identity: OperationIdentity): Promise<Observation> =>
+        call('startContainer', () => {
+          const container = must(identity);
+          if (container.state === 'running') return observe(container);
+          if (
+            container.sandboxId !== null &&
+            (sandboxes.get(container.sandboxId)?.namespace ?? null) === null
+          )
+            throw new TroupeError('SANDBOX_GONE', 'The namespace it joined is gone');
+          if (kernel.chance(faults.startFails))
+            throw new TroupeError('START_FAILED', 'The command was not found in the image');
+          start(container);
+          return observe(container);
+        });
       return {
         name: 'simulated',
         runsHealthChecks: true,
@@ -277,8 +291,8 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
               netnsPath: namespace === null ? null : `/proc/${namespace}/ns/net`,
             })),
           ),
-        createContainer: (identity, { sandbox, spec }) =>
-          call('createContainer', () => {
+        async createContainer(identity, { sandbox, spec, start }) {
+          const created = await call('createContainer', () => {
             const sandboxId = sandbox?.sandboxId ?? null;
             const namespace = sandboxId === null ? 0 : (sandboxes.get(sandboxId)?.namespace ?? null);
             if (namespace === null) throw new TroupeError('SANDBOX_GONE', 'There is no such namespace');
@@ -302,21 +316,11 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
             containers.set(identity.containerId, container);
             tell(identity.containerId, 'create');
             return observe(container);
-          }),
-        startContainer: (identity) =>
-          call('startContainer', () => {
-            const container = must(identity);
-            if (container.state === 'running') return observe(container);
-            if (
-              container.sandboxId !== null &&
-              (sandboxes.get(container.sandboxId)?.namespace ?? null) === null
-            )
-              throw new TroupeError('SANDBOX_GONE', 'The namespace it joined is gone');
-            if (kernel.chance(faults.startFails))
-              throw new TroupeError('START_FAILED', 'The command was not found in the image');
-            start(container);
-            return observe(container);
-          }),
+          });
+          if (!start || created.state !== 'created') return created;
+          return startContainer(identity).catch(() => created);
+        },
+        startContainer,
         stopContainer: (identity) =>
           call('stopContainer', () => {
             const container = containers.get(identity.containerId);

@@ -17,6 +17,7 @@ import type {
 } from '../../src/drivers/runtime/runtime-powers.ts';
 import type { Limits, Observation } from '../../src/model/container.ts';
 import type { Fingerprint } from '../../src/model/host.ts';
+import { createFakeArchive, type FakeArchive } from './fake-archive.ts';
 
 type Method =
   | 'pullImage'
@@ -62,6 +63,7 @@ export interface FakeDriver extends RuntimeDriver {
   readonly sessions: FakeSession[];
   /** What a command that is run in a container comes to. */
   runs: (command: readonly string[]) => RunResult;
+  readonly archive: FakeArchive;
   up: boolean;
   logSource: () => Readable;
   /** What happens at the engine without us. */
@@ -249,11 +251,15 @@ export function createFakeDriver(now: () => number): FakeDriver {
     },
     removeSandbox: (_, sandboxId, signal) => enter('removeSandbox', sandboxId, signal),
     listSandboxes: () => Promise.resolve([]),
-    async createContainer(identity, _, signal) {
+    async createContainer(identity, { run, start }, signal) {
       const { containerId, tenant, generation } = identity;
       await enter('createContainer', containerId, signal);
+      const startIfItCan = (created: Observation): Promise<Observation> | Observation =>
+        start && created.state === 'created'
+          ? driver.startContainer(identity, { run, limits: null }, signal).catch(() => created)
+          : created;
       const found = driver.containers.get(containerId);
-      if (found) return found.observation;
+      if (found) return startIfItCan(found.observation);
       const observation: Observation = {
         containerId,
         tenant,
@@ -274,7 +280,7 @@ export function createFakeDriver(now: () => number): FakeDriver {
       };
       driver.containers.set(containerId, { identity, observation });
       act(containerId, 'create');
-      return observation;
+      return startIfItCan(observation);
     },
     async startContainer({ containerId }, _, signal) {
       await enter('startContainer', containerId, signal);
@@ -343,6 +349,10 @@ export function createFakeDriver(now: () => number): FakeDriver {
       top: (_, psArgs) => Promise.resolve({ titles: ['PID', 'CMD'], processes: [['1', `sleep ${psArgs}`]] }),
     },
     stats: { sample: () => Promise.resolve(sample) },
+    archive: createFakeArchive((containerId) => {
+      if (!driver.containers.has(containerId))
+        throw new TroupeError('CONTAINER_GONE', `There is no container "${containerId}"`);
+    }),
     async removeContainer({ containerId, generation }, signal) {
       await enter('removeContainer', containerId, signal);
       const found = driver.containers.get(containerId);

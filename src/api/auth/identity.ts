@@ -13,5 +13,3 @@ export interface Authenticator {
   /** For `WWW-Authenticate`. */
   readonly challenge: string;
 }
-
-export const isAdmin = ({ roles }: Identity): boolean => roles.includes('admin');

@@ -1,22 +1,22 @@
 /**
  * `POST /v1/{containers,hosts,tenants,…}/{id}/events`: sends an actor one of the
- * events that its lifecycle offers, as it is offered there. Who may, and
- * whether it is possible now, is the chart's word; what no chart describes as
- * a command can't be sent.
+ * events that its lifecycle offers, as it is offered there. Who may is the
+ * policy's word, whether it is possible now the chart's; what no chart
+ * describes as a command can't be sent.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AllowedEvent, ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
-import { actorKinds, parseAddress, pluralOf, type Address } from '../../model/address.ts';
-import { isAdmin } from '../auth/identity.ts';
+import { actorKinds, parseAddress, pluralOf } from '../../model/address.ts';
+import { ruleOfEvent } from '../policy/offers.ts';
 import { callerOf } from '../request.ts';
 import { onlyKnown } from '../zun/values.ts';
-import type { LookUps } from './lifecycles.ts';
+import type { Found, LookUps } from './lifecycles.ts';
 
 type Command = { readonly type: string; readonly [field: string]: unknown };
 
-const saidOfIt: ReadonlySet<string> = new Set(['answer', 'reason', 'to', 'starts', 'roles']);
+const saidOfIt: ReadonlySet<string> = new Set(['answer', 'reason', 'to', 'starts']);
 
 /** Without what only the lifecycle says of it. */
 const commandOf = ({ type, ...fields }: AllowedEvent): Command => ({
@@ -30,19 +30,20 @@ const commandOf = ({ type, ...fields }: AllowedEvent): Command => ({
  */
 export function offeredEvent(
   controlPlane: ControlPlane,
-  request: FastifyRequest,
-  address: Address,
+  { access }: FastifyRequest,
+  { address, target }: Found,
   body: unknown,
 ): Command {
   const { allowedEvents } = controlPlane.lifecycle(address);
-  const offered = allowedEvents.find((each) => isDeepStrictEqual(commandOf(each), body));
-  if (!offered) {
-    const known = allowedEvents.map((each) => JSON.stringify(commandOf(each))).join(', ');
-    throw new TroupeError('INVALID_PARAMETER', `It takes one of these events: ${known || 'none'}`);
+  const asked = allowedEvents.find((each) => isDeepStrictEqual(commandOf(each), body));
+  if (!asked) {
+    const known = allowedEvents
+      .filter((each) => access.may(ruleOfEvent(each), target))
+      .map((each) => JSON.stringify(commandOf(each)));
+    throw new TroupeError('INVALID_PARAMETER', `It takes one of these events: ${known.join(', ') || 'none'}`);
   }
-  if (!offered.roles.includes(isAdmin(request.identity) ? 'admin' : 'owner'))
-    throw new TroupeError('FORBIDDEN', `Policy doesn't allow ${offered.type} to be performed.`);
-  return commandOf(offered);
+  access.require(ruleOfEvent(asked), target);
+  return commandOf(asked);
 }
 
 export function events(controlPlane: ControlPlane, lookUps: LookUps) {
@@ -50,8 +51,9 @@ export function events(controlPlane: ControlPlane, lookUps: LookUps) {
     for (const kind of actorKinds) {
       app.post<{ Params: { id: string } }>(`/v1/${pluralOf(kind)}/:id/events`, async (request, reply) => {
         onlyKnown(request.query as object as Record<string, unknown>, []);
-        const address = lookUps[kind](request, request.params.id, false);
-        const command = offeredEvent(controlPlane, request, address, request.body);
+        const found = lookUps[kind](request, request.params.id, 'troupe:events');
+        const { address } = found;
+        const command = offeredEvent(controlPlane, request, found, request.body);
         const { answer, reason, revision } = await controlPlane.send(address, command, callerOf(request));
         if (answer === 'refused') {
           const { id } = parseAddress(address);

@@ -1,10 +1,10 @@
 /** Who the token speaks for, so that a client shows no more than its bearer may see. */
 import type { FastifyInstance } from 'fastify';
-import { isAdmin } from '../auth/identity.ts';
 import { onlyKnown } from '../zun/values.ts';
 
 export async function identity(app: FastifyInstance): Promise<void> {
   app.get('/v1/identity', (request) => {
+    request.access.require('troupe:identity');
     onlyKnown(request.query as object as Record<string, unknown>, []);
     const { userId, userName, projectId, projectName, roles } = request.identity;
     return {
@@ -13,7 +13,7 @@ export async function identity(app: FastifyInstance): Promise<void> {
       project_id: projectId,
       project_name: projectName,
       roles,
-      admin: isAdmin(request.identity),
+      admin: request.access.isAdmin,
     };
   });
 }

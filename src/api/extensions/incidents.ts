@@ -16,9 +16,9 @@ type Query = Readonly<Record<string, unknown>>;
 
 export function incidents(controlPlane: ControlPlane, lookUps: LookUps) {
   return async (app: FastifyInstance): Promise<void> => {
-    const find = async ({ identity }: FastifyRequest, query: IncidentQuery): Promise<Incident> => {
+    const find = async (request: FastifyRequest, query: IncidentQuery): Promise<Incident> => {
       const incident = await controlPlane.incident(query);
-      const steps = incident ? seenSteps(identity, incident.steps) : [];
+      const steps = incident ? seenSteps(request, incident.steps) : [];
       if (!incident || steps.length === 0)
         throw new TroupeError(
           'NOT_FOUND',
@@ -27,6 +27,7 @@ export function incidents(controlPlane: ControlPlane, lookUps: LookUps) {
       return { ...incident, steps };
     };
     app.get('/v1/incidents', (request) => {
+      request.access.require('troupe:incidents');
       const query = request.query as Query;
       onlyKnown(query, ['request_id']);
       const { request_id: requestId } = query;
@@ -38,7 +39,7 @@ export function incidents(controlPlane: ControlPlane, lookUps: LookUps) {
       app.get<{ Params: { id: string } }>(`/v1/${pluralOf(kind)}/:id/incident`, (request) => {
         const query = request.query as Query;
         onlyKnown(query, ['revision', 'at']);
-        const address = lookUps[kind](request, request.params.id, true);
+        const { address } = lookUps[kind](request, request.params.id, 'troupe:incidents', 'or ended');
         return find(request, { tenant: tenantOf(request), address, moment: momentOf(query) });
       });
     }

@@ -6,62 +6,94 @@ import {
   actorKinds,
   hostAddress,
   kindOf,
+  parseAddress,
   pluralOf,
   tenantAddress,
   type ActorKind,
   type Address,
   type OwnedKind,
 } from '../../model/address.ts';
-import { isAdmin } from '../auth/identity.ts';
-import { requireAdmin } from '../policy.ts';
+import type { Target } from '../policy/expression.ts';
+import { offersTo } from '../policy/offers.ts';
+import type { RuleName } from '../policy/rules.ts';
+import { targetOf } from '../zun/container-access.ts';
 import { onlyKnown, queryInteger } from '../zun/values.ts';
 
 const historyMost = 1_000;
 const historyDefault = 100;
 
-/** An address that the caller may see, or it throws as for an unknown one. `ended`: one that has ended will do, too. */
-type LookUp = (request: FastifyRequest, id: string, ended: boolean) => Address;
+/** What was looked for, and what a rule may know of it. */
+export interface Found {
+  readonly address: Address;
+  readonly target: Target;
+}
+
+/**
+ * What the caller may see and `rule` lets it do. What is another project's answers as what is unknown. `ended`: one that
+ * has ended will do, too.
+ */
+type LookUp = (request: FastifyRequest, id: string, rule: RuleName, ended?: 'or ended') => Found;
 
 export type LookUps = Readonly<Record<ActorKind, LookUp>>;
 
+/** @throws TroupeError FORBIDDEN; and by the kind CONTAINER_NOT_FOUND, NETWORK_NOT_FOUND, …, NAME_AMBIGUOUS */
 export const lookUpsOf = (controlPlane: ControlPlane): LookUps => ({
-  container(request, id, ended) {
-    const tenant = tenantOf(request);
-    return (
-      (ended ? controlPlane.ended('container', tenant, id) : null) ??
-      controlPlane.container(tenant, id).address
-    );
-  },
-  capsule: owned('capsule', controlPlane, (tenant, id) => controlPlane.capsules.find(tenant, id).address),
-  network: owned('network', controlPlane, (tenant, id) => controlPlane.local.network(tenant, id).address),
-  volume: owned('volume', controlPlane, (tenant, id) => controlPlane.local.volume(tenant, id).address),
-  sandbox: owned('sandbox', controlPlane, (tenant, id) => controlPlane.owned('sandbox', tenant, id)),
-  pool: owned('pool', controlPlane, (tenant, id) => controlPlane.owned('pool', tenant, id)),
-  host(request, id) {
-    requireAdmin(request, 'host:get', 1);
+  container: owned('container', controlPlane, (tenant, id) => {
+    const view = controlPlane.container(tenant, id);
+    return { address: view.address, target: targetOf(view) };
+  }),
+  capsule: owned('capsule', controlPlane, (tenant, id) => {
+    const view = controlPlane.capsules.find(tenant, id);
+    return { address: view.address, target: targetOf(view) };
+  }),
+  network: owned('network', controlPlane, (tenant, id) =>
+    inProject(controlPlane.local.network(tenant, id).address),
+  ),
+  volume: owned('volume', controlPlane, (tenant, id) =>
+    inProject(controlPlane.local.volume(tenant, id).address),
+  ),
+  sandbox: owned('sandbox', controlPlane, (tenant, id) =>
+    inProject(controlPlane.owned('sandbox', tenant, id)),
+  ),
+  pool: owned('pool', controlPlane, (tenant, id) => inProject(controlPlane.owned('pool', tenant, id))),
+  host({ access }, id, rule) {
+    // Whether there is one is not for everybody.
+    access.require('host:get', {});
+    access.require(rule, {});
     const host = controlPlane.hosts().find((each) => each.id === id || each.hostname === id);
     if (!host) throw new TroupeError('HOST_NOT_FOUND', `Compute host ${id} could not be found.`);
-    return hostAddress(host.id);
+    return { address: hostAddress(host.id), target: {} };
   },
-  tenant(request, id) {
-    if (id === '' || (id !== request.identity.projectId && !isAdmin(request.identity)))
+  tenant: ({ access, identity }, id, rule) => {
+    if (id === '' || (id !== identity.projectId && !access.isAdmin))
       throw new TroupeError('NOT_FOUND', `The tenant "${id}" could not be found`);
-    return tenantAddress(id);
+    const found = inProject(tenantAddress(id));
+    access.require(rule, found.target);
+    return found;
   },
 });
 
 /** Null = all of them, for admins. */
-export const tenantOf = ({ identity }: FastifyRequest): string | null =>
-  isAdmin(identity) ? null : identity.projectId;
+export const tenantOf = ({ access, identity }: FastifyRequest): string | null =>
+  access.isAdmin ? null : identity.projectId;
+
+/** Known of it is whose it is. */
+const inProject = (address: Address): Found => ({
+  address,
+  target: { project_id: parseAddress(address).tenant! },
+});
 
 function owned(
   kind: OwnedKind,
   controlPlane: ControlPlane,
-  find: (tenant: string | null, id: string) => Address,
+  find: (tenant: string | null, id: string) => Found,
 ): LookUp {
-  return (request, id, ended) => {
+  return (request, id, rule, ended) => {
     const tenant = tenantOf(request);
-    return (ended ? controlPlane.ended(kind, tenant, id) : null) ?? find(tenant, id);
+    const past = ended ? controlPlane.ended(kind, tenant, id) : null;
+    const found = past ? inProject(past) : find(tenant, id);
+    request.access.require(rule, found.target);
+    return found;
   };
 }
 
@@ -71,12 +103,14 @@ export function lifecycles(controlPlane: ControlPlane, lookUps: LookUps) {
       const look = lookUps[kind];
       app.get<{ Params: { id: string } }>(`/v1/${pluralOf(kind)}/:id/lifecycle`, (request) => {
         onlyKnown(request.query as object as Record<string, unknown>, []);
-        const lifecycle = controlPlane.lifecycle(look(request, request.params.id, false));
-        if (isAdmin(request.identity)) return lifecycle;
-        // Hosts are for admins.
+        const { access } = request;
+        const { address, target } = look(request, request.params.id, 'troupe:lifecycle');
+        const { allowedEvents, services, related, ...lifecycle } = controlPlane.lifecycle(address);
         return {
           ...lifecycle,
-          related: lifecycle.related.filter(({ address }) => kindOf(address) !== 'host'),
+          allowedEvents: offersTo(access, target, allowedEvents),
+          services: offersTo(access, target, services),
+          related: related.filter((each) => kindOf(each.address) !== 'host' || access.may('host:get', {})),
         };
       });
       app.get<{ Params: { id: string } }>(`/v1/${pluralOf(kind)}/:id/history`, async (request) => {
@@ -85,11 +119,12 @@ export function lifecycles(controlPlane: ControlPlane, lookUps: LookUps) {
         const after = queryInteger('after', query['after'], 0, 0);
         const limit = Math.min(queryInteger('limit', query['limit'], historyDefault, 1), historyMost);
         // What has ended is gone from every other route; how it ended is asked here.
-        const address = look(request, request.params.id, true);
+        const { address } = look(request, request.params.id, 'troupe:history', 'or ended');
         return { history: await controlPlane.history(address, { after, limit }) };
       });
     }
     app.get<{ Params: { kind: string } }>('/v1/statecharts/:kind', (request) => {
+      request.access.require('troupe:statecharts');
       const { kind } = request.params;
       const query = request.query as Record<string, unknown>;
       onlyKnown(query, ['version']);

@@ -1,13 +1,12 @@
-/** For operators: what has no owner, and how a host joins. Admins only. */
+/** For operators: what has no owner, and how a host joins. */
 import type { FastifyInstance } from 'fastify';
 import type { AuditEntry, ControlPlane } from '../../actors/index.ts';
-import { requireAdmin } from '../policy.ts';
 import { onlyKnown } from '../zun/values.ts';
 
 export function operations(controlPlane: ControlPlane) {
   return async (app: FastifyInstance): Promise<void> => {
     app.get('/v1/audit', async (request) => {
-      requireAdmin(request, 'troupe:audit', 1);
+      request.access.require('troupe:audit', {});
       onlyKnown(request.query as object as Record<string, unknown>, []);
       const entries = await controlPlane.audit();
       const isForeign = ({ problem }: AuditEntry): boolean => problem === 'of-another-world';
@@ -18,11 +17,11 @@ export function operations(controlPlane: ControlPlane) {
       };
     });
     app.get('/v1/quarantine', (request) => {
-      requireAdmin(request, 'troupe:quarantine', 1);
+      request.access.require('troupe:quarantine', {});
       return { quarantine: controlPlane.quarantined() };
     });
     app.post('/v1/join_tokens', async (request, reply) => {
-      requireAdmin(request, 'troupe:join', 1);
+      request.access.require('troupe:join', {});
       reply.code(201);
       return { join_token: await controlPlane.createJoinToken() };
     });

@@ -24,11 +24,11 @@ const choices = { effects: ['succeed', 'wait'], deadlines: ['wait', 'pass'] } as
 export function whatIf(controlPlane: ControlPlane, lookUps: LookUps) {
   return async (app: FastifyInstance): Promise<void> => {
     const trial = (request: FastifyRequest, kind: ActorKind, id: string, event: unknown): WhatIfEvent => {
-      const address = lookUps[kind](request, id, false);
+      const found = lookUps[kind](request, id, 'troupe:what_if');
       const isLoss = kind === 'host' && (event as { readonly type?: unknown } | null)?.type === 'link.closed';
       return {
-        address,
-        event: isLoss ? { type: 'link.closed' } : offeredEvent(controlPlane, request, address, event),
+        address: found.address,
+        event: isLoss ? { type: 'link.closed' } : offeredEvent(controlPlane, request, found, event),
       };
     };
     const answer = (request: FastifyRequest, events: readonly WhatIfEvent[]): WhatIf => {
@@ -41,6 +41,7 @@ export function whatIf(controlPlane: ControlPlane, lookUps: LookUps) {
       );
     }
     app.post('/v1/what-if', (request) => {
+      request.access.require('troupe:what_if');
       const asked = eventsOf(request.body);
       return answer(
         request,
@@ -84,8 +85,8 @@ function optionsOf(query: Readonly<Record<string, unknown>>): WhatIfOptions {
 }
 
 /** Without what the caller could not see happen. */
-const visibleTo = ({ identity }: FastifyRequest, { steps, actors, isCut }: WhatIf): WhatIf => ({
-  steps: seenSteps(identity, steps),
-  actors: actors.filter((each) => isSeenBy(identity, each)),
+const visibleTo = (request: FastifyRequest, { steps, actors, isCut }: WhatIf): WhatIf => ({
+  steps: seenSteps(request, steps),
+  actors: actors.filter((each) => isSeenBy(request, each)),
   isCut,
 });

@@ -9,12 +9,14 @@ import { parseAddress, type Address } from '../../model/address.ts';
 /** Bytes of changes waiting for one reader; a slower one is dropped. */
 const bufferedMost = 1024 * 1024;
 
-/** Changes as they go out, written once for all who watch. */
-const written = new WeakMap<WatchChange, Buffer>();
+/** Changes as they go out, written once for all who watch and see where things are, and once for those who don't. */
+const written = { placed: new WeakMap<WatchChange, Buffer>(), unplaced: new WeakMap<WatchChange, Buffer>() };
 
 export function createReader(
   socket: WebSocket,
   { label }: Pick<ControlPlane, 'label'>,
+  /** Whether it is told which host something is on. */
+  showsHosts: boolean,
   /** Called before a change is sent: what is sent until the end of the turn may leave together. */
   hold: () => void,
   tooSlow: (lastPosition: string) => void,
@@ -22,8 +24,10 @@ export function createReader(
   /** Kind, id and project instead of our internal address; what people call it; and where it is now. */
   const named = <T extends { readonly address: string }>({ address, ...rest }: T): Named<T> => {
     const { kind, id, tenant } = parseAddress(address);
-    return { kind, id, project_id: tenant, ...label(address as Address), ...rest };
+    const { name, host } = label(address as Address);
+    return { kind, id, project_id: tenant, name, host: showsHosts ? host : null, ...rest };
   };
+  const texts = showsHosts ? written.placed : written.unplaced;
   let last = '';
   /** Bytes of snapshots on their way: however large, they are what was asked for. */
   let excused = 0;
@@ -46,9 +50,9 @@ export function createReader(
     change(change) {
       if (!isReading()) return false;
       last = change.position;
-      let text = written.get(change);
+      let text = texts.get(change);
       if (text === undefined)
-        written.set(change, (text = Buffer.from(JSON.stringify({ type: 'change', ...named(change) }))));
+        texts.set(change, (text = Buffer.from(JSON.stringify({ type: 'change', ...named(change) }))));
       hold();
       socket.send(text, { binary: false });
       return true;

@@ -25,8 +25,9 @@ import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
 import type { ControlPlane } from '../../actors/index.ts';
 import { closeReason } from '../../model/close-reason.ts';
 import type { Cancel, Environment } from '../../model/environment.ts';
-import { isAdmin, type Authenticator, type Identity } from '../auth/identity.ts';
+import type { Authenticator, Identity } from '../auth/identity.ts';
 import { canonicalPath } from '../paths.ts';
+import type { Policy } from '../policy/policy.ts';
 import { closeOf } from './close.ts';
 import { isOriginAllowed } from './origin.ts';
 import { createReader } from './reader.ts';
@@ -38,6 +39,7 @@ export interface WatchOptions {
   readonly controlPlane: ControlPlane;
   readonly environment: Environment;
   readonly authenticator: Authenticator;
+  readonly policy: Policy;
   readonly tickets: Tickets<Identity>;
   /** Origins besides the request's own host, e.g. `https://console.example`. */
   readonly allowedOrigins: readonly string[];
@@ -59,7 +61,7 @@ const maxPayload = 256 * 1024;
 const closeTimeout = 2_000;
 
 export function createWatchEndpoint(options: WatchOptions): WatchEndpoint {
-  const { controlPlane, environment, authenticator, tickets, allowedOrigins } = options;
+  const { controlPlane, environment, authenticator, policy, tickets, allowedOrigins } = options;
   const serverOptions: ServerOptions & { closeTimeout: number } = {
     noServer: true,
     perMessageDeflate: false,
@@ -82,17 +84,24 @@ export function createWatchEndpoint(options: WatchOptions): WatchEndpoint {
     const identity = await identify(wish);
     if (!identity) throw new WishError('The ticket or token is unknown, used or expired');
     strangers.delete(socket);
-    if (wish.allProjects && !isAdmin(identity))
-      return close(socket, 4403, 'Only an admin may watch all projects');
+    const access = policy.of(identity);
+    access.require('troupe:watch');
+    if (wish.allProjects) access.require('troupe:watch_all_projects');
     const filter = filterOf(wish, identity.projectId);
     const time = new Date(environment.now()).toISOString();
     socket.send(JSON.stringify({ type: 'hello', time, project_id: filter.tenant }));
     const hold = holdBack(environment, wires.get(socket)!);
-    const reader = createReader(socket, controlPlane, hold, (lastPosition) => {
-      environment.log.warn({ project_id: filter.tenant }, 'a slow watcher is dropped');
-      const isWhole = closeReason(lastPosition) === lastPosition;
-      close(socket, 4429, isWhole ? lastPosition : 'Resume after the last position you were told');
-    });
+    const reader = createReader(
+      socket,
+      controlPlane,
+      access.may('container:get_one:host'),
+      hold,
+      (lastPosition) => {
+        environment.log.warn({ project_id: filter.tenant }, 'a slow watcher is dropped');
+        const isWhole = closeReason(lastPosition) === lastPosition;
+        close(socket, 4429, isWhole ? lastPosition : 'Resume after the last position you were told');
+      },
+    );
     const subscription = await controlPlane.watch(filter, wish.from, reader);
     // It may have gone while it was being told what it missed.
     if (socket.readyState !== socket.OPEN) subscription.close();

@@ -1,6 +1,6 @@
 /** Readers of a JSON body's fields: each gives the value, null when it is absent, or says which rule is broken. */
 import type { TroupeError } from '../../errors/errors.ts';
-import { integerIn, invalidField } from './values.ts';
+import { flagIn, integerIn, invalidField, numberIn } from './values.ts';
 
 export type Body = Readonly<Record<string, unknown>>;
 
@@ -25,20 +25,17 @@ export function text(body: Body, key: string, { least, most }: Bounds, pattern: 
 export function flag(body: Body, key: string, fallback: boolean): boolean {
   const value = body[key];
   if (value === undefined || value === null) return fallback;
-  if (value === true || value === 'true' || value === 'True') return true;
-  if (value === false || value === 'false' || value === 'False') return false;
-  throw invalidField(key, value, 'It must be a boolean: true or false');
+  const read = flagIn(value);
+  if (read === null) throw invalidField(key, value, 'It must be a boolean: true or false');
+  return read;
 }
 
 /** @throws TroupeError INVALID_INPUT */
 export function number(body: Body, key: string, { least, most }: Bounds): number | null {
   const value = body[key];
   if (value === undefined || value === null) return null;
-  const valid =
-    typeof value === 'number' ||
-    (typeof value === 'string' && /^[0-9]*(\.([0-9]+))?$/.test(value) && value !== '');
-  if (!valid) throw invalidField(key, value, 'It must be a number');
-  const parsed = Number(value);
+  const parsed = numberIn(value);
+  if (parsed === null) throw invalidField(key, value, 'It must be a number');
   if (parsed < least || parsed > most)
     throw invalidField(key, value, `It must be between ${least} and ${most}`);
   return parsed;

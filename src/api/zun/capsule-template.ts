@@ -11,6 +11,7 @@ import { TroupeError } from '../../errors/errors.ts';
 import type { ContainerSpec, Made, MountSpec, RestartPolicy } from '../../model/container.ts';
 import type { Environment } from '../../model/environment.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
+import type { Access } from '../policy/policy.ts';
 import { found, volumeBounds, type AttachmentsContext } from './attachments.ts';
 import { cpuBounds, memoryBounds, nameLength, namePattern, pidsLimit } from './create-body.ts';
 import { generateName } from './names.ts';
@@ -136,7 +137,7 @@ const check = Compile(template);
 
 export interface TemplateContext extends AttachmentsContext {
   readonly environment: Environment;
-  readonly admin: boolean;
+  readonly may: Access['may'];
   readonly userId: string;
   /** Site's default when none is asked: CPUs and MiB. */
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
@@ -170,6 +171,8 @@ export function parseTemplate(
     names.add(free);
     return free;
   };
+  // Dropped without a word where it isn't theirs to choose. @see zun-api 2.15
+  const mayPull = context.may('container:create:image_pull_policy');
   const specOf =
     (restart: RestartPolicy) =>
     (each: Container): ContainerSpec => ({
@@ -177,7 +180,7 @@ export function parseTemplate(
       userId: context.userId,
       image: each.image,
       imageDriver: 'docker',
-      imagePullPolicy: context.admin ? pullPolicyOf(each) : 'ifnotpresent',
+      imagePullPolicy: mayPull ? pullPolicyOf(each) : 'ifnotpresent',
       command: commandOf(each),
       entrypoint: null,
       workdir: each.workDir ?? null,

@@ -1,9 +1,10 @@
 /** A capsule as Zun shows it, in both its forms, then what Zun keeps to itself. @see zun-api 2.15 */
-import type { CapsuleView } from '../../actors/index.ts';
-import { addressesOf, containerView, publishedView, pythonTime } from './container-view.ts';
+import type { CapsuleView, ContainerView } from '../../actors/index.ts';
+import { addressesOf, publishedView, pythonTime } from './container-view.ts';
 
 export interface CapsuleViewOptions {
-  readonly admin: boolean;
+  readonly showsHost: boolean;
+  readonly member: (view: ContainerView) => Record<string, unknown>;
   /** Scheme and host of the request. */
   readonly baseUrl: string;
   readonly minor: number;
@@ -14,14 +15,11 @@ const presentSince = 32;
 
 export function capsuleView(
   view: CapsuleView,
-  { admin, baseUrl, minor }: CapsuleViewOptions,
-  now: number,
+  { showsHost, member, baseUrl, minor }: CapsuleViewOptions,
 ): Record<string, unknown> {
   const { id, spec, containers, initContainers } = view;
   const isLegacy = minor < presentSince;
   const policy = spec.restartPolicy;
-  const members = (views: CapsuleView['containers']) =>
-    views.map((each) => containerView(each, { admin, baseUrl: null }, now));
   return {
     uuid: id,
     links: [
@@ -43,9 +41,9 @@ export function capsuleView(
       : { Name: policy?.name ?? 'no', MaximumRetryCount: String(policy?.maximumRetryCount ?? 0) },
     created_at: pythonTime(view.createdAt),
     updated_at: pythonTime(view.updatedAt),
-    containers: members(containers),
-    init_containers: members(initContainers),
-    ...(admin ? { host: view.hostname } : {}),
+    containers: containers.map(member),
+    init_containers: initContainers.map(member),
+    ...(showsHost ? { host: view.hostname } : {}),
     ...(isLegacy
       ? {
           volumes_info: {},

@@ -4,8 +4,10 @@ import type { CommandAnswer, ContainerView, ControlPlane } from '../../actors/in
 import { TroupeError } from '../../errors/errors.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { ContainerService } from '../../model/events.ts';
-import { isAdmin } from '../auth/identity.ts';
-import { containerView } from './container-view.ts';
+import type { Target } from '../policy/expression.ts';
+import { offersTo } from '../policy/offers.ts';
+import type { RuleName } from '../policy/rules.ts';
+import { containerView, type ViewOptions } from './container-view.ts';
 import { baseUrlOf } from './discovery.ts';
 import { queryInteger } from './values.ts';
 
@@ -45,8 +47,12 @@ export const nothing = (reply: FastifyReply): FastifyReply =>
   reply.code(202).type('application/json').send('null');
 
 export interface ContainerAccess {
-  /** Owners find their own; an admin finds everyone's. A foreign id answers as an unknown one. @throws TroupeError CONTAINER_NOT_FOUND */
-  find(request: FastifyRequest, id: string): ContainerView;
+  /**
+   * Owners find their own; an admin, and who was let look `everywhere`, finds everyone's. A foreign id answers as an unknown
+   * one. What is found may be asked what `rule` says.
+   * @throws TroupeError CONTAINER_NOT_FOUND, FORBIDDEN
+   */
+  find(request: FastifyRequest, id: string, rule: RuleName, everywhere?: boolean): ContainerView;
   show(request: FastifyRequest, view: ContainerView): Fields;
   /** Asks the container something that its chart may refuse. @throws TroupeError INVALID_STATE, with what is allowed now */
   ask(
@@ -59,6 +65,18 @@ export interface ContainerAccess {
   require(request: FastifyRequest, view: ContainerView, verb: string, service: ContainerService): void;
 }
 
+/** What a rule may know of a container, or of a capsule. */
+export const targetOf = ({ tenant, spec }: Pick<ContainerView, 'tenant' | 'spec'>): Target => ({
+  project_id: tenant,
+  user_id: spec.userId,
+});
+
+/** Fields that not everybody sees, each by its rule. */
+export const shownTo =
+  ({ access }: FastifyRequest, view: ContainerView): ViewOptions['shows'] =>
+  (field) =>
+    access.may(`container:get_one:${field}`, targetOf(view));
+
 export function createContainerAccess(controlPlane: ControlPlane, environment: Environment): ContainerAccess {
   const check = (
     request: FastifyRequest,
@@ -69,14 +87,13 @@ export function createContainerAccess(controlPlane: ControlPlane, environment: E
     if (answer === 'refused') throw refusal(controlPlane, request, view, verb, reason);
   };
   return {
-    find: (request, id) =>
-      controlPlane.container(isAdmin(request.identity) ? null : request.identity.projectId, id),
+    find({ access, identity }, id, rule, everywhere = false) {
+      const view = controlPlane.container(access.isAdmin || everywhere ? null : identity.projectId, id);
+      access.require(rule, targetOf(view));
+      return view;
+    },
     show: (request, view) =>
-      containerView(
-        view,
-        { admin: isAdmin(request.identity), baseUrl: baseUrlOf(request) },
-        environment.now(),
-      ),
+      containerView(view, { shows: shownTo(request, view), baseUrl: baseUrlOf(request) }, environment.now()),
     ask: async (request, view, verb, command) => check(request, view, verb, await command()),
     require: (request, view, verb, service) =>
       check(request, view, verb, controlPlane.permits(view.address, service)),
@@ -87,19 +104,18 @@ export function createContainerAccess(controlPlane: ControlPlane, environment: E
 function refusal(
   controlPlane: ControlPlane,
   request: FastifyRequest,
-  { id, address }: ContainerView,
+  view: ContainerView,
   verb: string,
   reason: string | null,
 ): TroupeError {
-  const { status, allowedEvents } = controlPlane.lifecycle(address);
-  const role = isAdmin(request.identity) ? 'admin' : 'owner';
-  const allowed = allowedEvents
-    .filter(({ answer, roles }) => answer !== 'refused' && roles.includes(role))
+  const { status, allowedEvents } = controlPlane.lifecycle(view.address);
+  const allowed = offersTo(request.access, targetOf(view), allowedEvents)
+    .filter(({ answer }) => answer !== 'refused')
     .map(({ type, mode }) => (mode === undefined ? { type } : { type, mode }));
   const names = allowed.map(({ type, mode }) => (mode === undefined ? type : `${type} (${String(mode)})`));
   return new TroupeError(
     'INVALID_STATE',
-    `Cannot ${verb} container ${id} in ${status} state${reason ? `: ${reason}` : ''}; allowed now: ${names.join(', ') || 'nothing'}`,
+    `Cannot ${verb} container ${view.id} in ${status} state${reason ? `: ${reason}` : ''}; allowed now: ${names.join(', ') || 'nothing'}`,
     { details: { state: status, allowed } },
   );
 }

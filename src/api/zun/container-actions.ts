@@ -17,6 +17,7 @@ import {
 } from './container-access.ts';
 import { cpuBounds, memoryBounds, nameLength, namePattern } from './create-body.ts';
 import { flag, integer, number, text } from './body-fields.ts';
+import { requireRoute } from './microversion.ts';
 import { signalOf } from './signals.ts';
 import { invalidField, onlyKnown } from './values.ts';
 
@@ -27,13 +28,13 @@ export function containerActions(controlPlane: ControlPlane, environment: Enviro
     const act = async (
       request: FastifyRequest<ById>,
       reply: FastifyReply,
-      verb: string,
+      verb: 'reboot' | 'pause' | 'unpause' | 'kill',
       known: readonly string[],
       commandOf: (asked: Fields) => ContainerCommand,
     ): Promise<FastifyReply> => {
       const asked = parametersOf(request);
       onlyKnown(asked, known);
-      const view = find(request, request.params.id);
+      const view = find(request, request.params.id, `container:${verb}`);
       const command = commandOf(asked);
       await ask(request, view, verb, () => controlPlane.command(view.address, command, callerOf(request)));
       return nothing(reply);
@@ -64,7 +65,7 @@ export function containerActions(controlPlane: ControlPlane, environment: Enviro
       const image = given(asked['image']) ? text(asked, 'image', nameLength) : null;
       if (given(asked['image_driver']) && asked['image_driver'] !== 'docker')
         throw invalidField('image_driver', asked['image_driver'], 'This release has the driver "docker"');
-      const view = find(request, request.params.id);
+      const view = find(request, request.params.id, 'container:rebuild');
       const command = {
         type: 'container.rebuild',
         imagePullPolicy: view.spec.imagePullPolicy,
@@ -80,8 +81,12 @@ export function containerActions(controlPlane: ControlPlane, environment: Enviro
     });
 
     /** A name, whether the site heals it, and limits, each in a turn of its own: the limits may be refused. */
-    const update = async (request: FastifyRequest<ById>, verb: string, asked: Fields): Promise<Fields> => {
-      const view = find(request, request.params.id);
+    const update = async (
+      request: FastifyRequest<ById>,
+      verb: 'update' | 'resize_container' | 'rename',
+      asked: Fields,
+    ): Promise<Fields> => {
+      const view = find(request, request.params.id, `container:${verb}`);
       const changes = changesOf(asked);
       const limits = limitsOf(asked);
       if (Object.keys(limits).length > 0)
@@ -102,7 +107,7 @@ export function containerActions(controlPlane: ControlPlane, environment: Enviro
       return update(request, 'update', asked);
     });
     app.post<ById>('/v1/containers/:id/resize_container', async (request, reply) => {
-      if (request.minor < 19) throw new TroupeError('NOT_ACCEPTABLE', '');
+      requireRoute(request.minor, 19);
       const asked = parametersOf(request);
       onlyKnown(asked, ['cpu', 'memory']);
       return reply.code(202).send(await update(request, 'resize_container', numbers(asked)));
@@ -111,7 +116,7 @@ export function containerActions(controlPlane: ControlPlane, environment: Enviro
       if (request.minor > 13) throw new TroupeError('NOT_ACCEPTABLE', '');
       const asked = parametersOf(request);
       onlyKnown(asked, ['name']);
-      const view = find(request, request.params.id);
+      const view = find(request, request.params.id, 'container:rename');
       if (asked['name'] === undefined)
         throw new TroupeError('INVALID_INPUT', "'name' is a required property");
       if (asked['name'] === view.spec.name)
@@ -121,7 +126,7 @@ export function containerActions(controlPlane: ControlPlane, environment: Enviro
 
     app.get<ById>('/v1/containers/:id/container_actions', async (request) => {
       onlyKnown(queryOf(request), []);
-      const { address, id } = find(request, request.params.id);
+      const { address, id } = find(request, request.params.id, 'container:actions');
       const actions = await controlPlane.actions(address);
       return { containerActions: actions.map((action) => actionView(action, id)) };
     });
@@ -129,7 +134,7 @@ export function containerActions(controlPlane: ControlPlane, environment: Enviro
       '/v1/containers/:id/container_actions/:request',
       async (request) => {
         onlyKnown(queryOf(request), []);
-        const { address, id } = find(request, request.params.id);
+        const { address, id } = find(request, request.params.id, 'container:actions');
         const wanted = request.params.request;
         const action = (await controlPlane.actions(address)).find(({ requestId }) => requestId === wanted);
         if (!action) throw new TroupeError('NOT_FOUND', `The Action resource ${wanted} could not be found.`);

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { ContainerView, ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
-import { isAdmin } from '../auth/identity.ts';
+import type { RuleName } from '../policy/rules.ts';
 import { page, pagingParameters, type Listing, type Page } from './paging.ts';
 import { onlyKnown, queryBoolean } from './values.ts';
 
@@ -36,17 +36,20 @@ const sortKeys: Readonly<Record<string, Column>> = {
   updated_at: ({ updatedAt }) => updatedAt,
 };
 
-/** Shown to admins only, so only they may sort by it. */
-const adminsOnly = new Set(['host', 'runtime']);
+/** Not shown to everybody, so not everybody may sort by it. */
+const guarded: Readonly<Record<string, RuleName>> = {
+  host: 'container:get_one:host',
+  runtime: 'container:get_one:runtime',
+};
 
 /** @throws TroupeError INVALID_VALUE, INVALID_INPUT, FORBIDDEN, CONTAINER_NOT_FOUND for the marker */
 export function listContainers(controlPlane: ControlPlane, request: FastifyRequest): Page<ContainerView> {
+  const { access } = request;
+  access.require('container:get_all');
   const query = request.query as Fields;
   onlyKnown(query, [...Object.keys(filters), ...pagingParameters, 'all_projects']);
-  const admin = isAdmin(request.identity);
   const all = allProjects(request, 'container:get_all_all_projects');
-  if (query['host'] !== undefined && !admin)
-    throw new TroupeError('FORBIDDEN', "Policy doesn't allow container:get_one:host to be performed.");
+  if (query['host'] !== undefined) access.require('container:get_one:host');
   const wanted = Object.entries(filters).flatMap(([key, column]) => {
     const value = query[key];
     if (value === undefined || value === 'None') return [];
@@ -59,17 +62,16 @@ export function listContainers(controlPlane: ControlPlane, request: FastifyReque
     .filter((view) => view.capsuleId === null && wanted.every((matches) => matches(view)));
   return page(views, query, {
     id: ({ id }) => id,
-    sortKeys: admin
-      ? sortKeys
-      : Object.fromEntries(Object.entries(sortKeys).filter(([key]) => !adminsOnly.has(key))),
+    sortKeys: Object.fromEntries(
+      Object.entries(sortKeys).filter(([key]) => guarded[key] === undefined || access.may(guarded[key])),
+    ),
     notFound: (marker) => new TroupeError('CONTAINER_NOT_FOUND', `Container ${marker} could not be found.`),
   });
 }
 
-/** @throws TroupeError FORBIDDEN naming the rule, for who is no admin */
-export function allProjects(request: FastifyRequest, rule: string): boolean {
+/** @throws TroupeError FORBIDDEN naming the rule that says who may ask for it */
+export function allProjects(request: FastifyRequest, rule: RuleName): boolean {
   const all = queryBoolean('all_projects', (request.query as Fields)['all_projects'], false);
-  if (all && !isAdmin(request.identity))
-    throw new TroupeError('FORBIDDEN', `Policy doesn't allow ${rule} to be performed.`);
+  if (all) request.access.require(rule);
   return all;
 }

@@ -48,7 +48,7 @@ export function containerServices(controlPlane: ControlPlane, environment: Envir
       const interactive = queryBoolean('interactive', asked['interactive'], false);
       const isSession = interactive || !queryBoolean('run', asked['run'], true);
       const tty = queryBoolean('tty', asked['tty'], interactive);
-      const view = access.find(request, request.params.id);
+      const view = access.find(request, request.params.id, 'container:execute');
       access.require(request, view, 'execute', 'container.execute');
       if (isSession) {
         const wish = { kind: 'execute', command, tty, interactive } as const;
@@ -70,7 +70,7 @@ export function containerServices(controlPlane: ControlPlane, environment: Envir
 
     app.get<ById>('/v1/containers/:id/top', async (request) => {
       onlyKnown(queryOf(request), ['ps_args']);
-      const view = access.find(request, request.params.id);
+      const view = access.find(request, request.params.id, 'container:top');
       access.require(request, view, 'top', 'container.top');
       const { ps_args: asked } = queryOf(request);
       const psArgs = asked === undefined || asked === '' || asked === 'None' ? '-ef' : String(asked);
@@ -84,7 +84,7 @@ export function containerServices(controlPlane: ControlPlane, environment: Envir
 
     app.get<ById>('/v1/containers/:id/stats', async (request) => {
       onlyKnown(queryOf(request), []);
-      const view = access.find(request, request.params.id);
+      const view = access.find(request, request.params.id, 'container:stats');
       access.require(request, view, 'stats', 'container.stats');
       return statsView(
         view.spec.name,

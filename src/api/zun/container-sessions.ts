@@ -54,7 +54,7 @@ export function containerSessions(controlPlane: ControlPlane, environment: Envir
 
     app.get<ById>('/v1/containers/:id/attach', async (request, reply) => {
       onlyKnown(queryOf(request), []);
-      const view = access.find(request, request.params.id);
+      const view = access.find(request, request.params.id, 'container:attach');
       access.require(request, view, 'attach', 'container.attach');
       if (!view.spec.interactive) throw notInteractive();
       const { url } = beginSession(desk, request, view, { kind: 'attach' });
@@ -65,7 +65,7 @@ export function containerSessions(controlPlane: ControlPlane, environment: Envir
       const asked = parametersOf(request);
       onlyKnown(asked, ['h', 'w']);
       const size = sizeOf(asked);
-      const view = access.find(request, request.params.id);
+      const view = access.find(request, request.params.id, 'container:resize');
       access.require(request, view, 'resize', 'container.attach');
       if (!view.spec.tty) throw notInteractive();
       await resize(view, null, size);
@@ -77,7 +77,7 @@ export function containerSessions(controlPlane: ControlPlane, environment: Envir
       onlyKnown(asked, ['exec_id', 'h', 'w']);
       const size = sizeOf(asked);
       const execId = execIdOf(asked['exec_id']);
-      const view = access.find(request, request.params.id);
+      const view = access.find(request, request.params.id, 'container:execute_resize');
       const session = desk.sessions.find(view, execId);
       // Clients ask before there is a terminal, and after its end; one that is still to be is born so.
       session.size = size;
@@ -90,7 +90,7 @@ export function containerSessions(controlPlane: ControlPlane, environment: Envir
 
     app.get<ByExec>('/v1/containers/:id/execute/:exec', async (request) => {
       onlyKnown(queryOf(request), []);
-      const view = access.find(request, request.params.id);
+      const view = access.find(request, request.params.id, 'container:execute_show');
       const session = desk.sessions.find(view, execIdOf(request.params.exec));
       const { id: exec_id, state, execId, exitCode } = session;
       const known = { exec_id, connected: state === 'open', running: false, exit_code: exitCode };

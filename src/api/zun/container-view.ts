@@ -3,7 +3,8 @@ import type { ContainerView } from '../../actors/index.ts';
 import { healthCheckView } from './health-check.ts';
 
 export interface ViewOptions {
-  readonly admin: boolean;
+  /** Whether a field that not everybody sees is shown. */
+  readonly shows: (field: 'host' | 'image_pull_policy' | 'privileged' | 'runtime') => boolean;
   /** Scheme and host of the request; null in lists, which carry no links. */
   readonly baseUrl: string | null;
 }
@@ -44,7 +45,7 @@ function statusDetail({ status, observation }: ContainerView, now: number): stri
 
 export function containerView(
   view: ContainerView,
-  { admin, baseUrl }: ViewOptions,
+  { shows, baseUrl }: ViewOptions,
   now: number,
 ): Record<string, unknown> {
   const { spec, observation } = view;
@@ -80,17 +81,18 @@ export function containerView(
     hostname: spec.hostname ?? observation?.hostname ?? null,
     labels: spec.labels,
     addresses: addresses(view),
-    ...(admin ? { image_pull_policy: spec.imagePullPolicy, host: view.hostname } : {}),
+    ...(shows('image_pull_policy') ? { image_pull_policy: spec.imagePullPolicy } : {}),
+    ...(shows('host') ? { host: view.hostname } : {}),
     restart_policy: restartPolicy,
     status_detail: statusDetail(view, now),
     interactive: spec.interactive,
     tty: spec.tty,
     image_driver: spec.imageDriver,
     security_groups: [],
-    ...(admin ? { runtime: spec.runtime } : {}),
+    ...(shows('runtime') ? { runtime: spec.runtime } : {}),
     disk: spec.diskGib,
     auto_heal: spec.autoHeal,
-    ...(admin ? { privileged: false } : {}),
+    ...(shows('privileged') ? { privileged: false } : {}),
     healthcheck: healthCheckView(spec.healthcheck),
     registry_id: null,
     entrypoint: spec.entrypoint ?? observation?.entrypoint ?? null,

@@ -1,10 +1,8 @@
 /** `/v1/containers`: Zun's verbs over the actors' facade. Each handler takes validated input, asks, and answers a view. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ControlPlane } from '../../actors/index.ts';
-import { TroupeError } from '../../errors/errors.ts';
+import type { ContainerView, ControlPlane } from '../../actors/index.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { ContainerCommand } from '../../model/events.ts';
-import { isAdmin } from '../auth/identity.ts';
 import { callerOf } from '../request.ts';
 import {
   createContainerAccess,
@@ -13,6 +11,7 @@ import {
   nothing,
   parametersOf,
   queryOf,
+  shownTo,
   type ById,
   type Fields,
 } from './container-access.ts';
@@ -36,22 +35,22 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
     const { ask, find, show } = createContainerAccess(controlPlane, environment);
     const act = async (
       request: FastifyRequest,
-      id: string,
+      view: ContainerView,
       verb: string,
       command: ContainerCommand,
     ): Promise<void> => {
-      const view = find(request, id);
       await ask(request, view, verb, () => controlPlane.command(view.address, command, callerOf(request)));
     };
 
     app.post('/v1/containers', async (request, reply) => {
+      request.access.require('container:create');
       onlyKnown(queryOf(request), ['run']);
       const run = queryBoolean('run', queryOf(request)['run'], false);
       const idempotencyKey = keyOf(request);
       const body = (request.body ?? {}) as Fields;
       const spec = parseCreateBody(body, {
         minor: request.minor,
-        admin: isAdmin(request.identity),
+        may: request.access.may,
         userId: request.identity.userId,
         generatedName: generateName(environment, 'container'),
         defaults,
@@ -75,18 +74,19 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
 
     app.get('/v1/containers', (request) => {
       const { items, next } = listContainers(controlPlane, request);
-      const options = { admin: isAdmin(request.identity), baseUrl: null };
       const now = environment.now();
       return {
-        containers: items.map((view) => containerView(view, options, now)),
+        containers: items.map((view) =>
+          containerView(view, { shows: shownTo(request, view), baseUrl: null }, now),
+        ),
         next: next === null ? null : `${baseUrlOf(request)}/v1/containers?${next}`,
       };
     });
 
     app.get<ById>('/v1/containers/:id', (request) => {
       onlyKnown(queryOf(request), ['all_projects']);
-      allProjects(request, 'container:get_one_all_projects');
-      return show(request, find(request, request.params.id));
+      const all = allProjects(request, 'container:get_one_all_projects');
+      return show(request, find(request, request.params.id, 'container:get_one', all));
     });
 
     app.delete<ById>('/v1/containers/:id', async (request, reply) => {
@@ -96,37 +96,33 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
       const stop = queryBoolean('stop', asked['stop'], false);
       if (force) requireVersion('force', request.minor, 7);
       if (stop) requireVersion('stop', request.minor, 12);
-      allProjects(request, 'container:delete_all_projects');
-      if (force && !isAdmin(request.identity)) {
-        throw new TroupeError('FORBIDDEN', "Policy doesn't allow container:delete_force to be performed.");
-      }
+      const all = allProjects(request, 'container:delete_all_projects');
       const mode = stop ? 'stop' : force ? 'force' : 'ifStopped';
       const verb = stop ? 'delete_after_stop' : force ? 'delete_force' : 'delete';
-      await act(request, request.params.id, verb, {
-        type: 'container.delete',
-        mode,
-        graceMs: graceOf(asked),
-      });
+      const graceMs = graceOf(asked);
+      const rule = force ? 'container:delete_force' : 'container:delete';
+      const view = find(request, request.params.id, rule, all);
+      await act(request, view, verb, { type: 'container.delete', mode, graceMs });
       return reply.code(204).send();
     });
 
     app.post<ById>('/v1/containers/:id/start', async (request, reply) => {
       onlyKnown(parametersOf(request), []);
-      await act(request, request.params.id, 'start', { type: 'container.start' });
+      const view = find(request, request.params.id, 'container:start');
+      await act(request, view, 'start', { type: 'container.start' });
       return nothing(reply);
     });
 
     app.post<ById>('/v1/containers/:id/stop', async (request, reply) => {
       onlyKnown(parametersOf(request), ['timeout']);
-      await act(request, request.params.id, 'stop', {
-        type: 'container.stop',
-        graceMs: graceOf(parametersOf(request)),
-      });
+      const graceMs = graceOf(parametersOf(request));
+      const view = find(request, request.params.id, 'container:stop');
+      await act(request, view, 'stop', { type: 'container.stop', graceMs });
       return nothing(reply);
     });
 
     app.get<ById>('/v1/containers/:id/logs', (request, reply) =>
-      containerLogs(controlPlane, find(request, request.params.id), request, reply),
+      containerLogs(controlPlane, find(request, request.params.id, 'container:logs'), request, reply),
     );
   };
 }

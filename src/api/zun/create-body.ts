@@ -5,6 +5,8 @@
  */
 import { split } from 'shlex';
 import { TroupeError } from '../../errors/errors.ts';
+import type { Access } from '../policy/policy.ts';
+import type { RuleName } from '../policy/rules.ts';
 import type { ContainerSpec, RestartPolicy, RestartPolicyName } from '../../model/container.ts';
 import { parseAttachments, type AttachmentsContext } from './attachments.ts';
 import { flag, integer, list, number, object, text, texts, variables, type Body } from './body-fields.ts';
@@ -14,7 +16,8 @@ import { requireVersion } from './microversion.ts';
 
 export interface CreateBodyContext {
   readonly minor: number;
-  readonly admin: boolean;
+  /** What the caller may do. */
+  readonly may: Access['may'];
   readonly userId: string;
   /** For a container that was not named. */
   readonly generatedName: string;
@@ -24,15 +27,15 @@ export interface CreateBodyContext {
 }
 
 export const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
-const hostnamePattern = /^[a-zA-Z0-9-._]*$/;
-const imagePattern = /[a-zA-Z0-9][a-zA-Z0-9_.-]/;
+export const hostnamePattern = /^[a-zA-Z0-9-._]*$/;
+export const imagePattern = /[a-zA-Z0-9][a-zA-Z0-9_.-]/;
 export const nameLength = { least: 2, most: 255 };
-const wordLength = { least: 1, most: 255 };
-const restartPolicies: readonly RestartPolicyName[] = ['no', 'always', 'on-failure', 'unless-stopped'];
+export const wordLength = { least: 1, most: 255 };
+export const restartPolicies: readonly RestartPolicyName[] = ['no', 'always', 'on-failure', 'unless-stopped'];
 /** Zun's configured bounds. */
 export const cpuBounds = { least: 0.1, most: 16 };
 export const memoryBounds = { least: 4, most: 8192 };
-const diskBounds = { least: 1, most: 160 };
+export const diskBounds = { least: 1, most: 160 };
 /** Processes in one container, unless the site says otherwise. */
 export const pidsLimit = 4096;
 
@@ -48,7 +51,7 @@ const fields: ReadonlyMap<string, number> = new Map(Object.entries({
 /** Absent below their version rather than too new: Zun's schema has no such key there. */
 const absentBelow = new Set(['host', 'entrypoint']);
 
-/** Fields that only admins may give, by the rule that says so. */
+/** Fields that not everybody may give, by the rule that says who. */
 const policies = {
   runtime: 'container:create:runtime',
   host: 'container:create:requested_destination',
@@ -96,9 +99,9 @@ export function parseCreateBody(body: Body, context: CreateBodyContext): Contain
     files: [],
   };
   for (const [key, since] of fields) if (isAsked(body, key)) requireVersion(key, minor, since);
-  refuseUnsupported(body);
+  refuseUnsupported(body, context.may);
   for (const [key, policy] of Object.entries(policies))
-    if (isAsked(body, key) && !context.admin) throw forbidden(policy);
+    if (isAsked(body, key) && !context.may(policy)) throw forbidden(policy);
   if (spec.autoRemove && restart && restart.name !== 'no') {
     throw new TroupeError(
       'INVALID_VALUE',
@@ -129,17 +132,20 @@ const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.l
 const ttyFollowsInteractive = (body: Body, minor: number): boolean =>
   minor >= 20 && minor < 36 && isAsked(body, 'interactive');
 
-const forbidden = (policy: string): TroupeError =>
+const forbidden = (policy: RuleName): TroupeError =>
   new TroupeError('FORBIDDEN', `Policy doesn't allow ${policy} to be performed.`);
 
 /** Asked for and not in this release: said, never ignored. */
-function refuseUnsupported(body: Body): void {
-  if (flag(body, 'privileged', false)) throw forbidden('container:create:privileged');
+function refuseUnsupported(body: Body, may: Access['may']): void {
   const notYet = (key: string, what: string): TroupeError =>
     new TroupeError(
       'INVALID_VALUE',
       `This release of Troupe does not support ${what} ('${key}'); leave it out`,
     );
+  if (flag(body, 'privileged', false))
+    throw may('container:create:privileged')
+      ? notYet('privileged', 'privileged containers')
+      : forbidden('container:create:privileged');
   const groups = body['security_groups'];
   if (groups !== undefined && groups !== null && !Array.isArray(groups))
     throw invalidField('security_groups', groups, 'It must be a list');

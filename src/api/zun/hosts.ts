@@ -1,12 +1,12 @@
-/** `/v1/hosts`: Zun's view of the container hosts, for admins. @see zun-api 2.9 */
+/** `/v1/hosts`: Zun's view of the container hosts, by default for admins. @see zun-api 2.9 */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ControlPlane, HostDetail } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { HostOperatorCommand } from '../../model/events.ts';
 import { callerOf } from '../request.ts';
-import { requireAdmin } from '../policy.ts';
 import { text, type Body } from './body-fields.ts';
 import { baseUrlOf } from './discovery.ts';
+import { requireRoute } from './microversion.ts';
 import { page, pagingParameters, type Listing } from './paging.ts';
 import { invalidField, onlyKnown } from './values.ts';
 
@@ -92,7 +92,8 @@ export function hosts(controlPlane: ControlPlane) {
       return found;
     };
     app.get('/v1/hosts', (request) => {
-      requireAdmin(request, 'host:get_all', 4);
+      requireRoute(request.minor, 4);
+      request.access.require('host:get_all', {});
       const query = request.query as Readonly<Record<string, unknown>>;
       onlyKnown(query, pagingParameters);
       const byName = controlPlane.hosts().toSorted((a, b) => (a.hostname < b.hostname ? -1 : 1));
@@ -103,7 +104,8 @@ export function hosts(controlPlane: ControlPlane) {
       };
     });
     app.get<{ Params: { id: string } }>('/v1/hosts/:id', (request) => {
-      requireAdmin(request, 'host:get', 4);
+      requireRoute(request.minor, 4);
+      request.access.require('host:get', {});
       return hostView(find(request.params.id), baseUrlOf(request));
     });
     const ask = async (
@@ -126,7 +128,7 @@ export function hosts(controlPlane: ControlPlane) {
         : { type: verb === 'give_up' ? 'host.giveUp' : `host.${verb}` };
     for (const verb of verbs) {
       app.post<{ Params: { id: string } }>(`/v1/hosts/:id/${verb}`, async (request, reply) => {
-        requireAdmin(request, `host:${verb}`, 1);
+        request.access.require(`host:${verb}`, {});
         const body = (request.body ?? {}) as Body;
         onlyKnown(body, verb === 'cordon' ? ['reason'] : []);
         await ask(request, verb, commandOf(verb, body), 'INVALID_STATE');
@@ -135,7 +137,7 @@ export function hosts(controlPlane: ControlPlane) {
     }
     // Over the agent's own labels; null gives the agent's value back.
     app.patch<{ Params: { id: string } }>('/v1/hosts/:id/labels', async (request) => {
-      requireAdmin(request, 'host:label', 1);
+      request.access.require('host:label', {});
       await ask(request, 'label', { type: 'host.label', labels: labelsOf(request.body) }, 'INVALID_VALUE');
       return { labels: find(request.params.id).labels };
     });

@@ -48,6 +48,11 @@ export function requireVersion(parameter: string, asked: number, since: number):
   );
 }
 
+/** Of a route that a microversion has brought. @throws TroupeError NOT_ACCEPTABLE */
+export function requireRoute(asked: number, since: number): void {
+  if (asked < since) throw new TroupeError('NOT_ACCEPTABLE', '');
+}
+
 const notAcceptable = (message: string): TroupeError =>
   new TroupeError('NOT_ACCEPTABLE', message, {
     details: {

@@ -1,5 +1,5 @@
 /** Networks of a container: attached and detached while it lives, and listed. @see zun-api 2.7 */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { ContainerView, ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { Environment } from '../../model/environment.ts';
@@ -7,6 +7,7 @@ import { callerOf } from '../request.ts';
 import { networkRequest } from './attachments.ts';
 import { text } from './body-fields.ts';
 import { createContainerAccess, parametersOf, queryOf, type ById } from './container-access.ts';
+import { requireRoute } from './microversion.ts';
 import { onlyKnown } from './values.ts';
 
 const words = { least: 1, most: 255 };
@@ -14,21 +15,18 @@ const words = { least: 1, most: 255 };
 export function networkActions(controlPlane: ControlPlane, environment: Environment) {
   return async (app: FastifyInstance): Promise<void> => {
     const { ask, find } = createContainerAccess(controlPlane, environment);
-    const since = (request: FastifyRequest, minor: number): void => {
-      if (request.minor < minor) throw new TroupeError('NOT_ACCEPTABLE', '');
-    };
     const isOn = ({ ports }: ContainerView, networkId: string): boolean =>
       ports.some(({ network }) => network.networkId === networkId);
 
     app.post<ById>('/v1/containers/:id/network_attach', async (request, reply) => {
-      since(request, 8);
+      requireRoute(request.minor, 8);
       const asked = parametersOf(request);
       onlyKnown(asked, ['network', 'fixed_ip', 'port']);
       if (asked['port'] !== undefined)
         throw new TroupeError('INVALID_VALUE', 'This site has no Neutron, so there are no ports to attach');
       const name = text(asked, 'network', words);
       if (name === null) throw new TroupeError('INVALID_VALUE', 'Name the network to attach');
-      const view = find(request, request.params.id);
+      const view = find(request, request.params.id, 'container:network_attach');
       const { local } = controlPlane;
       const wanted = networkRequest({ local, tenant: view.tenant }, name, text(asked, 'fixed_ip', words));
       if (isOn(view, wanted.networkId))
@@ -50,10 +48,10 @@ export function networkActions(controlPlane: ControlPlane, environment: Environm
     });
 
     app.post<ById>('/v1/containers/:id/network_detach', async (request, reply) => {
-      since(request, 6);
+      requireRoute(request.minor, 6);
       const asked = queryOf(request);
       onlyKnown(asked, ['network', 'port']);
-      const view = find(request, request.params.id);
+      const view = find(request, request.params.id, 'container:network_detach');
       const given = text(asked, 'network', words) ?? text(asked, 'port', words);
       const id = view.ports.some(({ network, portId }) => network.networkId === given || portId === given)
         ? given
@@ -72,9 +70,9 @@ export function networkActions(controlPlane: ControlPlane, environment: Environm
     });
 
     app.get<ById>('/v1/containers/:id/network_list', (request) => {
-      since(request, 13);
+      requireRoute(request.minor, 13);
       onlyKnown(queryOf(request), []);
-      const { ports } = find(request, request.params.id);
+      const { ports } = find(request, request.params.id, 'container:network_list');
       return {
         networks: ports.map(({ portId, network: { networkId }, address }) =>
           request.minor >= 18

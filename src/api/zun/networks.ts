@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ControlPlane, NetworkView } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import { isSubnet, narrowestPrefix, parseSubnet, widestPrefix } from '../../model/subnet.ts';
-import { isAdmin } from '../auth/identity.ts';
+import type { RuleName } from '../policy/rules.ts';
 import { callerOf } from '../request.ts';
 import { text } from './body-fields.ts';
 import { queryOf, type ById, type Fields } from './container-access.ts';
@@ -16,7 +16,7 @@ import { baseUrlOf } from './discovery.ts';
 import { page, pagingParameters, type Listing } from './paging.ts';
 import { invalidField, onlyKnown } from './values.ts';
 
-const networkView = (view: NetworkView, isAdministrator: boolean): Fields => ({
+const networkView = ({ access }: FastifyRequest, view: NetworkView): Fields => ({
   uuid: view.id,
   name: view.name,
   project_id: view.tenant,
@@ -30,7 +30,7 @@ const networkView = (view: NetworkView, isAdministrator: boolean): Fields => ({
   mtu: view.mtu,
   default: view.isDefault,
   ports: view.ports,
-  ...(isAdministrator ? { host: view.hostname } : {}),
+  ...(access.may('network:get_one:host', { project_id: view.tenant }) ? { host: view.hostname } : {}),
   created_at: new Date(view.createdAt).toISOString(),
 });
 
@@ -42,10 +42,14 @@ const listing: Listing<NetworkView> = {
 
 export function networks({ local }: ControlPlane) {
   return async (app: FastifyInstance): Promise<void> => {
-    const find = (request: FastifyRequest, id: string): NetworkView =>
-      local.network(isAdmin(request.identity) ? null : request.identity.projectId, id);
+    const find = ({ access, identity }: FastifyRequest, id: string, rule: RuleName): NetworkView => {
+      const found = local.network(access.isAdmin ? null : identity.projectId, id);
+      access.require(rule, { project_id: found.tenant });
+      return found;
+    };
 
     app.get('/v1/networks', (request) => {
+      request.access.require('network:get_all');
       const query = queryOf(request);
       onlyKnown(query, [...pagingParameters, 'all_projects']);
       const all = local.networks(
@@ -53,15 +57,16 @@ export function networks({ local }: ControlPlane) {
       );
       const { items, next } = page(all, query, listing);
       return {
-        networks: items.map((view) => networkView(view, isAdmin(request.identity))),
+        networks: items.map((view) => networkView(request, view)),
         next: next === null ? null : `${baseUrlOf(request)}/v1/networks?${next}`,
       };
     });
     app.get<ById>('/v1/networks/:id', (request) => {
       onlyKnown(queryOf(request), []);
-      return networkView(find(request, request.params.id), isAdmin(request.identity));
+      return networkView(request, find(request, request.params.id, 'network:get_one'));
     });
     app.post('/v1/networks', async (request, reply) => {
+      request.access.require('network:create_local');
       onlyKnown(queryOf(request), []);
       const body = (request.body ?? {}) as Fields;
       onlyKnown(body, ['name', 'subnet', 'host', 'neutron_net_id']);
@@ -75,11 +80,12 @@ export function networks({ local }: ControlPlane) {
       const asked = { name, subnet: subnetOf(body), host: text(body, 'host', nameLength) };
       const made = await local.createNetwork(request.identity.projectId, asked, callerOf(request));
       reply.code(202).header('location', `${baseUrlOf(request)}/v1/networks/${made.id}`);
-      return networkView(made, isAdmin(request.identity));
+      return networkView(request, made);
     });
     app.delete<ById>('/v1/networks/:id', async (request, reply) => {
+      if (request.minor < 27) throw new TroupeError('NOT_ACCEPTABLE', '');
       onlyKnown(queryOf(request), []);
-      const network = find(request, request.params.id);
+      const network = find(request, request.params.id, 'network:delete_local');
       const { answer, reason } = await local.deleteNetwork(network, callerOf(request));
       if (answer === 'refused')
         throw new TroupeError(
@@ -89,6 +95,7 @@ export function networks({ local }: ControlPlane) {
       return reply.code(204).send();
     });
     app.delete('/v1/pools', async (request) => {
+      request.access.require('pool:flush');
       onlyKnown(queryOf(request), ['all_projects']);
       const tenant = allProjects(request, 'pool:flush_all_projects') ? null : request.identity.projectId;
       return { flushed: await local.flush(tenant, null, callerOf(request)) };

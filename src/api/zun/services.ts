@@ -6,7 +6,6 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ControlPlane, HostDetail } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { HostOperatorCommand } from '../../model/events.ts';
-import { requireAdmin } from '../policy.ts';
 import { callerOf } from '../request.ts';
 import { text } from './body-fields.ts';
 import { queryOf } from './container-access.ts';
@@ -66,19 +65,19 @@ export function services(controlPlane: ControlPlane) {
     };
 
     app.get('/v1/services', (request) => {
-      requireAdmin(request, 'zun-service:get_all', 1);
+      request.access.require('zun-service:get_all', {});
       onlyKnown(queryOf(request), []);
       return { services: byName().map(serviceView) };
     });
     app.put('/v1/services/enable', async (request) => {
-      requireAdmin(request, 'zun-service:enable', 1);
+      request.access.require('zun-service:enable', {});
       onlyKnown(queryOf(request), ['host', 'binary']);
       const host = find(queryOf(request));
       await ask(request, host, { type: 'host.uncordon' }, (now) => now?.admission === 'open');
       return { service: { host: host.hostname, binary, disabled: false, disabled_reason: null } };
     });
     app.put('/v1/services/disable', async (request) => {
-      requireAdmin(request, 'zun-service:disable', 1);
+      request.access.require('zun-service:disable', {});
       onlyKnown(queryOf(request), ['host', 'binary', 'disabled_reason']);
       const host = find(queryOf(request));
       const reason = text(queryOf(request), 'disabled_reason', nameLength);
@@ -87,7 +86,7 @@ export function services(controlPlane: ControlPlane) {
     });
     // Down is what we say of a host that is not heard; who knows that it is dead need not wait for the deadline.
     app.put('/v1/services/force_down', async (request) => {
-      requireAdmin(request, 'zun-service:force_down', 1);
+      request.access.require('zun-service:force_down', {});
       onlyKnown(queryOf(request), ['host', 'binary', 'forced_down']);
       const host = find(queryOf(request));
       const isForced = queryBoolean('forced_down', queryOf(request)['forced_down'], true);
@@ -95,6 +94,7 @@ export function services(controlPlane: ControlPlane) {
       return { service: { host: host.hostname, binary, forced_down: isForced } };
     });
     app.get('/v1/availability_zones', (request) => {
+      request.access.require('availability_zones:get_all');
       onlyKnown(queryOf(request), []);
       const zones = new Set(byName().map(({ availabilityZone }) => availabilityZone));
       return {

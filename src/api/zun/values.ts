@@ -10,11 +10,22 @@ const no = new Set(['false', '0', 'off', 'no']);
  */
 export function queryBoolean(name: string, value: unknown, fallback: boolean): boolean {
   if (value === undefined || value === null || value === 'None' || value === '') return fallback;
+  const flag = queryFlagIn(value);
+  if (flag === null) throw invalidQuery(name, value, 'It must be a boolean such as true or false');
+  return flag;
+}
+
+/** A boolean as queries spell it; null for what is none. */
+export function queryFlagIn(value: unknown): boolean | null {
   if (typeof value === 'boolean') return value;
   const text = String(value).toLowerCase();
-  if (yes.has(text)) return true;
-  if (no.has(text)) return false;
-  throw invalidQuery(name, value, 'It must be a boolean such as true or false');
+  return yes.has(text) ? true : no.has(text) ? false : null;
+}
+
+/** A boolean as bodies spell it: JSON's, or one of Python's; null for what is none. */
+export function flagIn(value: unknown): boolean | null {
+  if (value === true || value === 'true' || value === 'True') return true;
+  return value === false || value === 'false' || value === 'False' ? false : null;
 }
 
 /** @throws TroupeError INVALID_INPUT */
@@ -40,6 +51,13 @@ export function integerIn(value: unknown): number | null {
   return Number.isSafeInteger(Number(value)) ? Number(value) : null;
 }
 
+/** A number as JSON or in digits; null for anything else. */
+export function numberIn(value: unknown): number | null {
+  if (typeof value === 'number') return value;
+  const isNumber = typeof value === 'string' && value !== '' && /^[0-9]*(\.([0-9]+))?$/.test(value);
+  return isNumber ? Number(value) : null;
+}
+
 /** @throws TroupeError INVALID_VALUE for a parameter that the request does not have */
 export function onlyKnown(query: Readonly<Record<string, unknown>>, known: readonly string[]): void {
   const unknown = Object.keys(query).filter((key) => !known.includes(key));
@@ -51,15 +69,15 @@ export function onlyKnown(query: Readonly<Record<string, unknown>>, known: reado
 }
 
 export const invalidQuery = (name: string, value: unknown, rule: string): TroupeError =>
-  new TroupeError(
-    'INVALID_INPUT',
-    `Invalid input for query parameters '${name}'. Value: '${String(value)}'. ${rule}`,
-  );
+  new TroupeError('INVALID_INPUT', `Invalid input for query parameters '${name}'. ${valueIn(value)}${rule}`);
 
 export const invalidField = (name: string, value: unknown, rule: string): TroupeError =>
   new TroupeError('INVALID_INPUT', `Invalid input for field '${name}'. Value: '${shown(value)}'. ${rule}`);
 
+/** What is not there has no value. */
+const valueIn = (value: unknown): string => (value === undefined ? '' : `Value: '${shown(value)}'. `);
+
 const shown = (value: unknown): string => {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 };

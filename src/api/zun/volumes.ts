@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ControlPlane, VolumeView } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
-import { isAdmin } from '../auth/identity.ts';
+import type { RuleName } from '../policy/rules.ts';
 import { callerOf } from '../request.ts';
 import { volumeBounds } from './attachments.ts';
 import { integer, text } from './body-fields.ts';
@@ -13,7 +13,7 @@ import { baseUrlOf } from './discovery.ts';
 import { page, pagingParameters, type Listing } from './paging.ts';
 import { onlyKnown } from './values.ts';
 
-const volumeView = (view: VolumeView, isAdministrator: boolean): Fields => ({
+const volumeView = ({ access }: FastifyRequest, view: VolumeView): Fields => ({
   uuid: view.id,
   name: view.name,
   project_id: view.tenant,
@@ -22,7 +22,7 @@ const volumeView = (view: VolumeView, isAdministrator: boolean): Fields => ({
   size: view.sizeGib,
   ephemeral: view.isEphemeral,
   attached: view.attached,
-  ...(isAdministrator ? { host: view.hostname } : {}),
+  ...(access.may('volume:get_one:host', { project_id: view.tenant }) ? { host: view.hostname } : {}),
   created_at: new Date(view.createdAt).toISOString(),
 });
 
@@ -34,10 +34,14 @@ const listing: Listing<VolumeView> = {
 
 export function volumes({ local }: ControlPlane) {
   return async (app: FastifyInstance): Promise<void> => {
-    const find = (request: FastifyRequest, id: string): VolumeView =>
-      local.volume(isAdmin(request.identity) ? null : request.identity.projectId, id);
+    const find = ({ access, identity }: FastifyRequest, id: string, rule: RuleName): VolumeView => {
+      const found = local.volume(access.isAdmin ? null : identity.projectId, id);
+      access.require(rule, { project_id: found.tenant });
+      return found;
+    };
 
     app.get('/v1/volumes', (request) => {
+      request.access.require('volume:get_all');
       const query = queryOf(request);
       onlyKnown(query, [...pagingParameters, 'all_projects']);
       const all = local.volumes(
@@ -45,15 +49,16 @@ export function volumes({ local }: ControlPlane) {
       );
       const { items, next } = page(all, query, listing);
       return {
-        volumes: items.map((view) => volumeView(view, isAdmin(request.identity))),
+        volumes: items.map((view) => volumeView(request, view)),
         next: next === null ? null : `${baseUrlOf(request)}/v1/volumes?${next}`,
       };
     });
     app.get<ById>('/v1/volumes/:id', (request) => {
       onlyKnown(queryOf(request), []);
-      return volumeView(find(request, request.params.id), isAdmin(request.identity));
+      return volumeView(request, find(request, request.params.id, 'volume:get_one'));
     });
     app.post('/v1/volumes', async (request, reply) => {
+      request.access.require('volume:create');
       onlyKnown(queryOf(request), []);
       const body = (request.body ?? {}) as Fields;
       onlyKnown(body, ['name', 'size', 'host']);
@@ -66,11 +71,11 @@ export function volumes({ local }: ControlPlane) {
       };
       const made = await local.createVolume(request.identity.projectId, asked, callerOf(request));
       reply.code(202).header('location', `${baseUrlOf(request)}/v1/volumes/${made.id}`);
-      return volumeView(made, isAdmin(request.identity));
+      return volumeView(request, made);
     });
     app.delete<ById>('/v1/volumes/:id', async (request, reply) => {
       onlyKnown(queryOf(request), []);
-      const volume = find(request, request.params.id);
+      const volume = find(request, request.params.id, 'volume:delete');
       const { answer, reason } = await local.deleteVolume(volume, callerOf(request));
       if (answer === 'refused')
         throw new TroupeError(

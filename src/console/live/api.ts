@@ -65,6 +65,9 @@ export interface AllowedEvent {
   readonly roles: readonly string[];
 }
 
+/** What changes nothing, and is permitted by the state or not. */
+export type PermittedService = Pick<AllowedEvent, 'type' | 'answer' | 'reason' | 'roles'>;
+
 /** An event as it is sent: without what is only said of it. */
 export interface Command {
   readonly type: string;
@@ -97,6 +100,7 @@ export interface Lifecycle {
   readonly waitingFor: readonly WaitingFor[];
   readonly lastError: { readonly message?: string; readonly code?: string } | null;
   readonly allowedEvents: readonly AllowedEvent[];
+  readonly services: readonly PermittedService[];
   readonly related: readonly RelatedActor[];
   readonly quarantined: { readonly reason: string; readonly event: string | null } | null;
 }

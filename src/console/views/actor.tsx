@@ -18,6 +18,7 @@ import { Moment } from './moment.tsx';
 import { Now } from './now.tsx';
 import { Stats } from './stats.tsx';
 import { Status } from './status.tsx';
+import { terminalsOf, TerminalView } from './terminal.tsx';
 import { hostLoss, linkToWhatIf } from './what-if.tsx';
 
 const nowhere: ReadonlySet<string> = new Set();
@@ -33,11 +34,11 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
 
   const paths =
     (record ? record.to : (item?.statePaths ?? lifecycle?.statePaths ?? history.at(-1)?.to)) ?? [];
-  const role = session.value?.identity.admin === true ? 'admin' : 'owner';
+  const isAdmin = session.value?.identity.admin === true;
   const events = (record === null ? lifecycle?.allowedEvents : null) ?? [];
   const marks = useMemo<Marks>(() => {
     const active = idsOf(kind, paths);
-    const next = events.filter(({ answer, roles }) => answer === 'accepted' && roles.includes(role));
+    const next = events.filter(({ answer }) => answer === 'accepted');
     const reached = [
       ...idsOf(
         kind,
@@ -45,8 +46,11 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
       ),
     ].filter((each) => !active.has(each));
     return { active, next: reached.length > 0 ? new Set(reached) : nowhere };
-  }, [kind, paths.join(), lifecycle, record, role]);
+  }, [kind, paths.join(), lifecycle, record]);
 
+  const terminals = terminalsOf(lifecycle);
+  // What was only noted since led nowhere.
+  const lastMove = history.findLast(({ from, to }) => from.join() !== to.join());
   const hasEnded = isLoaded && lifecycle === null && history.length > 0;
   const name = item?.name ?? nameIn(actor) ?? id;
   if (isLoaded && lifecycle === null && history.length === 0) {
@@ -84,6 +88,15 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
           {version !== null && <Fact term="chart" words={`version ${version}`} />}
         </dl>
         <span class="actor-tools">
+          {terminals.length > 0 && (
+            <button
+              class="quiet"
+              aria-pressed={asked('terminal') !== null}
+              onClick={() => choose({ terminal: asked('terminal') === null ? 'open' : null })}
+            >
+              Terminal
+            </button>
+          )}
           {kind === 'container' && !hasEnded && (
             <button
               class="quiet"
@@ -102,12 +115,15 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
               Uses
             </button>
           )}
-          {kind === 'host' && role === 'admin' && !hasEnded && (
+          {kind === 'host' && isAdmin && !hasEnded && (
             <a class="button quiet" href={linkToWhatIf([{ kind, id, event: hostLoss }], true)}>
               If it were lost
             </a>
           )}
-          <a class="button quiet" href={linkTo(['incident', kind, id], { at: moment })}>
+          <a
+            class="button quiet"
+            href={linkTo(['incident', kind, id], { at: moment ?? lastMove?.revision.toString() ?? null })}
+          >
             What led here
           </a>
           <button
@@ -136,6 +152,9 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
           {lifecycle.quarantined.event !== null && <> It broke at “{lifecycle.quarantined.event}”.</>}
         </p>
       )}
+      {asked('terminal') !== null && lifecycle && terminals.length > 0 && (
+        <TerminalView id={id} name={name} lifecycle={lifecycle} />
+      )}
       <div class="actor-grid">
         <section class="card chart-card" aria-label={record ? 'Chart as it was' : 'Chart as it is'}>
           {chart.value ? (
@@ -156,7 +175,6 @@ export function ActorPage({ kind, id }: { kind: string; id: string }) {
                 <Events
                   name={name}
                   events={lifecycle.allowedEvents}
-                  role={role}
                   tryOut={(event) => linkToWhatIf([{ kind, id, event }])}
                   send={(event) => call('POST', `${pathOfActor(kind, id)}/events`, event)}
                 />

@@ -89,7 +89,7 @@ export function ChartView({ chart, marks, isStill = false }: ChartViewProps) {
       left: box.left + box.width / 2 - (outer.left + outer.width / 2),
       top: box.top + box.height / 2 - (outer.top + outer.height / 2),
     });
-  }, [activeIds, laidOut, scale]);
+  }, [activeIds, laidOut, scale, room]);
 
   const toggle = (target: EventTarget | null): boolean => {
     const group = target instanceof Element ? target.closest<SVGGElement>('[aria-expanded]') : null;

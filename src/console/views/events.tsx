@@ -6,18 +6,16 @@ import { commandInWords, statesInWords } from '../words.ts';
 export interface EventsProps {
   readonly name: string;
   readonly events: readonly AllowedEvent[];
-  readonly role: string;
   /** Where it is shown what an event would lead to. */
   readonly tryOut: (event: Command) => string;
   readonly send: (event: Command) => Promise<unknown>;
 }
 
-export function Events({ name, events, role, tryOut, send }: EventsProps) {
+export function Events({ name, events, tryOut, send }: EventsProps) {
   const [asking, setAsking] = useState<string | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
-  const mine = events.filter(({ roles }) => roles.includes(role));
-  const possible = mine.filter(({ answer }) => answer !== 'refused');
-  const refused = mine.filter(({ answer }) => answer === 'refused');
+  const possible = events.filter(({ answer }) => answer !== 'refused');
+  const refused = events.filter(({ answer }) => answer === 'refused');
   const keyOf = (event: AllowedEvent): string => JSON.stringify(commandOf(event));
   // What is shown before it is sent follows what happens meanwhile.
   const asked = events.find((event) => keyOf(event) === asking);
@@ -29,7 +27,7 @@ export function Events({ name, events, role, tryOut, send }: EventsProps) {
   return (
     <section class="card events" aria-labelledby="events-title">
       <h2 id="events-title">What would move it</h2>
-      {mine.length === 0 && <p class="soft">Nobody sends it anything: it follows what happens to others.</p>}
+      {events.length === 0 && <p class="soft">There is nothing that you may send it.</p>}
       <ul>
         {possible.map((event) => (
           <li key={keyOf(event)}>

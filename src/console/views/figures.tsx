@@ -1,6 +1,10 @@
 import type { HostInfo, TenantInfo } from '../live/api.ts';
 import { linkTo } from '../router.ts';
+import { amount } from '../words.ts';
 import { Meter, Status } from './status.tsx';
+
+/** Told in MiB. */
+const memory = (mib: number): string => `${amount(mib * 1024 * 1024)}B`;
 
 export function HostCards({ hosts }: { hosts: readonly HostInfo[] | null }) {
   return (
@@ -20,7 +24,7 @@ export function HostCards({ hosts }: { hosts: readonly HostInfo[] | null }) {
                 {!host.engine_up && host.state === 'online' && <span class="tag bad">engine down</span>}
               </span>
               <Meter label="CPU" used={host.cpu_used} total={host.cpus} />
-              <Meter label="memory" used={host.mem_used} total={host.mem_total} unit=" MiB" />
+              <Meter label="memory" used={host.mem_used} total={host.mem_total} inWords={memory} />
               <span class="soft small-line">
                 {host.total_containers} containers{host.engine === null ? '' : ` · ${host.engine}`} ·{' '}
                 {host.availability_zone}
@@ -51,7 +55,7 @@ export function TenantCards({ tenants }: { tenants: readonly TenantInfo[] | null
               </span>
               <Meter label="containers" used={used.containers} total={limits.containers} />
               <Meter label="CPU" used={used.cpu} total={limits.cpu} />
-              <Meter label="memory" used={used.memory} total={limits.memory} unit=" MiB" />
+              <Meter label="memory" used={used.memory} total={limits.memory} inWords={memory} />
             </a>
           </li>
         ))}

@@ -10,20 +10,23 @@ export const Status = ({ status, taskState = null }: { status: string; taskState
   </span>
 );
 
+const figure = (value: number): string =>
+  value >= 10_000 ? `${Math.round(value / 100) / 10} k` : String(Math.round(value * 100) / 100);
+
 /** Of how much how much is taken; -1 = without limit. */
 export function Meter({
   label,
   used,
   total,
-  unit = '',
+  inWords = figure,
 }: {
   label: string;
   used: number;
   total: number;
-  unit?: string;
+  inWords?: (value: number) => string;
 }) {
   const share = total > 0 ? used / total : 0;
-  const words = total < 0 ? `${figure(used)}${unit}, no limit` : `${figure(used)} of ${figure(total)}${unit}`;
+  const words = total < 0 ? `${inWords(used)}, no limit` : `${inWords(used)} of ${inWords(total)}`;
   return (
     <div class={`meter ${share > 0.95 ? 'bad' : share > 0.8 ? 'warn' : ''}`}>
       <span class="meter-label">{label}</span>
@@ -34,6 +37,3 @@ export function Meter({
     </div>
   );
 }
-
-const figure = (value: number): string =>
-  value >= 10_000 ? `${Math.round(value / 100) / 10} k` : String(Math.round(value * 100) / 100);

@@ -11,7 +11,7 @@ import {
   type WhatIfStep,
 } from '../live/api.ts';
 import { useAnswer } from '../live/asking.ts';
-import { call, session } from '../live/session.ts';
+import { call } from '../live/session.ts';
 import { allItems, itemOf, keyOf, worldRevision } from '../live/world.ts';
 import { asked, choose, linkTo } from '../router.ts';
 import { commandInWords, eventOf } from '../words.ts';
@@ -239,8 +239,7 @@ function Add({ onAdd }: { onAdd: (trial: Trial) => void }) {
       setProblem(null);
       const { kind, id } = item;
       const { allowedEvents } = await call<Lifecycle>('GET', `${pathOfActor(kind, id)}/lifecycle`);
-      const role = session.value?.identity.admin === true ? 'admin' : 'owner';
-      const events = allowedEvents.filter(({ roles }) => roles.includes(role)).map(commandOf);
+      const events = allowedEvents.map(commandOf);
       if (kind === 'host') events.push(hostLoss);
       setOffered({ of: text, trials: events.map((event) => ({ kind, id, event })) });
     } catch (error) {

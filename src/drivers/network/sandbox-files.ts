@@ -31,8 +31,10 @@ export interface SandboxPaths {
 }
 
 export interface SandboxFiles {
-  /** Written anew whenever it is called: also when a neighbour came or went. */
+  /** Written anew whenever it is called. */
   ensure(spec: SandboxFilesSpec): Promise<SandboxPaths>;
+  /** Only who else is there, where a neighbour came or went. */
+  tell(spec: Omit<SandboxFilesSpec, 'dns'>): Promise<void>;
   remove(sandboxId: string): Promise<void>;
   /** The ids of the sandboxes that have files. */
   list(): Promise<readonly string[]>;
@@ -78,6 +80,8 @@ export function createSandboxFiles(options: SandboxFilesOptions): SandboxFiles {
         nameservers: asked.nameservers,
       };
     },
+    tell: ({ sandboxId, hostname, addresses, neighbours }) =>
+      writeInPlace(join(folderOf(sandboxId), 'hosts'), renderHosts(hostname, addresses, neighbours)),
     remove: (sandboxId) => rm(folderOf(sandboxId), { recursive: true, force: true }),
     async list() {
       const found = await readdir(directory).catch((error: NodeJS.ErrnoException) => {

@@ -2,7 +2,8 @@
  * Creates a container or a sandbox unless it is there. Its name keeps out a
  * second one; one of ours that was renamed by hand no longer holds the name,
  * and is found by its labels. That list is asked for beside the create and not
- * before it, so that it costs no time.
+ * before it, so that it costs no time; an engine with many containers needs
+ * long for it, so it isn't asked for what was never made.
  */
 import type Docker from 'dockerode';
 import { TroupeError } from '../../errors/errors.ts';
@@ -16,6 +17,7 @@ export interface Wanted {
   readonly id: string;
   readonly identity: OwnerIdentity;
   readonly body: Docker.ContainerCreateOptions;
+  readonly isFirst: boolean;
   /** Whether one of the same generation is what is asked for; if not it is replaced. */
   fits(found: Found): boolean;
   /** What an error status of create means. */
@@ -25,13 +27,19 @@ export interface Wanted {
 /** How often a name that is taken, and then let go, is asked for. */
 const attempts = 3;
 
+export interface Settled {
+  readonly engineId: string;
+  /** As it was found; null for one that was just made. */
+  readonly found: Docker.ContainerInspectInfo | null;
+}
+
 /** @throws TroupeError NAME_IN_USE, STALE_COMMAND, and what `refuse` makes of the engine's answer */
 export async function createOrAdopt(
   engine: DockerEngine,
   wanted: Wanted,
   signal: AbortSignal,
-): Promise<Docker.ContainerInspectInfo> {
-  const { kind, id, identity, body } = wanted;
+): Promise<Settled> {
+  const { kind, id, identity, body, isFirst } = wanted;
   const name = engineName(kind, id);
   for (let attempt = 0; attempt < attempts; attempt++) {
     const [reply, labelled] = await Promise.all([
@@ -42,15 +50,16 @@ export async function createOrAdopt(
         body,
         signal,
       }),
-      findLabelled(engine, kind, id, signal),
+      isFirst && attempt === 0 ? [] : findLabelled(engine, kind, id, signal),
     ]);
     const made = reply.ok ? reply.body.Id : null;
     const others = labelled.filter(
       ({ engineId, labels }) => engineId !== made && labels.worldId === identity.worldId,
     );
     const engineId = await settle(engine, wanted, made, others, signal);
-    const info = engineId === null ? null : await inspect(engine, engineId, signal);
-    if (info && readLabels(info.Config.Labels, kind)) return info;
+    if (engineId !== null && engineId === made) return { engineId, found: null };
+    const found = engineId === null ? null : await inspect(engine, engineId, signal);
+    if (found && readLabels(found.Config.Labels, kind)) return { engineId: found.Id, found };
     if (!reply.ok && reply.status !== 409) throw wanted.refuse(reply.status, reply.message);
     await assertNameIsOurs(engine, wanted, signal);
   }

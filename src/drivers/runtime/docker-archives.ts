@@ -2,10 +2,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { finished } from 'node:stream/promises';
 import { TroupeError } from '../../errors/errors.ts';
+import { isDirectory, isSymbolicLink, type PathStat } from '../../model/archive.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { connectionError, refusal } from './docker-errors.ts';
 import { requireContainer, requireOwn } from './docker-find.ts';
-import type { ArchivePower, PathStat } from './runtime-powers.ts';
+import type { ArchivePower } from './runtime-powers.ts';
 
 export function dockerArchives(engine: DockerEngine): ArchivePower {
   return {
@@ -57,19 +58,11 @@ async function assertFolder(
     if (reply.status === 404) throw absent(query.path);
     throw refusal('The files could not be written', reply.status, reply.message);
   }
-  const { mode } = readStat(reply.body.headers);
+  const stat = readStat(reply.body.headers);
   reply.body.resume();
   // What a symbolic link leads to only the engine can tell.
-  if (isSet(mode, directoryBit) || isSet(mode, linkBit)) return;
+  if (isDirectory(stat) || isSymbolicLink(stat)) return;
   throw notFolder(query.path);
-}
-
-/** Of Go's `os.FileMode`. */
-const directoryBit = 31;
-const linkBit = 27;
-
-function isSet(mode: number, bit: number): boolean {
-  return Math.floor(mode / 2 ** bit) % 2 === 1;
 }
 
 function assertPath(path: string): string {
@@ -90,7 +83,7 @@ function readStat(headers: IncomingHttpHeaders): PathStat {
     mode: mode ?? 0,
     modifiedAt: mtime ?? '',
     // Podman tells the path of what is no link, too.
-    linkTarget: isSet(mode ?? 0, linkBit) ? (linkTarget ?? '') : '',
+    linkTarget: isSymbolicLink({ mode: mode ?? 0 }) ? (linkTarget ?? '') : '',
   };
 }
 

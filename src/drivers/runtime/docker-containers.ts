@@ -40,6 +40,21 @@ export function dockerContainers(
   sandboxes: SandboxKeeper,
   logs: LogRetention,
 ): Containers {
+  const start = async (engineId: string, sandboxId: string | null, signal: AbortSignal) => {
+    if (sandboxId !== null) await sandboxes.assertAlive(sandboxId);
+    return engine.send({ method: 'POST', path: `/containers/${engineId}/start`, signal });
+  };
+  const startIfItCan = async (
+    engineId: string,
+    sandboxId: string | null,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    try {
+      await start(engineId, sandboxId, signal);
+    } catch {
+      // The start that is asked for next meets the same and tells it.
+    }
+  };
   return {
     async createContainer(identity, options, signal) {
       const { spec, sandbox } = options;
@@ -47,12 +62,13 @@ export function dockerContainers(
       await dialect.assertCan(spec, () => engineInfo(engine, signal));
       const mounts = await toMounts(options, dialect);
       const membership = sandbox && (await sandboxes.join(identity, sandbox, spec.hostname, signal));
-      const info = await createOrAdopt(
+      const { engineId, found } = await createOrAdopt(
         engine,
         {
           kind: 'container',
           id: identity.containerId,
           identity,
+          isFirst: options.isFirst,
           body: toCreateBody(identity, options, membership, mounts, logs, dialect.runsHealthChecks),
           fits: ({ labels, networkMode }) =>
             labels.sandboxId === (membership?.sandboxId ?? null) &&
@@ -61,7 +77,10 @@ export function dockerContainers(
         },
         signal,
       );
-      return observed(info, identity);
+      // One that has run before this create was repeated has had its start.
+      const isStarting = options.start && (found === null || toObservation(found)?.state === 'created');
+      if (isStarting) await startIfItCan(engineId, membership?.sandboxId ?? null, signal);
+      return observed(isStarting || !found ? await inspect(engine, engineId, signal) : found, identity);
     },
 
     async startContainer(identity, { limits }, signal) {
@@ -71,8 +90,7 @@ export function dockerContainers(
       if (limits && (areKept || isRunning)) await requireLimits(engine, identity, info, limits, signal);
       if (isRunning) return observed(info, identity);
       const sandboxId = readLabels(info.Config.Labels)?.sandboxId ?? null;
-      if (sandboxId !== null) await sandboxes.assertAlive(sandboxId);
-      const reply = await engine.send({ method: 'POST', path: `/containers/${info.Id}/start`, signal });
+      const reply = await start(info.Id, sandboxId, signal);
       if (!reply.ok) {
         if (reply.status === 404 && reply.message.includes(info.Id)) throw gone(identity);
         if (sandboxId !== null && isSandboxMissing(reply.status, reply.message))

@@ -9,7 +9,7 @@
  */
 import type Docker from 'dockerode';
 import { TroupeError, toFailure } from '../../errors/errors.ts';
-import { createOrAdopt } from './docker-adopt.ts';
+import { createOrAdopt, type Settled } from './docker-adopt.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { createRefusal, refusal } from './docker-errors.ts';
 import { eachOf, engineName, findLabelled, inspect, removeByEngineId } from './docker-find.ts';
@@ -30,15 +30,16 @@ export function dockerSandboxes(engine: DockerEngine): SandboxKeeper {
     async ensure(identity, options, signal) {
       const { sandboxId } = options;
       assertSandboxId(sandboxId);
-      let info = await ensureCreated(engine, identity, options, signal);
-      if (!info.State.Running) {
-        const reply = await engine.send({ method: 'POST', path: `/containers/${info.Id}/start`, signal });
+      const { engineId, found } = await ensureCreated(engine, identity, options, signal);
+      let info = found;
+      if (!info?.State.Running) {
+        const reply = await engine.send({ method: 'POST', path: `/containers/${engineId}/start`, signal });
         if (!reply.ok) throw startFailure(reply.message);
-        info = (await inspect(engine, info.Id, signal)) ?? info;
+        info = await inspect(engine, engineId, signal);
       }
-      const netnsPath = namespaceOf(info);
+      const netnsPath = info && namespaceOf(info);
       if (netnsPath === null) throw sandboxGone(sandboxId, 'ended as soon as it was started');
-      return { sandboxId, engineId: info.Id, netnsPath };
+      return { sandboxId, engineId, netnsPath };
     },
 
     async remove(identity, sandboxId, signal) {
@@ -88,12 +89,13 @@ async function ensureCreated(
   identity: OwnerIdentity,
   { sandboxId, hostname }: SandboxOptions,
   signal: AbortSignal,
-): Promise<Docker.ContainerInspectInfo> {
+): Promise<Settled> {
   const image = await imageReference(engine, signal);
   const wanted = {
     kind: 'sandbox',
     id: sandboxId,
     identity,
+    isFirst: false,
     body: {
       Image: image,
       ...(hostname !== null && { Hostname: hostname }),

@@ -72,6 +72,10 @@ export interface CreateOptions {
   readonly files: ContainerFiles | null;
   readonly mounts: readonly ContainerMount[];
   readonly run: number;
+  /** It is started, too, unless it has run before; one whose start fails is left created, and a start of its own tells why. */
+  readonly start: boolean;
+  /** Nothing was asked of this engine about it before: what doesn't hold its name isn't looked for among all others. */
+  readonly isFirst: boolean;
 }
 
 export interface LogOptions {
@@ -180,7 +184,7 @@ export interface RuntimeDriver extends Partial<RuntimePowers> {
   /** Every sandbox on this host that carries our labels, dead ones too. */
   listSandboxes(signal: AbortSignal): Promise<readonly ListedSandbox[]>;
   /**
-   * Creates without starting. A container of an older generation under this id is removed first, and so is one of this
+   * Creates, and starts when asked to. A container of an older generation under this id is removed first, and so is one of this
    * generation that joined another sandbox than the one asked.
    *
    * @throws ImageNotFound, InvalidSpec, NameInUse; SandboxGone when the sandbox is not alive, Forbidden when it is another

@@ -8,6 +8,7 @@
  * its state.
  */
 import type { Duplex, Readable } from 'node:stream';
+import type { PathStat } from '../../model/archive.ts';
 import type { Limits, Observation } from '../../model/container.ts';
 import type { OperationIdentity } from './operation-identity.ts';
 
@@ -144,17 +145,6 @@ export interface StatsSample {
 export interface StatsPower {
   /** @throws InvalidState unless it runs */
   sample(containerId: string, signal: AbortSignal): Promise<StatsSample>;
-}
-
-export interface PathStat {
-  readonly name: string;
-  readonly sizeBytes: number;
-  /** Go's `os.FileMode`: the lower nine bits are Unix permissions, bit 31 is a directory. */
-  readonly mode: number;
-  /** ISO 8601. */
-  readonly modifiedAt: string;
-  /** Empty unless it is a symbolic link. */
-  readonly linkTarget: string;
 }
 
 /** Files of a container, running or not, as tar streams. */

@@ -1,6 +1,6 @@
 /** The tenant chart's vocabulary: events, guards, actions and the effects it names. */
 import { assign, emit, setup } from 'xstate';
-import type { Amounts } from '../../model/container.ts';
+import type { Amounts, LimitChanges } from '../../model/container.ts';
 import type { Restored, Undeliverable } from '../../model/delivery.ts';
 import type {
   EffectResults,
@@ -13,7 +13,7 @@ import type {
 import { isLooser, type Neighbours } from '../../model/placement.ts';
 import { equal, minus, noAmounts, plus } from '../amounts.ts';
 import { unbound } from '../unbound.ts';
-import { neighboursOf, type TenantContext } from './context.ts';
+import { neighboursOf, tenantLimits, type TenantContext } from './context.ts';
 
 type TenantEvent = TenantCommand | TenantFact | TenantMessage | Undeliverable | Restored;
 
@@ -38,8 +38,9 @@ const reservedAs = ({ reservations }: TenantContext, reserving: Reserving): Amou
 const exceeded = (context: TenantContext, asked: Reserving & { amounts: Amounts }): readonly string[] => {
   const { amounts } = asked;
   const totals = minus(context.totals, reservedAs(context, asked));
+  const limits = tenantLimits(context);
   return resources.flatMap(([field, name]) => {
-    const limit = context.limits[field];
+    const limit = limits[field];
     return limit >= 0 && amounts[field] > 0 && totals[field] + amounts[field] > limit ? [name] : [];
   });
 };
@@ -129,8 +130,21 @@ export const tenantSetup = setup({
         reservations: Object.fromEntries(entries.filter(([, reservation]) => !isDue(reservation))),
       };
     }),
-    setLimits: assign({
-      limits: ({ context, event }) => (event.type === 'tenant.limit' ? event.limits : context.limits),
+    setLimits: assign(({ context, event }) =>
+      event.type === 'tenant.limit'
+        ? { ownLimits: given({ ...context.ownLimits, ...event.limits }) as Partial<Amounts> }
+        : {},
+    ),
+    recordSiteLimits: assign(({ context: { ownLimits, siteLimits }, event }) => {
+      if (event.type !== 'tenant.configured') return {};
+      const { limits } = event;
+      if (siteLimits !== null) return { siteLimits: limits };
+      // Version 2 did not tell a limit of its own from the site's: what is the same is the site's.
+      const own = resources.filter(([field]) => ownLimits[field] !== limits[field]);
+      return {
+        siteLimits: limits,
+        ownLimits: Object.fromEntries(own.map(([field]) => [field, ownLimits[field]])) as Partial<Amounts>,
+      };
     }),
     recordWish: assign(({ event }) => wish(event)),
     recount: assign(({ context, event }) =>
@@ -148,6 +162,10 @@ export const tenantSetup = setup({
     })),
   },
 });
+
+/** Without those that are the site's. */
+const given = (limits: LimitChanges): LimitChanges =>
+  Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== null));
 
 function wish(event: TenantEvent): Partial<Pick<TenantContext, 'neighbours' | 'siteNeighbours'>> {
   if (event.type === 'tenant.isolate') return { neighbours: event.neighbours };

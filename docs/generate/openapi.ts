@@ -1,0 +1,26 @@
+/** `docs/openapi.json`: the document that `/v1/openapi.json` answers. */
+import type { ControlPlane } from '../../src/actors/index.ts';
+import { buildApp } from '../../src/api/app.ts';
+import { createPolicy } from '../../src/api/policy/policy.ts';
+import type { Environment } from '../../src/model/environment.ts';
+
+/** Routes are registered and nothing is asked of them, so nothing is there to answer. */
+const nobody = {} as never;
+
+export async function openApiDocument(): Promise<string> {
+  const app = await buildApp({
+    controlPlane: { local: nobody } as unknown as ControlPlane,
+    environment: { id: () => '' } as unknown as Environment,
+    authenticator: nobody,
+    tickets: nobody,
+    sessions: nobody,
+    defaults: { cpu: null, memoryMib: null },
+    copies: { jsonBytesMost: 0, bytesMost: 0, entriesMost: 0, ratioMost: 0 },
+    policy: createPolicy(),
+    consoleDirectory: null,
+  });
+  await app.ready();
+  const document = JSON.stringify(app.swagger());
+  await app.close();
+  return document;
+}
