@@ -37,7 +37,11 @@ export function adoptStyles(page: Document): () => void {
 
 /** Stands where the sheet would, and hands its text on. */
 const sheetElement = (element: HTMLElement, sheet: CSSStyleSheet): HTMLElement =>
-  Object.defineProperty(element, 'textContent', { set: (text: string) => void sheet.replaceSync(text) });
+  Object.defineProperty(element, 'textContent', {
+    set(text: string) {
+      sheet.replaceSync(text);
+    },
+  });
 
 function setAttribute(this: HTMLElement, name: string, value: string): void {
   if (name === 'style') this.style.cssText = value;
