@@ -166,6 +166,8 @@ t.test('what is another project’s answers as what there is not', async (t) => 
     [/^\/v1\/networks\//, [String(theirNetwork.json['uuid']), 'their-network'], 'network'],
     [/^\/v1\/tenants\//, ['p2'], 'tenant'],
     [/^\/v1\/hosts\//, ['host1'], 'host'],
+    [/^\/v1\/quotas\//, ['p2'], 'quota'],
+    [/^\/v1\/quota_classes\//, ['default'], 'quota class'],
     [/^\/v1\/(sandboxes|pools)\//, [theirs.uuid], 'sandbox or pool'],
   ];
   const withId = operations.filter(({ path }) => path.includes('{id}'));

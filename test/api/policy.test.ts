@@ -71,7 +71,10 @@ const rows: readonly Row[] = [
   row('shows', 'GET', '/v1/containers/:id/top', 'container:top'),
   row('shows', 'GET', '/v1/containers/:id/stats', 'container:stats'),
   row('shows', 'GET', '/v1/containers/:id/get_archive?path=/etc', 'container:get_archive'),
-  row('changes', 'POST', '/v1/containers/:id/put_archive', 'container:put_archive', { path: '/', data: '' }),
+  row('changes', 'POST', '/v1/containers/:id/put_archive', 'container:put_archive', {
+    path: '/tmp',
+    data: Buffer.alloc(1024).toString('base64'),
+  }),
   row('changes', 'POST', '/v1/containers/:id/network_attach?network=theirs', 'container:network_attach'),
   row('changes', 'POST', '/v1/containers/:id/network_detach?network=theirs', 'container:network_detach'),
   row('shows', 'GET', '/v1/containers/:id/network_list', 'container:network_list'),

@@ -88,6 +88,12 @@ export const components: Readonly<Record<string, TSchema>> = {
   Error: error,
   Container: container,
   Capsule: capsule,
+  Quota: made('Limits; -1 = none. Memory in MiB, disk in GiB', {
+    containers: amount,
+    memory: amount,
+    disk: amount,
+    cpu: amount,
+  }),
   Archive: made('Files of a container', {
     data: Type.String({ description: 'A tar, in Base64; as text before 1.25' }),
     stat,

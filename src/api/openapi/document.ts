@@ -32,6 +32,8 @@ export async function describeRoutes(app: FastifyInstance): Promise<void> {
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   for (const [name, schema] of Object.entries(components)) app.addSchema({ $id: name, ...schema });
   await app.register(swagger, {
+    // Pages, and what they are made of.
+    hideUntagged: true,
     openapi: {
       openapi: '3.1.0',
       info: {

@@ -100,6 +100,9 @@ const filters = Object.fromEntries(
   ),
 );
 const path = text('Of a file or folder in the container', { least: 1, most: 4_096 });
+const limit = anything('An integer from 0, or -1 for no limit');
+/** Checked in full by their own reader, whose words name the bounds. */
+const quota = optional({ containers: limit, memory: limit, disk: limit, cpu: limit });
 const service = { host: text('By name', words), binary: text('zun-compute', words) };
 
 const zun: Readonly<Record<string, RouteSchema>> = {
@@ -158,6 +161,12 @@ const troupe: Readonly<Record<string, RouteSchema>> = {
   'GET /v1/volumes/:id': { tag: 'Troupe', summary: 'Show a volume, by UUID or name', answers: { 200: ref('Volume') } },
   'POST /v1/volumes': { tag: 'Troupe', summary: 'Create a volume', body: optional({ name: name('Of the project’s own'), size: integer('GiB', volumeBounds.least, volumeBounds.most), host: text('Where; by default where there is room', rules.nameLength) }), answers: { 202: ref('Volume') } },
   'DELETE /v1/volumes/:id': { tag: 'Troupe', summary: 'Delete a volume, with what is in it', answers: { 204: Type.Null({ description: 'Nothing' }) } },
+  'GET /v1/quotas/:id': { tag: 'Zun', summary: 'Limits of a project, with usages=True beside what it uses', query: optional({ usages: anything('Whatever it says asks for what is used') }), answers: { 200: objectOf('containers, memory, disk, cpu: a limit, or limit and in_use') } },
+  'GET /v1/quotas/:id/defaults': { tag: 'Zun', summary: 'Limits of a project that has none of its own', answers: { 200: ref('Quota') } },
+  'PUT /v1/quotas/:id': { tag: 'Zun', summary: 'Set limits of a project; for admins', body: quota, answers: { 200: ref('Quota') } },
+  'DELETE /v1/quotas/:id': { tag: 'Zun', summary: 'Give a project the site’s limits; for admins', answers: { 200: nothing() } },
+  'GET /v1/quota_classes/:id': { tag: 'Zun', summary: 'Limits of a class; for admins', answers: { 200: ref('Quota') } },
+  'PUT /v1/quota_classes/:id': { tag: 'Zun', summary: 'Set limits of a class; those of default hold for projects that have none of their own; for admins', body: quota, answers: { 200: ref('Quota') } },
   'GET /v1/tenants': { tag: 'Troupe', summary: 'Projects: one’s own, or all for admins', answers: { 200: Type.Object({ tenants: Type.Array(ref('Tenant')) }) } },
   'GET /v1/tenants/:id': { tag: 'Troupe', summary: 'What a project may have, and has', answers: { 200: ref('Tenant') } },
   'PATCH /v1/tenants/:id': { tag: 'Troupe', summary: 'Change a project’s neighbours, or, for admins, its limits', body: optional({ limits: objectOf('containers, cpu, memory, disk; -1 = no limit'), neighbours: choice('Whether others may be on its hosts', neighboursModes) }), answers: { 200: ref('Tenant') } },
