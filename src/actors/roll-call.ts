@@ -1,8 +1,9 @@
 /**
- * Containers that were restored without a place: a store that lost its tail may
+ * Containers and capsules that were restored without a place: a store that lost its tail may
  * have forgotten where they are. None of them is placed anew while a host that
  * may have it has yet to speak.
  */
+import type { CapsuleContext } from '../machines/capsule/context.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { Address } from '../model/address.ts';
 import type { EffectResults } from '../model/events.ts';
@@ -11,7 +12,7 @@ import type { Cell } from './cell.ts';
 
 export interface RollCall {
   /** At the start. */
-  restored(containers: Iterable<Cell>): void;
+  restored(placed: Iterable<Cell>): void;
   placed(address: Address): void;
   /** Why it is not ranked for yet, as a ranking that may change; null when nobody is waited for. */
   before(address: Address): EffectResults['rankHosts'] | null;
@@ -23,9 +24,10 @@ const namedMost = 3;
 export function createRollCall(hosts: () => readonly HostView[]): RollCall {
   const unplaced = new Set<Address>();
   return {
-    restored(containers) {
-      for (const { address, committed } of containers)
-        if ((committed!.record.context as ContainerContext).hostId === null) unplaced.add(address);
+    restored(placed) {
+      for (const { address, committed } of placed)
+        if ((committed!.record.context as ContainerContext | CapsuleContext).hostId === null)
+          unplaced.add(address);
     },
     placed: (address) => void unplaced.delete(address),
     before(address) {

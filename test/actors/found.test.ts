@@ -127,7 +127,7 @@ t.test('the engine knows which sandbox it is in', async (t) => {
 });
 
 t.test('what is not what was kept is refused in words', async (t) => {
-  const keepsake: Keepsake = { address, context, document: '{}' };
+  const keepsake: Keepsake = { address, context, document: '{}', others: [] };
   const why = (changed: Partial<Keepsake>, seen: InventoryItem = item({})) =>
     containerMismatch({ ...keepsake, ...changed }, address, hostId, seen, 3);
   t.equal(why({}), null);
@@ -163,7 +163,7 @@ t.test('a sandbox is plugged as it was, and goes when nobody lives in it', async
 t.test('a host gives back what it was given, and can make nothing up', async (t) => {
   const specs = { document: () => ({ generation: 3, body: 'the spec' }) };
   const sealer = createSealer([Buffer.alloc(32, 1)]);
-  const keepsakes = createKeepsakes(sealer, charts, specs);
+  const keepsakes = createKeepsakes(sealer, charts, specs, () => null);
   const resizing = {
     ...context,
     resize: { to: { ...context.amounts, memoryMib: 256 }, generation: 2, granted: true },
@@ -178,12 +178,13 @@ t.test('a host gives back what it was given, and can make nothing up', async (t)
   const flipped = Buffer.from(sealed, 'base64');
   flipped[40]! ^= 1;
   t.match(keepsakes.open(flipped.toString('base64')), { problem: /can't be read here/ });
-  const another = createKeepsakes(createSealer([Buffer.alloc(32, 2)]), charts, specs);
+  const another = createKeepsakes(createSealer([Buffer.alloc(32, 2)]), charts, specs, () => null);
   t.match(another.open(sealed), { problem: /can't be read here/ }, 'nor can another site');
   const newer = createKeepsakes(
     sealer,
     { ...charts, container: { ...charts.container, version: 99 } },
     specs,
+    () => null,
   );
   t.match(keepsakes.open(newer.of(address, context)), { problem: /chart version 99/ });
 });

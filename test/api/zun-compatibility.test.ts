@@ -131,6 +131,8 @@ interface Row {
   readonly admin?: true;
   /** Of a create, beside its image. */
   readonly field?: Json;
+  /** Of anything else. */
+  readonly body?: Json;
   readonly below: Partial<RawAnswer> | object;
   readonly at: object;
 }
@@ -145,6 +147,14 @@ const tooNew = (field: string, since: number) => ({
 const absent = { status: 406, error: { code: 'container.' } };
 const taken = { status: 202 };
 const addition = { status: 400, error: { title: /Additional properties are not allowed/ } };
+
+/** As Zun's client reads it from a file. */
+const pod = {
+  capsuleVersion: 'beta',
+  kind: 'capsule',
+  metadata: { name: 'pod', labels: { app: 'shop' } },
+  spec: { containers: [{ image: 'busybox', command: ['sleep', '600'] }] },
+};
 
 const microversions: readonly Row[] = [
   { since: 2, change: 'nets of a create', field: { nets: [] }, below: taken, at: taken },
@@ -169,6 +179,7 @@ const microversions: readonly Row[] = [
   { since: 25, change: 'archives in Base64', method: 'GET', path: '$/get_archive?path=/etc/hosts', below: { json: { data: /localhost/ } }, at: { json: { data: /^[A-Za-z0-9+/=]+$/ } } },
   { since: 27, change: 'DELETE of networks', method: 'DELETE', path: '/v1/networks/none', admin: true, below: absent, at: { status: 404 } },
   { since: 31, change: 'registry', field: { registry: 'mine' }, below: tooNew('registry', 31), at: { status: /./ } },
+  { since: 32, change: 'capsules’ name, labels and restart policy', method: 'POST', path: '/v1/capsules', body: { template: pod }, below: { status: 202, json: { meta_name: 'pod', meta_labels: { app: 'shop' }, restart_policy: 'always' } }, at: { status: 202, json: { name: 'pod', labels: { app: 'shop' }, restart_policy: { Name: 'always', MaximumRetryCount: '0' } } } },
   { since: 36, change: 'tty by itself', field: { interactive: true, tty: false }, below: { json: { tty: true } }, at: { json: { tty: false } } },
   { since: 39, change: 'host', admin: true, field: { host: 'host1' }, below: addition, at: taken },
   { since: 40, change: 'entrypoint', field: { entrypoint: ['sh'] }, below: addition, at: taken },
@@ -176,7 +187,7 @@ const microversions: readonly Row[] = [
 
 t.test('every microversion that changes what is taken, at its last before and its first', async (t) => {
   const site = await createApiSite(t);
-  for (const { since, change, method, path, field, admin, below, at } of microversions) {
+  for (const { since, change, method, path, field, body, admin, below, at } of microversions) {
     for (const [version, expected] of [
       [since - 1, below],
       [since, at],
@@ -188,7 +199,7 @@ t.test('every microversion that changes what is taken, at its last before and it
         `1.${since}: ${change}`,
         method ?? 'POST',
         path?.replace('$', `/v1/containers/${uuid}`) ?? '/v1/containers',
-        { as, version, ...(field ? { body: { image: 'busybox', ...field } } : {}) },
+        { as, version, ...(field ? { body: { image: 'busybox', ...field } } : body ? { body } : {}) },
       );
       const { status, error, json } = answer;
       t.match({ status: typeof (expected as { status: unknown }).status === 'number' ? status : String(status), error, json }, expected, `1.${version}: ${change}: ${status} ${answer.text.slice(0, 300)}`); // prettier-ignore
@@ -258,6 +269,9 @@ t.test('every error that clients tell apart', async (t) => {
   await expect('an unknown registry', 404, 'registry-not-found', 'GET', '/v1/registries/none');
   await expect('a registry without a domain', 400, 'schema-validation-error', 'POST', '/v1/registries', { body: { registry: { name: 'mine' } } });
   await create('a registry that there is not', 404, 'registry-not-found', { image: 'busybox', registry: 'none' });
+  await expect('an unknown capsule', 404, 'capsule-not-found', 'GET', '/v1/capsules/none');
+  await expect('a template that breaks its rule', 400, 'schema-validation-error', 'POST', '/v1/capsules', { body: { template: { ...pod, kind: 'pod' } } });
+  await expect('a template whose volume nobody mounts', 400, 'invalid-capsule-template', 'POST', '/v1/capsules', { body: { template: { ...pod, spec: { ...pod.spec, volumes: [{ name: 'v', cinder: { size: 1 } }] } } } });
   await expect('an unknown network', 404, 'network-not-found', 'DELETE', '/v1/networks/none', { as: 'root' });
   await expect('an unknown volume', 404, 'volume-not-found', 'GET', '/v1/volumes/none');
   await expect('an unknown host', 404, 'compute-node-not-found', 'GET', '/v1/hosts/none', { as: 'root' });
@@ -296,6 +310,11 @@ t.test('what clients put on the wire', async (t) => {
   t.match(await ask(site, 'a GET with a body', 'GET', '/v1/containers', { headers: { 'content-type': 'application/json', 'content-length': '4' }, body: 'null' }), { status: 200 });
   t.match(await ask(site, 'Python’s words', 'GET', `/v1/containers/${uuid}?all_projects=False`), { status: 200 });
   t.match(await ask(site, 'Python’s words', 'GET', `/v1/containers/${uuid}/logs?stdout=True&stderr=True&timestamps=False&tail=all&since=None`), { status: 200, text: '""' });
+  const held = await ask(site, 'a template as a string', 'POST', '/capsules', { body: { template: JSON.stringify(pod) } });
+  t.match(held, { status: 202, json: { name: 'pod', containers: [{ name: /^capsule-pod-/ }] } });
+  t.match(await ask(site, 'Python’s words', 'GET', '/v1/capsules?all_projects=True&limit=1'), { status: 200, json: { capsules: [{ name: 'pod' }] } });
+  t.match(await ask(site, 'by its name', 'GET', '/v1/capsules/pod'), { json: { uuid: held.json['uuid'] } });
+  t.match(await ask(site, 'Python’s words', 'DELETE', '/v1/capsules/pod?all_projects=False'), { status: 204, text: '' });
   const listed = await ask(site, 'a page', 'GET', '/v1/containers?limit=1');
   t.match(new URL(String(listed.json['next'])).pathname, /^\/v1\//);
   const gone = await ask(site, 'Python’s words', 'DELETE', `/v1/containers/${uuid}?force=False&stop=False&all_projects=False`, { headers: { 'content-type': 'application/octet-stream' } });

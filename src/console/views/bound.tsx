@@ -67,7 +67,7 @@ export function PlacedOn({ hostname }: { hostname: string }) {
   );
 }
 
-const order = ['container', 'sandbox', 'pool', 'network', 'volume', 'image'];
+const order = ['container', 'capsule', 'sandbox', 'pool', 'network', 'volume', 'image'];
 const rank = ({ status }: Item): number => ['bad', 'warn', 'moving'].indexOf(toneOf(status));
 
 function placedOn(hostname: string): ReadonlyMap<string, readonly Item[]> {
