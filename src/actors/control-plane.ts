@@ -199,6 +199,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     published(record, position) {
       const address = record.address as Address;
       if (kindOf(address) === 'host') hosts.changed(address);
+      if (record.event === 'link.synced') rollCall.heard(parseAddress(address).id);
       if (record.event === 'claim.granted') {
         placement.claimed(parseAddress(address).id);
         rollCall.placed(address);

@@ -213,7 +213,7 @@ export function createFindings(options: FindingsOptions): Findings {
         const mine = recalled.get(stray.id);
         const keepsake = mine && options.keepsakes.open(mine.keepsake);
         const problem = !keepsake
-          ? 'its host keeps nothing of it: its removal was asked for, an earlier release made it, or the agent lost its state'
+          ? 'its host keeps nothing of it: it was removed, an earlier release made it, or the agent lost its state'
           : 'problem' in keepsake
             ? keepsake.problem
             : stray.item
@@ -252,13 +252,13 @@ export function createFindings(options: FindingsOptions): Findings {
           if (!runtime().deliver(address, delivery)) resolve();
         });
 
+      const capsuleAt = (address: Address): CapsuleContext | undefined =>
+        runtime().cell(address)?.committed?.record.context as CapsuleContext | undefined;
       const capsules = capsulesOf(ofKind<SandboxContext>('sandbox'), hostId).filter(
-        ({ address, context, sandbox }) => {
-          if (!isOurs(options.worldId(), address)) return false;
-          const known = runtime().cell(address)?.committed?.record.context as CapsuleContext | undefined;
-          const isElsewhere = (known?.hostId ?? hostId) !== hostId;
-          if (isElsewhere) refuse(sandbox, `capsule "${context.id}", whose it is, is placed elsewhere`);
-          return !isElsewhere;
+        ({ address, context }) => {
+          const known = capsuleAt(address);
+          const isOlder = known !== undefined && known.sandboxesAsked > context.sandboxesAsked;
+          return isOurs(options.worldId(), address) && !isOlder && (known?.hostId ?? hostId) === hostId;
         },
       );
 
@@ -269,7 +269,7 @@ export function createFindings(options: FindingsOptions): Findings {
       ): { readonly id: string | null } | { readonly problem: string } => {
         const id = context.claimedBy ?? '';
         const capsule = holderOf(context, id);
-        const known = runtime().cell(capsule)?.committed?.record.context as CapsuleContext | undefined;
+        const known = capsuleAt(capsule);
         const sandboxId = capsules.find((each) => each.address === capsule)?.context.sandboxId;
         const mine = parseAddress(address).id;
         if (sandboxId === mine || (sandboxId === undefined && known?.sandboxId === mine)) return { id };
@@ -327,8 +327,10 @@ export function createFindings(options: FindingsOptions): Findings {
       await Promise.all(
         capsules.map(({ address, context, document }) => {
           const there = foundCapsule(context, finder);
-          if (runtime().cell(address)) return tell(address, { type: 'capsule.found', ...there });
-          return begin(address, capsuleInputOf(context, there), document);
+          const known = capsuleAt(address);
+          if (!known) return begin(address, capsuleInputOf(context, there), document);
+          const isSetBack = known.hostId === null || known.sandboxesAsked < there.sandboxesAsked;
+          return isSetBack ? tell(address, { type: 'capsule.found', ...there }) : undefined;
         }),
       );
       await Promise.all(
@@ -342,10 +344,11 @@ export function createFindings(options: FindingsOptions): Findings {
         }),
       );
       // Members that were never here, or are no longer.
+      const here = new Set(items.map(({ observation }) => observation.containerId));
       await Promise.all(
         capsules
           .flatMap(({ members }) => members)
-          .filter(({ address }) => !found.has(address) && isOurs(options.worldId(), address))
+          .filter(({ address }) => !here.has(parseAddress(address).id) && isOurs(options.worldId(), address))
           .map(({ address, context, document }) =>
             begin(address, containerInputOf(context as ContainerContext, null), document),
           ),
@@ -372,19 +375,18 @@ interface FoundWithin {
   readonly context: CapsuleContext;
   readonly document: string | null;
   readonly members: readonly Keepsake[];
-  readonly sandbox: Stray;
 }
 
 function capsulesOf(sandboxes: readonly Found<SandboxContext>[], hostId: string): readonly FoundWithin[] {
   const latest = new Map<Address, FoundWithin>();
-  for (const { stray: sandbox, keepsake } of sandboxes) {
+  for (const { keepsake } of sandboxes) {
     const [capsule, ...members] = keepsake.others;
     if (!capsule || mismatchOf(capsule, capsule.address, hostId) !== null) continue;
     const { address, document } = capsule;
     const context = capsule.context as CapsuleContext;
     const before = latest.get(address);
     if (before && before.context.sandboxesAsked > context.sandboxesAsked) continue;
-    latest.set(address, { address, context, document, members, sandbox });
+    latest.set(address, { address, context, document, members });
   }
   return [...latest.values()];
 }

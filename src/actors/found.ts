@@ -44,12 +44,12 @@ export function containerMismatch(
 ): string | null {
   const other = mismatchOf(keepsake, address, hostId);
   if (other !== null) return other;
-  const { generation } = keepsake.context as ContainerContext;
+  const { generation, wanted } = keepsake.context as ContainerContext;
   if (generation !== observation.generation)
     return `it is of generation ${observation.generation}, and its host keeps generation ${generation}`;
   if (keepsake.document === null) return 'its host keeps no spec of it';
   if (madeIn > epoch) return `it was made in epoch ${madeIn}, and ours is ${epoch}`;
-  return observation.state === 'removing' ? 'its engine is removing it' : null;
+  return observation.state === 'removing' && wanted !== 'deleted' ? 'its engine is removing it' : null;
 }
 
 /** A container as it is there. What its agent was last told to keep up is what was wanted of it. */
@@ -69,7 +69,13 @@ export function foundContainer(
     hostname,
     observation,
     // Before its first start succeeded there was nothing for the agent to keep up.
-    wanted: runs || isToRun || (startedAt === null && context.wanted === 'running') ? 'running' : ended,
+    wanted:
+      context.wanted === 'deleted'
+        ? 'deleted'
+        : runs || isToRun || (startedAt === null && context.wanted === 'running')
+          ? 'running'
+          : ended,
+    rebuilding: context.rebuilding,
     stopAsked: runs && desired !== null && !desired.running,
     run: Math.max(context.run, desired?.run ?? 0, startedAt === null ? 0 : 1),
     restarts: desired?.restarts ?? context.restarts,

@@ -15,6 +15,7 @@ import {
 } from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Observation } from '../model/container.ts';
+import type { SandboxContext } from '../machines/sandbox/context.ts';
 import type { HostInput } from '../model/events.ts';
 import type { Cause } from '../model/journal.ts';
 import type { HostLinkEvents } from '../link/host-links.ts';
@@ -122,8 +123,17 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
     const facts: Promise<void>[] = [];
     const alive = new Set<Address>();
     const seen: InventoryResult['remove'][number][] = [];
-    const isAtEnd = ({ subject, containerId, tenant }: InventoryResult['remove'][number]): boolean =>
-      runtime().tombstones.has(ownedAddress(subject, tenant, containerId));
+    const mustNotBe = ({ subject, containerId, tenant }: InventoryResult['remove'][number]): boolean => {
+      const address = ownedAddress(subject, tenant, containerId);
+      return (
+        runtime().tombstones.has(address) || (subject === 'sandbox' && isElsewhere(runtime().cell(address)))
+      );
+    };
+    /** The store forgot it here, and it was made there. */
+    const isElsewhere = (cell: Cell | undefined): boolean => {
+      const context = cell?.committed?.record.context as SandboxContext | undefined;
+      return context !== undefined && context.hostId !== hostId;
+    };
     const died = (address: Address, reason: string): void =>
       void facts.push(fact(hostId, 0, address, { type: 'sandbox.died', hostId, reason }));
     for (const resource of resources) {
@@ -144,7 +154,7 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
     }
     await Promise.all(facts);
     // An end that was on its way when we looked is durable now.
-    return seen.filter(isAtEnd);
+    return seen.filter(mustNotBe);
   };
 
   /** Images that its engine was believed to have: what has come there since the list was made is told behind it. */

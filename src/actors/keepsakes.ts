@@ -4,6 +4,7 @@
  * a host can neither read one nor make one up, and gives back what it was given.
  */
 import type { Chart } from '../machines/chart.ts';
+import type { HostEffectName } from '../link/protocol.ts';
 import type { CapsuleContext } from '../machines/capsule/context.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
@@ -23,8 +24,11 @@ export interface Keepsake {
 }
 
 export interface Keepsakes {
-  /** @param context of the actor, as it is once the operation that it goes with has succeeded */
-  of(address: Address, context: unknown): string;
+  /**
+   * @param context of the actor, as it is once the operation has succeeded
+   * @param operation it goes with
+   */
+  of(address: Address, context: unknown, operation: HostEffectName): string;
   /** Or why it can't be opened: sealed with another key, altered, or of a later release. */
   open(sealed: string): Keepsake | { readonly problem: string };
 }
@@ -42,13 +46,13 @@ export function createKeepsakes(
   specs: Pick<Specs, 'document'>,
   contextOf: (address: Address) => unknown,
 ): Keepsakes {
-  const kept = (address: Address, context: unknown): Kept => ({
+  const kept = (address: Address, context: unknown, operation: HostEffectName): Kept => ({
     address,
-    context: kindOf(address) === 'container' ? lasting(context as ContainerContext) : context,
+    context: kindOf(address) === 'container' ? lasting(context as ContainerContext, operation) : context,
     document: specs.document(address)?.body ?? null,
     chartVersion: charts[kindOf(address)].version,
   });
-  const othersOf = (context: unknown): readonly Kept[] => {
+  const othersOf = (context: unknown, operation: HostEffectName): readonly Kept[] => {
     const { tenant, isOfCapsule, claimedBy } = context as SandboxContext;
     const address = capsuleAddress(tenant, claimedBy ?? '');
     const capsule = isOfCapsule ? (contextOf(address) as CapsuleContext | null) : null;
@@ -56,9 +60,9 @@ export function createKeepsakes(
     const members = capsule.members.flatMap(({ containerId }) => {
       const member = containerAddress(tenant, containerId);
       const known = contextOf(member);
-      return known === null ? [] : [kept(member, known)];
+      return known === null ? [] : [kept(member, known, operation)];
     });
-    return [kept(address, capsule), ...members];
+    return [kept(address, capsule, operation), ...members];
   };
   const opened = ({ address, context, document, chartVersion, others = [] }: Kept): Keepsake => {
     const chart = charts[kindOf(address)];
@@ -67,11 +71,11 @@ export function createKeepsakes(
   };
 
   return {
-    of: (address, context) =>
+    of: (address, context, operation) =>
       sealer.seal(
         JSON.stringify({
-          ...kept(address, context),
-          ...(kindOf(address) === 'sandbox' && { others: othersOf(context) }),
+          ...kept(address, context, operation),
+          ...(kindOf(address) === 'sandbox' && { others: othersOf(context, operation) }),
         }),
       ),
     open(sealed) {
@@ -85,8 +89,10 @@ export function createKeepsakes(
 }
 
 /** Without what only the moment needs; its host sees for itself how it is. */
-const lasting = (context: ContainerContext): ContainerContext => ({
+const lasting = (context: ContainerContext, operation: HostEffectName): ContainerContext => ({
   ...context,
+  // Once the old one is gone, what is made is only made.
+  rebuilding: context.rebuilding && operation === 'removeContainer',
   amounts: context.resize?.to ?? context.amounts,
   resize: null,
   observation: null,

@@ -11,8 +11,10 @@ import type { HostView } from '../model/host.ts';
 import type { Cell } from './cell.ts';
 
 export interface RollCall {
-  /** At the start. */
+  /** At the start. A host that was lost already could be given nothing that was forgotten since. */
   restored(placed: Iterable<Cell>): void;
+  /** This host has told all it has. */
+  heard(hostId: string): void;
   placed(address: Address): void;
   /** Why it is not ranked for yet, as a ranking that may change; null when nobody is waited for. */
   before(address: Address): EffectResults['rankHosts'] | null;
@@ -23,16 +25,20 @@ const namedMost = 3;
 
 export function createRollCall(hosts: () => readonly HostView[]): RollCall {
   const unplaced = new Set<Address>();
+  /** Not heard since the start, whatever became of them meanwhile. */
+  const silent = new Set<string>();
   return {
     restored(placed) {
       for (const { address, committed } of placed)
         if ((committed!.record.context as ContainerContext | CapsuleContext).hostId === null)
           unplaced.add(address);
+      for (const { id, online, expected } of hosts()) if (online || expected) silent.add(id);
     },
+    heard: (hostId) => void silent.delete(hostId),
     placed: (address) => void unplaced.delete(address),
     before(address) {
       if (!unplaced.has(address)) return null;
-      const awaited = hosts().filter(({ online, expected }) => !online && expected);
+      const awaited = hosts().filter(({ id, online, expected }) => !online && (expected || silent.has(id)));
       if (awaited.length === 0) return null;
       const names = awaited.slice(0, namedMost).map(({ hostname }) => `"${hostname}"`);
       const reason = `${names.join(', ')} has yet to tell whether it is there, since the control plane was restarted`;

@@ -118,6 +118,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       worldId: () => identity?.worldId ?? '',
       concurrency: options.concurrency ?? 16,
       ended: (params, outcome) => operationEnded(params, outcome),
+      repeated: (params, outcome) => operationRepeated(params, outcome),
       purged: (containerId) => facts.forget(containerId),
     },
     memory.lanes,
@@ -187,10 +188,16 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
 
   const operationEnded = ({ containerId, args }: OperateParams, outcome: OperationOutcome): void => {
     if (!outcome.ok) return;
-    const { observation } = (outcome.output ?? {}) as { observation?: Observation | null };
+    const observation = observed(outcome);
     if (observation) facts.note(observation);
     if (args.kind === 'removeContainer') facts.forget(containerId);
     if (slotOf[args.kind] === 'image') void tellImages();
+  };
+
+  const operationRepeated = ({ containerId, args }: OperateParams, outcome: OperationOutcome): void => {
+    const slot = slotOf[args.kind];
+    if (slot === 'network') return facts.sandboxToldAgain(signal);
+    if (slot === 'runtime') facts.toldAgain(containerId, observed(outcome), signal);
   };
 
   const tellImages = async (): Promise<void> => {
@@ -362,4 +369,12 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     status: () => ({ state: session.state, reason: session.reason, hostId: identity?.hostId ?? null }),
     refused: session.refused,
   };
+}
+
+/** The container as an operation left it, where its result says so. */
+function observed(outcome: OperationOutcome): Observation | null {
+  const { observation = null } = (outcome.ok ? (outcome.output ?? {}) : {}) as {
+    observation?: Observation | null;
+  };
+  return observation;
 }

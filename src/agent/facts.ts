@@ -9,6 +9,8 @@
  * F2. What we see is news only if it is not older than what we know.
  * F3. The result of our own start is told before what followed it.
  * F4. What an inventory will tell anyway is not told before the first one.
+ * F5. An old answer that is given again, which only a store that lost its tail asks
+ *     for, is followed by what has happened since.
  */
 import type { EngineEvent, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import type { AgentFact, HostEffectName } from '../link/protocol.ts';
@@ -39,6 +41,13 @@ export interface Facts {
   note(observation: Observation): void;
   /** Something about it is another now, such as its health: it is looked at. */
   changed(containerId: string, signal: AbortSignal): void;
+  /**
+   * Its operation was answered once more as it was answered then.
+   * @param told the container in that answer; null where it had none
+   */
+  toldAgain(containerId: string, told: Observation | null, signal: AbortSignal): void;
+  /** The same of a sandbox. */
+  sandboxToldAgain(signal: AbortSignal): void;
   /** Removed by us: its absence is no news. */
   forget(containerId: string): void;
 }
@@ -57,6 +66,8 @@ export function createFacts(options: FactsOptions): Facts {
   const steps = new Map<string, { done: Promise<void>; isWaitingLook: boolean }>();
   /** When we last learned of a container otherwise than by listing, counted. */
   const learned = new Map<string, number>();
+  /** Answered as they were long ago: should one not be there, that is news, too. */
+  const repeated = new Set<string>();
   let tick = 0;
   let isLookAgainDue = false;
 
@@ -154,7 +165,9 @@ export function createFacts(options: FactsOptions): Facts {
   const look = async (containerId: string, signal: AbortSignal): Promise<void> => {
     await lanes.settled(containerId);
     const observation = await driver.observe(containerId, signal);
-    if (!observation) return;
+    const isRepeated = repeated.delete(containerId);
+    // Otherwise an event tells of its end.
+    if (!observation) return isRepeated ? miss(containerId) : undefined;
     learn(containerId);
     await take(observation, false);
   };
@@ -272,6 +285,12 @@ export function createFacts(options: FactsOptions): Facts {
       if (!before || !isOlder(observation, before)) known.set(observation.containerId, observation);
     },
     changed: (containerId, signal) => follow(containerId, signal, 'look'),
+    toldAgain(containerId, told, signal) {
+      if (told) known.set(containerId, told);
+      repeated.add(containerId);
+      follow(containerId, signal, 'look');
+    },
+    sandboxToldAgain: lookAgain,
     forget(containerId) {
       learn(containerId);
       known.delete(containerId);

@@ -60,10 +60,10 @@ export function createInventory({
   /** By container and generation: the last order of its lane when the verdict came. */
   const purging = new Map<string, string | null>();
 
-  /** What was to be removed last is not to come back. */
+  /** What was removed is not to come back; a removal that has yet to succeed is kept with the rest, to go on. */
   const keptOf = (id: string): Recalled | null => {
     const { keepsake, slots: last, desired = null } = lanes.lane(id) ?? {};
-    if (keepsake === undefined || last?.runtime?.kind === 'removeContainer') return null;
+    if (keepsake === undefined || isRemoved(last?.runtime)) return null;
     return { id, keepsake, desired };
   };
   const isKept = (id: string): boolean => keptOf(id) !== null;
@@ -177,6 +177,9 @@ function pagesOf<T>(items: readonly T[]): T[][] {
   }
   return pages;
 }
+
+const isRemoved = (last: LaneEntry | undefined): boolean =>
+  last?.kind === 'removeContainer' && (last.outcome?.ok ?? false);
 
 /** The last operation taken for the container. */
 function newest(lane: Lane | null): LaneEntry | null {

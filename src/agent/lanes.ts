@@ -48,6 +48,8 @@ export interface LanesOptions {
   readonly concurrency: number;
   /** An operation has ended; told before its result is. */
   readonly ended: (params: OperateParams, outcome: OperationOutcome) => void;
+  /** One that had ended long ago was asked for again, and has been answered as then. */
+  readonly repeated: (params: OperateParams, outcome: OperationOutcome) => void;
   /** A container that must not be is gone. */
   readonly purged: (containerId: string) => void;
 }
@@ -224,6 +226,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
         outcome,
         at: environment.now(),
       });
+      options.repeated(params, outcome);
     } else {
       // The agent had ended before it did: an ensure may run again.
       underway.add(opId);

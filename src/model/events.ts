@@ -126,7 +126,9 @@ export interface FoundContainer extends Pick<ContainerAttachments, 'networks'> {
   readonly hostId: string;
   readonly hostname: string;
   readonly observation: Observation;
-  readonly wanted: 'created' | 'running' | 'stopped';
+  readonly wanted: 'created' | 'running' | 'stopped' | 'deleted';
+  /** Its removal for a rebuild had been asked for. */
+  readonly rebuilding: boolean;
   /** A stop had been asked for, and may still be under way. */
   readonly stopAsked: boolean;
   readonly run: number;

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { OperationArguments } from '../../src/link/protocol.ts';
 import type { EngineEvent } from '../../src/drivers/runtime/runtime-driver.ts';
 import { args, createLinkScene, spec, toldNames } from '../support/link-scene.ts';
 
@@ -380,4 +381,31 @@ t.test('a container of another world on the same engine leaves the link alone', 
   });
   await scene.environment.advance(1_000);
   t.equal(scene.events.inventories.length, inventories);
+});
+
+type CreateArguments = Extract<OperationArguments, { kind: 'createContainer' }>;
+
+const createAndStart = { ...(args.createContainer as CreateArguments), run: 1, start: true };
+
+t.test('an answer of long ago that is given again is followed by what has happened since', async (t) => {
+  const scene = await createLinkScene(t);
+  await scene.begin();
+  const params = scene.operate({ args: createAndStart });
+  await scene.environment.settle();
+  const again = async () => {
+    scene.events.facts.length = 0;
+    scene.links.operate('host-1', params);
+    await scene.environment.settle();
+    return scene.events.facts;
+  };
+  t.same(await again(), [], 'nothing has');
+  scene.driver.exit('c1', 3);
+  scene.driver.tell({ kind: 'gap' });
+  await scene.environment.settle();
+  t.match(await again(), [{ type: 'runtime.exited', observation: { exitCode: 3 } }]);
+  t.same(scene.events.results.at(-1)?.outcome, scene.events.results[0]?.outcome);
+  scene.driver.removeByHand('c1');
+  scene.driver.tell({ kind: 'gap' });
+  await scene.environment.settle();
+  t.match(await again(), [{ type: 'runtime.gone', containerId: 'c1' }]);
 });

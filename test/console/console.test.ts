@@ -156,6 +156,8 @@ t.test('a journal is exported, and opened again without a server', async (t) => 
   const exported = JSON.parse(readFileSync(path, 'utf8')) as { history: unknown[] };
   t.same(exported.history, await history(json.uuid));
   const other = await scene.open('#/', { token: null });
+  // How one may log in is asked first; from then on whatever it asked would be a complaint.
+  await other.waitForLoadState('networkidle');
   await other.route('**/v1/**', (route) => route.abort());
   await other.getByLabel('Open a journal file').setInputFiles(path);
   await lit(other, 'container.error').waitFor();

@@ -4,7 +4,7 @@ import type { CapsuleContext } from '../../src/machines/capsule/context.ts';
 import type { CapsuleInput } from '../../src/model/capsule-events.ts';
 import { became, capsuleHoldings, capsuleInput, capsuleSubject } from './capsule-space.ts';
 import { common } from './common-proofs.ts';
-import { granted } from './container-samples.ts';
+import { containerInput, granted } from './container-samples.ts';
 import { explore, proofs, releasesEverything } from './proofs.ts';
 import { walk } from './walk.ts';
 
@@ -65,12 +65,13 @@ t.test('the capsule chart', async (t) => {
   );
 });
 
+const ranked = { candidates: containerInput.candidates, refusals: [], mayChange: false };
 const begin = (changes: Partial<CapsuleInput> = {}) => walk(capsuleChart, { ...capsuleInput, ...changes });
 const placed = (changes: Partial<CapsuleInput> = {}) => {
   const capsule = begin(changes);
   for (const { containerId } of (capsule.context as unknown as CapsuleContext).members)
     capsule.send(became(containerId, 'waiting'));
-  return capsule.send(granted);
+  return capsule.done('rankHosts', ranked).send(granted);
 };
 const housed = (changes: Partial<CapsuleInput> = {}) => {
   const capsule = placed(changes);
@@ -99,7 +100,9 @@ t.test('it is placed as one, has one sandbox, and calls its members in their ord
   t.same(messages(capsule), ['tenant.confirm to tenant/p1']);
   t.same(capsule.paths, ['gathering.awaiting']);
   for (const id of ['i1', 'i2', 'c1', 'c2']) capsule.send(became(id, 'waiting'));
-  t.same(messages(capsule), ['host.claim to host/h1'], 'once all are written down');
+  t.same(capsule.paths, ['placing.choosing'], 'once all are written down');
+  capsule.done('rankHosts', ranked);
+  t.same(messages(capsule), ['host.claim to host/h1']);
   capsule.send(granted);
   t.same(capsule.paths, ['opening.asking']);
   const { sandboxId } = capsule.context as unknown as CapsuleContext;
@@ -192,4 +195,47 @@ t.test('what was not written down in full is taken back', async (t) => {
   capsule.send(bounced).send(became('i1', 'gone'));
   t.equal(capsule.status, 'Deleted');
   t.same(messages(capsule), ['tenant.release to tenant/p1']);
+});
+
+t.test('one that the store forgot is taken up as it is: nobody who runs is started anew', async (t) => {
+  const found = {
+    hostId: 'h1',
+    hostname: 'one',
+    networks: capsuleInput.networks,
+    sandboxId: 's2',
+    sandboxesAsked: 2,
+  };
+  const its = { sandboxId: 's2', engineId: 'e1', ports: [] };
+  const capsule = begin({ found });
+  t.same(messages(capsule), [
+    'tenant.confirm to tenant/p1',
+    'host.keep to host/h1',
+    'sandbox.claim to sandbox/p1/s2',
+  ]);
+  t.equal(capsule.status, 'Unknown');
+  capsule.send({ type: 'sandbox.claim', containerId: 'i1', isSuspect: false });
+  t.same(messages(capsule), [], 'its sandbox has been asked already');
+  capsule.send({ type: 'sandbox.granted', ...its });
+  t.match(capsule.emitted, [{ to: 'container/p1/i1', event: { type: 'sandbox.granted', isRemade: false } }]);
+  capsule.send(became('i1', 'ended', 0)).send(became('c1', 'running'));
+  t.same(messages(capsule), [], 'nobody is called who was');
+  t.equal(capsule.status, 'Running');
+
+  const early = begin({ found }).send({ type: 'sandbox.granted', ...its });
+  early.send(became('c1', 'waiting')).send(became('i1', 'ended', 0));
+  t.same(messages(early), ['capsule.called to container/p1/c1'], 'who was not is');
+
+  const back = begin().send({ type: 'capsule.found', ...found });
+  t.same(
+    messages(back),
+    ['host.keep to host/h1', 'sandbox.claim to sandbox/p1/s2'],
+    'nor is it placed twice',
+  );
+  back.send(became('i1', 'gone'));
+  t.equal(back.status, 'Deleting', 'a member goes only with its capsule, whose end goes on');
+
+  const homeless = begin({ found });
+  homeless.send({ type: 'sandbox.refused', sandboxId: 's2', reason: 'It is being removed', retryable: true });
+  homeless.send(became('i1', 'ended', 0)).send(became('c1', 'running'));
+  t.same(homeless.paths, ['opening.asking'], 'without its sandbox it has another made');
 });

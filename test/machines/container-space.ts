@@ -21,6 +21,28 @@ export const memberInput: ContainerInput = {
   restartPolicy: policy('on-failure', 1),
   mounts: [{ volumeId: 'v1', made: { sizeGib: 1, isKept: true } }],
 };
+/** The store forgot it. */
+const foundInput = {
+  ...containerInput,
+  sandbox: 'own',
+  candidates: [],
+  mounts: [{ volumeId: 'v1', made: { sizeGib: 1 } }],
+  found: {
+    hostId,
+    hostname: 'one',
+    observation: observation(),
+    wanted: 'running',
+    rebuilding: false,
+    stopAsked: true,
+    run: 1,
+    restarts: 0,
+    networks: [{ networkId: 'n1', isDefault: false, fixedAddress: null }],
+    sandbox: 'own',
+    sandboxId: 's1',
+    sandboxesAsked: 1,
+    specVersion: 1,
+  },
+} as const satisfies ContainerInput;
 
 /** Between them every input field that a guard reads takes each of its meanings. */
 const inputs: readonly ContainerInput[] = [
@@ -49,28 +71,11 @@ const inputs: readonly ContainerInput[] = [
     mounts: [{ volumeId: 'v1', made: null }],
   },
   { ...containerInput, imagePullPolicy: 'never', restartPolicy: policy('unless-stopped') },
-  // The store forgot it.
-  {
-    ...containerInput,
-    sandbox: 'own',
-    candidates: [],
-    mounts: [{ volumeId: 'v1', made: { sizeGib: 1 } }],
-    found: {
-      hostId,
-      hostname: 'one',
-      observation: observation(),
-      wanted: 'running',
-      stopAsked: true,
-      run: 1,
-      restarts: 0,
-      networks: [{ networkId: 'n1', isDefault: false, fixedAddress: null }],
-      sandbox: 'own',
-      sandboxId: 's1',
-      sandboxesAsked: 1,
-      specVersion: 1,
-    },
-  },
+  foundInput,
+  { ...foundInput, found: { ...foundInput.found, wanted: 'deleted' } },
+  { ...foundInput, found: { ...foundInput.found, rebuilding: true } },
   memberInput,
+  { ...memberInput, found: foundInput.found },
 ];
 
 const failures = [

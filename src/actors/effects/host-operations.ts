@@ -47,7 +47,7 @@ export interface HostOperationsOptions {
   readonly credential: (tenant: string, registryId: string, image: string) => RegistryCredential | null;
   readonly defer: Environment['defer'];
   /** What the host keeps of the actor from then on. */
-  readonly keepsake: (address: Address, context: unknown) => string;
+  readonly keepsake: (address: Address, context: unknown, operation: HostEffectName) => string;
 }
 
 type Credential = (registryId: string, image: string) => RegistryCredential | null;
@@ -57,6 +57,8 @@ const changing: ReadonlySet<HostEffectName> = new Set([
   'createContainer',
   'startContainer',
   'updateContainer',
+  // It goes on, should the store forget that it was asked for.
+  'removeContainer',
   'makeSandbox',
   'unplugPort',
   'ensureNetwork',
@@ -203,7 +205,7 @@ export function hostOperations({
         deadlineMs,
         args,
         desired: subject === 'container' ? desiredOf(args, context as ContainerContext) : nothing,
-        ...(changing.has(args.kind) && { keepsake: keepsake(address, context) }),
+        ...(changing.has(args.kind) && { keepsake: keepsake(address, context, args.kind) }),
       };
       links().operate(hostId, params);
       return () => links().forget(hostId, operation.opId);

@@ -1,8 +1,6 @@
 /** On its host, though the store forgot: taken up with its sandbox, and with its members as they are. */
+import { becameOrGone } from './news.ts';
 import { capsuleSetup } from './setup.ts';
-
-/** Before it is known to have been placed. */
-export const whenFound = { target: '#capsule.found', actions: 'recordFound' } as const;
 
 export const found = capsuleSetup.createStateConfig({
   description: 'It is on its host, though the store forgot. Its members have yet to tell how they are.',
@@ -10,7 +8,7 @@ export const found = capsuleSetup.createStateConfig({
   meta: { status: 'Unknown' },
   entry: 'takeUp',
   on: {
-    'member.became': { target: '.counting', actions: 'recordMember' },
+    ...becameOrGone,
     // They ask for what it has asked for itself.
     'sandbox.claim': [{ guard: 'isServed', actions: 'grantMember' }, { actions: 'awaitSandbox' }],
     'sandbox.granted': [

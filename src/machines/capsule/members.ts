@@ -1,11 +1,9 @@
 /** Its members: written down, init containers one after the other, then the others side by side. */
-import { whenFound } from './found.ts';
+import { became, becameOrGone, whenFound, whenGone } from './news.ts';
 import { capsuleSetup } from './setup.ts';
 
 /** For an admission to write down what it has promised. */
 const gatheringMs = 60_000;
-
-const became = { 'member.became': { target: '.counting', actions: 'recordMember' } } as const;
 
 export const gathering = capsuleSetup.createStateConfig({
   description: 'Its members are being written down.',
@@ -42,7 +40,7 @@ export const initialising = capsuleSetup.createStateConfig({
   // However long these run: that is theirs to say.
   tags: 'settled',
   meta: { status: 'Creating' },
-  on: became,
+  on: becameOrGone,
   initial: 'counting',
   states: {
     counting: {
@@ -67,7 +65,7 @@ export const initialising = capsuleSetup.createStateConfig({
 export const active = capsuleSetup.createStateConfig({
   tags: ['settled', 'active'],
   entry: 'beginStep',
-  on: became,
+  on: becameOrGone,
   initial: 'counting',
   states: {
     counting: {
@@ -118,6 +116,7 @@ export const failed = capsuleSetup.createStateConfig({
   entry: 'failWaiting',
   on: {
     'member.became': [
+      whenGone,
       { guard: 'isWaiting', actions: ['recordMember', 'failMember'] },
       { actions: 'recordMember' },
     ],

@@ -1,6 +1,6 @@
 /** Its sandbox: made before any member is called, and made again when a member finds it gone. */
 import { pauseBefore } from '../retry-policy.ts';
-import { whenFound } from './found.ts';
+import { whenFound } from './news.ts';
 import { capsuleSetup } from './setup.ts';
 
 export const opening = capsuleSetup.createStateConfig({

@@ -1,5 +1,5 @@
 /** Placing it as one: the scheduler ranks, the host actor decides for all its members together. */
-import { whenFound } from './found.ts';
+import { whenFound } from './news.ts';
 import { capsuleSetup } from './setup.ts';
 
 /** Between looks for a host while one is away. */

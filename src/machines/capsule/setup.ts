@@ -140,6 +140,7 @@ export const capsuleSetup = setup({
     isNoneAlive: ({ context }) => others(context).every(({ is }) => is === 'ended' || is === 'created'),
     areAllRunning: ({ context }) => others(context).every(({ is }) => is === 'running'),
     isEverybodyGone: ({ context }) => context.members.every(({ is }) => is === 'gone'),
+    isGone: ({ event }) => event.type === 'member.became' && event.is === 'gone',
     isWaiting: ({ event }) => event.type === 'member.became' && event.is === 'waiting',
     isMemberBounced: ({ context, event }) =>
       event.type === 'message.undeliverable' &&

@@ -31,7 +31,7 @@ export interface ContainerContext {
   readonly deadlines: ContainerDeadlines;
 
   /** What the user wants of it; the latest of start and stop, taken when the state settles. */
-  readonly wanted: 'created' | 'running' | 'stopped';
+  readonly wanted: 'created' | 'running' | 'stopped' | 'deleted';
   /** A start was asked for while its host was not heard. */
   readonly startQueued: boolean;
   /** Hosts worth asking, best first; the first is the one being asked. */

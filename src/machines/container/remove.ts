@@ -11,7 +11,7 @@ export const removing = containerSetup.createStateConfig({
   description: 'Everything it holds is released.',
   tags: 'transient',
   meta: { status: 'Deleting', taskState: 'container_deleting' },
-  entry: 'beginStep',
+  entry: ['beginStep', 'wantDeleted'],
   on: {
     'container.delete': { actions: { type: 'queue', params: { reason: 'It is being deleted already' } } },
     'capsule.deleted': {},

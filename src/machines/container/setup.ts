@@ -323,6 +323,8 @@ export const containerSetup = setup({
     isPlaced: ({ context }) => isPlaced(context),
     isContainerHeld: ({ context }) => context.containerHeld,
     isRunningWanted: ({ context }) => context.wanted === 'running',
+    isDeletionWanted: ({ context }) => context.wanted === 'deleted',
+    isRebuilding: ({ context }) => context.rebuilding,
     isStartDue: ({ context, event }) => context.startQueued && isCurrent(context, event),
     isRetryable: ({ event }) => failureOf(event).retryable,
     isImageMissing: ({ context, event }) =>
@@ -727,7 +729,6 @@ export const containerSetup = setup({
       killedWith: null,
     })),
     beginRebuild: assign({
-      rebuilding: true,
       generation: ({ context }) => context.generation + 1,
       imagePresent: false,
       observation: null,
@@ -736,6 +737,7 @@ export const containerSetup = setup({
       killedWith: null,
     }),
     recordRebuild: assign({
+      rebuilding: true,
       specVersion: ({ context }) => context.specVersion + 1,
       imagePullPolicy: ({ context, event }) =>
         event.type === 'container.rebuild' ? event.imagePullPolicy : context.imagePullPolicy,
@@ -817,6 +819,8 @@ export const containerSetup = setup({
     wantRunning: assign({ wanted: 'running' }),
     wantStopped: assign({ wanted: 'stopped', startQueued: false }),
     wantCreated: assign({ wanted: 'created' }),
+    /** For its host to keep, so that its removal goes on even if the store forgets. */
+    wantDeleted: assign({ wanted: 'deleted' }),
     recordGrace: assign({
       graceMs: ({ context, event }) => ('graceMs' in event ? event.graceMs : context.graceMs),
     }),
