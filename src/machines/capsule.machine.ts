@@ -11,6 +11,7 @@ import { describeCapsule } from './capsule/describe.ts';
 import { found } from './capsule/found.ts';
 import { active, failed, gathering, initialising } from './capsule/members.ts';
 import { opening, sandboxTraffic } from './capsule/network.ts';
+import { whenGone } from './capsule/news.ts';
 import { placing } from './capsule/place.ts';
 import { deleted, removing } from './capsule/remove.ts';
 import { capsuleSetup } from './capsule/setup.ts';
@@ -55,7 +56,7 @@ export const capsuleMachine = capsuleSetup.createMachine({
     'capsule.delete': '.removing',
     'capsule.found': {},
     ...sandboxTraffic,
-    'member.became': { actions: 'recordMember' },
+    'member.became': [whenGone, { actions: 'recordMember' }],
     // A host that answered too late, or once more, is told that this room is not needed.
     'claim.granted': { actions: 'returnLateClaim' },
     'claim.refused': {},

@@ -22,13 +22,13 @@ export const capsuleInput: CapsuleInput = {
 };
 
 /** Where its host says that it is. */
-const there = (sandboxId: string | null): FoundCapsule => ({
+const there: FoundCapsule = {
   hostId,
   hostname: 'one',
   networks: [{ networkId: 'n1', isDefault: true, fixedAddress: null }],
-  sandboxId,
+  sandboxId: 's1',
   sandboxesAsked: 1,
-});
+};
 
 /** Between them init containers before others, others beside each other, and a network that was named. */
 const inputs: readonly CapsuleInput[] = [
@@ -42,8 +42,7 @@ const inputs: readonly CapsuleInput[] = [
     networks: [{ networkId: 'n1', isDefault: false, fixedAddress: null }],
   },
   // The store forgot it.
-  { ...capsuleInput, found: there('s1') },
-  { ...capsuleInput, found: there(null) },
+  { ...capsuleInput, found: there },
 ];
 
 const contextOf = (snapshot: AnyMachineSnapshot): CapsuleContext => snapshot.context as CapsuleContext;
@@ -97,7 +96,7 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     bounced(`sandbox/${tenant}/${sandboxId}`, 'sandbox.claim'),
     bounced(`host/${asked}`, 'host.claim'),
     bounced(`tenant/${tenant}`, 'tenant.confirm'),
-    { type: 'capsule.found', ...there('s1') },
+    { type: 'capsule.found', ...there },
     { type: 'host.lost', hostId: from },
     { type: 'actor.restored' },
   ];
@@ -129,6 +128,7 @@ export const capsuleSubject: ProofSubject = {
     return [
       c.reservationHeld, c.claimHeld, c.sandboxId !== null, c.sandboxSound, Math.min(c.awaiting.length, 2),
       c.members.map(({ containerId, is, isCalled, exitCode }) => [containerId, is, isCalled, is === 'ended' && exitCode]),
+      path.startsWith('found') && c.breach !== null,
       isPlacing && [c.candidates.length, c.mayChange],
     ]; // prettier-ignore
   },

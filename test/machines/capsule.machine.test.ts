@@ -44,13 +44,15 @@ t.test('the capsule chart', async (t) => {
   );
   t.same(
     space.steps
-      .filter(({ to, emitted }) => {
+      .filter(({ from, to, emitted }) => {
         const { members } = to.snapshot.context as CapsuleContext;
         const isInitDone = members.every(
           ({ isInit, is, exitCode }) => !isInit || (is === 'ended' && exitCode === 0),
         );
         return (
           !isInitDone &&
+          // Where they had, and one of them is started anew.
+          !from.paths.some((path) => path.startsWith('active')) &&
           emitted.some(
             (each) =>
               each.type === 'message' &&

@@ -36,6 +36,17 @@ t.test('and so they do with capsules among them', async (t) => {
   }
 });
 
+t.test('a capsule that the store forgot comes back with its members', async (t) => {
+  for (let seed = 1; seed <= capsuleSeeds; seed += 1) {
+    const { wrong } = await runSeed(seed, { capsules: 6, disasters: true });
+    t.same(
+      wrong,
+      [],
+      `seed ${seed}: npm run sim -- --seeds 1 --from ${seed} --capsules 6 --disasters --trace`,
+    );
+  }
+});
+
 t.test('one seed is one run, byte for byte', async (t) => {
   for (const seed of [7, 8]) t.equal((await runSeed(seed)).hash, (await runSeed(seed)).hash);
   t.not((await runSeed(7)).hash, (await runSeed(8)).hash);

@@ -1,22 +1,28 @@
 /** On its host, though the store forgot: taken up with its sandbox, and with its members as they are. */
-import { becameOrGone } from './news.ts';
+import { and } from 'xstate';
+import { became } from './news.ts';
 import { capsuleSetup } from './setup.ts';
 
 export const found = capsuleSetup.createStateConfig({
   description: 'It is on its host, though the store forgot. Its members have yet to tell how they are.',
   tags: 'settled',
   meta: { status: 'Unknown' },
-  entry: 'takeUp',
+  entry: ['takeUp', 'claimSandbox'],
   on: {
-    ...becameOrGone,
+    ...became,
     // They ask for what it has asked for itself.
     'sandbox.claim': [{ guard: 'isServed', actions: 'grantMember' }, { actions: 'awaitSandbox' }],
     'sandbox.granted': [
+      {
+        guard: and(['isFromItsSandbox', 'isSandboxBroken']),
+        target: '.counting',
+        actions: ['recordSandbox', 'grantMembers'],
+      },
       { guard: 'isFromItsSandbox', target: '.counting', actions: ['recordSandbox', 'grantAwaiting'] },
       { actions: 'returnLateSandbox' },
     ],
     'sandbox.refused': { guard: 'isFromItsSandbox', target: '.counting', actions: 'forgetSandbox' },
-    'sandbox.broken': { guard: 'isFromItsSandbox', target: '.counting', actions: 'forgetSandbox' },
+    'sandbox.broken': { guard: 'isFromItsSandbox', actions: ['recordBreach', 'tellBroken', 'claimSandbox'] },
     'message.undeliverable': { guard: 'isSandboxBounced', target: '.counting', actions: 'forgetSandbox' },
   },
   initial: 'counting',

@@ -1,5 +1,5 @@
 /** Its members: written down, init containers one after the other, then the others side by side. */
-import { became, becameOrGone, whenFound, whenGone } from './news.ts';
+import { became, whenFound, whenGone } from './news.ts';
 import { capsuleSetup } from './setup.ts';
 
 /** For an admission to write down what it has promised. */
@@ -40,7 +40,7 @@ export const initialising = capsuleSetup.createStateConfig({
   // However long these run: that is theirs to say.
   tags: 'settled',
   meta: { status: 'Creating' },
-  on: becameOrGone,
+  on: became,
   initial: 'counting',
   states: {
     counting: {
@@ -65,7 +65,7 @@ export const initialising = capsuleSetup.createStateConfig({
 export const active = capsuleSetup.createStateConfig({
   tags: ['settled', 'active'],
   entry: 'beginStep',
-  on: becameOrGone,
+  on: became,
   initial: 'counting',
   states: {
     counting: {

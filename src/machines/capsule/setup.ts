@@ -126,6 +126,7 @@ export const capsuleSetup = setup({
       event.to === sandboxAddress(context.tenant, context.sandboxId ?? ''),
     isSandboxHeld: ({ context }) => context.sandboxId !== null,
     isSandboxSound: ({ context }) => context.sandboxSound,
+    isSandboxBroken: ({ context }) => context.breach !== null,
     /** What the member asks for is there, as far as anybody knows. */
     isServed: ({ context, event }) =>
       event.type === 'sandbox.claim' && !event.isSuspect && context.sandboxSound,
@@ -196,7 +197,7 @@ export const capsuleSetup = setup({
         ...noAttempt,
       });
     }),
-    /** Its host counts it, and its sandbox is its own: both are told. */
+    /** Its host counts it. */
     takeUp: enqueueActions(({ enqueue, context }) => {
       if (!context.claimHeld) {
         enqueue.emit({
@@ -206,12 +207,6 @@ export const capsuleSetup = setup({
         });
         enqueue.assign({ claimHeld: true });
       }
-      if (context.sandboxId === null) return;
-      enqueue.emit({
-        type: 'message',
-        to: sandboxAddress(context.tenant, context.sandboxId),
-        event: { type: 'sandbox.claim', containerId: context.id, isSuspect: false },
-      });
     }),
 
     // ── placing ──
@@ -278,6 +273,15 @@ export const capsuleSetup = setup({
         to: sandboxAddress(context.tenant, id),
         event: { type: 'sandbox.claim', containerId: context.id, isSuspect: false },
         begin: sandboxOf(context, id),
+      });
+    }),
+    /** The one that it has. */
+    claimSandbox: enqueueActions(({ enqueue, context }) => {
+      if (context.sandboxId === null) return;
+      enqueue.emit({
+        type: 'message',
+        to: sandboxAddress(context.tenant, context.sandboxId),
+        event: { type: 'sandbox.claim', containerId: context.id, isSuspect: false },
       });
     }),
     /** Once for all members that wait for it. */
