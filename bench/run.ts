@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { startPodman } from '../test/support/podman.ts';
 import { startRedis } from '../test/support/redis.ts';
 import { measureAgainstEngine } from './against-engine.ts';
+import { measureApi } from './api.ts';
 import { measureKilled, measureToldDeaths } from './deaths.ts';
 import { measureFanOut, measureOverview } from './console.ts';
 import { createFigures } from './figures.ts';
@@ -100,6 +101,7 @@ try {
   if (wanted('6')) measurePlacements(figures.tell, hostCounts);
   if (wanted('8')) await measureFanOut(figures, newDirectory());
   if (wanted('8')) await measureOverview(figures, newDirectory(), Number(values.minutes));
+  if (wanted('9')) await measureApi(figures, newDirectory());
   await measureReal([
     ...(wanted('2') ? [(site: RealSite) => measureKilled(figures, site)] : []),
     ...(wanted('5') ? [(site: RealSite) => measureAgainstEngine(figures, site)] : []),

@@ -41,6 +41,14 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
     'There is no such container in this project.',
     '`troupe list` shows what there is.',
   ),
+  CAPSULE_NOT_FOUND: say(
+    'There is no such capsule in this project.',
+    '`troupe capsule ls` shows what there is.',
+  ),
+  INVALID_CAPSULE: say(
+    'The parts of a capsule’s template do not fit together, or one is not there.',
+    'Correct what is named.',
+  ),
   SERVICE_NOT_FOUND: say(
     'There is no such service: each host has one, called zun-compute.',
     '`openstack appcontainer service list` shows what there is.',

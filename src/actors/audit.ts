@@ -3,6 +3,7 @@
  * equal what it counts. Empty when all is well. What is on the hosts is
  * `host-audit.ts`.
  */
+import type { CapsuleContext } from '../machines/capsule/context.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import { emptyTally, isSameTally, withClaim } from '../machines/host/claims.ts';
 import type { HostContext } from '../machines/host/context.ts';
@@ -25,12 +26,13 @@ export interface Sums {
   readonly claims: ReadonlyMap<string, HostTally>;
 }
 
-/** What the actors themselves say, as the truth behind all totals. */
+/** What the actors themselves say, as the truth behind all totals; a capsule says it for its members. */
 export function sumContainers(runtime: Runtime): Sums {
   const quota = new Map<string, Amounts>();
   const claims = new Map<string, HostTally>();
-  for (const cell of runtime.cellsOf('container').values()) {
-    const context = cell.committed?.record.context as ContainerContext | undefined;
+  const holders = [...runtime.cellsOf('container').values(), ...runtime.cellsOf('capsule').values()];
+  for (const cell of holders) {
+    const context = cell.committed?.record.context as ContainerContext | CapsuleContext | undefined;
     const tenant = parseAddress(cell.address).tenant;
     if (!context || tenant === null) continue;
     if (context.reservationHeld) quota.set(tenant, plus(quota.get(tenant) ?? noAmounts, context.amounts));
@@ -42,7 +44,10 @@ export function sumContainers(runtime: Runtime): Sums {
 }
 
 /** A tenant that has changed its mind about neighbours has done so for what it had already, too. */
-function termsNow(runtime: Runtime, { tenant, terms }: ContainerContext): PlacementTerms {
+function termsNow(
+  runtime: Runtime,
+  { tenant, terms }: Pick<ContainerContext, 'tenant' | 'terms'>,
+): PlacementTerms {
   const context = runtime.cell(tenantAddress(tenant))?.committed?.record.context as TenantContext | undefined;
   return context ? { ...terms, neighbours: neighboursOf(context) } : terms;
 }
@@ -61,7 +66,9 @@ export function isCountable(address: Address, unreadable: readonly Unreadable[])
   const { kind, id } = parseAddress(address);
   return !unreadable.some((each) => {
     const parts = addressParts(each.address);
-    return parts?.kind === 'container' && (kind === 'host' || parts.tenant === id);
+    return (
+      (parts?.kind === 'container' || parts?.kind === 'capsule') && (kind === 'host' || parts.tenant === id)
+    );
   });
 }
 

@@ -72,7 +72,7 @@ export async function boot(
       const { kind } = parseAddress(address);
       const mine = address as Address;
       if (!record) [{ at: createdAt } = { at: 0 }] = await store.journal(mine, { after: 0, limit: 1 });
-      if (kind === 'container' && !documents.find(mine))
+      if ((kind === 'container' || kind === 'capsule') && !documents.find(mine))
         await loadDocument(mine, record?.generation || firstGeneration);
     } catch (error) {
       environment.log.warn({ actor: address, err: error }, 'nor can its spec or its history be read');

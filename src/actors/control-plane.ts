@@ -7,6 +7,7 @@ import { TroupeError } from '../errors/errors.ts';
 import type { HostLinkEvents, HostLinks } from '../link/host-links.ts';
 import { noAmounts } from '../machines/amounts.ts';
 import type { Chart } from '../machines/chart.ts';
+import type { CapsuleContext } from '../machines/capsule/context.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { HostContext } from '../machines/host/context.ts';
 import { neighboursOf, tenantLimits, type TenantContext } from '../machines/tenant/context.ts';
@@ -33,6 +34,7 @@ import { getArchive, putArchive } from './archives.ts';
 import { audit } from './audit.ts';
 import { boot } from './boot.ts';
 import { actionsOf } from './container-actions.ts';
+import { createCapsules } from './capsules.ts';
 import { createAdmission } from './create-container.ts';
 import { causeOf } from './cause-of.ts';
 import type { Cell } from './cell.ts';
@@ -133,7 +135,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const specs = createSpecs(options.sealer);
   const secrets = createRegistrySecrets(options.sealer);
   const documents = actorDocuments((address) => (kindOf(address) === 'registry' ? secrets : specs));
-  const keepsakes = createKeepsakes(options.sealer, charts, specs);
+  const keepsakes = createKeepsakes(
+    options.sealer,
+    charts,
+    specs,
+    (address) => runtime.cell(address)?.committed?.record.context ?? null,
+  );
   const chartVersions = createChartVersions(store, charts);
   const enrolment = createEnrolment(environment, store);
   const hosts = createHostDirectory(() => runtime);
@@ -176,9 +183,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const rollCall = createRollCall(() => hosts.views());
 
   const rank: Effect = ({ address, context, done }) => {
-    const container = context as ContainerContext;
+    const placed = context as ContainerContext | CapsuleContext;
+    const sandbox = 'sandbox' in placed ? placed.sandbox : 'own';
     const ranked =
-      rollCall.before(address) ?? placement.rank(container, specs.get(address), container.refusedBy);
+      rollCall.before(address) ??
+      placement.rank({ ...placed, sandbox }, specs.get(address), placed.refusedBy);
     environment.defer(() => done(ranked));
     return () => {};
   };
@@ -193,7 +202,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       if (kindOf(address) === 'host') hosts.changed(address);
       if (record.event === 'link.synced') rollCall.heard(parseAddress(address).id);
       if (record.event === 'claim.granted') {
-        placement.claimed(address);
+        placement.claimed(parseAddress(address).id);
         rollCall.placed(address);
       }
       hub.publish(record, position);
@@ -289,7 +298,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   unreadable = createUnreadableActors(restored.unreadable, specs);
   hub.restore(restored.positions);
   await chartVersions.record();
-  rollCall.restored(runtime.cellsOf('container').values());
+  for (const kind of ['container', 'capsule'] as const) rollCall.restored(runtime.cellsOf(kind).values());
   runtime.resume(restored.positions, restored.outboxes, restored.wasHandled);
   const atStart = (reason: string): Cause => ({ kind: 'runtime', reason });
   for (const address of restored.migrated) {
@@ -410,6 +419,23 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     ask: (address, event, cause) => within(address, runtime.ask(address, event, cause, 'command')),
   });
 
+  const capsules = createCapsules({
+    environment,
+    runtime,
+    specs,
+    admission,
+    placement,
+    deadlines: config.deadlines,
+    check: (address) => {
+      if (stopping) throw new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again');
+      const problem = unreadable.problem(address);
+      if (problem) throw problem;
+    },
+    turnAway: (tenant, id) => turnAwayFromUnreadable('capsule', tenant, id),
+    within,
+    container: (cell) => readModel.view(cell),
+  });
+
   const readiness = (): Readiness => {
     const checks = [
       { name: 'store', ok: runtime.readOnly === null, detail: runtime.readOnly ?? 'takes writes' },
@@ -428,6 +454,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     local,
     images,
     registries,
+    capsules,
     links,
     get world() {
       return world;

@@ -4,7 +4,7 @@
  * between leaves a reservation, which its deadline gives back.
  */
 import { TroupeError } from '../errors/errors.ts';
-import { containerAddress, parseAddress, tenantAddress, type Address } from '../model/address.ts';
+import { containerAddress, kindOf, parseAddress, tenantAddress, type Address } from '../model/address.ts';
 import type { Amounts, ContainerSpec } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type {
@@ -37,6 +37,45 @@ export interface AdmissionOptions {
   readonly pool: ContainerAttachments['pool'];
 }
 
+/** Makes what a request asks for once, however often the request is sent under one key. */
+export type Once = (
+  address: Address,
+  idempotencyKey: string | null,
+  /** Of what is asked for. */
+  digest: string,
+  make: () => Promise<unknown>,
+) => Promise<Address>;
+
+/** @throws TroupeError IDEMPOTENCY_CONFLICT for a key that was used for something else */
+export function createOnce(
+  runtime: Pick<Runtime, 'cell' | 'tombstones'>,
+  specs: Pick<Specs, 'digest'>,
+): Once {
+  const underway = new Map<Address, { readonly digest: string; readonly created: Promise<Address> }>();
+  return async (address, idempotencyKey, digest, make) => {
+    const conflict = (what: string): TroupeError =>
+      new TroupeError(
+        'IDEMPOTENCY_CONFLICT',
+        `The Idempotency-Key "${idempotencyKey}" ${what}; use a new one`,
+      );
+    const pending = underway.get(address);
+    if (pending) {
+      if (pending.digest !== digest) throw conflict('was used for another body');
+      return pending.created;
+    }
+    if (runtime.cell(address)?.committed) {
+      if (specs.digest(address) !== digest) throw conflict('was used for another body');
+      return address;
+    }
+    if (runtime.tombstones.has(address)) throw conflict(`made a ${kindOf(address)} that has been deleted`);
+    const created = make()
+      .then(() => address)
+      .finally(() => underway.delete(address));
+    underway.set(address, { digest, created });
+    return created;
+  };
+}
+
 export interface Admission {
   /** Where a request's container will be: the same for a repeat by key. */
   address(request: CreateRequest): Address;
@@ -48,7 +87,7 @@ export interface Admission {
 
 export function createAdmission(options: AdmissionOptions): Admission {
   const { environment, runtime, specs, placement } = options;
-  const underway = new Map<Address, { readonly digest: string; readonly created: Promise<Address> }>();
+  const once = createOnce(runtime, specs);
   const tenantsUnderway = new Map<Address, Promise<unknown>>();
 
   const tenant = async (projectId: string, cause: Cause): Promise<Address> => {
@@ -75,7 +114,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     id: string,
     address: Address,
     digest: string,
-  ): Promise<Address> => {
+  ): Promise<void> => {
     const { caller, spec, run } = request;
     const cause = causeOf(caller);
     placement.check(caller.projectId, spec);
@@ -98,6 +137,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     const { candidates } = placement.rank(container, spec, []);
     const input: ContainerInput = {
       ...container,
+      capsuleId: null,
       generation: 1,
       run,
       amounts,
@@ -109,7 +149,6 @@ export function createAdmission(options: AdmissionOptions): Admission {
       deadlines: options.deadlines,
     };
     await runtime.begin(address, input, cause, { generation: 1, body: specs.put(address, 1, spec, digest) });
-    return address;
   };
 
   return {
@@ -126,27 +165,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
         idempotencyKey === null
           ? ''
           : specDigest(request.nameGenerated ? { ...request.spec, name: '' } : request.spec, request.run);
-      const conflict = (what: string): TroupeError =>
-        new TroupeError(
-          'IDEMPOTENCY_CONFLICT',
-          `The Idempotency-Key "${idempotencyKey}" ${what}; use a new one`,
-        );
-
-      const pending = underway.get(address);
-      if (pending) {
-        if (pending.digest !== digest) throw conflict('was used for another body');
-        return pending.created;
-      }
-      if (runtime.cell(address)?.committed) {
-        if (specs.digest(address) !== digest) throw conflict('was used for another body');
-        return address;
-      }
-      if (runtime.tombstones.has(address)) throw conflict('made a container that has been deleted');
-      const created = admit(request, parseAddress(address).id, address, digest).finally(() =>
-        underway.delete(address),
+      return once(address, idempotencyKey, digest, () =>
+        admit(request, parseAddress(address).id, address, digest),
       );
-      underway.set(address, { digest, created });
-      return created;
     },
   };
 }

@@ -7,17 +7,22 @@
  * D1. Nothing is believed that was not sealed here for this very host.
  * D2. What has a tombstone, is quarantined, or is known in another generation
  *     is left to the inventory and the ledger.
- * D3. Sandboxes before containers, and each begun durably before who needs it;
- *     no address of the host's is given away again before all is counted.
+ * D3. Sandboxes before capsules, these before containers, and each begun durably
+ *     before who needs it; no address of the host's is given away again before
+ *     all is counted.
+ * D4. A capsule has nothing on the host by itself: its sandbox's keepsake has it,
+ *     with those of its members that the host does not have.
  */
 import type { HostLinks } from '../link/host-links.ts';
 import type { InventoryItem, InventoryResource, Recalled, SubjectKind } from '../link/protocol.ts';
+import type { CapsuleContext } from '../machines/capsule/context.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { HostContext } from '../machines/host/context.ts';
 import type { NetworkContext } from '../machines/network/context.ts';
-import type { SandboxContext } from '../machines/sandbox/context.ts';
+import { holderOf, type SandboxContext } from '../machines/sandbox/context.ts';
 import type { VolumeContext } from '../machines/volume/context.ts';
 import {
+  capsuleAddress,
   containerAddress,
   hostAddress,
   kindOf,
@@ -29,8 +34,10 @@ import {
 import type { Environment } from '../model/environment.ts';
 import type { Cause } from '../model/journal.ts';
 import {
+  capsuleInputOf,
   containerInputOf,
   containerMismatch,
+  foundCapsule,
   foundContainer,
   foundSandbox,
   mismatchOf,
@@ -39,6 +46,8 @@ import {
   volumeInputOf,
   type Finder,
 } from './found.ts';
+import type { Cell } from './cell.ts';
+import { homeOf } from './home.ts';
 import type { Keepsake, Keepsakes } from './keepsakes.ts';
 import type { Recount } from './recount.ts';
 import type { Runtime } from './runtime.ts';
@@ -109,6 +118,14 @@ export function createFindings(options: FindingsOptions): Findings {
   const isOurs = (worldId: string, address: Address): boolean =>
     worldId === options.worldId() && !runtime().tombstones.has(address) && !options.isUnreadable(address);
 
+  /** The sandbox of a capsule that was taken up before all its members were: we died in between. */
+  const isOfIncomplete = ({ committed }: Cell): boolean => {
+    const sandbox = committed?.record.context as SandboxContext | undefined;
+    if (!sandbox?.isOfCapsule) return false;
+    const capsule = runtime().cell(holderOf(sandbox, sandbox.claimedBy ?? ''))?.committed?.record.context;
+    return (capsule as CapsuleContext | undefined)?.members.some(({ is }) => is === 'absent') ?? false;
+  };
+
   const strays = (
     hostId: string,
     items: readonly InventoryItem[],
@@ -130,7 +147,7 @@ export function createFindings(options: FindingsOptions): Findings {
       if (!cell) return [{ ...stray, isKnown: false }];
       const context = cell.committed?.record.context as ContainerContext | undefined;
       if (!context || context.containerHeld || context.generation !== generation) return [];
-      const isElsewhere = context.hostId !== null && context.hostId !== hostId;
+      const isElsewhere = (homeOf(runtime(), context) ?? hostId) !== hostId;
       return isElsewhere || !stray.kept ? [] : [{ ...stray, isKnown: true }];
     }),
     ...resources.flatMap((resource): readonly Stray[] => {
@@ -141,8 +158,9 @@ export function createFindings(options: FindingsOptions): Findings {
       if (!isOurs(resource.worldId, address)) return [];
       const stray = { address, subject, id, kept, item: null, isAlive };
       if (!cell) return [{ ...stray, isKnown: false }];
-      const isSetBack = subject === 'sandbox' && cell.committed?.projection.status === 'making';
-      return isSetBack && isAlive && kept ? [{ ...stray, isKnown: true }] : [];
+      if (subject !== 'sandbox' || !isAlive || !kept) return [];
+      const isSetBack = cell.committed?.projection.status === 'making';
+      return isSetBack || isOfIncomplete(cell) ? [{ ...stray, isKnown: true }] : [];
     }),
   ];
 
@@ -208,11 +226,7 @@ export function createFindings(options: FindingsOptions): Findings {
       const ofKind = <C>(subject: SubjectKind): readonly Found<C>[] =>
         [...found.values()].filter(({ stray }) => stray.subject === subject) as readonly Found<C>[];
 
-      const begin = async (
-        { stray: { address } }: Found<unknown>,
-        input: unknown,
-        document: string | null,
-      ) => {
+      const begin = async (address: Address, input: unknown, document: string | null) => {
         // Meanwhile somebody else may have begun it, such as a message that brought its input.
         if (runtime().cell(address)) return;
         if (document !== null) specs.load(address, 1, document);
@@ -237,6 +251,34 @@ export function createFindings(options: FindingsOptions): Findings {
           } as const;
           if (!runtime().deliver(address, delivery)) resolve();
         });
+
+      const capsuleAt = (address: Address): CapsuleContext | undefined =>
+        runtime().cell(address)?.committed?.record.context as CapsuleContext | undefined;
+      const capsules = capsulesOf(ofKind<SandboxContext>('sandbox'), hostId).filter(
+        ({ address, context }) => {
+          const known = capsuleAt(address);
+          const isOlder = known !== undefined && known.sandboxesAsked > context.sandboxesAsked;
+          return isOurs(options.worldId(), address) && !isOlder && (known?.hostId ?? hostId) === hostId;
+        },
+      );
+
+      /** Who lives in a capsule's sandbox: the capsule that has it, or that asks for it. */
+      const capsuleIn = (
+        { address }: Stray,
+        context: SandboxContext,
+      ): { readonly id: string | null } | { readonly problem: string } => {
+        const id = context.claimedBy ?? '';
+        const capsule = holderOf(context, id);
+        const known = capsuleAt(capsule);
+        const sandboxId = capsules.find((each) => each.address === capsule)?.context.sandboxId;
+        const mine = parseAddress(address).id;
+        if (sandboxId === mine || (sandboxId === undefined && known?.sandboxId === mine)) return { id };
+        const isEmpty = items.every((each) => each.sandboxId !== mine);
+        if (isEmpty) return { id: null };
+        return {
+          problem: `capsule "${id}" is in it, ${known ? 'whose actor knows of another' : 'which has no actor'}`,
+        };
+      };
 
       /** Who lives in a sandbox, by the engine's word and then by its actor's; why it can't be told, in words. */
       const claimantOf = (sandbox: Stray): { readonly id: string | null } | { readonly problem: string } => {
@@ -264,27 +306,52 @@ export function createFindings(options: FindingsOptions): Findings {
       );
       await Promise.all([...tenants].map((id) => options.tenant(id, cause)));
       await Promise.all([
-        ...ofKind<VolumeContext>('volume').map((each) => begin(each, volumeInputOf(each.context), null)),
-        ...ofKind<NetworkContext>('network').map((each) => begin(each, networkInputOf(each.context), null)),
+        ...ofKind<VolumeContext>('volume').map(({ stray, context }) =>
+          begin(stray.address, volumeInputOf(context), null),
+        ),
+        ...ofKind<NetworkContext>('network').map(({ stray, context }) =>
+          begin(stray.address, networkInputOf(context), null),
+        ),
       ]);
       await Promise.all(
-        ofKind<SandboxContext>('sandbox').map((each) => {
-          const { stray, context } = each;
+        ofKind<SandboxContext>('sandbox').map(({ stray, context }) => {
           if (stray.isKnown)
             return tell(stray.address, { type: 'sandbox.found', hostId, ...foundSandbox(context) });
           // What is dead holds nobody's network any more.
-          const claimant = stray.isAlive ? claimantOf(stray) : { id: null };
+          const claimantIn = context.isOfCapsule ? capsuleIn : claimantOf;
+          const claimant = stray.isAlive ? claimantIn(stray, context) : { id: null };
           if ('problem' in claimant) return refuse(stray, claimant.problem);
-          return begin(each, sandboxInputOf(context, claimant.id), null);
+          return begin(stray.address, sandboxInputOf(context, claimant.id), null);
         }),
       );
       await Promise.all(
-        ofKind<ContainerContext>('container').map((each) => {
-          const { stray, context, keepsake, desired } = each;
+        capsules.map(({ address, context, document }) => {
+          const there = foundCapsule(context, finder);
+          const known = capsuleAt(address);
+          if (!known) return begin(address, capsuleInputOf(context, there), document);
+          const isSetBack = known.hostId === null || known.sandboxesAsked < there.sandboxesAsked;
+          return isSetBack ? tell(address, { type: 'capsule.found', ...there }) : undefined;
+        }),
+      );
+      await Promise.all(
+        ofKind<ContainerContext>('container').map(({ stray, context, keepsake, desired }) => {
+          const { tenant, capsuleId } = context;
+          if (capsuleId !== null && !runtime().cell(capsuleAddress(tenant, capsuleId)))
+            return refuse(stray, `capsule "${capsuleId}", whose member it is, has no actor`);
           const there = foundContainer(context, stray.item!, desired, finder);
           if (stray.isKnown) return tell(stray.address, { type: 'runtime.found', ...there });
-          return begin(each, containerInputOf(context, there), keepsake.document);
+          return begin(stray.address, containerInputOf(context, there), keepsake.document);
         }),
+      );
+      // Members that were never here, or are no longer.
+      const here = new Set(items.map(({ observation }) => observation.containerId));
+      await Promise.all(
+        capsules
+          .flatMap(({ members }) => members)
+          .filter(({ address }) => !here.has(parseAddress(address).id) && isOurs(options.worldId(), address))
+          .map(({ address, context, document }) =>
+            begin(address, containerInputOf(context as ContainerContext, null), document),
+          ),
       );
       environment.log.error(
         { host_id: hostId, found: [...found.keys()], not_taken_up: [...refused.keys()] },
@@ -300,4 +367,26 @@ export function createFindings(options: FindingsOptions): Findings {
     },
   };
   return findings;
+}
+
+/** A capsule as the keepsake of the sandbox that was made for it last has it. */
+interface FoundWithin {
+  readonly address: Address;
+  readonly context: CapsuleContext;
+  readonly document: string | null;
+  readonly members: readonly Keepsake[];
+}
+
+function capsulesOf(sandboxes: readonly Found<SandboxContext>[], hostId: string): readonly FoundWithin[] {
+  const latest = new Map<Address, FoundWithin>();
+  for (const { keepsake } of sandboxes) {
+    const [capsule, ...members] = keepsake.others;
+    if (!capsule || mismatchOf(capsule, capsule.address, hostId) !== null) continue;
+    const { address, document } = capsule;
+    const context = capsule.context as CapsuleContext;
+    const before = latest.get(address);
+    if (before && before.context.sandboxesAsked > context.sandboxesAsked) continue;
+    latest.set(address, { address, context, document, members });
+  }
+  return [...latest.values()];
 }

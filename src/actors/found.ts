@@ -5,11 +5,13 @@
  * subject, of this generation, on this very host.
  */
 import type { InventoryItem, Recalled } from '../link/protocol.ts';
+import type { CapsuleContext } from '../machines/capsule/context.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { NetworkContext } from '../machines/network/context.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
 import type { VolumeContext } from '../machines/volume/context.ts';
 import type { Address } from '../model/address.ts';
+import type { CapsuleInput, FoundCapsule } from '../model/capsule-events.ts';
 import type { ContainerInput, FoundContainer } from '../model/events.ts';
 import type { FoundSandbox, NetworkInput, SandboxInput } from '../model/network-events.ts';
 import type { VolumeInput } from '../model/volume-events.ts';
@@ -86,15 +88,17 @@ export function foundContainer(
   };
 }
 
-/** For a container whose actor was forgotten. */
-export function containerInputOf(context: ContainerContext, found: FoundContainer): ContainerInput {
-  const { id, tenant, generation, amounts, restartPolicy, autoRemove, imagePullPolicy, sandbox } = context;
+/** For a container whose actor was forgotten. @param found null for a member that its host does not have */
+export function containerInputOf(context: ContainerContext, found: FoundContainer | null): ContainerInput {
+  const { id, tenant, capsuleId, generation, amounts, restartPolicy, autoRemove, imagePullPolicy, sandbox } =
+    context;
   const { networks, published, askedHostname, pool, mounts, terms, deadlines } = context;
   return {
     id,
     tenant,
+    capsuleId,
     generation,
-    run: found.wanted === 'running',
+    run: (found ?? context).wanted === 'running',
     amounts,
     restartPolicy,
     autoRemove,
@@ -108,8 +112,21 @@ export function containerInputOf(context: ContainerContext, found: FoundContaine
     candidates: [],
     terms,
     deadlines,
-    found,
+    ...(found && { found }),
   };
+}
+
+/** A capsule by its sandbox there. */
+export const foundCapsule = (
+  { networks, sandboxId, sandboxesAsked }: CapsuleContext,
+  { hostId, hostname }: Finder,
+): FoundCapsule => ({ hostId, hostname, networks, sandboxId, sandboxesAsked });
+
+/** For a capsule whose actor was forgotten. What its members are they tell by themselves. */
+export function capsuleInputOf(context: CapsuleContext, found: FoundCapsule): CapsuleInput {
+  const { id, tenant, amounts, terms, networks, published, deadlines } = context;
+  const members = context.members.map(({ containerId, name, isInit }) => ({ containerId, name, isInit }));
+  return { id, tenant, amounts, terms, members, networks, published, deadlines, found };
 }
 
 export const foundSandbox = ({ networks, ports, portsAsked }: SandboxContext): FoundSandbox => ({
@@ -118,9 +135,9 @@ export const foundSandbox = ({ networks, ports, portsAsked }: SandboxContext): F
   portsAsked,
 });
 
-/** @param claimedBy the container that lives in it; null: it goes, since nobody knows whether one did */
+/** @param claimedBy the container, or the capsule, that lives in it; null: it goes, since nobody knows whether one did */
 export function sandboxInputOf(context: SandboxContext, claimedBy: string | null): SandboxInput {
-  const { id, tenant, hostId, hostname, networks, published, deadlines } = context;
+  const { id, tenant, hostId, hostname, networks, published, isOfCapsule, deadlines } = context;
   // No pool made it for anyone to come: it is counted by none.
   return {
     id,
@@ -130,6 +147,7 @@ export function sandboxInputOf(context: SandboxContext, claimedBy: string | null
     networks,
     published,
     claimedBy,
+    isOfCapsule,
     pool: null,
     deadlines,
     found: foundSandbox(context),

@@ -29,6 +29,7 @@ import {
 import type { Cell } from './cell.ts';
 import type { Enrolment } from './enrolment.ts';
 import type { Findings } from './findings.ts';
+import { homeOf } from './home.ts';
 import type { HostDirectory } from './host-directory.ts';
 import type { Recount } from './recount.ts';
 import type { Runtime } from './runtime.ts';
@@ -219,10 +220,7 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
         if (!cell || !context) {
           if (runtime().tombstones.has(address))
             remove.push({ subject: 'container', containerId, tenant, generation });
-        } else if (
-          generation < context.generation ||
-          (context.hostId !== null && context.hostId !== hostId)
-        ) {
+        } else if (generation < context.generation || (homeOf(runtime(), context) ?? hostId) !== hostId) {
           remove.push({ subject: 'container', containerId, tenant, generation });
         } else if (context.hostId === hostId) {
           seen.add(address);

@@ -5,7 +5,14 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { ActorKind, Address, OwnedKind } from '../model/address.ts';
 import type { PathStat } from '../model/archive.ts';
-import type { Amounts, ContainerSpec, LimitChanges, Limits, Observation } from '../model/container.ts';
+import type {
+  Amounts,
+  ContainerSpec,
+  LimitChanges,
+  Limits,
+  Observation,
+  RestartPolicy,
+} from '../model/container.ts';
 import type { ContainerCommand, ContainerService, HostOperatorCommand, Refusal } from '../model/events.ts';
 import type { Service } from '../link/protocol.ts';
 import type { Failure } from '../model/failure.ts';
@@ -32,6 +39,8 @@ export interface ContainerView {
   readonly address: Address;
   readonly id: string;
   readonly tenant: string;
+  /** The capsule that it is a member of. */
+  readonly capsuleId: string | null;
   readonly spec: ContainerSpec;
   readonly generation: number;
   readonly revision: number;
@@ -221,6 +230,61 @@ export interface VolumeView {
   readonly createdAt: number;
 }
 
+/** What is asked for with a capsule. */
+export interface CapsuleTemplate {
+  readonly name: string;
+  readonly userId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly availabilityZone: string | null;
+  readonly restartPolicy: RestartPolicy;
+  /** Run one after the other, before the others. */
+  readonly initContainers: readonly ContainerSpec[];
+  readonly containers: readonly ContainerSpec[];
+}
+
+export interface CapsuleRequest {
+  readonly caller: Caller;
+  readonly template: CapsuleTemplate;
+  /** As of a container. */
+  readonly idempotencyKey: string | null;
+}
+
+/** A capsule as last committed, with its members. */
+export interface CapsuleView {
+  readonly address: Address;
+  readonly id: string;
+  readonly tenant: string;
+  /** Of all its members together. */
+  readonly spec: ContainerSpec;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly statePaths: readonly string[];
+  readonly hostname: string | null;
+  readonly ports: readonly Port[];
+  readonly published: readonly PublishedPort[];
+  readonly initContainers: readonly ContainerView[];
+  readonly containers: readonly ContainerView[];
+  /** Epoch ms. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly since: number;
+}
+
+/** Containers that share a sandbox. `tenant` null = all of them. */
+export interface Capsules {
+  /** In order of creation. */
+  list(tenant: string | null): readonly CapsuleView[];
+  /** By UUID (any spelling of it) or name. @throws TroupeError CAPSULE_NOT_FOUND, NAME_AMBIGUOUS, QUARANTINED */
+  find(tenant: string | null, idOrName: string): CapsuleView;
+  /**
+   * Answers once the tenant's reservation, the capsule and all its members are durable.
+   * @throws TroupeError as `ControlPlane.createContainer`
+   */
+  create(request: CapsuleRequest): Promise<CapsuleView>;
+  delete(capsule: CapsuleView, caller: Caller): Promise<CommandAnswer>;
+}
+
 /** `tenant` null = all of them. */
 export interface LocalResources {
   networks(tenant: string | null): readonly NetworkView[];
@@ -369,6 +433,7 @@ export interface ControlPlane {
   readonly registries: Registries;
   /** Networks and volumes. */
   readonly local: LocalResources;
+  readonly capsules: Capsules;
   /**
    * Answers once the tenant's reservation and the container's first snapshot are both durable.
    * @throws TroupeError QUOTA_EXCEEDED, INVALID_VALUE (a hint), IDEMPOTENCY_CONFLICT, REQUESTED_HOST_NOT_FOUND, STORE_UNAVAILABLE, COMMIT_UNKNOWN

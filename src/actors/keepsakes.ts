@@ -5,8 +5,10 @@
  */
 import type { Chart } from '../machines/chart.ts';
 import type { HostEffectName } from '../link/protocol.ts';
+import type { CapsuleContext } from '../machines/capsule/context.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
-import { kindOf, type ActorKind, type Address } from '../model/address.ts';
+import type { SandboxContext } from '../machines/sandbox/context.ts';
+import { capsuleAddress, containerAddress, kindOf, type ActorKind, type Address } from '../model/address.ts';
 import { migrate } from './migrate.ts';
 import type { Sealer } from './documents.ts';
 import type { Specs } from './specs.ts';
@@ -15,8 +17,10 @@ import type { Specs } from './specs.ts';
 export interface Keepsake {
   readonly address: Address;
   readonly context: unknown;
-  /** The stored document of a container's spec. */
+  /** The stored document of a container's spec, or a capsule's. */
   readonly document: string | null;
+  /** With a capsule's sandbox, those that need not have anything on the host: the capsule, then its members. */
+  readonly others: readonly Keepsake[];
 }
 
 export interface Keepsakes {
@@ -29,31 +33,54 @@ export interface Keepsakes {
   open(sealed: string): Keepsake | { readonly problem: string };
 }
 
+/** As it is sealed; an earlier release knew of no others. */
+interface Kept extends Pick<Keepsake, 'address' | 'context' | 'document'> {
+  readonly chartVersion: number;
+  readonly others?: readonly Kept[];
+}
+
+/** @param contextOf the context of another actor, as it was last committed; null where there is none */
 export function createKeepsakes(
   sealer: Sealer,
   charts: Readonly<Record<ActorKind, Chart>>,
   specs: Pick<Specs, 'document'>,
+  contextOf: (address: Address) => unknown,
 ): Keepsakes {
+  const kept = (address: Address, context: unknown, operation: HostEffectName): Kept => ({
+    address,
+    context: kindOf(address) === 'container' ? lasting(context as ContainerContext, operation) : context,
+    document: specs.document(address)?.body ?? null,
+    chartVersion: charts[kindOf(address)].version,
+  });
+  const othersOf = (context: unknown, operation: HostEffectName): readonly Kept[] => {
+    const { tenant, isOfCapsule, claimedBy } = context as SandboxContext;
+    const address = capsuleAddress(tenant, claimedBy ?? '');
+    const capsule = isOfCapsule ? (contextOf(address) as CapsuleContext | null) : null;
+    if (!capsule) return [];
+    const members = capsule.members.flatMap(({ containerId }) => {
+      const member = containerAddress(tenant, containerId);
+      const known = contextOf(member);
+      return known === null ? [] : [kept(member, known, operation)];
+    });
+    return [kept(address, capsule, operation), ...members];
+  };
+  const opened = ({ address, context, document, chartVersion, others = [] }: Kept): Keepsake => {
+    const chart = charts[kindOf(address)];
+    const { context: current } = migrate(chart, { value: {}, context, chartVersion });
+    return { address, context: current, document, others: others.map(opened) };
+  };
+
   return {
-    of(address, context, operation) {
-      const isContainer = kindOf(address) === 'container';
-      return sealer.seal(
+    of: (address, context, operation) =>
+      sealer.seal(
         JSON.stringify({
-          address,
-          context: isContainer ? lasting(context as ContainerContext, operation) : context,
-          document: isContainer ? (specs.document(address)?.body ?? null) : null,
-          chartVersion: charts[kindOf(address)].version,
+          ...kept(address, context, operation),
+          ...(kindOf(address) === 'sandbox' && { others: othersOf(context, operation) }),
         }),
-      );
-    },
+      ),
     open(sealed) {
       try {
-        const { address, context, document, chartVersion } = JSON.parse(sealer.open(sealed)) as Keepsake & {
-          readonly chartVersion: number;
-        };
-        const chart = charts[kindOf(address)];
-        const { context: current } = migrate(chart, { value: {}, context, chartVersion });
-        return { address, context: current, document };
+        return opened(JSON.parse(sealer.open(sealed)) as Kept);
       } catch (error) {
         return { problem: `what its host keeps of it can't be read here: ${(error as Error).message}` };
       }

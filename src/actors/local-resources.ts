@@ -3,10 +3,9 @@ import { TroupeError } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { NetworkContext } from '../machines/network/context.ts';
 import type { PoolContext } from '../machines/pool/context.ts';
-import type { SandboxContext } from '../machines/sandbox/context.ts';
+import { holderOf, type SandboxContext } from '../machines/sandbox/context.ts';
 import type { VolumeContext } from '../machines/volume/context.ts';
 import {
-  containerAddress,
   networkAddress,
   parseAddress,
   volumeAddress,
@@ -149,9 +148,9 @@ export function createLocalResources(options: LocalResourcesOptions): LocalResou
   /** Sandboxes on the network that wait for containers, or whose container has gone: they give way. */
   const givingWayOn = (networkId: string): readonly Cell[] =>
     cellsOf('sandbox', null).filter(({ committed }) => {
-      const { tenant, claimedBy, networks: on } = committed!.record.context as SandboxContext;
-      const isWanted =
-        claimedBy !== null && runtime().cell(containerAddress(tenant, claimedBy)) !== undefined;
+      const context = committed!.record.context as SandboxContext;
+      const { claimedBy, networks: on } = context;
+      const isWanted = claimedBy !== null && runtime().cell(holderOf(context, claimedBy)) !== undefined;
       return !isWanted && on.some((each) => each.networkId === networkId);
     });
 

@@ -56,13 +56,13 @@ export interface Placement {
     exclude: readonly string[],
   ): EffectResults['rankHosts'];
   /** It holds its claim, which the views show. */
-  claimed(address: Address): void;
+  claimed(id: string): void;
 }
 
 export function createPlacement(options: PlacementOptions): Placement {
   const { environment, runtime, views } = options;
-  /** Containers that were ranked and hold no claim yet, with the monotonic time of it, which only rises. */
-  const ranked = new Map<Address, number>();
+  /** Those that were ranked and hold no claim yet, by id, with the monotonic time of it, which only rises. */
+  const ranked = new Map<string, number>();
 
   const constraintsOf = (spec: ContainerSpec): Constraints => {
     const parsed = parseHints(spec.hints);
@@ -78,7 +78,7 @@ export function createPlacement(options: PlacementOptions): Placement {
 
   /** @throws TroupeError INVALID_VALUE for a network, volume or image of the project's that is not there */
   const bindingsOf = (tenant: string, spec: ContainerSpec): readonly Binding[] => {
-    const { networks, mounts, image, imageReference } = spec;
+    const { networks, mounts, images = [spec] } = spec;
     const bind = (what: string, address: Address): Binding => {
       const context = runtime().cell(address)?.committed?.record.context as
         { readonly hostId: string; readonly name: string | null } | undefined;
@@ -89,7 +89,10 @@ export function createPlacement(options: PlacementOptions): Placement {
         hostId: context.hostId,
       };
     };
-    const ofImage = (): readonly Binding[] => {
+    const ofImage = ({
+      image,
+      imageReference,
+    }: Pick<ContainerSpec, 'image' | 'imageReference'>): readonly Binding[] => {
       if (imageReference === null || !isCommitted(imageReference)) return [];
       const hostId = options.committedOn(tenant, imageReference);
       if (hostId === null)
@@ -97,7 +100,7 @@ export function createPlacement(options: PlacementOptions): Placement {
       return [{ what: `image "${image}"`, hostId }];
     };
     return [
-      ...ofImage(),
+      ...images.flatMap(ofImage),
       ...networks
         .filter(({ isDefault }) => !isDefault)
         .map(({ networkId }) => bind('Network', networkAddress(tenant, networkId))),
@@ -117,19 +120,19 @@ export function createPlacement(options: PlacementOptions): Placement {
   };
 
   /** Placements whose claims the views may not show yet, beside this one. */
-  const countInFlight = (address: Address): number => {
+  const countInFlight = (id: string): number => {
     const now = environment.monotonic();
     for (const [each, at] of ranked) {
       if (now - at <= inFlightMs) break;
       ranked.delete(each);
     }
-    ranked.delete(address);
-    ranked.set(address, now);
+    ranked.delete(id);
+    ranked.set(id, now);
     return ranked.size - 1;
   };
 
   return {
-    claimed: (address) => void ranked.delete(address),
+    claimed: (id) => void ranked.delete(id),
     check(tenant, spec) {
       const { labels, sameHost, differentHost } = constraintsOf(spec);
       bindingsOf(tenant, spec);
@@ -182,7 +185,7 @@ export function createPlacement(options: PlacementOptions): Placement {
         exclude: new Set(exclude),
         strategy: options.strategy,
         seed: seedOf(id),
-        inFlight: countInFlight(containerAddress(tenant, id)),
+        inFlight: countInFlight(id),
       });
     },
   };

@@ -68,6 +68,7 @@ export function createReadModel(
       address: cell.address,
       id,
       tenant: tenant ?? '',
+      capsuleId: context.capsuleId,
       spec: { ...specs.get(cell.address), ...limitsOf(context.amounts) },
       generation: state.record.generation,
       revision: state.record.revision,
@@ -188,7 +189,8 @@ export function createReadModel(
       // A pool is of its networks, on its host.
       if (kind === 'pool')
         return { name: networksKey(context?.networks ?? []), host: hostnameOf(context?.hostId) };
-      if (kind !== 'container') return { name: context?.name ?? null, host: hostnameOf(context?.hostId) };
+      if (kind !== 'container' && kind !== 'capsule')
+        return { name: context?.name ?? null, host: hostnameOf(context?.hostId) };
       const unread = unreadable().find((each) => each.address === address);
       if (unread) return { name: unread.spec.name, host: unread.hostname };
       return { name: context ? specs.get(address).name : null, host };

@@ -1,11 +1,13 @@
 /** The other actors that one is bound to, read from what it knows of them. */
+import type { CapsuleContext } from '../machines/capsule/context.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { ImageContext } from '../machines/image/context.ts';
 import type { NetworkContext } from '../machines/network/context.ts';
 import type { PoolContext } from '../machines/pool/context.ts';
-import type { SandboxContext } from '../machines/sandbox/context.ts';
+import { holderOf, type SandboxContext } from '../machines/sandbox/context.ts';
 import type { VolumeContext } from '../machines/volume/context.ts';
 import {
+  capsuleAddress,
   containerAddress,
   hostAddress,
   kindOf,
@@ -26,19 +28,30 @@ export function relatedTo(address: Address, context: unknown): readonly Address[
 function relations(address: Address, context: unknown): readonly Address[] {
   switch (kindOf(address)) {
     case 'container': {
-      const { tenant, hostId, sandboxId, ports, mounts } = context as ContainerContext;
+      const { tenant, hostId, capsuleId, sandboxId, ports, mounts } = context as ContainerContext;
       return [
         ...hostOf(hostId),
+        ...(capsuleId === null ? [] : [capsuleAddress(tenant, capsuleId)]),
         ...(sandboxId === null ? [] : [sandboxAddress(tenant, sandboxId)]),
         ...ports.map(({ network: { networkId } }) => networkAddress(tenant, networkId)),
         ...mounts.map(({ volumeId }) => volumeAddress(tenant, volumeId)),
       ];
     }
-    case 'sandbox': {
-      const { tenant, hostId, claimedBy, networks, pool } = context as SandboxContext;
+    case 'capsule': {
+      const { tenant, hostId, sandboxId, members, ports } = context as CapsuleContext;
       return [
         ...hostOf(hostId),
-        ...(claimedBy === null ? [] : [containerAddress(tenant, claimedBy)]),
+        ...(sandboxId === null ? [] : [sandboxAddress(tenant, sandboxId)]),
+        ...members.map(({ containerId }) => containerAddress(tenant, containerId)),
+        ...ports.map(({ network: { networkId } }) => networkAddress(tenant, networkId)),
+      ];
+    }
+    case 'sandbox': {
+      const sandbox = context as SandboxContext;
+      const { tenant, hostId, claimedBy, networks, pool } = sandbox;
+      return [
+        ...hostOf(hostId),
+        ...(claimedBy === null ? [] : [holderOf(sandbox, claimedBy)]),
         ...networksOf(tenant, hostId, networks),
         ...(pool === null ? [] : [poolAddress(tenant, pool.id)]),
       ];

@@ -1,8 +1,9 @@
 /**
- * Containers that were restored without a place: a store that lost its tail may
+ * Containers and capsules that were restored without a place: a store that lost its tail may
  * have forgotten where they are. None of them is placed anew while a host that
  * may have it has yet to speak.
  */
+import type { CapsuleContext } from '../machines/capsule/context.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { Address } from '../model/address.ts';
 import type { EffectResults } from '../model/events.ts';
@@ -11,7 +12,7 @@ import type { Cell } from './cell.ts';
 
 export interface RollCall {
   /** At the start. A host that was lost already could be given nothing that was forgotten since. */
-  restored(containers: Iterable<Cell>): void;
+  restored(placed: Iterable<Cell>): void;
   /** This host has told all it has. */
   heard(hostId: string): void;
   placed(address: Address): void;
@@ -27,9 +28,10 @@ export function createRollCall(hosts: () => readonly HostView[]): RollCall {
   /** Not heard since the start, whatever became of them meanwhile. */
   const silent = new Set<string>();
   return {
-    restored(containers) {
-      for (const { address, committed } of containers)
-        if ((committed!.record.context as ContainerContext).hostId === null) unplaced.add(address);
+    restored(placed) {
+      for (const { address, committed } of placed)
+        if ((committed!.record.context as ContainerContext | CapsuleContext).hostId === null)
+          unplaced.add(address);
       for (const { id, online, expected } of hosts()) if (online || expected) silent.add(id);
     },
     heard: (hostId) => void silent.delete(hostId),

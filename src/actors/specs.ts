@@ -55,7 +55,7 @@ export const createSpecs = (sealer: Sealer): Specs =>
   });
 
 /** Same spec and same wish to run = same digest, whatever the order of keys. */
-export function specDigest(spec: ContainerSpec, run: boolean): string {
+export function specDigest(spec: object, run: boolean): string {
   return createHash('sha256').update(stable({ spec, run })).digest('hex');
 }
 

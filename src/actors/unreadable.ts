@@ -1,6 +1,6 @@
 /** Actors that could not be restored: kept as they are stored, shown to owners and operators, never dropped. */
 import { TroupeError } from '../errors/errors.ts';
-import { parseAddress, type Address } from '../model/address.ts';
+import { kindOf, parseAddress, type Address } from '../model/address.ts';
 import type { Chart } from '../machines/chart.ts';
 import type { ContainerView } from './index.ts';
 import type { Lifecycle } from '../model/lifecycle.ts';
@@ -78,12 +78,13 @@ export function createUnreadableActors(all: readonly Unreadable[], specs: Specs)
 function viewOf(unreadable: Unreadable, specs: Specs): ContainerView | null {
   const { address, record, createdAt } = unreadable;
   const spec = specs.find(address as Address);
-  if (!spec) return null;
+  if (!spec || kindOf(address as Address) !== 'container') return null;
   const { id, tenant } = parseAddress(address);
   return {
     address: address as Address,
     id,
     tenant: tenant ?? '',
+    capsuleId: (record?.context as { readonly capsuleId?: string | null } | undefined)?.capsuleId ?? null,
     spec,
     generation: record?.generation ?? 1,
     revision: record?.revision ?? 0,

@@ -33,7 +33,7 @@ export interface Plugged {
 export interface NameFiles {
   plugged(sandboxId: string, seen: Plugged): Promise<void>;
   unplugged(sandboxId: string, portId: string): Promise<void>;
-  /** Its container and what it is called from now on; gives the files to show inside. @throws TroupeError SANDBOX_GONE */
+  /** A container of it and what that is called from now on; gives the files to show inside. @throws TroupeError SANDBOX_GONE */
   named(sandboxId: string, containerId: string, names: readonly string[]): Promise<ContainerFiles>;
   removed(sandboxId: string): Promise<void>;
   networkMade(networkId: string, subnet: string): Promise<void>;
@@ -48,9 +48,14 @@ export interface NameFiles {
 
 interface Known extends Plugged {
   readonly sandboxId: string;
-  readonly containerId: string | null;
-  readonly names: readonly string[];
+  /** What its containers are called, by their ids; several are members of one capsule. */
+  readonly containers: Readonly<Record<string, readonly string[]>>;
 }
+
+/** As releases before capsules kept it. */
+type Kept = Known | (Plugged & Pick<Known, 'sandboxId'> & { readonly containerId: string | null; readonly names: readonly string[] }); // prettier-ignore
+
+const isLivedIn = ({ containers }: Known): boolean => Object.keys(containers).length > 0;
 
 const suffix = '.json';
 const networkSuffix = '.network';
@@ -91,7 +96,7 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
       if (due.size === 0) return;
       try {
         for (const each of known.values()) {
-          if (each.containerId === null || !networksOf(each).some((id) => due.has(id))) continue;
+          if (!isLivedIn(each) || !networksOf(each).some((id) => due.has(id))) continue;
           await files.tell({
             sandboxId: each.sandboxId,
             hostname: each.hostname,
@@ -110,7 +115,7 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
     const before = known.get(next.sandboxId);
     await keep(directory, next.sandboxId + suffix, next);
     known.set(next.sandboxId, next);
-    if (next.containerId === null) return null;
+    if (!isLivedIn(next)) return null;
     if (before) changed(before);
     changed(next);
     const { hosts, resolvConf, hostname } = await write(next, known);
@@ -119,10 +124,9 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
 
   return {
     async plugged(sandboxId, seen) {
-      const given = await inTurn((known) => {
-        const { containerId = null, names = [] } = known.get(sandboxId) ?? {};
-        return put(known, { ...seen, sandboxId, containerId, names });
-      });
+      const given = await inTurn((known) =>
+        put(known, { ...seen, sandboxId, containers: known.get(sandboxId)?.containers ?? {} }),
+      );
       if (given) await tell();
     },
     async unplugged(sandboxId, portId) {
@@ -136,7 +140,8 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
     async named(sandboxId, containerId, names) {
       const given = await inTurn(async (known) => {
         const before = known.get(sandboxId);
-        return before ? put(known, { ...before, containerId, names }) : null;
+        if (!before) return null;
+        return put(known, { ...before, containers: { ...before.containers, [containerId]: names } });
       });
       if (!given)
         throw new TroupeError('SANDBOX_GONE', `Sandbox "${sandboxId}" was not plugged on this host`);
@@ -149,7 +154,7 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
         known.delete(sandboxId);
         await rm(join(directory, sandboxId + suffix), { force: true });
         await files.remove(sandboxId);
-        if (!before || before.containerId === null) return false;
+        if (!before || !isLivedIn(before)) return false;
         changed(before);
         return true;
       });
@@ -167,7 +172,7 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
     ofContainer: (containerId) =>
       inTurn(async (known) => {
         for (const seen of known.values())
-          if (seen.containerId === containerId) return { sandboxId: seen.sandboxId, seen };
+          if (Object.hasOwn(seen.containers, containerId)) return { sandboxId: seen.sandboxId, seen };
         return null;
       }),
   };
@@ -179,9 +184,11 @@ const networksOf = ({ ports }: Known): readonly string[] => ports.map(({ network
 function neighboursOf(each: Known, known: Iterable<Known>) {
   const networks = new Set(networksOf(each));
   const entries = [];
-  for (const { containerId, names, hostname, ports } of known) {
-    if (containerId === null) continue;
-    const called = [...names, hostname, shortId(containerId)].filter(isHostname);
+  for (const lived of known) {
+    if (!isLivedIn(lived)) continue;
+    const { containers, hostname, ports } = lived;
+    const ids = Object.keys(containers).map(shortId);
+    const called = [...Object.values(containers).flat(), hostname, ...ids].filter(isHostname);
     for (const { network, address } of ports)
       if (networks.has(network.networkId)) entries.push({ address, names: called });
   }
@@ -211,4 +218,10 @@ async function readKept<T>(directory: string, ending: string): Promise<readonly 
 }
 
 const readAll = async (directory: string): Promise<Map<string, Known>> =>
-  new Map((await readKept<Known>(directory, suffix)).map((known) => [known.sandboxId, known]));
+  new Map(
+    (await readKept<Kept>(directory, suffix)).map((kept) => {
+      if ('containers' in kept) return [kept.sandboxId, kept];
+      const { containerId, names, ...seen } = kept;
+      return [kept.sandboxId, { ...seen, containers: containerId === null ? {} : { [containerId]: names } }];
+    }),
+  );

@@ -27,6 +27,7 @@ import { canonicalPath } from './paths.ts';
 import type { Policy } from './policy/policy.ts';
 import './request.ts';
 import type { Tickets } from './stream/tickets.ts';
+import { capsules } from './zun/capsules.ts';
 import { containerActions } from './zun/container-actions.ts';
 import { containerArchives, type CopyLimits } from './zun/container-archives.ts';
 import { containerServices } from './zun/container-services.ts';
@@ -150,6 +151,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(discovery);
   await app.register(health(controlPlane));
   await app.register(containers({ controlPlane, environment, defaults: options.defaults }));
+  await app.register(capsules({ controlPlane, environment, defaults: options.defaults }));
   await app.register(containerActions(controlPlane, environment));
   await app.register(containerServices(controlPlane, environment, options.sessions));
   await app.register(containerSessions(controlPlane, environment, options.sessions));

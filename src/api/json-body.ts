@@ -7,7 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import { TroupeError } from '../errors/errors.ts';
 
 const bodyMostBytes = 1024 * 1024;
-/** Levels of a body; nothing that the API takes has more than four. */
+/** Levels of a body; a capsule's template has ten. */
 const depthMost = 32;
 const json = /^application\/([\w.-]+\+)?json\b/i;
 

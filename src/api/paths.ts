@@ -3,6 +3,7 @@
 /** First segments that lead to `/v1` without saying so. */
 const versionless = new Set([
   'containers',
+  'capsules',
   'hosts',
   'services',
   'availability_zones',

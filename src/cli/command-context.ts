@@ -12,6 +12,8 @@ export interface CommandContext {
   readonly format: () => Format;
   readonly terminal: Terminal;
   readonly keyboard: Keyboard;
+  /** @throws Error of the file system */
+  readonly readFile: (path: string) => string;
   readonly roots: Roots;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The options before the command, as they were given: for the same command line in another process. */

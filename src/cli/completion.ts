@@ -8,6 +8,7 @@ const namesMs = 500;
 /** The list behind an argument of this name. */
 const lists = {
   container: { path: '/v1/containers', key: 'containers', nameOf: 'name' },
+  capsule: { path: '/v1/capsules', key: 'capsules', nameOf: 'name' },
   host: { path: '/v1/hosts', key: 'hosts', nameOf: 'hostname' },
 } as const;
 

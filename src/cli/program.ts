@@ -6,6 +6,7 @@ import { loadConfig, type LoadedConfig } from '../config/load.ts';
 import { TroupeError } from '../errors/errors.ts';
 import { errorKinds } from '../errors/kinds.ts';
 import { ApiError, type ClientOptions, type ClientTls } from './api-error.ts';
+import { capsuleCommands } from './capsules.ts';
 import { chartCommand } from './chart.ts';
 import type { Client } from './client.ts';
 import { CommandFailed } from './command-failed.ts';
@@ -167,6 +168,7 @@ function createProgram(
     format: () => given().output ?? 'table',
     terminal,
     keyboard: options.keyboard,
+    readFile: options.readFile,
     roots,
     environment,
     globalArguments: () => [
@@ -181,6 +183,7 @@ function createProgram(
   runCommand(program, context);
   containerCommands(program, context);
   containerVerbs(program, context);
+  capsuleCommands(program, context);
   sessionCommands(program, context);
   copyCommand(program, context);
   watchCommand(program, context);

@@ -25,6 +25,8 @@ export const errorTable = {
   FORBIDDEN: { kind: 'forbidden', retryable: false, zun: 'policy-not-authorized' },
   QUOTA_EXCEEDED: { kind: 'quota', retryable: false, zun: 'over-quota' },
   CONTAINER_NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'container-not-found' },
+  CAPSULE_NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'capsule-not-found' },
+  INVALID_CAPSULE: { kind: 'invalid', retryable: false, zun: 'invalid-capsule-template' },
   SERVICE_NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'zun-service-not-found' },
   HOST_NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'compute-node-not-found' },
   REQUESTED_HOST_NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'requested-host-not-found' },

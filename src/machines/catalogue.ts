@@ -1,6 +1,7 @@
 /** Every chart that is run, by the kind of actor. */
 import type { ActorKind } from '../model/address.ts';
 import type { Chart } from './chart.ts';
+import { capsuleChart } from './capsule.machine.ts';
 import { containerChart } from './container.machine.ts';
 import { hostChart } from './host.machine.ts';
 import { imageChart } from './image.machine.ts';
@@ -13,6 +14,7 @@ import { volumeChart } from './volume.machine.ts';
 
 export const charts: Readonly<Record<ActorKind, Chart>> = {
   container: containerChart,
+  capsule: capsuleChart,
   host: hostChart,
   tenant: tenantChart,
   sandbox: sandboxChart,

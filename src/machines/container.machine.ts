@@ -22,7 +22,8 @@ import { foundContext, type ContainerContext } from './container/context.ts';
 import { error, lost, returned } from './container/lost.ts';
 import { found } from './container/found.ts';
 import { mending, readying, rewiring } from './container/network.ts';
-import { placing } from './container/place.ts';
+import { deletedWithCapsule } from './container/permits.ts';
+import { joining, placing } from './container/place.ts';
 import { deleted, removing } from './container/remove.ts';
 import {
   backingOff,
@@ -45,6 +46,7 @@ export const containerMachine = containerSetup.createMachine({
   context: ({ input }) => ({
     id: input.id,
     tenant: input.tenant,
+    capsuleId: input.capsuleId,
     generation: input.generation,
     amounts: input.amounts,
     terms: input.terms,
@@ -65,7 +67,8 @@ export const containerMachine = containerSetup.createMachine({
     mayChange: false,
     hostId: null,
     hostname: null,
-    reservationHeld: true,
+    // A member's quota is its capsule's.
+    reservationHeld: input.capsuleId === null,
     claimHeld: false,
     sandboxId: null,
     sandboxSound: false,
@@ -94,12 +97,17 @@ export const containerMachine = containerSetup.createMachine({
     // Refusals stand at the root, so that they answer only what no state has answered.
     'container.*': { actions: { type: 'refuse', params: { reason: 'It is not possible in this state' } } },
     'container.delete': [
+      deletedWithCapsule,
       {
         guard: 'isOnlyIfStopped',
         actions: { type: 'refuse', params: { reason: 'It is not stopped; delete it with stop or force' } },
       },
       { target: '.removing', actions: 'recordGrace' },
     ],
+    // Of its capsule: it has been called before, or is not waiting to be.
+    'capsule.called': {},
+    'capsule.failed': {},
+    'capsule.deleted': { target: '.removing', actions: 'recordGrace' },
     // A host that answered too late, or once more, is told that this room is not needed.
     'claim.granted': { actions: 'returnLateClaim' },
     'claim.refused': {},
@@ -116,7 +124,11 @@ export const containerMachine = containerSetup.createMachine({
     'volume.granted': [{ guard: 'isOfItsMounts', actions: 'recordMount' }, { actions: 'returnLateMount' }],
     'volume.refused': {},
     'host.lost': {},
-    'message.undeliverable': {},
+    'message.undeliverable': {
+      guard: 'isCapsuleGone',
+      target: '.removing',
+      actions: { type: 'say', params: { reason: 'Its capsule is no longer there' } },
+    },
     'actor.restored': {},
     // Facts of other runs, hosts or generations change nothing.
     'runtime.created': {},
@@ -131,6 +143,7 @@ export const containerMachine = containerSetup.createMachine({
   states: {
     placing,
     found,
+    joining,
     acquiring,
     creating,
     created,
@@ -192,7 +205,7 @@ function descriptionOf(paths: readonly string[]): string {
 
 export const containerChart: Chart = {
   kind: 'container',
-  version: 3,
+  version: 4,
   machine: containerMachine,
   project,
   describe: describeContainer,
@@ -217,5 +230,10 @@ export const containerChart: Chart = {
     }),
     // Version 3: networks, volumes and changes of what is there; what its host decides a claim by.
     2: toVersion3,
+    // Version 4 may be a member of a capsule.
+    3: ({ context, ...envelope }) => ({
+      ...envelope,
+      context: { ...(context as object), capsuleId: null },
+    }),
   },
 };

@@ -438,7 +438,7 @@ const descriptions: Readonly<Record<string, (context: SandboxContext) => string>
 
 export const sandboxChart: Chart = {
   kind: 'sandbox',
-  version: 1,
+  version: 2,
   machine: sandboxMachine,
   project: (paths, context) => ({
     status: metaOf(sandboxMachine, paths).status ?? 'making',
@@ -447,5 +447,11 @@ export const sandboxChart: Chart = {
   }),
   describe: describeBy('sandbox', descriptions),
   commands: [],
-  migrations: {},
+  migrations: {
+    // Version 2 may be a capsule's.
+    1: ({ context, ...envelope }) => ({
+      ...envelope,
+      context: { ...(context as object), isOfCapsule: false },
+    }),
+  },
 };

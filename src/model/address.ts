@@ -6,7 +6,16 @@
  */
 
 /** Kinds that a project owns, beside the tenant itself. */
-export const ownedKinds = ['container', 'sandbox', 'pool', 'network', 'volume', 'image', 'registry'] as const;
+export const ownedKinds = [
+  'container',
+  'capsule',
+  'sandbox',
+  'pool',
+  'network',
+  'volume',
+  'image',
+  'registry',
+] as const;
 
 export type OwnedKind = (typeof ownedKinds)[number];
 
@@ -41,6 +50,7 @@ export interface ParsedAddress {
 export const ownedAddress = (kind: OwnedKind, tenant: string, id: string): Address =>
   `${kind}/${tenant}/${id}`;
 export const containerAddress = (tenant: string, id: string): Address => `container/${tenant}/${id}`;
+export const capsuleAddress = (tenant: string, id: string): Address => `capsule/${tenant}/${id}`;
 export const sandboxAddress = (tenant: string, id: string): Address => `sandbox/${tenant}/${id}`;
 export const poolAddress = (tenant: string, id: string): Address => `pool/${tenant}/${id}`;
 export const networkAddress = (tenant: string, id: string): Address => `network/${tenant}/${id}`;

@@ -52,6 +52,10 @@ export interface ContainerSpec {
   readonly published: readonly PublishedPort[];
   readonly mounts: readonly MountSpec[];
   readonly files: readonly FileSpec[];
+  /** Of a capsule, whose spec is that of all its members together. */
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Of a capsule: what its members are made of. */
+  readonly images?: readonly Pick<ContainerSpec, 'image' | 'imageReference'>[];
 }
 
 /** What a container may use; null = all that the host has. */
@@ -63,11 +67,18 @@ export const limitsOf = ({ cpuMillis, memoryMib }: Amounts): Limits => ({
   memoryMib: memoryMib === 0 ? null : memoryMib,
 });
 
+/** A volume that is made for who mounts it. */
+export interface Made {
+  readonly sizeGib: number | null;
+  /** It stays when they go; absent = it goes with them. */
+  readonly isKept?: true;
+}
+
 /** A volume in the container. */
 export interface MountSpec {
   readonly volumeId: string;
-  /** It is made for this container and goes with it; null = it is there already. */
-  readonly made: { readonly sizeGib: number | null } | null;
+  /** It is made for this container, or its capsule; null = it is there already. */
+  readonly made: Made | null;
   /** Absolute. */
   readonly destination: string;
   readonly readOnly: boolean;

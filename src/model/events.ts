@@ -4,7 +4,8 @@
  * actors by the sender's outbox. Nothing else is accepted from outside.
  */
 import type { Address } from './address.ts';
-import type { Amounts, ContainerSpec, LimitChanges, Observation, RestartPolicy } from './container.ts';
+import type { CapsuleAnswer } from './member-events.ts';
+import type { Amounts, ContainerSpec, LimitChanges, Made, Observation, RestartPolicy } from './container.ts';
 import type { Failure } from './failure.ts';
 import type { Fingerprint, HostPolicy } from './host.ts';
 import type { SandboxAnswer } from './network-events.ts';
@@ -170,13 +171,14 @@ export type ContainerMessage =
   /** The host's link has been gone for longer than its grace. */
   | { readonly type: 'host.lost'; readonly hostId: string }
   | SandboxAnswer
-  | VolumeAnswer;
+  | VolumeAnswer
+  | CapsuleAnswer;
 
 /** A volume in a container. */
 export interface Mount {
   readonly volumeId: string;
-  /** It is made for this container, and goes with it; null = it is there. */
-  readonly made: { readonly sizeGib: number | null } | null;
+  /** It is made for this container; null = it is there. */
+  readonly made: Made | null;
 }
 
 /** What a container needs of sandboxes and volumes, beyond its spec. */
@@ -196,6 +198,8 @@ export type SandboxMode = 'auto' | 'own' | 'engine';
 export interface ContainerInput extends ContainerAttachments {
   readonly id: string;
   readonly tenant: string;
+  /** The capsule that it is a member of: that has the sandbox, the place and the quota. Null for one that stands alone. */
+  readonly capsuleId: string | null;
   readonly generation: number;
   /** Start it once it is created (`run=true`). */
   readonly run: boolean;
@@ -318,9 +322,11 @@ export type HostFact =
   /** A tenant changed how it bears neighbours, for what it has here too. */
   | { readonly type: 'tenant.isolated'; readonly tenant: string; readonly neighbours: Neighbours };
 
-/** `amounts.containers` is 1 for a whole container, 0 for what a resize adds or gives back. */
+/** `amounts.containers` is 1 for a whole container, 0 for what a resize adds or gives back, the count of its members for a capsule. */
 export interface Claim {
   readonly containerId: string;
+  /** It is a capsule that asks, by its own id; absent for a container. */
+  readonly isCapsule?: true;
   readonly tenant: string;
   readonly generation: number;
   readonly amounts: Amounts;

@@ -28,8 +28,10 @@ export interface SandboxInput {
   readonly hostname: string | null;
   readonly networks: readonly NetworkRequest[];
   readonly published: readonly PublishedPort[];
-  /** Its container from the start; null = made ahead, for a pool. */
+  /** Its container, or its capsule, from the start; null = made ahead, for a pool. */
   readonly claimedBy: string | null;
+  /** `claimedBy` is a capsule. */
+  readonly isOfCapsule: boolean;
   /** The pool it counts for; null for one that no pool would make, since it has wishes of its own. */
   readonly pool: PoolTerms | null;
   readonly deadlines: NetworkDeadlines;
@@ -80,6 +82,8 @@ export type SandboxAnswer =
       readonly sandboxId: string;
       readonly engineId: string | null;
       readonly ports: readonly Port[];
+      /** From its capsule: the namespace is another than what members run in. */
+      readonly isRemade?: boolean;
     }
   | {
       readonly type: 'sandbox.refused';

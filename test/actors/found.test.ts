@@ -1,8 +1,10 @@
 import t from 'tap';
 import { charts } from '../../src/machines/catalogue.ts';
 import {
+  capsuleInputOf,
   containerInputOf,
   containerMismatch,
+  foundCapsule,
   foundContainer,
   mismatchOf,
   sandboxInputOf,
@@ -10,10 +12,11 @@ import {
 import { createDecider } from '../../src/actors/decide.ts';
 import { createKeepsakes, type Keepsake } from '../../src/actors/keepsakes.ts';
 import type { DesiredState, InventoryItem } from '../../src/link/protocol.ts';
+import type { CapsuleContext } from '../../src/machines/capsule/context.ts';
 import type { ContainerContext } from '../../src/machines/container/context.ts';
 import type { SandboxContext } from '../../src/machines/sandbox/context.ts';
 import { createSealer } from '../../src/main/site-key.ts';
-import { containerAddress } from '../../src/model/address.ts';
+import { capsuleAddress, containerAddress, sandboxAddress, type Address } from '../../src/model/address.ts';
 import type { Observation } from '../../src/model/container.ts';
 import type { Emitted } from '../../src/model/events.ts';
 import {
@@ -24,6 +27,8 @@ import {
   observation,
   tenant,
 } from '../machines/container-samples.ts';
+import { capsuleInput } from '../machines/capsule-space.ts';
+import { memberInput } from '../machines/container-space.ts';
 
 const address = containerAddress(tenant, containerId);
 const decider = createDecider(charts.container);
@@ -115,7 +120,7 @@ t.test('a removal that was under way goes on', async (t) => {
   t.equal(begun({}, desired(false), deleting).paths, 'removing.container.attempting');
   t.equal(begun(ended, null, { ...deleting, graceMs: 0 }).paths, 'removing.container.attempting');
   const removing = item({ state: 'removing' });
-  const keepsake: Keepsake = { address, context: deleting, document: '{}' };
+  const keepsake: Keepsake = { address, context: deleting, document: '{}', others: [] };
   t.equal(containerMismatch(keepsake, address, hostId, removing, 3), null, 'even while its engine is at it');
   const rebuilt = begun({}, desired(false), { ...context, rebuilding: true });
   t.equal(rebuilt.paths, 'rebuilding.removing.attempting', 'of a rebuild: to be made anew');
@@ -123,7 +128,7 @@ t.test('a removal that was under way goes on', async (t) => {
 
 t.test('a rebuild is begun by its removal, and by nothing after it', async (t) => {
   const specs = { document: () => null };
-  const keepsakes = createKeepsakes(createSealer([Buffer.alloc(32, 1)]), charts, specs);
+  const keepsakes = createKeepsakes(createSealer([Buffer.alloc(32, 1)]), charts, specs, () => null);
   const kept = (operation: 'removeContainer' | 'startContainer') =>
     keepsakes.open(keepsakes.of(address, { ...context, rebuilding: true }, operation));
   t.match(kept('removeContainer'), { context: { rebuilding: true } });
@@ -147,7 +152,7 @@ t.test('the engine knows which sandbox it is in', async (t) => {
 });
 
 t.test('what is not what was kept is refused in words', async (t) => {
-  const keepsake: Keepsake = { address, context, document: '{}' };
+  const keepsake: Keepsake = { address, context, document: '{}', others: [] };
   const why = (changed: Partial<Keepsake>, seen: InventoryItem = item({})) =>
     containerMismatch({ ...keepsake, ...changed }, address, hostId, seen, 3);
   t.equal(why({}), null);
@@ -180,10 +185,63 @@ t.test('a sandbox is plugged as it was, and goes when nobody lives in it', async
   t.same(at(null), ['draining.attempting']);
 });
 
+t.test('a capsule comes back with its sandbox’s keepsake, and with it who is not on the host', async (t) => {
+  const capsules = createDecider(charts.capsule);
+  const capsule = capsuleAddress(tenant, 'pod');
+  const kept = {
+    ...(capsules.initial(capsuleInput).snapshot.context as CapsuleContext),
+    hostId,
+    hostname: 'one',
+    sandboxId: 's1',
+    sandboxesAsked: 1,
+  };
+  const waiting = decider.initial(memberInput).snapshot.context as ContainerContext;
+  const known: Readonly<Record<Address, unknown>> = {
+    [capsule]: kept,
+    [containerAddress(tenant, 'c1')]: { ...waiting, id: 'c1' },
+  };
+  const sandbox = { id: 's1', tenant, hostId, isOfCapsule: true, claimedBy: 'pod' };
+  const keepsakes = createKeepsakes(
+    createSealer([Buffer.alloc(32, 1)]),
+    charts,
+    { document: () => ({ generation: 1, body: 'the spec' }) },
+    (each) => known[each] ?? null,
+  );
+  const opened = keepsakes.open(keepsakes.of(sandboxAddress(tenant, 's1'), sandbox, 'makeSandbox'));
+  if ('problem' in opened) return t.fail(opened.problem);
+  t.match(
+    opened.others.map(({ address: each, document }) => [each, document]),
+    [
+      [capsule, 'the spec'],
+      [containerAddress(tenant, 'c1'), 'the spec'],
+    ],
+    'whoever has an actor',
+  );
+  t.equal(mismatchOf(opened.others[0]!, capsule, hostId), null);
+
+  const input = capsuleInputOf(kept, foundCapsule(kept, finder));
+  t.match(capsules.initial(input).snapshot.context, { hostId, sandboxId: 's1', sandboxesAsked: 1 });
+  const absent = decider.initial(containerInputOf(waiting, null));
+  t.same(decider.paths(absent.snapshot), ['joining'], 'who is not there waits for its turn');
+
+  const itsItem = item({}, { sandboxId: 's1' });
+  const member = { ...waiting, hostId, sandboxId: 's1' };
+  const there = decider.initial(
+    containerInputOf(member, foundContainer(member, itsItem, desired(true), finder)),
+  );
+  t.same(decider.paths(there.snapshot), ['running.up']);
+  t.same(
+    there.emitted.flatMap((each) => (each.type === 'message' ? [`${each.event.type} ${each.to}`] : [])),
+    [`sandbox.claim ${capsule}`, `volume.attach volume/${tenant}/v1`, `member.became ${capsule}`],
+    'place, quota and sandbox are its capsule’s',
+  );
+  t.same(sandboxInputOf(sandbox as unknown as SandboxContext, 'pod').isOfCapsule, true);
+});
+
 t.test('a host gives back what it was given, and can make nothing up', async (t) => {
   const specs = { document: () => ({ generation: 3, body: 'the spec' }) };
   const sealer = createSealer([Buffer.alloc(32, 1)]);
-  const keepsakes = createKeepsakes(sealer, charts, specs);
+  const keepsakes = createKeepsakes(sealer, charts, specs, () => null);
   const resizing = {
     ...context,
     resize: { to: { ...context.amounts, memoryMib: 256 }, generation: 2, granted: true },
@@ -198,12 +256,13 @@ t.test('a host gives back what it was given, and can make nothing up', async (t)
   const flipped = Buffer.from(sealed, 'base64');
   flipped[40]! ^= 1;
   t.match(keepsakes.open(flipped.toString('base64')), { problem: /can't be read here/ });
-  const another = createKeepsakes(createSealer([Buffer.alloc(32, 2)]), charts, specs);
+  const another = createKeepsakes(createSealer([Buffer.alloc(32, 2)]), charts, specs, () => null);
   t.match(another.open(sealed), { problem: /can't be read here/ }, 'nor can another site');
   const newer = createKeepsakes(
     sealer,
     { ...charts, container: { ...charts.container, version: 99 } },
     specs,
+    () => null,
   );
   t.match(keepsakes.open(newer.of(address, context, 'startContainer')), { problem: /chart version 99/ });
 });

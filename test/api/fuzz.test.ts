@@ -43,6 +43,17 @@ const theirRegistry = await site.call('POST', '/v1/registries', {
   as: 'bob',
   body: { registry: { name: 'their-registry', domain: 'registry.example' } },
 });
+const theirCapsule = await site.call('POST', '/v1/capsules', {
+  as: 'bob',
+  body: {
+    template: {
+      kind: 'capsule',
+      metadata: { name: 'their-capsule' },
+      spec: { containers: [{ image: 'secret-image' }] },
+    },
+  },
+});
+t.equal(theirCapsule.status, 202);
 t.equal(theirVolume.status, 202);
 t.equal(theirImage.status, 202);
 t.equal(theirRegistry.status, 201);
@@ -159,6 +170,7 @@ t.test('what is another project’s answers as what there is not', async (t) => 
   await site.restart();
   const foreign: readonly (readonly [RegExp, readonly string[], string])[] = [
     [/^\/v1\/containers\//, [theirs.uuid, 'theirs'], 'container'],
+    [/^\/v1\/capsules\//, [String(theirCapsule.json['uuid']), 'their-capsule'], 'capsule'],
     [/^\/v1\/volumes\//, [String(theirVolume.json['uuid']), 'their-volume'], 'volume'],
     [/^\/v1\/networks\//, [String(theirNetwork.json['uuid']), 'their-network'], 'network'],
     [/^\/v1\/images\//, [String(theirImage.json['uuid'])], 'image'],

@@ -247,7 +247,7 @@ t.test('charts are served by version', async (t) => {
     [
       'pod',
       404,
-      /There is no statechart "pod"; there are container, sandbox, pool, network, volume, image, registry, host, tenant/,
+      /There is no statechart "pod"; there are container, capsule, sandbox, pool, network, volume, image, registry, host, tenant/,
     ],
     ['__proto__', 404, /no statechart/],
     ['container?version=0', 400, /version/],

@@ -208,6 +208,15 @@ t.test('on every route a foreign id answers exactly as an unknown one', async (t
   const things = await Promise.all(
     ['networks', 'volumes'].map((kind) => site.call('POST', `/v1/${kind}`, { body: { name: 'theirs' } })),
   );
+  const capsule = await site.call('POST', '/v1/capsules', {
+    body: {
+      template: {
+        kind: 'capsule',
+        metadata: { name: 'theirs' },
+        spec: { containers: [{ image: 'busybox' }] },
+      },
+    },
+  });
   const [network, volume] = things.map(({ json }) => String(json['uuid']));
   const hostId = site.controlPlane.hosts()[0]!.id;
   const [sandbox, pool] = ['00000000-0000-4000-8000-00000000abcd', `${hostId}.default`];
@@ -216,7 +225,15 @@ t.test('on every route a foreign id answers exactly as an unknown one', async (t
   const common = { tenant: 'p1', hostId, networks: [], deadlines };
   const cause = { kind: 'runtime', reason: 'test' } as const;
   const { runtime } = site.controlPlane;
-  const input = { id: sandbox, ...common, hostname: null, published: [], claimedBy: null, pool: null };
+  const input = {
+    id: sandbox,
+    ...common,
+    hostname: null,
+    published: [],
+    claimedBy: null,
+    isOfCapsule: false,
+    pool: null,
+  };
   await runtime.begin(sandboxAddress('p1', sandbox), input, cause, null);
   await runtime.begin(
     poolAddress('p1', pool),
@@ -244,6 +261,7 @@ t.test('on every route a foreign id answers exactly as an unknown one', async (t
   const foreign = {
     images: image,
     registries: String((kept.json['registry'] as Json)['uuid']),
+    capsules: String(capsule.json['uuid']),
     networks: network!,
     sandboxes: sandbox,
     pools: pool,
@@ -257,6 +275,7 @@ t.test('on every route a foreign id answers exactly as an unknown one', async (t
   const byName = {
     images: 'theirs',
     registries: 'theirs',
+    capsules: 'theirs',
     networks: 'theirs',
     sandboxes: sandbox,
     pools: pool,
@@ -312,6 +331,7 @@ t.test('of ten thousand a page draws what it shows, whichever page it is', async
     address: containerAddress('p1', id),
     id,
     tenant: 'p1',
+    capsuleId: null,
     spec: {
       ...spec,
       // Read by nothing but the drawing of a container.

@@ -78,7 +78,7 @@ t.test('a first frame that is none is told which rule it breaks', async (t) => {
     [{ ...token, all_projects: 'yes' }, /all_projects must be true or false/],
     [
       { ...token, kinds: 'container' },
-      /kinds must be a list of container, sandbox, pool, network, volume, image, registry, host, tenant/,
+      /kinds must be a list of container, capsule, sandbox, pool, network, volume, image, registry, host, tenant/,
     ],
     [{ ...token, kinds: ['pod'] }, /kinds must be a list of/],
     [{ ...token, kinds: [['container']] }, /kinds must be a list of/],

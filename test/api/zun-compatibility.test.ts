@@ -127,10 +127,13 @@ interface Row {
   readonly since: number;
   readonly change: string;
   readonly method?: string;
+  /** `$` a container that runs, `#` one that has an address. */
   readonly path?: string;
   readonly admin?: true;
   /** Of a create, beside its image. */
   readonly field?: Json;
+  /** Of anything else. */
+  readonly body?: Json;
   readonly below: Partial<RawAnswer> | object;
   readonly at: object;
 }
@@ -144,7 +147,33 @@ const tooNew = (field: string, since: number) => ({
 });
 const absent = { status: 406, error: { code: 'container.' } };
 const taken = { status: 202 };
+const uuidish = /^[0-9a-f-]{36}$/;
+const address = /^\d+\.\d+\.\d+\.\d+$/;
 const addition = { status: 400, error: { title: /Additional properties are not allowed/ } };
+
+/** As Zun's client reads it from a file. */
+const pod = {
+  capsuleVersion: 'beta',
+  kind: 'capsule',
+  metadata: { name: 'pod', labels: { app: 'shop' } },
+  spec: { containers: [{ image: 'busybox', command: ['sleep', '600'] }] },
+};
+
+/** A capsule that is asked for otherwise, and what is shown of it. */
+const capsule = (since: number, change: string, template: Json, shown: object): Row => ({
+  ...always(since, change, 'POST', '/v1/capsules', { status: 202, json: shown }),
+  body: { template: { ...pod, ...template } },
+});
+
+/** Zun told clients of it in this version, and does it in all. */
+const always = (since: number, change: string, method: string, path: string, answer: object): Row => ({
+  since,
+  change: `${change} (in all versions)`,
+  method,
+  path,
+  below: answer,
+  at: answer,
+});
 
 const microversions: readonly Row[] = [
   { since: 2, change: 'nets of a create', field: { nets: [] }, below: taken, at: taken },
@@ -156,27 +185,57 @@ const microversions: readonly Row[] = [
   { since: 7, change: 'force of a delete', method: 'DELETE', path: '$?force=true', admin: true, below: tooNew('force', 7), at: { status: 204 } },
   { since: 8, change: 'network_attach', method: 'POST', path: '$/network_attach?network=n', below: absent, at: { status: 400 } },
   { since: 9, change: 'hostname', field: { hostname: 'web' }, below: tooNew('hostname', 9), at: taken },
+  { ...always(10, 'a delete is not waited for', 'DELETE', '$?force=true', { status: 204 }), admin: true },
   { since: 11, change: 'mounts', field: { mounts: [{ type: 'bind', source: 'aGk=', destination: '/hi' }] }, below: tooNew('mounts', 11), at: taken },
   { since: 12, change: 'stop of a delete', method: 'DELETE', path: '$?stop=true', below: tooNew('stop', 12), at: { status: 204 } },
   { since: 13, change: 'network_list', method: 'GET', path: '$/network_list', below: absent, at: { status: 200 } },
   { since: 14, change: 'rename is PATCH’s', method: 'POST', path: '$/rename?name=another', below: { status: 200 }, at: absent },
+  capsule(16, 'restartPolicy in a capsule’s spec', { spec: { ...pod.spec, restartPolicy: 'Never' } }, { restart_policy: 'no' }),
+  capsule(16, 'restartPolicy in its old place', { restartPolicy: 'Never' }, { restart_policy: 'no' }),
+  always(17, 'network_detach by port', 'POST', '$/network_detach?port=none', { status: 400, error: { title: /not attached/ } }),
+  { since: 18, change: 'addresses of a port in network_list', method: 'GET', path: '#/network_list', below: { json: { networks: [{ net_id: uuidish, port_id: uuidish, subnet_id: uuidish, version: 4, ip_address: address }] } }, at: { json: { networks: [{ net_id: uuidish, port_id: uuidish, fixed_ips: [{ subnet_id: uuidish, version: 4, ip_address: address }] }] } } },
   { since: 19, change: 'resize_container', method: 'POST', path: '$/resize_container?memory=128', below: absent, at: taken },
   { since: 20, change: 'command is a list', field: { command: ['sleep', '9'] }, below: { status: 400 }, at: taken },
   { since: 20, change: 'command is no line any more', field: { command: 'sleep 9' }, below: taken, at: { status: 400 } },
   { since: 21, change: 'privileged, which nobody may', field: { privileged: true }, below: tooNew('privileged', 21), at: { status: 403 } },
   { since: 22, change: 'healthcheck', field: { healthcheck: { cmd: 'true', interval: 10, retries: 3, timeout: 1 } }, below: tooNew('healthcheck', 22), at: taken },
-  { since: 24, change: 'exposed_ports', field: { exposed_ports: { '80/tcp': {} } }, below: tooNew('exposed_ports', 24), at: { status: /./ } },
+  { ...always(23, 'type of a mount', 'POST', '/v1/containers', taken), field: { mounts: [{ type: 'volume', size: 1, destination: '/data' }] } },
+  { since: 24, change: 'exposed_ports', field: { exposed_ports: { '80/tcp': {} } }, below: tooNew('exposed_ports', 24), at: taken },
   { since: 25, change: 'archives in Base64', method: 'GET', path: '$/get_archive?path=/etc/hosts', below: { json: { data: /localhost/ } }, at: { json: { data: /^[A-Za-z0-9+/=]+$/ } } },
+  always(26, 'quotas', 'GET', '/v1/quotas/p1', { status: 200, json: { containers: Number, memory: Number, cpu: Number, disk: Number } }),
+  always(26, 'usages of quotas', 'GET', '/v1/quotas/p1?usages=True', { status: 200, json: { containers: { limit: Number, in_use: Number } } }),
+  always(26, 'default quotas', 'GET', '/v1/quotas/p1/defaults', { status: 200, json: { containers: Number } }),
+  { ...always(26, 'setting quotas', 'PUT', '/v1/quotas/p1', { status: 200, json: { containers: 500 } }), body: { containers: '500' }, admin: true },
+  { ...always(26, 'quotas back to the defaults', 'DELETE', '/v1/quotas/p1', { status: 200, text: 'null' }), admin: true },
+  { ...always(26, 'quota classes', 'GET', '/v1/quota_classes/default', { status: 200, json: { containers: Number } }), admin: true },
+  { ...always(26, 'setting quota classes', 'PUT', '/v1/quota_classes/default', { status: 200, json: { disk: 2000 } }), body: { disk: 2000 }, admin: true },
   { since: 27, change: 'DELETE of networks', method: 'DELETE', path: '/v1/networks/none', admin: true, below: absent, at: { status: 404 } },
-  { since: 31, change: 'registry', field: { registry: 'mine' }, below: tooNew('registry', 31), at: { status: /./ } },
+  { ...always(28, 'cpu_policy', 'POST', '/v1/containers', taken), field: { cpu_policy: 'shared' } },
+  { ...always(29, 'enable_cpu_pinning of a host', 'GET', '/v1/hosts/host1', { status: 200, json: { enable_cpu_pinning: false } }), admin: true },
+  { ...always(30, 'making registries', 'POST', '/v1/registries', { status: 201, json: { registry: { domain: 'registry.example', password: '***' } } }), body: { registry: { domain: 'registry.example', username: 'ann', password: 'secret' } } },
+  always(30, 'registries', 'GET', '/v1/registries', { status: 200, json: { registries: [{ name: 'mine' }] } }),
+  always(30, 'one registry', 'GET', '/v1/registries/mine', { status: 200, json: { registry: { name: 'mine', links: Array } } }),
+  { ...always(30, 'changing registries', 'PATCH', '/v1/registries/mine', { status: 200, json: { registry: { username: 'amy' } } }), body: { registry: { username: 'amy' } } },
+  always(30, 'deleting registries', 'DELETE', '/v1/registries/none', { status: 404, error: { code: 'container.registry-not-found' } }),
+  { since: 31, change: 'registry', field: { registry: 'mine' }, below: tooNew('registry', 31), at: taken },
+  always(31, 'registry_id of a container', 'GET', '$', { status: 200, json: { registry_id: null } }),
+  { since: 32, change: 'capsules’ name, labels and restart policy', method: 'POST', path: '/v1/capsules', body: { template: pod }, below: { status: 202, json: { meta_name: 'pod', meta_labels: { app: 'shop' }, restart_policy: 'always' } }, at: { status: 202, json: { name: 'pod', labels: { app: 'shop' }, restart_policy: { Name: 'always', MaximumRetryCount: '0' } } } },
+  always(33, 'finish_time of actions', 'GET', '$/container_actions', { json: { containerActions: [{ action: 'create', finish_time: /^\d{4}-/ }] } }),
+  capsule(34, 'init containers of a capsule', { spec: { ...pod.spec, initContainers: [{ image: 'busybox' }] } }, { init_containers: [{ image: 'busybox' }] }),
+  capsule(35, 'ports of a capsule’s containers', { spec: { containers: [{ image: 'busybox', ports: [{ containerPort: 80 }] }] } }, { containers: [{ ports: [80] }] }),
   { since: 36, change: 'tty by itself', field: { interactive: true, tty: false }, below: { json: { tty: true } }, at: { json: { tty: false } } },
+  capsule(37, 'tty and stdin of a capsule’s containers', { spec: { containers: [{ image: 'busybox', tty: true, stdin: true }] } }, { containers: [{ tty: true, interactive: true }] }),
+  capsule(38, 'annotations of a capsule', { metadata: { name: 'noted', annotations: { note: 'ours' } } }, { annotations: { note: 'ours' } }),
   { since: 39, change: 'host', admin: true, field: { host: 'host1' }, below: addition, at: taken },
   { since: 40, change: 'entrypoint', field: { entrypoint: ['sh'] }, below: addition, at: taken },
 ]; // prettier-ignore
 
 t.test('every microversion that changes what is taken, at its last before and its first', async (t) => {
   const site = await createApiSite(t);
-  for (const { since, change, method, path, field, admin, below, at } of microversions) {
+  const mine = { name: 'mine', domain: 'registry.example' };
+  await ask(site, 'a registry', 'POST', '/v1/registries', { body: { registry: mine } });
+  const member = await memberOf(site);
+  for (const { since, change, method, path, field, body, admin, below, at } of microversions) {
     for (const [version, expected] of [
       [since - 1, below],
       [since, at],
@@ -187,11 +246,12 @@ t.test('every microversion that changes what is taken, at its last before and it
         site,
         `1.${since}: ${change}`,
         method ?? 'POST',
-        path?.replace('$', `/v1/containers/${uuid}`) ?? '/v1/containers',
-        { as, version, ...(field ? { body: { image: 'busybox', ...field } } : {}) },
+        path?.replace('$', `/v1/containers/${uuid}`).replace('#', `/v1/containers/${member}`) ??
+          '/v1/containers',
+        { as, version, ...(field ? { body: { image: 'busybox', ...field } } : body ? { body } : {}) },
       );
-      const { status, error, json } = answer;
-      t.match({ status: typeof (expected as { status: unknown }).status === 'number' ? status : String(status), error, json }, expected, `1.${version}: ${change}: ${status} ${answer.text.slice(0, 300)}`); // prettier-ignore
+      const { status, error, json, text } = answer;
+      t.match({ status, error, json, text }, expected, `1.${version}: ${change}: ${status} ${answer.text.slice(0, 300)}`); // prettier-ignore
       t.equal(answer.headers['openstack-api-version'], `container 1.${version}`);
     }
   }
@@ -207,6 +267,14 @@ t.test('every microversion that changes what is taken, at its last before and it
     headers: { 'openstack-api-version': 'container 1.40' },
   });
 });
+
+/** A container of a capsule that runs, which has an address. */
+async function memberOf(site: ApiSite): Promise<string> {
+  const { json } = await ask(site, 'a capsule', 'POST', '/v1/capsules', { body: { template: pod } });
+  const [{ uuid }] = json['containers'] as [{ uuid: string }];
+  await site.reach(uuid, 'Running');
+  return uuid;
+}
 
 async function running(site: ApiSite, body: Json = {}): Promise<{ uuid: string }> {
   const { uuid } = await site.create(body, { run: true });
@@ -258,6 +326,9 @@ t.test('every error that clients tell apart', async (t) => {
   await expect('an unknown registry', 404, 'registry-not-found', 'GET', '/v1/registries/none');
   await expect('a registry without a domain', 400, 'schema-validation-error', 'POST', '/v1/registries', { body: { registry: { name: 'mine' } } });
   await create('a registry that there is not', 404, 'registry-not-found', { image: 'busybox', registry: 'none' });
+  await expect('an unknown capsule', 404, 'capsule-not-found', 'GET', '/v1/capsules/none');
+  await expect('a template that breaks its rule', 400, 'schema-validation-error', 'POST', '/v1/capsules', { body: { template: { ...pod, kind: 'pod' } } });
+  await expect('a template whose volume nobody mounts', 400, 'invalid-capsule-template', 'POST', '/v1/capsules', { body: { template: { ...pod, spec: { ...pod.spec, volumes: [{ name: 'v', cinder: { size: 1 } }] } } } });
   await expect('an unknown network', 404, 'network-not-found', 'DELETE', '/v1/networks/none', { as: 'root' });
   await expect('an unknown volume', 404, 'volume-not-found', 'GET', '/v1/volumes/none');
   await expect('an unknown host', 404, 'compute-node-not-found', 'GET', '/v1/hosts/none', { as: 'root' });
@@ -296,6 +367,11 @@ t.test('what clients put on the wire', async (t) => {
   t.match(await ask(site, 'a GET with a body', 'GET', '/v1/containers', { headers: { 'content-type': 'application/json', 'content-length': '4' }, body: 'null' }), { status: 200 });
   t.match(await ask(site, 'Python’s words', 'GET', `/v1/containers/${uuid}?all_projects=False`), { status: 200 });
   t.match(await ask(site, 'Python’s words', 'GET', `/v1/containers/${uuid}/logs?stdout=True&stderr=True&timestamps=False&tail=all&since=None`), { status: 200, text: '""' });
+  const held = await ask(site, 'a template as a string', 'POST', '/capsules', { body: { template: JSON.stringify(pod) } });
+  t.match(held, { status: 202, json: { name: 'pod', containers: [{ name: /^capsule-pod-/ }] } });
+  t.match(await ask(site, 'Python’s words', 'GET', '/v1/capsules?all_projects=True&limit=1'), { status: 200, json: { capsules: [{ name: 'pod' }] } });
+  t.match(await ask(site, 'by its name', 'GET', '/v1/capsules/pod'), { json: { uuid: held.json['uuid'] } });
+  t.match(await ask(site, 'Python’s words', 'DELETE', '/v1/capsules/pod?all_projects=False'), { status: 204, text: '' });
   const listed = await ask(site, 'a page', 'GET', '/v1/containers?limit=1');
   t.match(new URL(String(listed.json['next'])).pathname, /^\/v1\//);
   const gone = await ask(site, 'Python’s words', 'DELETE', `/v1/containers/${uuid}?force=False&stop=False&all_projects=False`, { headers: { 'content-type': 'application/octet-stream' } });

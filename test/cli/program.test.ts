@@ -70,9 +70,9 @@ t.test('usage errors are exit code 2 and say where help is', async (t) => {
     'hosts cordon': /See "troupe hosts cordon --help"\./,
     'list --set nonsense': /--set wants section\.key=value, not "nonsense"/,
     'watch --kind pod':
-      /--kind must be one of container, sandbox, pool, network, volume, image, registry, host, tenant, not "pod"/,
+      /--kind must be one of container, capsule, sandbox, pool, network, volume, image, registry, host, tenant, not "pod"/,
     'chart pod':
-      /Allowed choices are container, sandbox, pool, network, volume, image, registry, host, tenant/,
+      /Allowed choices are container, capsule, sandbox, pool, network, volume, image, registry, host, tenant/,
     'agent --adopt w --join t': /cannot be used with option/,
   };
   for (const [line, words] of Object.entries(wrong)) {
@@ -358,7 +358,7 @@ t.test('completion offers commands, options, and the names of what is there', as
   t.match(await offered('hosts', 'cordon', ''), /^h1\tonline\n:4$/);
   t.match(
     await offered('chart', ''),
-    /^container\t\nsandbox\t\npool\t\nnetwork\t\nvolume\t\nimage\t\nregistry\t\nhost\t\ntenant\t\n:4$/,
+    /^container\t\ncapsule\t\nsandbox\t\npool\t\nnetwork\t\nvolume\t\nimage\t\nregistry\t\nhost\t\ntenant\t\n:4$/,
   );
   const before = cli.calls.length;
   t.match(await offered('up', '-'), /--detach|-d/);

@@ -40,10 +40,12 @@ const clientEnvironment = () => ({
 });
 
 /** Exit code and output of one command of the client; each is a Python process. */
-async function openstack(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+const openstack = (...args: string[]) => client('appcontainer', ...args);
+
+async function client(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   const env = clientEnvironment();
   try {
-    const { stdout, stderr } = await execute('/usr/bin/openstack', ['appcontainer', ...args], { env });
+    const { stdout, stderr } = await execute('/usr/bin/openstack', args, { env });
     return { code: 0, out: stdout, err: stderr };
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
@@ -150,6 +152,56 @@ t.test('hosts and services of the site', async (t) => {
   t.match(heard, { code: 1, err: /It is heard; stop its agent first/ });
   const zones = await openstack('availability', 'zone', 'list', '-f', 'json');
   t.match(JSON.parse(zones.out), [{ availability_zone: 'nova' }]);
+});
+
+t.test('capsules: create from a file, list, show, delete', async (t) => {
+  const file = join(site.directory, 'capsule.yaml');
+  writeFileSync(
+    file,
+    `capsuleVersion: beta
+kind: capsule
+metadata:
+  name: pod
+  labels:
+    app: shop
+spec:
+  initContainers:
+  - image: ${testImage}
+    command: ["true"]
+  containers:
+  - image: ${testImage}
+    command: ["sleep", "600"]
+    resources:
+      requests:
+        cpu: 0.2
+        memory: 32
+  - image: ${testImage}
+    command: ["sleep"]
+    args: ["600"]
+  restartPolicy: Always
+`,
+  );
+  const created = await client('capsule', 'create', '--file', file, '-f', 'json');
+  t.equal(created.code, 0, created.err);
+  const { uuid, ...rest } = JSON.parse(created.out) as { uuid: string };
+  t.match(rest, { name: 'pod', labels: { app: 'shop' }, restart_policy: { Name: 'always' } });
+  const capsule = async () =>
+    JSON.parse((await client('capsule', 'show', 'pod', '-f', 'json')).out) as Record<string, unknown>;
+  const running = await until('Running', capsule, ({ status }) => status === 'Running');
+  t.match(running, { uuid, containers: [{ status: 'Running' }, { status: 'Running' }] });
+  const list = await client('capsule', 'list', '--sort-key', 'name', '-f', 'json');
+  t.match(JSON.parse(list.out), [{ uuid, name: 'pod', status: 'Running', addresses: /\d+\.\d+\.\d+\.\d+/ }]);
+  const deleted = await client('capsule', 'delete', 'pod');
+  t.match(deleted.out, /Request to delete capsule pod has been accepted/);
+  await until(
+    'its end',
+    () => site.api.call('GET', `/v1/capsules/${uuid}`),
+    (answer) => answer?.status === 404,
+  );
+  const none = await client('capsule', 'show', 'pod');
+  t.match(none, { code: 1, err: /Capsule pod could not be found/ });
+  writeFileSync(file, '{"kind": "pod", "metadata": {}, "spec": {"containers": [{"image": "busybox"}]}}');
+  t.match((await client('capsule', 'create', '--file', file)).err, /It must be one of capsule, Capsule/);
 });
 
 t.test('quotas of a project, and of those that have none', async (t) => {

@@ -9,6 +9,7 @@ export const hostId = 'h1';
 export const containerInput: ContainerInput = {
   id: containerId,
   tenant,
+  capsuleId: null,
   generation: 1,
   run: true,
   amounts: { containers: 1, cpuMillis: 500, memoryMib: 128, diskGib: 0 },

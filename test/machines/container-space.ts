@@ -12,6 +12,15 @@ const policy = (name: ContainerInput['restartPolicy']['name'], maximumRetryCount
   maximumRetryCount,
 });
 
+/** A member of a capsule. */
+export const memberInput: ContainerInput = {
+  ...containerInput,
+  capsuleId: 'pod',
+  sandbox: 'own',
+  candidates: [],
+  restartPolicy: policy('on-failure', 1),
+  mounts: [{ volumeId: 'v1', made: { sizeGib: 1, isKept: true } }],
+};
 /** The store forgot it. */
 const foundInput = {
   ...containerInput,
@@ -65,6 +74,8 @@ const inputs: readonly ContainerInput[] = [
   foundInput,
   { ...foundInput, found: { ...foundInput.found, wanted: 'deleted' } },
   { ...foundInput, found: { ...foundInput.found, rebuilding: true } },
+  memberInput,
+  { ...memberInput, found: foundInput.found },
 ];
 
 const failures = [
@@ -143,6 +154,11 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     { type: 'sandbox.refused', sandboxId: 'another', reason: 'no address', retryable: false },
     { type: 'sandbox.broken', sandboxId, reason: 'its process has ended' },
     { type: 'sandbox.changed', sandboxId, ports: ports(context), reason: null },
+    { type: 'capsule.called', hostId, hostname: 'one', sandboxId, engineId: 'e1', ports: [] },
+    { type: 'capsule.failed', reason: 'its init container failed' },
+    { type: 'capsule.deleted', graceMs: 1_000 },
+    { type: 'sandbox.granted', sandboxId, engineId: 'e3', ports: ports(context), isRemade: true },
+    { type: 'message.undeliverable', to: 'capsule/p1/pod', gone: true, message: { type: 'member.became' } },
     { type: 'volume.granted', volumeId: 'v1' },
     { type: 'volume.granted', volumeId: 'v9' },
     { type: 'volume.refused', volumeId: 'v1', reason: 'full' },
@@ -240,11 +256,12 @@ export const containerSubject: ProofSubject = {
     const [top = ''] = path.split('.');
     const within = (...tops: readonly string[]): boolean => tops.includes(top);
     // On the way out, what it was and would have been decides nothing any more.
-    if (within('removing', 'deleted')) return [held, c.mounts.length, seen, c.resize?.granted];
+    if (within('removing', 'deleted'))
+      return [held, c.capsuleId, c.hostId !== null, c.mounts.length, seen, c.resize?.granted];
     const isOnItsWay = within('placing', 'acquiring', 'creating', 'error');
     return [
       // What the input says; it never changes.
-      c.restartPolicy.name, c.autoRemove, c.sandbox, c.imagePullPolicy, c.networks.length,
+      c.capsuleId, c.restartPolicy.name, c.autoRemove, c.sandbox, c.imagePullPolicy, c.networks.length,
       held, c.wanted, c.imagePresent, c.sandboxSound,
       isOnItsWay && [c.candidates.length, c.mayChange, c.hostId !== null, c.mounts.map(({ granted }) => granted), c.rebuilding],
       !within('acquiring', 'creating') && seen,
@@ -278,6 +295,9 @@ const leftToItsHost = (step: Parameters<Holding['abandoned']>[0]): boolean =>
   step.to.snapshot.status === 'done' && (step.event.type === 'host.lost' || step.from.paths.includes('lost'));
 const never = (): boolean => false;
 const isFound = (first: Step['from']): boolean => contextOf(first.snapshot).containerHeld;
+/** What a member lives on is its capsule's. */
+const isItsCapsules = (step: Parameters<Holding['abandoned']>[0]): boolean =>
+  contextOf(step.from.snapshot).capsuleId !== null;
 
 export const containerHoldings: readonly Holding[] = [
   {
@@ -285,7 +305,7 @@ export const containerHoldings: readonly Holding[] = [
     heldAtFirst: () => true,
     acquired: never,
     released: emits('tenant.release'),
-    abandoned: never,
+    abandoned: isItsCapsules,
   },
   {
     resource: 'claim',
@@ -302,7 +322,9 @@ export const containerHoldings: readonly Holding[] = [
     resource: 'sandbox',
     heldAtFirst: isFound,
     acquired: ({ from, to }) =>
-      contextOf(to.snapshot).sandboxId !== null && contextOf(from.snapshot).sandboxId === null,
+      contextOf(to.snapshot).sandboxId !== null &&
+      contextOf(from.snapshot).sandboxId === null &&
+      contextOf(to.snapshot).capsuleId === null,
     released: emits('sandbox.release'),
     // Its sandbox said that there is none, or that it goes by itself.
     abandoned: ({ from, to, event }) =>

@@ -12,7 +12,7 @@ const fresh = createActor(containerMachine, {
 }).getSnapshot().context as ContainerContext;
 
 /** As version 2 kept it. */
-const { networks, published, askedHostname, pool, sandboxSound, sandboxEngineId, sandboxesAsked, ports, mounts, signal,
+const { capsuleId, networks, published, askedHostname, pool, sandboxSound, sandboxEngineId, sandboxesAsked, ports, mounts, signal,
   killedWith, rebuilding, specVersion, resize, terms, deadlines, ...kept } = fresh; // prettier-ignore
 const { networkIdleMs, ...oldDeadlines } = deadlines;
 const old = { ...kept, deadlines: oldDeadlines, hostId: 'h1', claimHeld: true, containerHeld: true };
@@ -21,7 +21,8 @@ const migrate = (value: unknown) => containerChart.migrations[2]!({ value, conte
 
 t.test('a container of version 2 lacks nothing that a new one has', async (t) => {
   const { context } = migrate('running');
-  t.same(Object.keys(context as object).toSorted(), Object.keys(fresh).toSorted());
+  t.same([...Object.keys(context as object), 'capsuleId'].toSorted(), Object.keys(fresh).toSorted());
+  t.equal(capsuleId, null, 'what version 4 has beside it');
   t.same(context, {
     ...old, networks, published, askedHostname, pool, sandboxSound, sandboxEngineId, sandboxesAsked, ports, mounts, signal,
     killedWith, rebuilding, specVersion, resize, terms, deadlines: { ...oldDeadlines, networkIdleMs: 300_000 },
@@ -31,7 +32,9 @@ t.test('a container of version 2 lacks nothing that a new one has', async (t) =>
 
 t.test('one that was getting its image goes on to be created', async (t) => {
   const decider = createDecider(containerChart);
-  const { value, context } = migrate({ acquiring: { image: { pulling: 'attempting' }, network: 'ready' } });
+  const { value, context } = containerChart.migrations[3]!(
+    migrate({ acquiring: { image: { pulling: 'attempting' }, network: 'ready' } }),
+  );
   const restored = containerMachine.resolveState({ value: value as never, context: context as never });
   const { snapshot } = decider.next(
     restored as never,

@@ -31,10 +31,27 @@ t.test('the container chart', async (t) => {
   t.same(proofs.theEndIsInReach(space), [], 'from everywhere there is a way to deleted');
   const isDelete = (event: { type: string; mode?: unknown }) =>
     event.type === 'container.delete' && event.mode !== 'ifStopped';
+  const isMember = ({ from }: Space['steps'][number]): boolean =>
+    (from.snapshot.context as ContainerContext).capsuleId !== null;
   t.same(
-    proofs.isAnsweredEverywhere(space, isDelete),
+    proofs.isAnsweredEverywhere({ ...space, steps: space.steps.filter((step) => !isMember(step)) }, isDelete),
     [],
     'delete with stop or force is accepted everywhere',
+  );
+  const alone = space.steps.filter(
+    (step) => isMember(step) && isDelete(step.event) && !/^(removing|deleted)/.test(step.from.paths[0]!),
+  );
+  t.ok(alone.length > 0);
+  t.same(
+    alone.filter(({ from, to }) => from.key !== to.key).map(({ from }) => from.paths),
+    [],
+    'a member is not deleted by itself',
+  );
+  const withCapsule = space.steps.filter((step) => isMember(step) && step.event.type === 'capsule.deleted');
+  t.same(
+    withCapsule.filter(({ to }) => !/^(removing|deleted)/.test(to.paths[0]!)).map(({ from }) => from.paths),
+    [],
+    'and with its capsule it goes wherever it is',
   );
   t.same(
     releasesEverything(space, containerHoldings, ['reservation', 'claim']),

@@ -15,6 +15,7 @@ const ahead: SandboxInput = {
   networks: [{ networkId: 'n1', isDefault: true, fixedAddress: null }],
   published: [],
   claimedBy: null,
+  isOfCapsule: false,
   pool: { id: 'h1.n1', ceiling: 8, windowMs: 30_000 },
   deadlines,
 };
@@ -89,6 +90,12 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
       gone: true,
       message: { type: 'sandbox.granted' },
     },
+    {
+      type: 'message.undeliverable',
+      to: 'capsule/p1/c1',
+      gone: true,
+      message: { type: 'sandbox.granted' },
+    },
     { type: 'message.undeliverable', to: 'host/h1', gone: true, message: { type: 'sandbox.ready' } },
     { type: 'sandbox.found', hostId: 'h1', ...found },
     { type: 'sandbox.found', hostId: 'h2', ...found },
@@ -113,6 +120,7 @@ export const sandboxSubject: ProofSubject = {
     // The store forgot it.
     { ...ahead, claimedBy: 'c1', pool: null, found },
     { ...ahead, pool: null, found },
+    { ...ahead, claimedBy: 'c1', isOfCapsule: true, pool: null },
   ],
   events,
   results: (invokeId, src) => [
@@ -126,6 +134,7 @@ export const sandboxSubject: ProofSubject = {
     const c = context as SandboxContext;
     return [
       c.claimedBy,
+      c.isOfCapsule,
       c.pool !== null,
       c.networks.map(({ networkId }) => networkId),
       c.ports.map((port) => [port.network.networkId, port.interfaceName, port.address]),

@@ -19,8 +19,11 @@ export interface EngineContainer {
   exitCode: number | null;
   /** Times it was started. */
   starts: number;
-  /** The namespace it joined. */
+  /** The sandbox it joined, and the namespace of that in which its run is. */
   readonly sandboxId: string | null;
+  namespace: number | null;
+  /** Its runs end by themselves, well, after so long; null = they don't. */
+  readonly endsAfterMs: number | null;
 }
 
 export interface EngineSandbox {
@@ -124,8 +127,12 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
     container.finishedAt = null;
     container.exitCode = null;
     container.starts += 1;
+    container.namespace = (container.sandboxId && sandboxes.get(container.sandboxId)?.namespace) || null;
     engine.onStart?.(container);
     tell(container.identity.containerId, 'start');
+    const { startedAt, endsAfterMs } = container;
+    if (endsAfterMs === null) return;
+    kernel.at(endsAfterMs, () => container.startedAt === startedAt && end(container, 0));
   };
 
   const end = (container: EngineContainer, exitCode: number): void => {
@@ -284,7 +291,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
               netnsPath: namespace === null ? null : `/proc/${namespace}/ns/net`,
             })),
           ),
-        async createContainer(identity, { sandbox, start }) {
+        async createContainer(identity, { sandbox, spec, start }) {
           const created = await call('createContainer', () => {
             const sandboxId = sandbox?.sandboxId ?? null;
             const namespace = sandboxId === null ? 0 : (sandboxes.get(sandboxId)?.namespace ?? null);
@@ -303,6 +310,8 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
               exitCode: null,
               starts: 0,
               sandboxId,
+              namespace: null,
+              endsAfterMs: spec.command?.[0] === 'end' ? 200 : null,
             };
             containers.set(identity.containerId, container);
             tell(identity.containerId, 'create');

@@ -10,15 +10,28 @@
  * I4. Each address of a network is held by one sandbox, and plugged there; a
  *     namespace that one container had is never another's (watched at each
  *     join); what nobody holds is not on a host.
+ * I5. A member has its capsule and a capsule its members, whose states it
+ *     knows; those that run do so in one namespace.
  */
+import { memberId } from '../../src/actors/create-capsule.ts';
 import { sealText } from '../../src/actors/stores/record.ts';
 import type { AuditEntry } from '../../src/actors/index.ts';
 import type { Runtime } from '../../src/actors/runtime.ts';
 import type { ContainerContext } from '../../src/machines/container/context.ts';
 import type { NetworkContext } from '../../src/machines/network/context.ts';
-import type { SandboxContext } from '../../src/machines/sandbox/context.ts';
-import { actorKinds, containerAddress, parseAddress, shardOf } from '../../src/model/address.ts';
+import type { CapsuleContext } from '../../src/machines/capsule/context.ts';
+import { holderOf, type SandboxContext } from '../../src/machines/sandbox/context.ts';
+import {
+  actorKinds,
+  capsuleAddress,
+  containerAddress,
+  parseAddress,
+  shardOf,
+} from '../../src/model/address.ts';
 import type { SimulatedWorld } from './world.ts';
+
+/** The simulated capsule's, by index. */
+const membersAt = [0, 1, 2];
 
 /** For the hosts to answer, or to be given up. */
 const auditMs = 6_000;
@@ -29,11 +42,15 @@ export async function checkInvariants(world: SimulatedWorld): Promise<readonly s
   if (!controlPlane) return [...wrong, 'I3: the control plane is not up'];
   const { runtime } = controlPlane;
 
-  for (const { address, at, deleted, deletedAt, uncertain } of accepted.values()) {
+  for (const { address, at, deleted, deletedAt, uncertain } of [
+    ...accepted.values(),
+    ...world.capsules.values(),
+  ]) {
     const ended = runtime.tombstones.has(address);
     const lostAt = lost.get(shardOf(address)) ?? Number.NEGATIVE_INFINITY;
     const { id } = parseAddress(address);
-    const isThere = engines.some(({ containers }) => containers.has(id));
+    const own = parseAddress(address).kind === 'capsule' ? membersAt.map((each) => memberId(id, each)) : [id];
+    const isThere = engines.some(({ containers }) => own.some((each) => containers.has(each)));
     if (!ended && !runtime.cell(address) && (at > lostAt || isThere))
       wrong.push(`I1: ${address} was accepted and is nowhere`);
     if (ended && !deleted && !uncertain)
@@ -84,7 +101,7 @@ export async function checkInvariants(world: SimulatedWorld): Promise<readonly s
     if (containerHeld && !there)
       wrong.push(`I3: ${cell.address} believes to be on ${hostname} (${state!.paths.join()})`);
   }
-  wrong.push(...addressesOf(world, runtime));
+  wrong.push(...addressesOf(world, runtime), ...membersOf(world, runtime));
   const audits: (readonly AuditEntry[])[] = [];
   void controlPlane.audit().then((found) => audits.push(found));
   await kernel.run(kernel.now + auditMs);
@@ -110,7 +127,8 @@ function addressesOf({ engines }: SimulatedWorld, runtime: Runtime): readonly st
   const held = new Map<string, string>();
   const counted = new Map<string, number>();
   for (const { address, committed } of runtime.cellsOf('sandbox').values()) {
-    const { ports, claimedBy, tenant, hostId, id } = committed!.record.context as SandboxContext;
+    const sandbox = committed!.record.context as SandboxContext;
+    const { ports, claimedBy, hostId, id } = sandbox;
     const status = committed!.projection.status;
     for (const { portId, network, address: given } of ports) {
       const key = `${network.networkId} ${given}`;
@@ -122,13 +140,51 @@ function addressesOf({ engines }: SimulatedWorld, runtime: Runtime): readonly st
       if ((status === 'claimed' || status === 'ready') && (!plugged || plugged.namespace !== namespace))
         wrong.push(`I4: port ${portId} of ${address} is not plugged into it`);
     }
-    if (claimedBy !== null && !runtime.cell(containerAddress(tenant, claimedBy)))
+    if (claimedBy !== null && !runtime.cell(holderOf(sandbox, claimedBy)))
       wrong.push(`I4: ${address} on ${hostId} is kept for a container that has gone (${status})`);
   }
   for (const { address, committed } of runtime.cellsOf('network').values()) {
     const { id, ports } = committed!.record.context as NetworkContext;
     if (ports !== (counted.get(id) ?? 0))
       wrong.push(`I4: ${address} counts ${ports} addresses, sandboxes hold ${counted.get(id) ?? 0}`);
+  }
+  return wrong;
+}
+
+/** What a member's state means to its capsule; one that is waited for is not settled. */
+const known: Readonly<Record<string, readonly string[]>> = {
+  Created: ['created'],
+  Running: ['running'],
+  Stopped: ['ended'],
+  Error: ['failed'],
+  Creating: ['waiting'],
+};
+
+function membersOf({ engines }: SimulatedWorld, runtime: Runtime): readonly string[] {
+  const wrong: string[] = [];
+  for (const { address, committed } of runtime.cellsOf('container').values()) {
+    const { tenant, capsuleId } = committed!.record.context as ContainerContext;
+    if (capsuleId !== null && !runtime.cell(capsuleAddress(tenant, capsuleId)))
+      wrong.push(`I5: ${address} has no capsule`);
+  }
+  for (const { address, committed } of runtime.cellsOf('capsule').values()) {
+    const { tenant, members, sandboxSound } = committed!.record.context as CapsuleContext;
+    const namespaces = new Set<number | null>();
+    for (const { containerId, is, isCalled } of members) {
+      const member = runtime.cell(containerAddress(tenant, containerId))?.committed;
+      if (!member) {
+        wrong.push(`I5: ${address} has lost its member ${containerId}`);
+        continue;
+      }
+      const { status } = member.projection;
+      if (!known[status]?.includes(is))
+        wrong.push(`I5: ${address} knows ${containerId} as ${is}, it is ${status}`);
+      if (isCalled && is === 'waiting') wrong.push(`I5: ${address} has called ${containerId}, which waits`);
+      const there = engines.flatMap(({ containers }) => containers.get(containerId) ?? []);
+      for (const { state, namespace } of there) if (state === 'running') namespaces.add(namespace);
+    }
+    if (sandboxSound && namespaces.size > 1)
+      wrong.push(`I5: members of ${address} run in ${namespaces.size} namespaces`);
   }
   return wrong;
 }

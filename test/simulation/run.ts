@@ -1,4 +1,4 @@
-/** `npm run sim -- --seeds N --from K [--trace] [--crash-points] [--disasters]` */
+/** `npm run sim -- --seeds N --from K [--capsules N] [--trace] [--crash-points] [--disasters]` */
 import { parseArgs } from 'node:util';
 import { runCrashPoints } from './crash-points.ts';
 import { runSeed } from './seed.ts';
@@ -7,6 +7,7 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '100' },
     from: { type: 'string', default: '1' },
+    capsules: { type: 'string', default: '0' },
     trace: { type: 'boolean', default: false },
     'crash-points': { type: 'boolean', default: false },
     disasters: { type: 'boolean', default: false },
@@ -26,6 +27,7 @@ if (values['crash-points']) {
     const { wrong, hash, lines, accepted, virtualMs } = await runSeed(seed, {
       keepLines: values.trace,
       disasters: values.disasters,
+      capsules: Number(values.capsules),
     });
     if (values.trace) console.log(lines.join('\n'));
     console.log(

@@ -16,13 +16,19 @@ export interface Verdict {
 /** @param meddle breaks the world on purpose, to see that the invariants notice */
 export async function runSeed(
   seed: number,
-  options: { keepLines?: boolean; disasters?: boolean; meddle?: (world: SimulatedWorld) => void } = {},
+  options: {
+    keepLines?: boolean;
+    capsules?: number;
+    disasters?: boolean;
+    meddle?: (world: SimulatedWorld) => void;
+  } = {},
 ): Promise<Verdict> {
   const kernel = createKernel(seed, options.keepLines ?? false);
   const world = createWorld(kernel, {
     hosts: 1 + (seed % 3),
     duration: 40_000,
     creates: 16,
+    capsules: options.capsules ?? 0,
     faults: true,
     // A host that is lost for longer than the store is, and has what the store forgot, may find it made anew elsewhere.
     agentAwayMs: options.disasters ? 6_000 : 12_000,
@@ -36,7 +42,7 @@ export async function runSeed(
     wrong,
     hash: kernel.hash(),
     lines: kernel.lines,
-    accepted: world.accepted.size,
+    accepted: world.accepted.size + world.capsules.size,
     virtualMs: kernel.now,
   };
 }

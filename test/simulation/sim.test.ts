@@ -1,10 +1,12 @@
 import t from 'tap';
+import type { CapsuleContext } from '../../src/machines/capsule/context.ts';
 import { runCrashPoints } from './crash-points.ts';
 import { runSeed } from './seed.ts';
 import type { SimulatedWorld } from './world.ts';
 
 /** More of them with `npm run sim -- --seeds N --from K`. */
 const seeds = 60;
+const capsuleSeeds = 25;
 /**
  * Each broke an invariant once: an exit that was not looked at, a batch whose reply was lost, a late create, an address
  * given back twice, a sandbox that died while it was made again …
@@ -27,6 +29,24 @@ t.test('so they do when the store loses its tail together with its owner', async
   }
 });
 
+t.test('and so they do with capsules among them', async (t) => {
+  for (let seed = 1; seed <= capsuleSeeds; seed += 1) {
+    const { wrong } = await runSeed(seed, { capsules: 6 });
+    t.same(wrong, [], `seed ${seed}: npm run sim -- --seeds 1 --from ${seed} --capsules 6 --trace`);
+  }
+});
+
+t.test('a capsule that the store forgot comes back with its members', async (t) => {
+  for (let seed = 1; seed <= capsuleSeeds; seed += 1) {
+    const { wrong } = await runSeed(seed, { capsules: 6, disasters: true });
+    t.same(
+      wrong,
+      [],
+      `seed ${seed}: npm run sim -- --seeds 1 --from ${seed} --capsules 6 --disasters --trace`,
+    );
+  }
+});
+
 t.test('one seed is one run, byte for byte', async (t) => {
   for (const seed of [7, 8]) t.equal((await runSeed(seed)).hash, (await runSeed(seed)).hash);
   t.not((await runSeed(7)).hash, (await runSeed(8)).hash);
@@ -43,9 +63,9 @@ t.test(
 );
 
 t.test('each invariant notices a world that breaks it', async (t) => {
-  const broken = async (meddle: (world: SimulatedWorld) => void): Promise<string> => {
+  const broken = async (meddle: (world: SimulatedWorld) => void, capsules = 0): Promise<string> => {
     for (let seed = 1; seed < 20; seed += 1) {
-      const { wrong } = await runSeed(seed, { meddle });
+      const { wrong } = await runSeed(seed, { meddle, capsules });
       if (wrong.length > 0) return wrong.join('\n');
     }
     return 'nothing was noticed';
@@ -83,5 +103,21 @@ t.test('each invariant notices a world that breaks it', async (t) => {
       });
     }),
     /I3: .* memory is not what is stored/,
+  );
+  t.match(
+    await broken((world) => {
+      world.kernel.at(100_000, () => {
+        // An engine that gives a member a namespace of its own.
+        for (const { address } of world.capsules.values()) {
+          const context = world.controlPlane?.runtime.cell(address)?.committed?.record.context;
+          const last = (context as CapsuleContext | undefined)?.members.at(-1)?.containerId ?? '';
+          for (const { containers } of world.engines) {
+            const member = containers.get(last);
+            if (member) member.namespace = -1;
+          }
+        }
+      });
+    }, 6),
+    /I5: members of .* run in 2 namespaces/,
   );
 });

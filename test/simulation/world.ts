@@ -9,8 +9,10 @@ import { toFailure, TroupeError } from '../../src/errors/errors.ts';
 import { createHostLinks } from '../../src/link/host-link-server.ts';
 import { charts } from '../../src/machines/catalogue.ts';
 import { agentRestartPolicy } from '../../src/main/restart-policy.ts';
-import type { ContainerSpec } from '../../src/model/container.ts';
-import { containerAddress, type Address, type Shard } from '../../src/model/address.ts';
+import { memberId } from '../../src/actors/create-capsule.ts';
+import { idempotentId } from '../../src/actors/specs.ts';
+import type { ContainerSpec, RestartPolicy } from '../../src/model/container.ts';
+import { containerAddress, parseAddress, type Address, type Shard } from '../../src/model/address.ts';
 import { createFakeProber } from '../support/fake-prober.ts';
 import { createDisk, type Disk } from './store.ts';
 import { createEngine, type EngineContainer, type SimulatedEngine } from './engine.ts';
@@ -22,6 +24,8 @@ export interface WorldOptions {
   /** Milliseconds of workload and faults. */
   readonly duration: number;
   readonly creates: number;
+  /** Capsules beside these. Default none. */
+  readonly capsules?: number;
   readonly faults: boolean;
   /** The longest that a crashed agent is away, in ms. */
   readonly agentAwayMs: number;
@@ -46,6 +50,8 @@ export interface SimulatedWorld {
   readonly disk: Disk;
   readonly engines: readonly SimulatedEngine[];
   readonly accepted: Map<Address, Accepted>;
+  /** Capsules that were accepted. */
+  readonly capsules: Map<Address, Omit<Accepted, 'spec'>>;
   readonly violations: string[];
   /** When a shard last lost what nobody else knew. */
   readonly lostAt: Map<Shard, number>;
@@ -66,6 +72,9 @@ export interface SimulatedWorld {
     /** Drawn when it is not given. */
     image?: string;
   }): Promise<Address | null>;
+  /** Creates a capsule of an init container and two others; null when it is not accepted. */
+  createCapsule(tenant: string, restart: RestartPolicy): Promise<Address | null>;
+  deleteCapsule(address: Address): Promise<void>;
   command(address: Address, event: Parameters<RunningControlPlane['command']>[1]): Promise<string>;
   /** Brings up everything and waits until all hosts are online. */
   boot(): Promise<void>;
@@ -152,14 +161,14 @@ function memoryState(): { open(process: SimulatedProcess, kernel: Kernel): Agent
 /** What a disk keeps of plugged sandboxes: written at once, or not when the agent is gone. */
 function memoryNames(): (process: SimulatedProcess) => NameFiles {
   const subnets = new Map<string, string>();
-  const known = new Map<string, Plugged & { containerId: string | null }>();
+  const known = new Map<string, Plugged & { containers: ReadonlySet<string> }>();
   return (process) => {
     const turn = <T>(work: () => T): Promise<T> =>
       process.guard(process.alive ? Promise.resolve().then(work) : new Promise<never>(() => {}));
     return {
       plugged: (sandboxId, seen) =>
         turn(() => {
-          known.set(sandboxId, { ...seen, containerId: known.get(sandboxId)?.containerId ?? null });
+          known.set(sandboxId, { ...seen, containers: known.get(sandboxId)?.containers ?? new Set() });
         }),
       unplugged: (sandboxId, portId) =>
         turn(() => {
@@ -171,7 +180,7 @@ function memoryNames(): (process: SimulatedProcess) => NameFiles {
         turn(() => {
           const seen = known.get(sandboxId);
           if (!seen) throw new TroupeError('SANDBOX_GONE', 'It was never plugged');
-          known.set(sandboxId, { ...seen, containerId });
+          known.set(sandboxId, { ...seen, containers: new Set([...seen.containers, containerId]) });
           return { hosts: '/hosts', resolvConf: '/resolv.conf', hostname: '/hostname' };
         }),
       removed: (sandboxId) => turn(() => void known.delete(sandboxId)),
@@ -181,7 +190,7 @@ function memoryNames(): (process: SimulatedProcess) => NameFiles {
       find: (sandboxId) => turn(() => known.get(sandboxId) ?? null),
       ofContainer: (containerId) =>
         turn(() => {
-          const found = [...known].find(([, seen]) => seen.containerId === containerId);
+          const found = [...known].find(([, seen]) => seen.containers.has(containerId));
           return found ? { sandboxId: found[0], seen: found[1] } : null;
         }),
     };
@@ -199,12 +208,22 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
   const agents: ({ process: SimulatedProcess; agent: Agent | null } | null)[] = engines.map(() => null);
   const joinTokens: (string | null)[] = engines.map(() => null);
   const accepted = new Map<Address, Accepted>();
+  const capsules: SimulatedWorld['capsules'] = new Map();
+  /** The capsule of each member that was ever asked for. */
+  const capsuleOf = new Map<string, string>();
   const violations: string[] = [];
   const lostAt = new Map<Shard, number>();
   let control: SimulatedProcess | null = null;
   let incarnation = 0;
   let requests = 0;
   const drawImage = (): string => (kernel.chance(0.8) ? 'busybox:latest' : `image${requests}:latest`);
+
+  const specOf = (image: string, restartPolicy: ContainerSpec['restartPolicy']): ContainerSpec => ({
+    name: `c${requests}`, userId: 'u', image, imageReference: null, registryId: null, imageDriver: 'docker',
+    imagePullPolicy: 'ifnotpresent', command: null, entrypoint: null, workdir: null, environment: { SECRET: 'x' }, labels: {}, hints: {},
+    cpu: 0.5, memoryMib: 128, diskGib: 0, pidsLimit: 100, interactive: false, tty: false, hostname: null, runtime: null,
+    restartPolicy, autoRemove: false, autoHeal: false, healthcheck: null, availabilityZone: null, requestedHost: null, networks: [], published: [], mounts: [], files: [],
+  }); // prettier-ignore
 
   const violate = (what: string): void => {
     kernel.trace(`VIOLATION ${what}`);
@@ -216,7 +235,9 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
     engine.onJoin = (containerId, namespace) => {
       const before = joined.get(namespace) ?? containerId;
       joined.set(namespace, containerId);
-      if (before !== containerId) violate(`I4: ${containerId} was given the namespace that ${before} had`);
+      const isShared = capsuleOf.has(containerId) && capsuleOf.get(containerId) === capsuleOf.get(before);
+      if (before !== containerId && !isShared)
+        violate(`I4: ${containerId} was given the namespace that ${before} had`);
     };
     engine.onStart = (started: EngineContainer) => {
       const { containerId, generation } = started.identity;
@@ -292,6 +313,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
     disk,
     engines,
     accepted,
+    capsules,
     violations,
     lostAt,
     disaster() {
@@ -337,12 +359,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       const plane = world.controlPlane;
       if (!plane) return null;
       requests += 1;
-      const spec: ContainerSpec = {
-        name: `c${requests}`, userId: 'u', image, imageReference: null, registryId: null, imageDriver: 'docker',
-        imagePullPolicy: 'ifnotpresent', command: null, entrypoint: null, workdir: null, environment: { SECRET: 'x' }, labels: {}, hints: {},
-        cpu: 0.5, memoryMib: 128, diskGib: 0, pidsLimit: 100, interactive: false, tty: false, hostname: null, runtime: null,
-        restartPolicy: restart, autoRemove: false, autoHeal: false, healthcheck: null, availabilityZone: null, requestedHost: null, networks: [], published: [], mounts: [], files: [],
-      }; // prettier-ignore
+      const spec = specOf(image, restart);
       try {
         const caller = { userId: 'u', projectId: tenant, requestId: `req-${requests}` };
         const view: ContainerView = await plane.createContainer({
@@ -366,6 +383,51 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       } catch (error) {
         kernel.trace(`create refused: ${toFailure(error).message}`);
         return null;
+      }
+    },
+    async createCapsule(tenant, restart) {
+      const plane = world.controlPlane;
+      if (!plane) return null;
+      requests += 1;
+      const key = `capsule${requests}`;
+      const id = idempotentId(tenant, key);
+      for (const index of [0, 1, 2]) capsuleOf.set(memberId(id, index), id);
+      const caller = { userId: 'u', projectId: tenant, requestId: `req-${requests}` };
+      const member = (restartPolicy: RestartPolicy): ContainerSpec => specOf('busybox:latest', restartPolicy);
+      const init = member(
+        restart.name === 'no' ? restart : { name: 'on-failure' as const, maximumRetryCount: 10 },
+      );
+      try {
+        const { address } = await plane.capsules.create({
+          caller,
+          idempotencyKey: key,
+          template: {
+            name: key, userId: 'u', labels: {}, annotations: {}, availabilityZone: null, restartPolicy: restart,
+            initContainers: [{ ...init, command: ['end'] }], containers: [member(restart), member(restart)],
+          }, // prettier-ignore
+        });
+        kernel.trace(`accepted ${address}`);
+        capsules.set(address, { address, at: kernel.now, deleted: false, deletedAt: 0, uncertain: false });
+        return address;
+      } catch (error) {
+        kernel.trace(`capsule refused: ${toFailure(error).message}`);
+        return null;
+      }
+    },
+    async deleteCapsule(address) {
+      const plane = world.controlPlane;
+      const known = capsules.get(address);
+      if (!plane || !known) return;
+      requests += 1;
+      known.uncertain = true;
+      try {
+        const view = plane.capsules.find(null, parseAddress(address).id);
+        await plane.capsules.delete(view, { userId: 'u', projectId: 'p', requestId: `req-${requests}` });
+        kernel.trace(`capsule.delete ${address}`);
+        known.deleted = true;
+        known.deletedAt = kernel.now;
+      } catch (error) {
+        kernel.trace(`capsule.delete ${address} failed: ${toFailure(error).message}`);
       }
     },
     async command(address, event) {
@@ -399,6 +461,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       await world.boot();
       const until = kernel.now + options.duration;
       scheduleWorkload(world, options, until);
+      if (options.capsules) scheduleCapsules(world, options.capsules, options.duration);
       if (options.faults) scheduleFaults(world, network, agents.length, until, options.disasters ?? false);
       await kernel.run(until);
       await world.peace();
@@ -457,6 +520,23 @@ function scheduleWorkload(
     kernel.at(kernel.between(50, duration / creates), act);
   };
   kernel.at(1_000, act);
+}
+
+function scheduleCapsules(world: SimulatedWorld, count: number, duration: number): void {
+  const { kernel } = world;
+  const policies = [
+    { name: 'no', maximumRetryCount: 0 },
+    { name: 'always', maximumRetryCount: 0 },
+    { name: 'always', maximumRetryCount: 0 },
+  ] as const;
+  for (let made = 0; made < count; made += 1) {
+    kernel.at(kernel.between(0, duration * 0.7), () => {
+      void world.createCapsule(kernel.pick(tenants), kernel.pick(policies)).then((address) => {
+        if (address === null || kernel.chance(0.5)) return;
+        kernel.at(kernel.between(10, duration * 0.5), () => void world.deleteCapsule(address));
+      });
+    });
+  }
 }
 
 /** Within this a living owner notices that its store lost something, and writes it again. */

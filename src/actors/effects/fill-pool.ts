@@ -26,6 +26,7 @@ export const fillPoolEffect =
         networks,
         published: [],
         claimedBy: null,
+        isOfCapsule: false,
         pool: { id, ceiling, windowMs },
         deadlines,
       };

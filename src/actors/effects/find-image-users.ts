@@ -1,4 +1,4 @@
-/** Who would miss an image: containers that are on its host and made of it, or about to be. */
+/** Who would miss an image: containers and capsules that are on its host and made of it, or about to be. */
 import type { ImageContext } from '../../machines/image/context.ts';
 import { kindOf, type Address } from '../../model/address.ts';
 import type { ContainerSpec } from '../../model/container.ts';
@@ -17,8 +17,10 @@ export const findImageUsersEffect =
     const { hostId, reference } = context as ImageContext;
     const users: string[] = [];
     for (const { address } of runtime().placedOn(hostId)) {
-      const asked = kindOf(address) === 'container' ? spec(address) : null;
-      if (asked && engineImage(asked) === reference) users.push(asked.name);
+      const isUser = kindOf(address) === 'container' || kindOf(address) === 'capsule';
+      const asked = isUser ? spec(address) : null;
+      if (asked && (asked.images ?? [asked]).some((each) => engineImage(each) === reference))
+        users.push(asked.name);
     }
     environment.defer(() => done({ users: users.sort() }));
     return () => {};

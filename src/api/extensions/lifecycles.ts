@@ -42,6 +42,10 @@ export const lookUpsOf = (controlPlane: ControlPlane): LookUps => ({
     const view = controlPlane.container(tenant, id);
     return { address: view.address, target: targetOf(view) };
   }),
+  capsule: owned('capsule', controlPlane, (tenant, id) => {
+    const view = controlPlane.capsules.find(tenant, id);
+    return { address: view.address, target: targetOf(view) };
+  }),
   network: owned('network', controlPlane, (tenant, id) =>
     inProject(controlPlane.local.network(tenant, id).address),
   ),

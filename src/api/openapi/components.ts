@@ -56,6 +56,18 @@ const container = made('A container', {
   lifecycle_state: Type.Array(string, { description: 'Where it is on its chart' }),
 }); // prettier-ignore
 
+/** @see zun-api 2.15 */
+const capsule = made('Containers that share a sandbox; below 1.32 with meta_name and meta_labels, and the policy as a string', {
+  uuid, links, name: Type.Optional(string), meta_name: Type.Optional(string), project_id: string, user_id: string,
+  cpu: nullable(amount), memory: Type.Union([string, Type.Null()], { description: 'MiB, in digits' }), status: string,
+  status_reason: maybe, labels: Type.Optional(objectOf('Labels')), meta_labels: Type.Optional(objectOf('Labels')),
+  annotations: objectOf('Annotations'), addresses: objectOf('By network: addr, version, port, subnet_id, preserve_on_delete'),
+  restart_policy: Type.Union([string, Type.Object({ Name: string, MaximumRetryCount: string })]), created_at: string, updated_at: string,
+  containers: Type.Array(container), init_containers: Type.Array(container),
+  host: Type.Optional(Type.Union([string, Type.Null()], { description: 'For admins' })), availability_zone: maybe,
+  lifecycle_state: Type.Array(string, { description: 'Where it is on its chart' }),
+}); // prettier-ignore
+
 const stat = made('What a path in a container is', {
   name: string,
   size: Type.Integer({ description: 'Bytes' }),
@@ -75,6 +87,7 @@ const step = { by: nullable(count), address, event: allowed, from: strings, to: 
 export const components: Readonly<Record<string, TSchema>> = {
   Error: error,
   Container: container,
+  Capsule: capsule,
   Quota: made('Limits; -1 = none. Memory in MiB, disk in GiB', {
     containers: amount,
     memory: amount,

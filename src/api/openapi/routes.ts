@@ -37,6 +37,9 @@ const required = (properties: Readonly<Record<string, TSchema>>, keys: readonly 
       Object.entries(properties).map(([key, each]) => [key, keys.includes(key) ? each : Type.Optional(each)]),
     ),
   );
+const idempotency = (made: string) => ({
+  'idempotency-key': text(`The same key and body give the same ${made}`),
+});
 const plain = Type.String();
 const done = { 202: nothing() };
 const words = { least: 1, most: 255 };
@@ -135,7 +138,7 @@ const zun: Readonly<Record<string, RouteSchema>> = {
   'GET /': { tag: 'Zun', summary: 'Versions of the API', answers: { 200: Type.Object({ name: plain, description: plain, versions: listOf(ref('Version'), 'One'), default_version: ref('Version') }) } },
   'GET /v1': { tag: 'Zun', summary: 'What there is', answers: { 200: Type.Object({ id: plain }) } },
   'GET /healthcheck': { tag: 'Zun', summary: 'Whether the process answers', gives: ['text/plain'], answers: { 200: plain } },
-  'POST /v1/containers': { tag: 'Zun', summary: 'Create a container, and start it with run=true', query: optional({ run: flag('Start it') }), body: createBody, headers: { 'idempotency-key': text('The same key and body give the same container') }, answers: { 202: ref('Container') } },
+  'POST /v1/containers': { tag: 'Zun', summary: 'Create a container, and start it with run=true', query: optional({ run: flag('Start it') }), body: createBody, headers: idempotency('container'), answers: { 202: ref('Container') } },
   'GET /v1/containers': { tag: 'Zun', summary: 'List containers', query: optional({ ...filters, ...paging, all_projects: allProjects }), answers: { 200: page('containers', 'Container') } },
   [`GET ${container}`]: { tag: 'Zun', summary: 'Show a container, by UUID or name', query: optional({ all_projects: allProjects }), answers: { 200: ref('Container') } },
   [`PATCH ${container}`]: { tag: 'Zun', summary: 'Rename a container, or change what it may use', body: optional({ ...limits, name: name('The new name'), auto_heal: flag('A replacement elsewhere when its host is lost') }), answers: { 200: ref('Container') } },
@@ -165,6 +168,10 @@ const zun: Readonly<Record<string, RouteSchema>> = {
   [`GET ${container}/network_list`]: { tag: 'Zun', summary: 'Its networks', since: 13, answers: { 200: Type.Object({ networks: Type.Array(objectOf('net_id, port_id, fixed_ips; before 1.18 flat')) }) } },
   [`GET ${container}/container_actions`]: { tag: 'Zun', summary: 'What people asked of it, newest first', answers: { 200: Type.Object({ containerActions: Type.Array(ref('Action')) }) } },
   [`GET ${container}/container_actions/:request`]: { tag: 'Zun', summary: 'What a request led to', answers: { 200: ref('ActionWithEvents') } },
+  'POST /v1/capsules': { tag: 'Zun', summary: 'Create a capsule: containers that share a sandbox, and come and go together', body: required({ template: anything('kind (capsule), metadata (name, labels, annotations) and spec (containers, initContainers, volumes, restartPolicy); or the same as a string of JSON') }, ['template']), headers: idempotency('capsule'), answers: { 202: ref('Capsule') } },
+  'GET /v1/capsules': { tag: 'Zun', summary: 'List capsules', query: optional({ ...paging, all_projects: allProjects }), answers: { 200: page('capsules', 'Capsule') } },
+  'GET /v1/capsules/:id': { tag: 'Zun', summary: 'Show a capsule, by UUID or name', query: optional({ all_projects: allProjects }), answers: { 200: ref('Capsule') } },
+  'DELETE /v1/capsules/:id': { tag: 'Zun', summary: 'Delete a capsule with its containers', query: optional({ all_projects: allProjects }), answers: { 204: Type.Null({ description: 'Nothing' }) } },
   'GET /v1/hosts': { tag: 'Zun', summary: 'List hosts; for admins', since: 4, query: optional(paging), answers: { 200: page('hosts', 'Host') } },
   'GET /v1/hosts/:id': { tag: 'Zun', summary: 'Show a host, by UUID or name; for admins', since: 4, answers: { 200: ref('Host') } },
   'GET /v1/services': { tag: 'Zun', summary: 'List the agents; for admins', answers: { 200: page('services', 'Service') } },

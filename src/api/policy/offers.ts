@@ -21,6 +21,7 @@ const eventRules: Readonly<Record<string, RuleName>> = {
   'container.commit': 'container:commit',
   'image.delete': 'image:delete',
   'registry.delete': 'registry:delete',
+  'capsule.delete': 'capsule:delete',
   'network.delete': 'network:delete_local',
   'volume.delete': 'volume:delete',
   'pool.flush': 'pool:flush',

@@ -72,7 +72,7 @@ export function networkRequest(
 }
 
 /** What a create names and isn't there is the request's fault, not the path's. */
-function found<T>(find: () => T): T {
+export function found<T>(find: () => T): T {
   try {
     return find();
   } catch (error) {

@@ -17,6 +17,7 @@ export interface ById {
   Params: { id: string };
 }
 
+const keyMost = 255;
 const stopGraceSeconds = 10;
 /** A week: who wants it to end later asks later. */
 const graceMostSeconds = 7 * 24 * 3600;
@@ -32,6 +33,14 @@ export const parametersOf = (request: FastifyRequest): Fields => ({
 /** Milliseconds. @throws TroupeError INVALID_INPUT */
 export const graceOf = (asked: Fields): number =>
   queryInteger('timeout', asked['timeout'], stopGraceSeconds, 0, graceMostSeconds) * 1000;
+
+/** The request's idempotency key; null when it has none. @throws TroupeError INVALID_VALUE */
+export function keyOf(request: FastifyRequest): string | null {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return null;
+  if (typeof key === 'string' && key !== '' && key.length <= keyMost) return key;
+  throw new TroupeError('INVALID_VALUE', `Idempotency-Key must have 1 to ${keyMost} characters`);
+}
 
 /** Action answers carry the JSON body `null`. */
 export const nothing = (reply: FastifyReply): FastifyReply =>
@@ -56,8 +65,8 @@ export interface ContainerAccess {
   require(request: FastifyRequest, view: ContainerView, verb: string, service: ContainerService): void;
 }
 
-/** What a rule may know of a container. */
-export const targetOf = ({ tenant, spec }: ContainerView): Target => ({
+/** What a rule may know of a container, or of a capsule. */
+export const targetOf = ({ tenant, spec }: Pick<ContainerView, 'tenant' | 'spec'>): Target => ({
   project_id: tenant,
   user_id: spec.userId,
 });

@@ -58,7 +58,8 @@ export function listContainers(controlPlane: ControlPlane, request: FastifyReque
   });
   const views = controlPlane
     .containers({ tenant: all ? null : request.identity.projectId })
-    .filter((view) => wanted.every((matches) => matches(view)));
+    // Members are shown with their capsule. @see zun-api 2.3
+    .filter((view) => view.capsuleId === null && wanted.every((matches) => matches(view)));
   return page(views, query, {
     id: ({ id }) => id,
     sortKeys: Object.fromEntries(

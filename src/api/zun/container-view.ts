@@ -10,7 +10,7 @@ export interface ViewOptions {
 }
 
 /** `YYYY-MM-DD HH:MM:SS.ffffff`, as Python prints a datetime. */
-const pythonTime = (epochMs: number): string =>
+export const pythonTime = (epochMs: number): string =>
   new Date(epochMs).toISOString().replace('T', ' ').replace('Z', '000');
 
 const isoTime = (epochMs: number | null): string | null =>
@@ -107,24 +107,31 @@ export function containerView(
     started_at: isoTime(observation?.startedAt ?? null),
     finished_at: isoTime(observation?.finishedAt ?? null),
     restarts: view.restarts,
-    published: view.published.map(({ protocol, containerPort, hostPort }) => ({
-      protocol,
-      container_port: containerPort,
-      host_port: hostPort,
-    })),
+    published: publishedView(view.published),
+    ...(view.capsuleId === null ? {} : { capsule_uuid: view.capsuleId }),
     lifecycle_state: view.statePaths,
   };
 }
 
-/** By network, as Zun groups them; the engine's own bridge has no id and goes by its name. */
+export const publishedView = (published: ContainerView['published']): readonly object[] =>
+  published.map(({ protocol, containerPort, hostPort }) => ({
+    protocol,
+    container_port: containerPort,
+    host_port: hostPort,
+  }));
+
+/** By network, as Zun groups them. */
+export const addressesOf = (ports: ContainerView['ports']): Record<string, unknown> =>
+  Object.fromEntries(
+    ports.map(({ portId, network: { networkId }, address }) => [
+      networkId,
+      [{ addr: address, version: 4, port: portId, subnet_id: networkId, preserve_on_delete: false }],
+    ]),
+  );
+
+/** The same where Troupe makes no networks; the engine's own bridge has no id and goes by its name. */
 function addresses({ observation, ports }: ContainerView): Record<string, unknown> {
-  if (ports.length > 0)
-    return Object.fromEntries(
-      ports.map(({ portId, network: { networkId }, address }) => [
-        networkId,
-        [{ addr: address, version: 4, port: portId, subnet_id: networkId, preserve_on_delete: false }],
-      ]),
-    );
+  if (ports.length > 0) return addressesOf(ports);
   const found = observation?.state === 'running' ? observation.addresses : [];
   if (found.length === 0) return {};
   return {

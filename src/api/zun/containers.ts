@@ -1,13 +1,13 @@
 /** `/v1/containers`: Zun's verbs over the actors' facade. Each handler takes validated input, asks, and answers a view. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ContainerView, ControlPlane } from '../../actors/index.ts';
-import { TroupeError } from '../../errors/errors.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { ContainerCommand } from '../../model/events.ts';
 import { callerOf } from '../request.ts';
 import {
   createContainerAccess,
   graceOf,
+  keyOf,
   nothing,
   parametersOf,
   queryOf,
@@ -29,8 +29,6 @@ export interface ContainersOptions {
   readonly environment: Environment;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
 }
-
-const keyMost = 255;
 
 export function containers({ controlPlane, environment, defaults }: ContainersOptions) {
   return async (app: FastifyInstance): Promise<void> => {
@@ -54,7 +52,7 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
         minor: request.minor,
         may: request.access.may,
         userId: request.identity.userId,
-        generatedName: generateName(environment),
+        generatedName: generateName(environment, 'container'),
         defaults,
         nameImage: (image, registry) =>
           controlPlane.registries.nameImage(request.identity.projectId, image, registry),
@@ -129,12 +127,4 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
       containerLogs(controlPlane, find(request, request.params.id, 'container:logs'), request, reply),
     );
   };
-}
-
-/** @throws TroupeError INVALID_VALUE */
-function keyOf(request: FastifyRequest): string | null {
-  const key = request.headers['idempotency-key'];
-  if (key === undefined) return null;
-  if (typeof key === 'string' && key !== '' && key.length <= keyMost) return key;
-  throw new TroupeError('INVALID_VALUE', `Idempotency-Key must have 1 to ${keyMost} characters`);
 }

@@ -40,7 +40,7 @@ export const cpuBounds = { least: 0.1, most: 16 };
 export const memoryBounds = { least: 4, most: 8192 };
 export const diskBounds = { least: 1, most: 160 };
 /** Processes in one container, unless the site says otherwise. */
-const pidsLimit = 4096;
+export const pidsLimit = 4096;
 
 /** Field → the first microversion that has it. */
 // prettier-ignore

@@ -2,6 +2,7 @@
 import { useMemo } from 'preact/hooks';
 import { hosts, session, tenants } from '../live/session.ts';
 import { allItems, worldRevision, type Item } from '../live/world.ts';
+import { Capsules } from './bound.tsx';
 import { Containers } from './containers.tsx';
 import { HostCards, TenantCards } from './figures.tsx';
 import { Problems } from './problems.tsx';
@@ -17,6 +18,7 @@ export function Overview() {
         <Problems items={items} />
         {isAdmin && <HostCards hosts={hosts.value} />}
         <TenantCards tenants={tenants.value} />
+        <Capsules items={items} />
       </div>
       <Containers items={items} showProject={isAdmin} />
     </main>

@@ -47,6 +47,7 @@ export const paused = containerSetup.createStateConfig({
   description: 'Its processes are frozen.',
   tags: 'settled',
   meta: { status: 'Paused', taskState: null },
+  entry: { type: 'tellCapsule', params: { is: 'paused' } },
   on: {
     ...permits.paused,
     'container.unpause': { target: '#container.unpausing' },

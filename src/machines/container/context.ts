@@ -15,6 +15,8 @@ import type { PlacementTerms } from '../../model/placement.ts';
 export interface ContainerContext {
   readonly id: string;
   readonly tenant: string;
+  /** The capsule that it is a member of; null for one that stands alone. */
+  readonly capsuleId: string | null;
   readonly generation: number;
   readonly amounts: Amounts;
   readonly terms: PlacementTerms;

@@ -1,17 +1,17 @@
 /** What is neither coming nor going: broken, or on a host nobody hears. */
-import { permits } from './permits.ts';
+import { deletedWithCapsule, permits, whenDeleted } from './permits.ts';
 import { containerSetup } from './setup.ts';
 
 export const error = containerSetup.createStateConfig({
   description: 'It failed and stays as it is until somebody acts.',
   tags: 'settled',
   meta: { status: 'Error', taskState: null },
-  entry: 'endRebuild',
+  entry: ['endRebuild', { type: 'tellCapsule', params: { is: 'failed' } }],
   on: {
     ...permits.error,
     'container.start': { target: '#container.resuming' },
     'container.stop': { actions: { type: 'refuse', params: { reason: 'It does not run' } } },
-    'container.delete': { target: '#container.removing', actions: 'recordGrace' },
+    'container.delete': whenDeleted,
     'runtime.started': {
       guard: 'isCurrentRun',
       target: '#container.running',
@@ -28,6 +28,7 @@ export const lost = containerSetup.createStateConfig({
   description: 'Its host is not heard. Whether it runs is not known.',
   tags: 'settled',
   meta: { status: 'Unknown', taskState: null },
+  entry: { type: 'tellCapsule', params: { is: 'unknown' } },
   on: {
     ...permits.elsewhere,
     'container.start': {
@@ -44,6 +45,7 @@ export const lost = containerSetup.createStateConfig({
       ],
     },
     'container.delete': [
+      deletedWithCapsule,
       {
         guard: 'isOnlyIfStopped',
         actions: {
@@ -53,6 +55,7 @@ export const lost = containerSetup.createStateConfig({
       },
       { target: '#container.deleted' },
     ],
+    'capsule.deleted': { target: '#container.deleted' },
     'runtime.started': [
       { guard: 'isStopDue', target: '#container.stopping', actions: 'recordObservation' },
       { guard: 'isCurrentRun', target: '#container.running', actions: ['recordReturn'] },

@@ -23,12 +23,32 @@ export const acquiringNetwork = {
       id: 'claimSandbox.deadline',
       src: 'deadline',
       input: ({ context }) => ({ ms: context.deadlines.sandboxMs }),
-      onDone: { target: 'opening', actions: 'releaseSandbox' },
-      onError: { target: 'opening', actions: 'releaseSandbox' },
+      onDone: [
+        {
+          guard: 'isMember',
+          target: '#container.error',
+          actions: { type: 'sayOverdue', params: { step: 'waiting for its capsule’s network' } },
+        },
+        { target: 'opening', actions: 'releaseSandbox' },
+      ],
+      onError: [
+        { guard: 'isMember', target: '#container.error' },
+        { target: 'opening', actions: 'releaseSandbox' },
+      ],
     },
     on: {
       'sandbox.granted': { guard: 'isFromItsSandbox', target: 'ready', actions: 'recordSandbox' },
-      'sandbox.refused': { guard: 'isFromItsSandbox', target: 'opening', actions: 'forgetSandbox' },
+      'sandbox.refused': [
+        {
+          guard: 'isMember',
+          target: '#container.error',
+          actions: [
+            { type: 'sayRefused', params: ({ event }) => ({ reason: event.reason }) },
+            'forgetSandbox',
+          ],
+        },
+        { guard: 'isFromItsSandbox', target: 'opening', actions: 'forgetSandbox' },
+      ],
       'message.undeliverable': { guard: 'isSandboxBounced', target: 'opening', actions: 'forgetSandbox' },
     },
   }),

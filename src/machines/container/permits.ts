@@ -14,7 +14,19 @@ const services = {
   },
 } as const;
 
-const resize = { 'container.resize': { target: '#container.resizing', actions: 'beginResize' } } as const;
+/** Its amounts are counted with its capsule's. */
+const resize = {
+  'container.resize': [
+    {
+      guard: 'isMember',
+      actions: {
+        type: 'refuse',
+        params: { reason: 'It belongs to a capsule, whose limits stay as they are' },
+      },
+    },
+    { target: '#container.resizing', actions: 'beginResize' },
+  ],
+} as const;
 
 const rebuild = {
   'container.rebuild': { target: '#container.rebuilding', actions: 'recordRebuild' },
@@ -23,8 +35,14 @@ const rebuild = {
 /** The image's actor does it; the container goes on. */
 const commit = { 'container.commit': { actions: 'askCommit' } } as const;
 
+const ofCapsule = {
+  guard: 'isMember',
+  actions: { type: 'refuse', params: { reason: 'Its network is its capsule’s; it can’t be changed' } },
+} as const;
+
 const rewire = {
   'container.attachNetwork': [
+    ofCapsule,
     {
       guard: 'isOnAskedNetwork',
       actions: { type: 'refuse', params: { reason: 'It is attached to that network already' } },
@@ -35,6 +53,7 @@ const rewire = {
     },
   ],
   'container.detachNetwork': [
+    ofCapsule,
     { guard: 'isAttachedTo', target: '#container.rewiring.detaching', actions: 'askDetach' },
     { actions: { type: 'refuse', params: { reason: 'It is not attached to that network' } } },
   ],
@@ -75,7 +94,7 @@ export const permits = {
     ...services.logs,
     // One that never got to a host begins there with what it is now.
     'container.rebuild': [
-      { guard: 'isClaimHeld', target: '#container.rebuilding', actions: 'recordRebuild' },
+      { guard: 'isPlaced', target: '#container.rebuilding', actions: 'recordRebuild' },
       { target: '#container.resuming', actions: ['recordRebuild', 'beginRebuild'] },
     ],
     'container.reboot': { target: '#container.resuming' },
@@ -87,6 +106,18 @@ export const permits = {
 export const whenEnded = [
   { guard: 'isKilled', target: '#container.stopped', actions: ['recordObservation', 'explainKill'] },
   { guard: 'isCurrentRun', target: '#container.exited', actions: 'recordObservation' },
+] as const;
+
+/** A member comes and goes with its capsule. */
+export const deletedWithCapsule = {
+  guard: 'isMember',
+  actions: { type: 'refuse', params: { reason: 'It belongs to a capsule; delete the capsule' } },
+} as const;
+
+/** Asked of what does not run. */
+export const whenDeleted = [
+  deletedWithCapsule,
+  { target: '#container.removing', actions: 'recordGrace' },
 ] as const;
 
 export const whenLost = { guard: 'isFromOurHost', target: '#container.lost' } as const;

@@ -1,4 +1,4 @@
-/** Placing: which host takes it. The scheduler ranks, the host actor decides. */
+/** Placing: which host takes it. The scheduler ranks, the host actor decides; a member goes where its capsule is. */
 import { whenFound } from './permits.ts';
 import { containerSetup } from './setup.ts';
 
@@ -36,7 +36,8 @@ export const placing = containerSetup.createStateConfig({
     deciding: {
       tags: 'transient',
       always: [
-        { guard: 'isPlaced', target: '#container.found' },
+        { guard: 'isOnHost', target: '#container.found' },
+        { guard: 'isMember', target: '#container.joining' },
         { guard: 'hasCandidate', target: 'claiming' },
         { target: 'choosing' },
       ],
@@ -107,6 +108,31 @@ export const placing = containerSetup.createStateConfig({
         { guard: 'hasAnotherCandidate', target: 'claiming', actions: 'dropCandidate', reenter: true },
         { target: 'choosing', actions: 'dropCandidate' },
       ],
+    },
+  },
+});
+
+/** However long others of its capsule run before it: that is theirs to say. */
+export const joining = containerSetup.createStateConfig({
+  description: 'It waits for its capsule to call it.',
+  tags: 'settled',
+  meta: { status: 'Creating', taskState: null },
+  entry: { type: 'tellCapsule', params: { is: 'waiting' } },
+  on: {
+    'runtime.found': whenFound,
+    'container.start': {
+      actions: ['wantRunning', { type: 'queue', params: { reason: 'It starts once its capsule calls it' } }],
+    },
+    'container.stop': {
+      actions: {
+        type: 'refuse',
+        params: { reason: 'It was never started; it waits for its capsule to call it' },
+      },
+    },
+    'capsule.called': { target: '#container.acquiring', actions: 'recordCall' },
+    'capsule.failed': {
+      target: '#container.error',
+      actions: { type: 'say', params: ({ event }) => ({ reason: event.reason }) },
     },
   },
 });

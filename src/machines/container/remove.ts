@@ -14,6 +14,7 @@ export const removing = containerSetup.createStateConfig({
   entry: ['beginStep', 'wantDeleted'],
   on: {
     'container.delete': { actions: { type: 'queue', params: { reason: 'It is being deleted already' } } },
+    'capsule.deleted': {},
     'container.start': { actions: { type: 'refuse', params: { reason: 'It is being deleted' } } },
     'container.stop': { actions: { type: 'refuse', params: { reason: 'It is being deleted' } } },
     'runtime.exited': { guard: 'isCurrentRun', actions: 'refreshObservation' },
@@ -26,7 +27,7 @@ export const removing = containerSetup.createStateConfig({
       tags: 'transient',
       always: [
         { guard: 'isGraceful', target: 'stopping' },
-        { guard: 'isClaimHeld', target: 'container' },
+        { guard: 'isPlaced', target: 'container' },
         { target: '#container.deleted' },
       ],
     },
@@ -126,5 +127,11 @@ export const deleted = containerSetup.createStateConfig({
   type: 'final',
   tags: 'settled',
   meta: { status: 'Deleted', taskState: null, releases: 'claim' },
-  entry: ['releaseSandbox', 'releaseMounts', 'giveBackClaim', 'giveBackReservation'],
+  entry: [
+    'releaseSandbox',
+    'releaseMounts',
+    'giveBackClaim',
+    'giveBackReservation',
+    { type: 'tellCapsule', params: { is: 'gone' } },
+  ],
 });

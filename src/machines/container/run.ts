@@ -1,6 +1,6 @@
 /** From created to running and back: starts, exits, restarts, stops. */
 import { restartBackoffMs } from '../restart-policy.ts';
-import { permits, whenLost } from './permits.ts';
+import { permits, whenDeleted, whenLost } from './permits.ts';
 import { containerSetup, hostInput } from './setup.ts';
 import { pauseBefore } from '../retry-policy.ts';
 
@@ -16,11 +16,12 @@ export const created = containerSetup.createStateConfig({
   description: 'It exists on its host and was never started.',
   tags: 'settled',
   meta: { status: 'Created', taskState: null },
+  entry: { type: 'tellCapsule', params: { is: 'created' } },
   on: {
     ...permits.created,
     'container.start': { target: '#container.readying', actions: 'wantRunning' },
     'container.stop': { actions: { type: 'refuse', params: { reason: 'It was never started' } } },
-    'container.delete': { target: '#container.removing', actions: 'recordGrace' },
+    'container.delete': whenDeleted,
     'runtime.started': startedOutside,
     'runtime.gone': gone,
     'host.lost': lost,
@@ -91,7 +92,7 @@ export const running = containerSetup.createStateConfig({
   description: 'It runs. Exits, health and removal arrive as facts.',
   tags: ['settled', 'active'],
   meta: { status: 'Running', taskState: null },
-  entry: 'endRebuild',
+  entry: ['endRebuild', { type: 'tellCapsule', params: { is: 'running' } }],
   on: {
     ...permits.running,
     'container.start': { actions: { type: 'refuse', params: { reason: 'It is running already' } } },
@@ -126,6 +127,12 @@ export const running = containerSetup.createStateConfig({
     'runtime.health': { guard: 'isCurrentRun', target: '.assessing', actions: 'recordObservation' },
     'runtime.gone': gone,
     'host.lost': lost,
+    // Others of its capsule live in another namespace from now on.
+    'sandbox.granted': {
+      guard: 'isSandboxRemade',
+      target: '#container.rebooting',
+      actions: ['recordSandbox', 'wantRunning'],
+    },
   },
   initial: 'assessing',
   states: {
@@ -184,6 +191,7 @@ export const backingOff = containerSetup.createStateConfig({
   description: 'It waits before it is started again.',
   tags: 'transient',
   meta: { status: 'Restarting', taskState: null },
+  entry: { type: 'tellCapsule', params: { is: 'restarting' } },
   invoke: {
     id: 'restart.backoff',
     src: 'deadline',
@@ -219,7 +227,7 @@ export const resuming = containerSetup.createStateConfig({
   entry: 'wantRunning',
   always: [
     { guard: 'isContainerHeld', target: '#container.readying' },
-    { guard: 'isClaimHeld', target: '#container.acquiring' },
+    { guard: 'isPlaced', target: '#container.acquiring' },
     { target: '#container.placing', actions: 'forgetPlacement' },
   ],
 });
@@ -296,11 +304,12 @@ export const stopped = containerSetup.createStateConfig({
   description: 'It has ended or was stopped.',
   tags: 'settled',
   meta: { status: 'Stopped', taskState: null },
+  entry: { type: 'tellCapsule', params: { is: 'ended' } },
   on: {
     ...permits.stopped,
     'container.start': { target: '#container.readying', actions: 'wantRunning' },
     'container.stop': { actions: { type: 'refuse', params: { reason: 'It is stopped already' } } },
-    'container.delete': { target: '#container.removing', actions: 'recordGrace' },
+    'container.delete': whenDeleted,
     'runtime.started': startedOutside,
     'runtime.exited': { guard: 'isCurrentRun', actions: 'refreshObservation' },
     'runtime.gone': gone,

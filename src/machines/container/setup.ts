@@ -1,13 +1,16 @@
 /** The container chart's vocabulary: events, guards, actions and the effects it names. */
 import { assign, emit, enqueueActions, setup, type EventObject } from 'xstate';
 import {
+  capsuleAddress,
   hostAddress,
   imageAddress,
   sandboxAddress,
   tenantAddress,
   volumeAddress,
+  type Address,
 } from '../../model/address.ts';
-import type { Amounts, Observation } from '../../model/container.ts';
+import type { MemberMessage, MemberState } from '../../model/member-events.ts';
+import type { Amounts, Made, Observation } from '../../model/container.ts';
 import type { Restored, Undeliverable } from '../../model/delivery.ts';
 import type {
   ContainerCommand,
@@ -142,6 +145,7 @@ const sandboxOf = (context: ContainerContext, id: string): SandboxInput => {
     networks,
     published,
     claimedBy: context.id,
+    isOfCapsule: false,
     pool: pool && poolOf(context) !== null ? { id: poolId(hostId ?? '', networks), ...pool } : null,
     deadlines: {
       // A network may have to be made first, by a host that is away for a moment.
@@ -166,13 +170,13 @@ const imageOf = (
   deadlines: { makeMs: deadlines.imageMs, removeMs: deadlines.removeMs },
 });
 
-const volumeOf = (context: ContainerContext, id: string, sizeGib: number | null): VolumeInput => ({
+const volumeOf = (context: ContainerContext, id: string, { sizeGib, isKept }: Made): VolumeInput => ({
   id,
   tenant: context.tenant,
   name: null,
   hostId: context.hostId ?? '',
   sizeGib,
-  isEphemeral: true,
+  isEphemeral: isKept !== true,
   deadlines: { makeMs: context.deadlines.sandboxMs, removeMs: context.deadlines.removeMs },
 });
 
@@ -184,8 +188,16 @@ const mountMessages = (context: ContainerContext): readonly Message[] =>
       type: 'message',
       to: volumeAddress(context.tenant, volumeId),
       event: { type: 'volume.attach', containerId: context.id },
-      ...(made && { begin: volumeOf(context, volumeId, made.sizeGib) }),
+      ...(made && { begin: volumeOf(context, volumeId, made) }),
     }));
+
+/** It has a place on a host: by a claim of its own, or its capsule's. */
+const isPlaced = ({ claimHeld, capsuleId, hostId }: ContainerContext): boolean =>
+  claimHeld || (capsuleId !== null && hostId !== null);
+
+/** Who is asked for its sandbox: the sandbox itself, or the capsule that has it. */
+const sandboxHolderOf = ({ tenant, capsuleId, sandboxId }: ContainerContext): Address =>
+  capsuleId === null ? sandboxAddress(tenant, sandboxId ?? '') : capsuleAddress(tenant, capsuleId);
 
 const amountsMessage = ({ id, tenant, generation, amounts }: ContainerContext) => ({
   containerId: id,
@@ -267,7 +279,8 @@ export const containerSetup = setup({
       event.type === 'message.undeliverable' &&
       event.message.type === 'host.claim' &&
       event.to === hostAddress(context.candidates[0]?.hostId ?? ''),
-    isPlaced: ({ context }) => context.hostId !== null,
+    /** Before it was ever placed: it was found there. */
+    isOnHost: ({ context }) => context.hostId !== null,
     isFoundUnplaced: ({ context, event }) =>
       event.type === 'runtime.found' && isOfGeneration(context, event) && context.hostId === null,
     /** What does not run, and is not in the sandbox that is meant for it, is made anew there. */
@@ -280,8 +293,17 @@ export const containerSetup = setup({
           (runs(event.observation) || [null, event.sandboxId].includes(context.sandboxId)))),
     isImageReady: ({ context }) => context.imagePresent && context.imagePullPolicy !== 'always',
     isSandboxReady: ({ context }) => context.sandbox === 'engine' || context.sandboxSound,
-    isSandboxHeld: ({ context }) => context.sandboxId !== null,
-    isFromItsSandbox: ({ context, event }) => 'sandboxId' in event && event.sandboxId === context.sandboxId,
+    isMember: ({ context }) => context.capsuleId !== null,
+    /** Its capsule has one for it, or makes one. */
+    isSandboxHeld: ({ context }) => context.sandboxId !== null || context.capsuleId !== null,
+    /** What a member hears of sandboxes it hears from its capsule, whichever that has now. */
+    isFromItsSandbox: ({ context, event }) =>
+      'sandboxId' in event && (event.sandboxId === context.sandboxId || context.capsuleId !== null),
+    isSandboxRemade: ({ event }) => event.type === 'sandbox.granted' && event.isRemade === true,
+    isCapsuleGone: ({ context, event }) =>
+      event.type === 'message.undeliverable' &&
+      context.capsuleId !== null &&
+      event.to === capsuleAddress(context.tenant, context.capsuleId),
     isRetryableRefusal: ({ context, event }) =>
       event.type === 'sandbox.refused' && event.retryable && event.sandboxId === context.sandboxId,
     isSandboxBounced: ({ context, event }) =>
@@ -298,7 +320,7 @@ export const containerSetup = setup({
       'volumeId' in event && context.mounts.some(({ volumeId }) => volumeId === event.volumeId),
     isMountBounced: ({ event }) =>
       event.type === 'message.undeliverable' && event.message.type === 'volume.attach',
-    isClaimHeld: ({ context }) => context.claimHeld,
+    isPlaced: ({ context }) => isPlaced(context),
     isContainerHeld: ({ context }) => context.containerHeld,
     isRunningWanted: ({ context }) => context.wanted === 'running',
     isDeletionWanted: ({ context }) => context.wanted === 'deleted',
@@ -348,7 +370,9 @@ export const containerSetup = setup({
       hasBegun(context, event),
     isStopDue: ({ context, event }) => context.wanted === 'stopped' && isCurrent(context, event),
     isGraceful: ({ context, event }) =>
-      event.type === 'container.delete' && event.mode === 'stop' && context.containerHeld && isAlive(context),
+      ((event.type === 'container.delete' && event.mode === 'stop') || event.type === 'capsule.deleted') &&
+      context.containerHeld &&
+      isAlive(context),
     isOnlyIfStopped: ({ event }) => event.type === 'container.delete' && event.mode === 'ifStopped',
     isObservedAlive: ({ context }) => isAlive(context),
     isObservedRunning: ({ context }) => context.observation?.state === 'running',
@@ -415,17 +439,18 @@ export const containerSetup = setup({
     recordFound: enqueueActions(({ enqueue, context, event }) => {
       if (event.type !== 'runtime.found') return;
       const { type: _, ...found } = event;
-      if (context.sandboxId !== null && context.sandboxId !== found.sandboxId)
+      const isItsOwn = context.sandboxId !== null && context.capsuleId === null;
+      if (isItsOwn && context.sandboxId !== found.sandboxId)
         enqueue.emit({
           type: 'message',
-          to: sandboxAddress(context.tenant, context.sandboxId),
+          to: sandboxAddress(context.tenant, context.sandboxId ?? ''),
           event: { type: 'sandbox.release', containerId: context.id },
         });
       enqueue.assign(foundContext(found));
     }),
-    /** Its host counts it, its sandbox and its volumes are its own: each is told, and begun if it was forgotten too. */
+    /** Its host counts it, its sandbox (or its capsule) and its volumes are its own: each is told, and begun if it was forgotten too. */
     takeUp: enqueueActions(({ enqueue, context }) => {
-      if (!context.claimHeld) {
+      if (!context.claimHeld && context.capsuleId === null) {
         enqueue.emit({
           type: 'message',
           to: hostAddress(context.hostId ?? ''),
@@ -436,7 +461,7 @@ export const containerSetup = setup({
       if (context.sandboxId !== null) {
         enqueue.emit({
           type: 'message',
-          to: sandboxAddress(context.tenant, context.sandboxId),
+          to: sandboxHolderOf(context),
           event: { type: 'sandbox.claim', containerId: context.id, isSuspect: false },
         });
       }
@@ -446,7 +471,7 @@ export const containerSetup = setup({
     forgetContainer: assign({ containerHeld: false }),
     claimSandbox: emit(({ context }) => ({
       type: 'message' as const,
-      to: sandboxAddress(context.tenant, context.sandboxId ?? ''),
+      to: sandboxHolderOf(context),
       event: {
         type: 'sandbox.claim',
         containerId: context.id,
@@ -468,7 +493,13 @@ export const containerSetup = setup({
     }),
     recordSandbox: assign(({ context, event }) =>
       event.type === 'sandbox.granted'
-        ? { sandboxSound: true, sandboxEngineId: event.engineId, ports: event.ports, reason: null }
+        ? {
+            sandboxId: event.sandboxId,
+            sandboxSound: true,
+            sandboxEngineId: event.engineId,
+            ports: event.ports,
+            reason: null,
+          }
         : context,
     ),
     askCommit: emit(({ context, event }) => {
@@ -505,11 +536,12 @@ export const containerSetup = setup({
     /** It is not needed any more, whether or not it was ever granted. */
     releaseSandbox: enqueueActions(({ enqueue, context }) => {
       if (context.sandboxId === null) return;
-      enqueue.emit({
-        type: 'message',
-        to: sandboxAddress(context.tenant, context.sandboxId),
-        event: { type: 'sandbox.release', containerId: context.id },
-      });
+      if (context.capsuleId === null)
+        enqueue.emit({
+          type: 'message',
+          to: sandboxAddress(context.tenant, context.sandboxId),
+          event: { type: 'sandbox.release', containerId: context.id },
+        });
       enqueue.assign({ sandboxId: null, sandboxSound: false, sandboxEngineId: null, ports: [] });
     }),
     /** A grant that nobody waits for. */
@@ -550,7 +582,7 @@ export const containerSetup = setup({
     }),
     /** Asked for or granted: a volume that knows nothing of it takes no harm. */
     releaseMounts: enqueueActions(({ enqueue, context }) => {
-      if (!context.claimHeld) return;
+      if (!isPlaced(context)) return;
       for (const { volumeId } of context.mounts) {
         enqueue.emit({
           type: 'message',
@@ -565,6 +597,34 @@ export const containerSetup = setup({
       to: volumeAddress(context.tenant, 'volumeId' in event ? event.volumeId : ''),
       event: { type: 'volume.detach', containerId: context.id },
     })),
+    /** Its capsule says that it is its turn, and where. */
+    recordCall: assign(({ context, event }) =>
+      event.type === 'capsule.called'
+        ? {
+            hostId: event.hostId,
+            hostname: event.hostname,
+            sandboxId: event.sandboxId,
+            sandboxSound: true,
+            sandboxEngineId: event.engineId,
+            ports: event.ports,
+          }
+        : context,
+    ),
+    /** Its capsule hears what becomes of it. */
+    tellCapsule: enqueueActions(({ enqueue, context }, params: { readonly is: MemberState }) => {
+      if (context.capsuleId === null) return;
+      enqueue.emit({
+        type: 'message',
+        to: capsuleAddress(context.tenant, context.capsuleId),
+        event: {
+          type: 'member.became',
+          containerId: context.id,
+          is: params.is,
+          exitCode: params.is === 'ended' ? (context.observation?.exitCode ?? null) : null,
+          reason: context.reason,
+        } satisfies MemberMessage,
+      });
+    }),
     forgetPlacement: assign({
       hostId: null,
       hostname: null,
@@ -789,11 +849,14 @@ export const containerSetup = setup({
         event: { type: 'sandbox.dismiss' },
       });
     }),
-    confirmReservation: emit(({ context }) => ({
-      type: 'message' as const,
-      to: tenantAddress(context.tenant),
-      event: { type: 'tenant.confirm', ...amountsMessage(context) },
-    })),
+    confirmReservation: enqueueActions(({ enqueue, context }) => {
+      if (!context.reservationHeld) return;
+      enqueue.emit({
+        type: 'message',
+        to: tenantAddress(context.tenant),
+        event: { type: 'tenant.confirm', ...amountsMessage(context) },
+      });
+    }),
     refuse: emit((_, params: { readonly reason: string }) => commandAnswer('refused', params.reason)),
     queue: emit((_, params: { readonly reason: string }) => commandAnswer('queued', params.reason)),
   },

@@ -1,6 +1,6 @@
 /** The host chart's vocabulary: events, guards, actions and the effects it names. */
 import { assign, emit, enqueueActions, setup } from 'xstate';
-import { containerAddress } from '../../model/address.ts';
+import { capsuleAddress, containerAddress, type Address } from '../../model/address.ts';
 import type { Restored, Undeliverable } from '../../model/delivery.ts';
 import type {
   Claim,
@@ -30,8 +30,12 @@ const tallyOf = ({ totals, tenants, enforcing, groups }: HostTally): HostTally =
   groups,
 });
 
-const claimOf = ({ containerId, tenant, generation, amounts, terms }: Claim): Claim => ({
+const claimantOf = ({ tenant, containerId, isCapsule }: Claim): Address =>
+  (isCapsule ? capsuleAddress : containerAddress)(tenant, containerId);
+
+const claimOf = ({ containerId, isCapsule, tenant, generation, amounts, terms }: Claim): Claim => ({
   containerId,
+  ...(isCapsule && { isCapsule }),
   tenant,
   generation,
   amounts,
@@ -110,7 +114,7 @@ export const hostSetup = setup({
       enqueue.assign({ ...withClaim(context, claim), ...(taken && { ready: taken.left }) });
       enqueue.emit({
         type: 'message',
-        to: containerAddress(claim.tenant, claim.containerId),
+        to: claimantOf(claim),
         event: {
           type: 'claim.granted',
           hostId: context.id,
@@ -124,7 +128,7 @@ export const hostSetup = setup({
       const claim = event as HostMessage;
       return {
         type: 'message' as const,
-        to: containerAddress(claim.tenant, claim.containerId),
+        to: claimantOf(claim),
         event: {
           type: 'claim.refused',
           hostId: context.id,
@@ -138,7 +142,7 @@ export const hostSetup = setup({
       enqueue.assign(withClaim(context, claim));
       enqueue.emit({
         type: 'message',
-        to: containerAddress(claim.tenant, claim.containerId),
+        to: claimantOf(claim),
         event: { type: 'reclaim.granted', hostId: context.id, ...claim },
       });
     }),
@@ -146,7 +150,7 @@ export const hostSetup = setup({
       const claim = event as HostMessage;
       return {
         type: 'message' as const,
-        to: containerAddress(claim.tenant, claim.containerId),
+        to: claimantOf(claim),
         event: {
           type: 'reclaim.refused',
           hostId: context.id,

@@ -1,3 +1,4 @@
+import { capsuleAddress, containerAddress, type Address } from '../../model/address.ts';
 import type { Failure } from '../../model/failure.ts';
 import type { PoolTerms, SandboxInput } from '../../model/network-events.ts';
 import type { NetworkRequest, Port } from '../../model/network.ts';
@@ -22,8 +23,10 @@ export interface SandboxContext {
   readonly leaving: Port | null;
   /** Counts ports ever asked for, so that no two of them share a name. */
   readonly portsAsked: number;
-  /** Its container, for its whole life: a namespace is never handed on. */
+  /** Its container or capsule, for its whole life: a namespace is never handed on. */
   readonly claimedBy: string | null;
+  /** `claimedBy` is a capsule. */
+  readonly isOfCapsule: boolean;
   /** The engine's id of what holds the namespace; null where a path does. */
   readonly engineId: string | null;
   /** Failed attempts of the step in progress; sets its back-off. Bounded. */
@@ -31,3 +34,9 @@ export interface SandboxContext {
   readonly failure: Failure | null;
   readonly reason: string | null;
 }
+
+/** Its container, or the capsule whose members live in it. */
+export const holderOf = (
+  { tenant, isOfCapsule }: Pick<SandboxContext, 'tenant' | 'isOfCapsule'>,
+  claimedBy: string,
+): Address => (isOfCapsule ? capsuleAddress : containerAddress)(tenant, claimedBy);

@@ -14,7 +14,7 @@ import type {
 import type { NetworkRequest, Port } from '../../model/network.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
 import { unbound } from '../unbound.ts';
-import type { SandboxContext } from './context.ts';
+import { holderOf, type SandboxContext } from './context.ts';
 import { failedAttempt, failureOf, noAttempt } from '../retry-policy.ts';
 
 /** What each host effect is given: ids and numbers only. */
@@ -52,9 +52,9 @@ const defaultNetwork = (
   deadlines,
 });
 
-const toContainer = (context: SandboxContext, event: SandboxAnswer) => ({
+const toHolder = (context: SandboxContext, event: SandboxAnswer) => ({
   type: 'message' as const,
-  to: containerAddress(context.tenant, context.claimedBy ?? ''),
+  to: holderOf(context, context.claimedBy ?? ''),
   event,
 });
 
@@ -123,7 +123,7 @@ export const sandboxSetup = setup({
       event.message['portId'] === portName(context),
     isContainerGone: ({ event }) =>
       event.type === 'message.undeliverable' &&
-      event.to.startsWith('container/') &&
+      (event.to.startsWith('container/') || event.to.startsWith('capsule/')) &&
       event.message.type.startsWith('sandbox.'),
     isItsContainer: ({ context, event }) => isOf(context, event),
     isSuspectedByIts: ({ context, event }) =>
@@ -246,7 +246,7 @@ export const sandboxSetup = setup({
       enqueue.assign({ ports: [] });
     }),
     grant: emit(({ context }) =>
-      toContainer(context, {
+      toHolder(context, {
         type: 'sandbox.granted',
         sandboxId: context.id,
         engineId: context.engineId,
@@ -254,14 +254,14 @@ export const sandboxSetup = setup({
       }),
     ),
     tellBroken: emit(({ context, event }) =>
-      toContainer(context, {
+      toHolder(context, {
         type: 'sandbox.broken',
         sandboxId: context.id,
         reason: 'reason' in event && event.reason !== null ? event.reason : 'Its network namespace is gone',
       }),
     ),
     tellChanged: emit(({ context }) =>
-      toContainer(context, {
+      toHolder(context, {
         type: 'sandbox.changed',
         sandboxId: context.id,
         ports: context.ports,
@@ -269,7 +269,7 @@ export const sandboxSetup = setup({
       }),
     ),
     refuseChange: emit(({ context }, params: { readonly reason: string }) =>
-      toContainer(context, {
+      toHolder(context, {
         type: 'sandbox.changed',
         sandboxId: context.id,
         ports: context.ports,
@@ -279,7 +279,7 @@ export const sandboxSetup = setup({
     tellFailed: enqueueActions(({ enqueue, context }) => {
       if (context.claimedBy === null) return;
       enqueue.emit(
-        toContainer(context, {
+        toHolder(context, {
           type: 'sandbox.refused',
           sandboxId: context.id,
           reason: context.reason ?? 'Its network could not be made',
