@@ -39,6 +39,7 @@ import type { Cell } from './cell.ts';
 import { createDecider } from './decide.ts';
 import { actorDocuments, type Sealer } from './documents.ts';
 import { deadlineEffect } from './effects/deadline.ts';
+import { discardImageEffect } from './effects/discard-image.ts';
 import type { Effect } from './effects/effect.ts';
 import { fillPoolEffect } from './effects/fill-pool.ts';
 import { findImageUsersEffect } from './effects/find-image-users.ts';
@@ -56,7 +57,10 @@ import type { Caller, ControlPlane, Readiness, RelatedActor, TenantView } from '
 import { lifecycleOf, permitOf } from './lifecycle.ts';
 import { createKeepsakes } from './keepsakes.ts';
 import { openSession } from './open-session.ts';
-import { createImages } from './images.ts';
+import { auditImages } from './image-audit.ts';
+import type { ImageStore } from './image-store.ts';
+import { createImageTransfers } from './image-transfers.ts';
+import { createImages, type CommitsTo } from './images.ts';
 import { createLocalResources } from './local-resources.ts';
 import { createPlacement } from './placement.ts';
 import { createQuotaClasses, siteClass } from './quota-classes.ts';
@@ -87,6 +91,8 @@ export interface ControlPlaneConfig {
   /** Sandboxes made ahead, for each host, project and network; null = none. */
   readonly pool: { readonly ceiling: number; readonly windowMs: number } | null;
   readonly strategy: Strategy;
+  /** Where images that are made of containers are kept. */
+  readonly commitsTo: CommitsTo;
   /** Whether tenants bear each other on a host; each may tighten it for itself. */
   readonly neighbours: Neighbours;
   /** Of hosts whose own configuration says nothing else. */
@@ -108,6 +114,8 @@ export interface ControlPlaneOptions {
   readonly config: ControlPlaneConfig;
   /** Builds the control plane's end of the host links. */
   readonly links: (events: HostLinkEvents) => HostLinks;
+  /** What keeps images apart from hosts, for this world. Default nothing. */
+  readonly imageStore?: ((worldId: string) => ImageStore) | null;
 }
 
 export interface RunningControlPlane extends ControlPlane {
@@ -151,9 +159,18 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     hosts,
     links: () => links,
     deadlines: config.deadlines,
+    commitsTo: config.commitsTo,
     answerMs: config.answerMs,
     ask: (address, event, caller) => command(address, event, caller),
   });
+
+  const imageStore = options.imageStore?.(world.worldId) ?? null;
+  const transfers = createImageTransfers(
+    environment,
+    () => links,
+    imageStore,
+    config.commitsTo === 'layers',
+  );
 
   const registries = createRegistries({
     environment,
@@ -219,8 +236,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         () => runtime,
         (address) => specs.find(address),
       ),
+      discardImage: discardImageEffect(imageStore),
       ...hostOperations({
         links: () => links,
+        transfers,
         epoch: () => world.epoch,
         spec: (address) => specs.get(address),
         credential: registries.credential,
@@ -555,7 +574,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       const cell = runtime.cell(address);
       const { kind, id } = parseAddress(address);
       const lifecycle = cell
-        ? lifecycleOf(cell, deciders[kind], related(cell))
+        ? lifecycleOf(cell, deciders[kind], related(cell), transfers.progress)
         : unreadable.lifecycle(address, charts[kind]);
       if (!lifecycle) throw new TroupeError('NOT_FOUND', `The ${kind} "${id}" could not be found`);
       return lifecycle;
@@ -588,7 +607,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         isUnreadable: (address) => unreadable.has(address),
         unfound: findings.refusal,
       });
-      return [...audit(runtime, environment.now(), unreadable.all), ...onHosts];
+      const inStore = imageStore ? await auditImages(runtime, imageStore) : [];
+      return [...audit(runtime, environment.now(), unreadable.all), ...onHosts, ...inStore];
     },
     readiness,
     quarantined: () => [

@@ -14,6 +14,7 @@ import type { HostView, Fingerprint } from '../model/host.ts';
 import type { WarmMemory } from '../model/warm-memory.ts';
 import type { JournalRecord, Operation, StreamRecord } from '../model/journal.ts';
 import type { Neighbours } from '../model/placement.ts';
+import type { Progress } from './image-transfers.ts';
 
 /** On whose behalf; becomes the journal's cause. */
 export interface Caller {
@@ -194,6 +195,8 @@ export interface WaitingFor extends Operation {
   readonly deadlineAt: number | null;
   /** In words, e.g. "the container engine on host h1 to create it". */
   readonly description: string;
+  /** Bytes of an image that are on their way; null where none are. */
+  readonly progress: Progress | null;
 }
 
 export interface AllowedEvent {
@@ -345,7 +348,7 @@ export interface AuditEntry {
   /**
    * `container-without-actor`, `actor-without-container`, the same of `sandbox`, `network` and `volume`; `quota-differs`, `claims-differ`,
    * `warm-differs`, `warm-over-budget`, `undelivered-message`, `quarantined`,
-   * `host-silent`; and `of-another-world`, which is somebody else's and no leak of ours.
+   * `host-silent`, `unfinished-image`, `images-silent`; and `of-another-world`, which is somebody else's and no leak of ours.
    */
   readonly problem: string;
   readonly address: string | null;
@@ -478,7 +481,10 @@ export interface Images {
     },
     caller: Caller,
   ): Promise<ImageView>;
-  /** Makes an image of what the container is now, for its project alone, as its chart permits it. Resolves once that is durable. */
+  /**
+   * Makes an image of what the container is now, for its project alone, as its chart permits it: on its host, or in Glance, as the
+   * site has it. Resolves once that is durable; in Glance, `imageId` is what the image's id is there.
+   */
   commit(
     container: ContainerView,
     name: { readonly repository: string; readonly tag: string },

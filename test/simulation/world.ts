@@ -86,6 +86,7 @@ const config = {
   sandbox: 'own' as const,
   pool: { ceiling: 3, windowMs: 5_000 },
   strategy: 'spread' as const,
+  commitsTo: 'host' as const,
   neighbours: 'off' as const,
   hostPolicy: {
     availabilityZone: 'nova',
@@ -338,7 +339,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       if (!plane) return null;
       requests += 1;
       const spec: ContainerSpec = {
-        name: `c${requests}`, userId: 'u', image, imageReference: null, registryId: null, imageDriver: 'docker',
+        name: `c${requests}`, userId: 'u', image, imageReference: null, registryId: null, imageDriver: 'docker', stored: null,
         imagePullPolicy: 'ifnotpresent', command: null, entrypoint: null, workdir: null, environment: { SECRET: 'x' }, labels: {}, hints: {},
         cpu: 0.5, memoryMib: 128, diskGib: 0, pidsLimit: 100, interactive: false, tty: false, hostname: null, runtime: null,
         restartPolicy: restart, autoRemove: false, autoHeal: false, healthcheck: null, availabilityZone: null, requestedHost: null, networks: [], published: [], mounts: [], files: [],

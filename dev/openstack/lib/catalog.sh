@@ -12,7 +12,7 @@ import os, sys
 import openstack
 name, kind, url, region = sys.argv[1:]
 identity = openstack.connect(cloud='admin').identity
-project = identity.find_project('service', domain_id='default')
+project = identity.find_project('service', domain_id='default') or identity.create_project(name='service', domain_id='default')
 user = identity.find_user(name, domain_id='default') or identity.create_user(name=name, domain_id='default', password=os.environ['SERVICE_PASSWORD'])
 for role in ('admin', 'service'):
     identity.assign_project_role_to_user(project, user, identity.find_role(role) or identity.create_role(name=role))
