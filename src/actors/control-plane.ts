@@ -165,12 +165,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   });
 
   const imageStore = options.imageStore?.(world.worldId) ?? null;
-  const transfers = createImageTransfers(
-    environment,
-    () => links,
-    imageStore,
-    config.commitsTo === 'layers',
-  );
+  const transfers = createImageTransfers(environment, () => links, imageStore, config.commitsTo === 'layers');
 
   const registries = createRegistries({
     environment,

@@ -23,7 +23,10 @@ export interface ImageTransfers {
   /** Images that hosts send go there in layers. */
   readonly isLayered: boolean;
   /** The agent of the operation may fetch this image. @returns the ticket */
-  give(opId: string, image: { readonly tenant: string; readonly id: string; readonly digest: ImageDigest }): string;
+  give(
+    opId: string,
+    image: { readonly tenant: string; readonly id: string; readonly digest: ImageDigest },
+  ): string;
   /** The agent of the operation sends this image. @returns the ticket */
   take(opId: string, wish: StoredImageWish): string;
   /** The operation has ended or is not wanted any more: its ticket is good for nothing, and what flows by it is cut off. */

@@ -153,7 +153,10 @@ export function createImages(options: ImagesOptions): ImagesDesk {
   };
 
   /** Begins an actor, unless somebody else is just doing so. */
-  const begin = async (input: Omit<ImageInput, 'id' | 'deadlines' | 'storedId'>, caller: Caller): Promise<Cell> => {
+  const begin = async (
+    input: Omit<ImageInput, 'id' | 'deadlines' | 'storedId'>,
+    caller: Caller,
+  ): Promise<Cell> => {
     const key = `${input.hostId} ${input.reference}`;
     if (taking.has(key)) throw exists(input.name);
     taking.add(key);

@@ -246,8 +246,7 @@ function imageIn(
     const value = parsed(descriptions.get(name));
     if (!indexShape.Check(value)) break;
     const fitting = value.manifests.filter(
-      ({ platform }) =>
-        !platform || (platform.os === 'linux' && platform.architecture === architecture),
+      ({ platform }) => !platform || (platform.os === 'linux' && platform.architecture === architecture),
     );
     const [found] = fitting;
     if (!found) throw corrupt(image, `it is not made for this host's processor, "${architecture}"`);

@@ -135,10 +135,7 @@ export function createStoredImages(driver: RuntimeDriver, dialer: Dialer): Store
   };
 
   /** @returns what is sent as the image itself */
-  const storeLayers = async (
-    { image, ticket }: StoreArguments,
-    signal: AbortSignal,
-  ): Promise<Readable> => {
+  const storeLayers = async ({ image, ticket }: StoreArguments, signal: AbortSignal): Promise<Readable> => {
     const images = power(driver, 'imageTransfer');
     const saved = await layersIn(await images.save(image, signal), image);
     const layers = [...new Set(saved.layers.map(({ sha256 }) => sha256))];

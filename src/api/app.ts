@@ -151,7 +151,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   measure(app, controlPlane, options.onCloudCall);
   await app.register(discovery);
   await app.register(health(controlPlane));
-  await app.register(containers({ controlPlane, environment, defaults: options.defaults, images: options.images }));
+  await app.register(
+    containers({ controlPlane, environment, defaults: options.defaults, images: options.images }),
+  );
   await app.register(containerActions(controlPlane, environment, options.images));
   await app.register(containerServices(controlPlane, environment, options.sessions));
   await app.register(containerSessions(controlPlane, environment, options.sessions));

@@ -53,8 +53,7 @@ export function imageCommands(program: Command, context: CommandContext): void {
       try {
         image = await client().call<ImageRow>('GET', pathOf(uuid));
       } catch (error) {
-        if (error instanceof ApiError && error.status === 404)
-          if (await isStored(uuid)) return;
+        if (error instanceof ApiError && error.status === 404) if (await isStored(uuid)) return;
         throw error;
       }
       if (image.status === 'present') return;

@@ -245,7 +245,8 @@ function createBody(
   options: RunOptions,
   environment: Readonly<Record<string, string | undefined>>,
 ): Record<string, unknown> {
-  const { restart, cpu, memory, entrypoint, workdir, hostname, name, host, pull, registry, imageDriver } = options;
+  const { restart, cpu, memory, entrypoint, workdir, hostname, name, host, pull, registry, imageDriver } =
+    options;
   const [policy, count] = (restart ?? '').split(':');
   const healthcheck = healthCheckOf(options);
   const given = {

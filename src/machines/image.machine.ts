@@ -153,7 +153,14 @@ const attempted = <S extends 'pullImage' | 'commitContainer'>(
 
 export const imageMachine = imageSetup.createMachine({
   id: 'image',
-  context: ({ input }) => ({ ...input, imageId: null, isLeaving: false, tries: 0, failure: null, reason: null }),
+  context: ({ input }) => ({
+    ...input,
+    imageId: null,
+    isLeaving: false,
+    tries: 0,
+    failure: null,
+    reason: null,
+  }),
   on: {
     'image.*': { actions: { type: 'refuseCommand', params: { reason: 'An image does not know this' } } },
     'image.delete': { target: '.removing' },
@@ -249,7 +256,10 @@ export const imageMachine = imageSetup.createMachine({
       on: {
         ...busy('What was begun of it in Glance is being taken away'),
         'image.delete': {
-          actions: ['recordLeaving', { type: 'queueCommand', params: { reason: 'It is being discarded first' } }],
+          actions: [
+            'recordLeaving',
+            { type: 'queueCommand', params: { reason: 'It is being discarded first' } },
+          ],
         },
         'image.commit': {},
       },

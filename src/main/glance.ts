@@ -33,9 +33,7 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
     );
 
   /** Hidden ones are listed by themselves. */
-  const unfinishedOf = async (
-    marks: Readonly<Record<string, string>>,
-  ): Promise<readonly GlanceImage[]> => {
+  const unfinishedOf = async (marks: Readonly<Record<string, string>>): Promise<readonly GlanceImage[]> => {
     const all = await Promise.all(
       ['false', 'true'].map((hidden) => glance.listBy({ ...marks, [worldMark]: worldId, os_hidden: hidden })),
     );
@@ -120,13 +118,12 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
       for (const layer of await unfinishedOf({ [imageMark]: id })) await glance.remove(layer.id);
     },
     async unfinished() {
-      return (await unfinishedOf({}))
-        .map(({ id, name, status, fields }) => ({
-          id,
-          name: name ?? '',
-          status,
-          imageId: String(fields[imageMark]),
-        }));
+      return (await unfinishedOf({})).map(({ id, name, status, fields }) => ({
+        id,
+        name: name ?? '',
+        status,
+        imageId: String(fields[imageMark]),
+      }));
     },
   };
 }
@@ -154,7 +151,10 @@ const otherLayer = (layer: string): TroupeError =>
 
 function assertActive({ id, status }: GlanceImage): void {
   if (status === 'active') return;
-  throw new TroupeError('INVALID_VALUE', `Image ${id} in Glance is "${status}", not active; wait for it, or choose another`);
+  throw new TroupeError(
+    'INVALID_VALUE',
+    `Image ${id} in Glance is "${status}", not active; wait for it, or choose another`,
+  );
 }
 
 function digestOf({ id, digest }: GlanceImage): ImageDigest {

@@ -170,7 +170,10 @@ export function createGlance(session: CloudSession): Glance {
   };
 
   const named = async (name: string, tag: string | null, bearer: Bearer): Promise<readonly GlanceImage[]> => {
-    const all = await list([['name', quoted(name)], ...(tag === null ? [] : [['tag', tag] as const])], bearer);
+    const all = await list(
+      [['name', quoted(name)], ...(tag === null ? [] : [['tag', tag] as const])],
+      bearer,
+    );
     return all.filter((each) => each.name === name && (tag === null || each.tags.includes(tag)));
   };
 
@@ -276,7 +279,8 @@ export function createGlance(session: CloudSession): Glance {
     },
     async remove(id) {
       const answer = await ask('delete', 'DELETE', `/images/${encodeURIComponent(id)}`);
-      if (answer.status !== 204 && answer.status !== 404) throw refusal(answer, `delete image "${id}"`, false);
+      if (answer.status !== 204 && answer.status !== 404)
+        throw refusal(answer, `delete image "${id}"`, false);
     },
     listBy: (properties) => list(Object.entries(properties), null),
   };

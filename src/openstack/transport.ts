@@ -168,7 +168,8 @@ export function createTransport({ environment, timeoutMs, ca, observe }: Transpo
       return { status: answer.statusCode, headers: answer.headers, body: null, bytes: answer.body };
     } catch (error) {
       if (error instanceof TroupeError) throw error;
-      if (signal.aborted) throw new TroupeError('TIMED_OUT', 'Nobody waits for it any more', { cause: error });
+      if (signal.aborted)
+        throw new TroupeError('TIMED_OUT', 'Nobody waits for it any more', { cause: error });
       // What was to be sent has failed by itself: that is no failure of the service.
       if (bytes?.errored) throw bytes.errored;
       if (error instanceof errors.HeadersTimeoutError)

@@ -31,7 +31,9 @@ const saved: readonly TarEntry[] = [
   { name: 'config.json', content: '{"os": "linux"}' },
   {
     name: 'manifest.json',
-    content: JSON.stringify([{ Config: 'config.json', RepoTags: ['nginx:latest'], Layers: ['abc/layer.tar'] }]),
+    content: JSON.stringify([
+      { Config: 'config.json', RepoTags: ['nginx:latest'], Layers: ['abc/layer.tar'] },
+    ]),
   },
   { name: 'repositories', content: '{"nginx": {"latest": "abc"}}' },
   { name: 'def/layer.tar', type: 'symlink', linkname: '../abc/layer.tar' },
@@ -52,30 +54,45 @@ const blobOf = (content: string): TarEntry & { readonly digest: string } => {
 };
 const entry = ({ name, content }: TarEntry): TarEntry => ({ name, content: content! });
 
-t.test('an OCI layout gets the manifest that an engine goes by; of several the one for its processor', async (t) => {
-  const [config, layer, elsewhere] = [blobOf('{"os": "linux"}'), blobOf('a layer'), blobOf('{"config": {}}')];
-  const manifest = blobOf(JSON.stringify({ config: { digest: config.digest }, layers: [{ digest: layer.digest }] }));
-  const platform = (architecture: string) => ({ os: 'linux', architecture });
-  const index = blobOf(
-    JSON.stringify({
-      manifests: [
-        { digest: elsewhere.digest, platform: platform('arm64') },
-        { digest: manifest.digest, platform: platform('amd64') },
-      ],
-    }),
-  );
-  const layout = [
-    { name: 'oci-layout', content: '{"imageLayoutVersion": "1.0.0"}' },
-    { name: 'index.json', content: JSON.stringify({ manifests: [{ digest: index.digest }] }) },
-    ...[index, manifest, layer, config].map(entry),
-  ];
-  const { entries } = await made(await tarOf(...layout));
-  t.same(manifestIn(entries), [{ Config: config.name, RepoTags: [reference], Layers: [layer.name] }]);
-  t.equal(entries['oci-layout'], undefined, 'no engine goes by names that are in it');
-  t.equal(entries[layer.name], 'a layer');
-  const other = { name: 'index.json', content: JSON.stringify({ manifests: [{ digest: elsewhere.digest, platform: platform('arm64') }] }) };
-  await t.rejects(made(await tarOf(other, entry(elsewhere))), { code: 'IMAGE_CORRUPT', message: /not made for this host's processor/ });
-});
+t.test(
+  'an OCI layout gets the manifest that an engine goes by; of several the one for its processor',
+  async (t) => {
+    const [config, layer, elsewhere] = [
+      blobOf('{"os": "linux"}'),
+      blobOf('a layer'),
+      blobOf('{"config": {}}'),
+    ];
+    const manifest = blobOf(
+      JSON.stringify({ config: { digest: config.digest }, layers: [{ digest: layer.digest }] }),
+    );
+    const platform = (architecture: string) => ({ os: 'linux', architecture });
+    const index = blobOf(
+      JSON.stringify({
+        manifests: [
+          { digest: elsewhere.digest, platform: platform('arm64') },
+          { digest: manifest.digest, platform: platform('amd64') },
+        ],
+      }),
+    );
+    const layout = [
+      { name: 'oci-layout', content: '{"imageLayoutVersion": "1.0.0"}' },
+      { name: 'index.json', content: JSON.stringify({ manifests: [{ digest: index.digest }] }) },
+      ...[index, manifest, layer, config].map(entry),
+    ];
+    const { entries } = await made(await tarOf(...layout));
+    t.same(manifestIn(entries), [{ Config: config.name, RepoTags: [reference], Layers: [layer.name] }]);
+    t.equal(entries['oci-layout'], undefined, 'no engine goes by names that are in it');
+    t.equal(entries[layer.name], 'a layer');
+    const other = {
+      name: 'index.json',
+      content: JSON.stringify({ manifests: [{ digest: elsewhere.digest, platform: platform('arm64') }] }),
+    };
+    await t.rejects(made(await tarOf(other, entry(elsewhere))), {
+      code: 'IMAGE_CORRUPT',
+      message: /not made for this host's processor/,
+    });
+  },
+);
 
 t.test('what an engine goes by is not written before all was found good', async (t) => {
   const names: string[] = [];
@@ -103,13 +120,27 @@ t.test('what is no image is refused in words', async (t) => {
   const manifest = (value: unknown): TarEntry => ({ name: 'manifest.json', content: JSON.stringify(value) });
   for (const [tar, words] of [
     [Buffer.from('no tar, but longer than a header '.repeat(40)), /it is no tar/],
-    [await tarOf({ name: 'readme', content: 'hello' }), /neither what "docker save" writes, nor an OCI layout/],
+    [
+      await tarOf({ name: 'readme', content: 'hello' }),
+      /neither what "docker save" writes, nor an OCI layout/,
+    ],
     [await tarOf(manifest('nonsense')), /"manifest.json" is missing, or is no description/],
     [await tarOf(manifest([])), /holds no images/],
-    [await tarOf(manifest([{ Config: 'a', Layers: [] }, { Config: 'b', Layers: [] }])), /holds 2 images/],
+    [
+      await tarOf(
+        manifest([
+          { Config: 'a', Layers: [] },
+          { Config: 'b', Layers: [] },
+        ]),
+      ),
+      /holds 2 images/,
+    ],
     [await tarOf({ name: '../etc/passwd', content: 'x' }), /must lead down/],
     [await tarOf({ name: 'sda', type: 'block-device' }), /is a device/],
-    [await tarOf({ name: 'manifest.json', content: ' '.repeat(5 * 1024 * 1024) }), /larger than any description/],
+    [
+      await tarOf({ name: 'manifest.json', content: ' '.repeat(5 * 1024 * 1024) }),
+      /larger than any description/,
+    ],
   ] as const)
     await t.rejects(made(tar), { code: 'IMAGE_CORRUPT', message: words });
 });

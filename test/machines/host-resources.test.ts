@@ -171,8 +171,7 @@ const storedHolding: Holding = {
   released: ({ event }) => event.type === 'xstate.done.actor.discardImage',
   // Whole it is its project's; half made, and not to be taken away, the ledger shows it.
   abandoned: ({ event, from, to }) =>
-    event.type === 'xstate.done.actor.storeImage' ||
-    (isDiscarding(from) && !isDiscarding(to)),
+    event.type === 'xstate.done.actor.storeImage' || (isDiscarding(from) && !isDiscarding(to)),
 };
 
 t.test('the image chart', async (t) => {
@@ -184,21 +183,15 @@ t.test('the image chart', async (t) => {
     [],
     'delete is accepted everywhere',
   );
-  t.same(releasesEverything(space, [imageHolding, storedHolding], []), [], 'what was pulled or made is removed');
+  t.same(
+    releasesEverything(space, [imageHolding, storedHolding], []),
+    [],
+    'what was pulled or made is removed',
+  );
   t.same(
     proofs.projectionIsTotal(
       space,
-      [
-        'pulling',
-        'committing',
-        'storing',
-        'discarding',
-        'stored',
-        'present',
-        'error',
-        'deleting',
-        'deleted',
-      ],
+      ['pulling', 'committing', 'storing', 'discarding', 'stored', 'present', 'error', 'deleting', 'deleted'],
       (status) => status === 'error',
     ),
     [],

@@ -36,7 +36,10 @@ const outputs: Readonly<Record<string, readonly unknown[]>> = {
 
 export const imageSubject: ProofSubject = {
   chart: imageChart,
-  inputs: [...origins.map((origin) => ({ origin, storedId: null })), { origin: commit('k1'), storedId: 's1' }].map((each) => ({
+  inputs: [
+    ...origins.map((origin) => ({ origin, storedId: null })),
+    { origin: commit('k1'), storedId: 's1' },
+  ].map((each) => ({
     id: 'i1',
     tenant: 'p1',
     hostId: 'h1',

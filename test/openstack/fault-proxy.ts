@@ -11,7 +11,7 @@ import type { Test } from 'tap';
  */
 export type Fault = number | 'hang' | 'page' | 'nonsense' | 'cut' | 'stall' | 'half' | 'corrupt';
 
-type Middle = "stall" | "half" | "corrupt";
+type Middle = 'stall' | 'half' | 'corrupt';
 
 export interface FaultProxy {
   /** Where `target` is, through it. */
@@ -25,7 +25,11 @@ export interface FaultProxy {
   /** Lets go on what stands still since a 'stall'. */
   goOn(): void;
   /** The headers of what came, by which ids are followed. */
-  readonly seen: { readonly method: string; readonly path: string; readonly headers: Readonly<Record<string, unknown>> }[];
+  readonly seen: {
+    readonly method: string;
+    readonly path: string;
+    readonly headers: Readonly<Record<string, unknown>>;
+  }[];
 }
 
 export async function createFaultProxy(t: Test, target: string): Promise<FaultProxy> {

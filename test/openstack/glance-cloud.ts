@@ -45,7 +45,12 @@ export async function createGlanceCloud(t: Test, cloud: Cloud): Promise<GlanceCl
   const { url } = endpoints[0]!;
   const made: [token: string, id: string][] = [];
 
-  const call = async (method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, token: string, body?: Buffer | object) => {
+  const call = async (
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    token: string,
+    body?: Buffer | object,
+  ) => {
     const answer = await request(`${url}/v2${path}`, {
       method,
       headers: {

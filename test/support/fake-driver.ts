@@ -397,8 +397,7 @@ export function createFakeDriver(now: () => number): FakeDriver {
       },
     },
     imageTransfer: {
-      find: (reference) =>
-        Promise.resolve(driver.imageNames.has(reference) ? `sha256:${reference}` : null),
+      find: (reference) => Promise.resolve(driver.imageNames.has(reference) ? `sha256:${reference}` : null),
       async load(image, tar, signal) {
         await enter('loadImage', image, signal);
         const { 'manifest.json': manifest } = await entriesOf(await buffer(tar));

@@ -229,7 +229,10 @@ function restartPolicy(body: Body): RestartPolicy | null {
 }
 
 /** @param usual the site's, for who names none */
-export function imageDriver(value: unknown, usual: ContainerSpec['imageDriver']): ContainerSpec['imageDriver'] {
+export function imageDriver(
+  value: unknown,
+  usual: ContainerSpec['imageDriver'],
+): ContainerSpec['imageDriver'] {
   if (value === undefined || value === null || value === '' || value === 'None') return usual;
   if (value === 'docker' || value === 'glance') return value;
   throw invalidField('image_driver', value, 'It must be docker or glance');
