@@ -143,7 +143,7 @@ function counted(store: Store): { readonly store: Store; readonly counts: { mess
 }
 
 export const specOf = (name: string): ContainerSpec => ({
-  name, userId: 'u', image: 'busybox:latest', imageReference: null, registryId: null, imageDriver: 'docker', imagePullPolicy: 'ifnotpresent', command: ['sleep', '600'],
+  name, userId: 'u', image: 'busybox:latest', imageReference: null, registryId: null, imageDriver: 'docker', stored: null, imagePullPolicy: 'ifnotpresent', command: ['sleep', '600'],
   entrypoint: null, workdir: null, environment: { A: 'b' }, labels: {}, hints: {}, cpu: null, memoryMib: null, diskGib: 0, pidsLimit: 100,
   interactive: false, tty: false, hostname: null, runtime: null, restartPolicy: null, autoRemove: false, autoHeal: false,
   healthcheck: null, availabilityZone: null, requestedHost: null, networks: [], published: [], mounts: [], files: [],

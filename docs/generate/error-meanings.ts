@@ -103,6 +103,10 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
     'The cloud does not take Troupe’s own credentials, or has no such service.',
     'See `troupe doctor`; `troupe keystone bootstrap` makes what is missing.',
   ),
+  CLOUD_CONFLICT: say(
+    'A service of the cloud has the thing in another state than the request needs.',
+    'Read what it says; try again once that has changed.',
+  ),
   LOGIN_REFUSED: say(
     'Keystone does not take the name and password, or the user has no role in the project.',
     'Correct them; an admin of the cloud gives roles.',
@@ -172,6 +176,10 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
   VOLUME_IN_USE: say('A container has the volume.', 'Detach it, or delete that container.'),
   VOLUME_ERROR: say('The host could not change its volumes.', 'Read what it says.'),
   IMAGE_UNKNOWN: say('There is no such image on a host.', '`troupe image ls` shows what there is.'),
+  IMAGE_CORRUPT: say(
+    'The bytes of an image are not those that its hash was made of, or are no image of a container.',
+    'Nothing runs of it. Upload it anew, as `docker save` writes it.',
+  ),
   IMAGE_EXISTS: say('The host has the image already.', 'Delete it there first, to pull it anew.'),
   REGISTRY_NOT_FOUND: say(
     'There is no such registry in this project.',

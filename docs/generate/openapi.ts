@@ -17,6 +17,7 @@ export async function openApiDocument(): Promise<string> {
     sessions: nobody,
     defaults: { cpu: null, memoryMib: null },
     copies: { jsonBytesMost: 0, bytesMost: 0, entriesMost: 0, ratioMost: 0 },
+    images: { catalogue: null, driver: 'docker' },
     policy: createPolicy(),
     login: { attemptsMost: 1 } as LoginDesk,
     onCloudCall: () => {},

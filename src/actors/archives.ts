@@ -2,14 +2,11 @@
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { fromFailure, TroupeError } from '../errors/errors.ts';
+import { firstWords } from '../link/first-words.ts';
 import type { HostLinks } from '../link/host-links.ts';
 import type { OperationOutcome } from '../link/protocol.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { PathStat } from '../model/archive.ts';
-
-/** Of what a host says before the bytes: a path may be long, and more is none. */
-const lineMostBytes = 64 * 1024;
-const newline = 10;
 
 /** @throws TroupeError HOST_UNREACHABLE, TIMED_OUT, or what its engine answered */
 export async function getArchive(
@@ -19,7 +16,7 @@ export async function getArchive(
   signal: AbortSignal,
 ): Promise<{ readonly stat: PathStat; readonly tar: Readable }> {
   const stream = await links.openStream(hostId ?? '', id, { kind: 'getArchive', path }, signal);
-  const { said: stat, rest } = await firstWords<PathStat>(stream);
+  const { said: stat, rest } = await firstWords<PathStat>(stream, wentAway);
   const tar = Readable.from(rest, { objectMode: false });
   tar.once('close', () => stream.destroy());
   return { stat, tar };
@@ -47,7 +44,7 @@ export async function putArchive(
     // How sending fails is told by the tar, or by what the host answers.
     const sent = pipeline(tar, stream).catch(() => {});
     try {
-      const { said: outcome } = await firstWords<OperationOutcome>(stream);
+      const { said: outcome } = await firstWords<OperationOutcome>(stream, wentAway);
       if (!outcome.ok) throw fromFailure(outcome.failure);
       await sent;
     } catch (error) {
@@ -60,40 +57,5 @@ export async function putArchive(
   }
 }
 
-/**
- * What a host says in words, and the bytes that follow.
- * @throws TroupeError HOST_UNREACHABLE when it goes away, or says what is no object; the stream is then destroyed
- */
-async function firstWords<T extends object>(
-  stream: Readable,
-): Promise<{ readonly said: T; readonly rest: AsyncIterable<Buffer> }> {
-  const chunks = stream[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>;
-  let begun: Buffer = Buffer.alloc(0);
-  while (begun.length < lineMostBytes) {
-    const { done, value } = await chunks.next();
-    if (done) break;
-    const from = begun.length;
-    begun = Buffer.concat([begun, value]);
-    const end = begun.indexOf(newline, from);
-    if (end < 0) continue;
-    const said = objectIn(begun.toString('utf8', 0, end)) as T | null;
-    if (said === null) break;
-    const left = begun.subarray(end + 1);
-    async function* rest(): AsyncGenerator<Buffer> {
-      if (left.length > 0) yield left;
-      yield* chunks;
-    }
-    return { said, rest: rest() };
-  }
-  stream.destroy();
-  throw new TroupeError('HOST_UNREACHABLE', 'The host went away while files were copied; try again');
-}
-
-function objectIn(line: string): object | null {
-  try {
-    const value = JSON.parse(line) as unknown;
-    return typeof value === 'object' ? value : null;
-  } catch {
-    return null;
-  }
-}
+const wentAway = (): TroupeError =>
+  new TroupeError('HOST_UNREACHABLE', 'The host went away while files were copied; try again');

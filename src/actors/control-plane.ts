@@ -41,6 +41,7 @@ import type { Cell } from './cell.ts';
 import { createDecider } from './decide.ts';
 import { actorDocuments, type Sealer } from './documents.ts';
 import { deadlineEffect } from './effects/deadline.ts';
+import { discardImageEffect } from './effects/discard-image.ts';
 import type { Effect } from './effects/effect.ts';
 import { fillPoolEffect } from './effects/fill-pool.ts';
 import { findImageUsersEffect } from './effects/find-image-users.ts';
@@ -59,7 +60,10 @@ import type { RelatedActor } from '../model/lifecycle.ts';
 import { lifecycleOf, permitOf } from './lifecycle.ts';
 import { createKeepsakes } from './keepsakes.ts';
 import { openSession } from './open-session.ts';
-import { createImages } from './images.ts';
+import { auditImages } from './image-audit.ts';
+import type { ImageStore } from './image-store.ts';
+import { createImageTransfers } from './image-transfers.ts';
+import { createImages, type CommitsTo } from './images.ts';
 import { createLocalResources } from './local-resources.ts';
 import { createPlacement } from './placement.ts';
 import { createQuotaClasses, siteClass } from './quota-classes.ts';
@@ -90,6 +94,8 @@ export interface ControlPlaneConfig {
   /** Sandboxes made ahead, for each host, project and network; null = none. */
   readonly pool: { readonly ceiling: number; readonly windowMs: number } | null;
   readonly strategy: Strategy;
+  /** Where images that are made of containers are kept. */
+  readonly commitsTo: CommitsTo;
   /** Whether tenants bear each other on a host; each may tighten it for itself. */
   readonly neighbours: Neighbours;
   /** Of hosts whose own configuration says nothing else. */
@@ -111,6 +117,8 @@ export interface ControlPlaneOptions {
   readonly config: ControlPlaneConfig;
   /** Builds the control plane's end of the host links. */
   readonly links: (events: HostLinkEvents) => HostLinks;
+  /** What keeps images apart from hosts, for this world. Default nothing. */
+  readonly imageStore?: ((worldId: string) => ImageStore) | null;
 }
 
 export interface RunningControlPlane extends ControlPlane {
@@ -159,9 +167,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     hosts,
     links: () => links,
     deadlines: config.deadlines,
+    commitsTo: config.commitsTo,
     answerMs: config.answerMs,
     ask: (address, event, caller) => command(address, event, caller),
   });
+
+  const imageStore = options.imageStore?.(world.worldId) ?? null;
+  const transfers = createImageTransfers(environment, () => links, imageStore, config.commitsTo === 'layers');
 
   const registries = createRegistries({
     environment,
@@ -230,8 +242,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         () => runtime,
         (address) => specs.find(address),
       ),
+      discardImage: discardImageEffect(imageStore),
       ...hostOperations({
         links: () => links,
+        transfers,
         epoch: () => world.epoch,
         spec: (address) => specs.get(address),
         credential: registries.credential,
@@ -584,7 +598,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       const cell = runtime.cell(address);
       const { kind, id } = parseAddress(address);
       const lifecycle = cell
-        ? lifecycleOf(cell, deciders[kind], related(cell))
+        ? lifecycleOf(cell, deciders[kind], related(cell), transfers.progress)
         : unreadable.lifecycle(address, charts[kind]);
       if (!lifecycle) throw new TroupeError('NOT_FOUND', `The ${kind} "${id}" could not be found`);
       return lifecycle;
@@ -617,7 +631,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         isUnreadable: (address) => unreadable.has(address),
         unfound: findings.refusal,
       });
-      return [...audit(runtime, environment.now(), unreadable.all), ...onHosts];
+      const inStore = imageStore ? await auditImages(runtime, imageStore) : [];
+      return [...audit(runtime, environment.now(), unreadable.all), ...onHosts, ...inStore];
     },
     readiness,
     quarantined: () => [

@@ -24,11 +24,16 @@ export interface ImagesOptions {
   readonly hosts: HostDirectory;
   readonly links: () => HostLinks;
   readonly deadlines: ContainerDeadlines;
+  /** Where images that are made of containers are kept. */
+  readonly commitsTo: CommitsTo;
   /** How long a caller waits for a removal to end, or a commit to begin. */
   readonly answerMs: number;
   /** @throws TroupeError QUARANTINED, STORE_UNAVAILABLE, COMMIT_UNKNOWN */
   readonly ask: (address: Address, event: TurnEvent, caller: Caller) => Promise<CommandAnswer>;
 }
+
+/** `layers`: in Glance, with layers that a project's images share. */
+export type CommitsTo = 'host' | 'glance' | 'layers';
 
 export interface ImagesDesk extends Images {
   /** The actor has had a durable turn. */
@@ -148,7 +153,10 @@ export function createImages(options: ImagesOptions): ImagesDesk {
   };
 
   /** Begins an actor, unless somebody else is just doing so. */
-  const begin = async (input: Omit<ImageInput, 'id' | 'deadlines'>, caller: Caller): Promise<Cell> => {
+  const begin = async (
+    input: Omit<ImageInput, 'id' | 'deadlines' | 'storedId'>,
+    caller: Caller,
+  ): Promise<Cell> => {
     const key = `${input.hostId} ${input.reference}`;
     if (taking.has(key)) throw exists(input.name);
     taking.add(key);
@@ -158,7 +166,7 @@ export function createImages(options: ImagesOptions): ImagesDesk {
       const address = imageAddress(input.tenant, id);
       await runtime().begin(
         address,
-        { ...input, id, deadlines: { makeMs, removeMs } },
+        { ...input, id, storedId: null, deadlines: { makeMs, removeMs } },
         causeOf(caller),
         null,
       );
@@ -234,10 +242,12 @@ export function createImages(options: ImagesOptions): ImagesDesk {
     },
     async commit(container, { repository, tag }, caller) {
       const { address, tenant, hostId } = container;
-      const known = cellFor(hostId ?? '', committedImage(tenant, repository, tag));
+      const isStored = options.commitsTo !== 'host';
+      // One for Glance is a new image there each time, whatever it is called.
+      const known = isStored ? undefined : cellFor(hostId ?? '', committedImage(tenant, repository, tag));
       const imageId = known ? contextOf(known).id : environment.id();
       const commitId = environment.id();
-      const event = { type: 'container.commit', commitId, imageId, repository, tag } as const;
+      const event = { type: 'container.commit', commitId, imageId, repository, tag, isStored } as const;
       const answer = await ask(address, event, caller);
       const image = imageAddress(tenant, imageId);
       if (answer.answer !== 'refused') await until(image, () => runtime().cell(image)?.committed != null);

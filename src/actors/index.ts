@@ -177,7 +177,7 @@ export interface AuditEntry {
   /**
    * `container-without-actor`, `actor-without-container`, the same of `sandbox`, `network` and `volume`; `quota-differs`, `claims-differ`,
    * `warm-differs`, `warm-over-budget`, `undelivered-message`, `quarantined`,
-   * `host-silent`; and `of-another-world`, which is somebody else's and no leak of ours.
+   * `host-silent`, `unfinished-image`, `images-silent`; and `of-another-world`, which is somebody else's and no leak of ours.
    */
   readonly problem: string;
   readonly address: string | null;
@@ -365,7 +365,10 @@ export interface Images {
     },
     caller: Caller,
   ): Promise<ImageView>;
-  /** Makes an image of what the container is now, for its project alone, as its chart permits it. Resolves once that is durable. */
+  /**
+   * Makes an image of what the container is now, for its project alone, as its chart permits it: on its host, or in Glance, as the
+   * site has it. Resolves once that is durable; in Glance, `imageId` is what the image's id is there.
+   */
   commit(
     container: ContainerView,
     name: { readonly repository: string; readonly tag: string },

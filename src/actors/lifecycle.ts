@@ -5,6 +5,7 @@ import { parseAddress } from '../model/address.ts';
 import type { Failure } from '../model/failure.ts';
 import type { Cell } from './cell.ts';
 import { answerOf, type Decider, type Decision, type Invoke } from './decide.ts';
+import type { ImageTransfers } from './image-transfers.ts';
 import type {
   AllowedEvent,
   Lifecycle,
@@ -12,14 +13,16 @@ import type {
   RelatedActor,
   StartedEffect,
   WaitingFor,
+  Progress,
 } from '../model/lifecycle.ts';
 import type { TurnEvent } from './turn.ts';
 
-/** @param related the actors that it is bound to */
+/** @param related the actors that it is bound to, @param progressOf how far an operation has come with its bytes */
 export function lifecycleOf(
   cell: Cell,
   decider: Decider,
   related: readonly RelatedActor[],
+  progressOf: ImageTransfers['progress'],
 ): Lifecycle | null {
   const state = cell.committed;
   if (!state) return null;
@@ -34,12 +37,14 @@ export function lifecycleOf(
     ...projection,
     since: record.since,
     waitingFor: Object.entries(record.operations).map(([invokeId, operation]): WaitingFor => {
+      const progress = progressOf(operation.opId);
       const ms = operation.src === 'deadline' ? (operation.input as { ms: number }).ms : null;
       return {
         ...operation,
         invokeId,
         deadlineAt: ms === null ? null : operation.startedAt + ms,
-        description: chart.describe(invokeId, record.context),
+        description: `${chart.describe(invokeId, record.context)}${progress ? `, ${inWords(progress)}` : ''}`,
+        progress,
       };
     }),
     nextRestart: nextRestartOf(state),
@@ -52,6 +57,15 @@ export function lifecycleOf(
     related,
     quarantined: cell.quarantined,
   };
+}
+
+const mib = 1024 * 1024;
+
+function inWords({ doneBytes, totalBytes }: Progress): string {
+  const done = (doneBytes / mib).toFixed(1);
+  return totalBytes === null
+    ? `${done} MiB are on their way`
+    : `${done} of ${(totalBytes / mib).toFixed(1)} MiB are on their way`;
 }
 
 function nextRestartOf({ record, projection }: NonNullable<Cell['committed']>): NextRestart | null {

@@ -12,7 +12,7 @@ import { TroupeError } from '../errors/errors.ts';
 import type { RegistryContext } from '../machines/registry.machine.ts';
 import { registryAddress, type Address } from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
-import { isCommitted, registryOf } from '../model/image.ts';
+import { isCommitted, isStored, registryOf } from '../model/image.ts';
 import type { RegistryCredential } from '../model/registry.ts';
 import type { RegistryChanges } from '../model/registry-events.ts';
 import { causeOf } from './cause-of.ts';
@@ -109,7 +109,7 @@ export function createRegistries({
       await ask(address, { type: 'registry.delete' }, caller);
     },
     nameImage(tenant, image, idOrName) {
-      if (/^sha256:/i.test(image) || isCommitted(image))
+      if (/^sha256:/i.test(image) || isCommitted(image) || isStored(image))
         throw new TroupeError('INVALID_VALUE', `Image "${image}" must be named by its repository and tag`);
       if (idOrName === null) {
         const own = images.own(tenant, image);

@@ -7,7 +7,7 @@ import { createDocuments, type Documents, type Sealer } from './documents.ts';
 
 type Secrets = Pick<ContainerSpec, 'environment' | 'files'>;
 
-/** What specs written by earlier releases lack: they knew no networks, volumes, files or registries. */
+/** What specs written by earlier releases lack: they knew no networks, volumes, files or registries, and no images of Glance. */
 const added = {
   networks: [],
   published: [],
@@ -15,6 +15,7 @@ const added = {
   files: [],
   imageReference: null,
   registryId: null,
+  stored: null,
 } as const;
 
 /** Earlier releases knew commands only. */

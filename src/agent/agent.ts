@@ -32,6 +32,7 @@ import type { Sandboxes } from './sandboxes.ts';
 import { answer, openSource, serve } from './services.ts';
 import { createSession } from './session.ts';
 import { untilClosed, type AgentState } from './state.ts';
+import { createStoredImages } from './stored-images.ts';
 import type { Volumes } from './volumes.ts';
 
 export interface AgentOptions {
@@ -113,6 +114,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       driver,
       sandboxes,
       volumes,
+      storedImages: createStoredImages(driver, options.dialer),
       state,
       outbox,
       worldId: () => identity?.worldId ?? '',

@@ -3,9 +3,8 @@ import { Duplex, PassThrough, Readable } from 'node:stream';
 import type { OperationIdentity } from '../drivers/runtime/operation-identity.ts';
 import type { ArchivePower } from '../drivers/runtime/runtime-powers.ts';
 import { toFailure } from '../errors/errors.ts';
+import { line } from '../link/first-words.ts';
 import type { OperationOutcome } from '../link/protocol.ts';
-
-const line = (value: object): Buffer => Buffer.from(`${JSON.stringify(value)}\n`);
 
 /** What the path is, as a line, and then a tar of it. @throws TroupeError INVALID_SPEC, CONTAINER_GONE */
 export async function archiveOf(

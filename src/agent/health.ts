@@ -17,7 +17,7 @@ import type { Observation } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import { healthTiming, isEngineCheck, type HealthCheck } from '../model/health.ts';
 import { healthMachine, verdictOf, type Finding, type HealthSnapshot } from './health.machine.ts';
-import { power } from './operations.ts';
+import { power } from './power.ts';
 import type { HealthRecord } from './state.ts';
 
 export interface HealthOptions {

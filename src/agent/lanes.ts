@@ -34,6 +34,7 @@ import type { Failure } from '../model/failure.ts';
 import { perform, removeSubject } from './operations.ts';
 import type { Outbox } from './outbox.ts';
 import { createSlots, type CurrentTask } from './slots.ts';
+import type { StoredImages } from './stored-images.ts';
 import type { AgentState, HealthRecord, Lane, LaneEntry } from './state.ts';
 
 export interface LanesOptions {
@@ -41,6 +42,7 @@ export interface LanesOptions {
   readonly driver: RuntimeDriver;
   readonly sandboxes: Sandboxes | null;
   readonly volumes: Volumes | null;
+  readonly storedImages: StoredImages;
   readonly state: AgentState;
   readonly outbox: Outbox;
   readonly worldId: () => string;

@@ -5,7 +5,9 @@ import { TroupeError } from '../errors/errors.ts';
 import type { OperationArguments, SubjectKind } from '../link/protocol.ts';
 import type { ContainerSpec } from '../model/container.ts';
 import { splitImage } from '../model/image.ts';
+import { power } from './power.ts';
 import type { Sandboxes } from './sandboxes.ts';
+import type { StoredImages } from './stored-images.ts';
 import type { Volumes } from './volumes.ts';
 
 export interface Performers {
@@ -13,6 +15,7 @@ export interface Performers {
   /** Null where this host can't make networks of its own. */
   readonly sandboxes: Sandboxes | null;
   readonly volumes: Volumes | null;
+  readonly storedImages: StoredImages;
 }
 
 /**
@@ -32,6 +35,7 @@ export async function perform(
   const { containerId: id } = identity;
   switch (args.kind) {
     case 'pullImage':
+      if (args.from) return performers.storedImages.fetch({ ...args, from: args.from }, signal);
       return driver.pullImage(identity, args.image, args.policy, signal, args.credential ?? null);
     case 'createContainer': {
       const options = { ...(await toCreateOptions(performers, identity, args, signal)), isFirst };
@@ -73,6 +77,8 @@ export async function perform(
         signal,
       );
     }
+    case 'storeImage':
+      return performers.storedImages.store(args, signal);
     case 'removeImage':
       await power(driver, 'imageTools').remove(args.image, signal);
       return null;
@@ -156,13 +162,4 @@ function able<T>(part: T | null): T {
     'HOST_INCAPABLE',
     'This host makes no networks and volumes of its own; its agent must run as root, with iproute2 and nftables installed',
   );
-}
-
-/** @throws TroupeError HOST_INCAPABLE */
-export function power<
-  K extends 'pause' | 'update' | 'exec' | 'attach' | 'top' | 'stats' | 'commit' | 'imageTools' | 'archive',
->(driver: RuntimeDriver, name: K): NonNullable<RuntimeDriver[K]> {
-  const found = driver[name];
-  if (found) return found as NonNullable<RuntimeDriver[K]>;
-  throw new TroupeError('HOST_INCAPABLE', `The engine "${driver.name}" of this host can't "${name}"`);
 }

@@ -6,7 +6,7 @@ import type { ExecState, ImageDetails, ImageHit } from '../drivers/runtime/runti
 import type { HostQuestion, HostStream, ServeParams } from '../link/protocol.ts';
 import type { Environment } from '../model/environment.ts';
 import { archiveOf, unpackInto } from './archives.ts';
-import { power } from './operations.ts';
+import { power } from './power.ts';
 
 type Owner = Pick<OperationIdentity, 'worldId' | 'epoch'>;
 

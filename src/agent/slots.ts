@@ -39,9 +39,9 @@ export interface Slots {
   abortAll(): void;
 }
 
-/** Kinds by what they wait for, so that slow pulls delay no stop. */
+/** Kinds by what they wait for, so that slow pulls and uploads delay no stop. */
 const poolOf = (kind: HostEffectName): 'pull' | 'acquire' | 'release' =>
-  kind === 'pullImage'
+  kind === 'pullImage' || kind === 'storeImage'
     ? 'pull'
     : kind === 'stopContainer' ||
         kind === 'removeContainer' ||

@@ -43,6 +43,7 @@ import { services } from './zun/services.ts';
 import { networkActions } from './zun/network-actions.ts';
 import { networks } from './zun/networks.ts';
 import { quotas } from './zun/quotas.ts';
+import type { ImageDesk } from './zun/stored-images.ts';
 import { volumes } from './zun/volumes.ts';
 import { rangeHeaders, requestedMinor, usedHeader } from './zun/microversion.ts';
 
@@ -59,6 +60,7 @@ export interface AppOptions {
   readonly sessions: SessionDesk;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
   readonly copies: CopyLimits;
+  readonly images: ImageDesk;
   /** What the build made of the console; null where it was not built. */
   readonly consoleDirectory: string | null;
   readonly logger?: FastifyBaseLogger;
@@ -150,16 +152,20 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   measure(app, controlPlane, options.onCloudCall);
   await app.register(discovery);
   await app.register(health(controlPlane));
-  await app.register(containers({ controlPlane, environment, defaults: options.defaults }));
-  await app.register(capsules({ controlPlane, environment, defaults: options.defaults }));
-  await app.register(containerActions(controlPlane, environment));
+  await app.register(
+    containers({ controlPlane, environment, defaults: options.defaults, images: options.images }),
+  );
+  await app.register(
+    capsules({ controlPlane, environment, defaults: options.defaults, images: options.images }),
+  );
+  await app.register(containerActions(controlPlane, environment, options.images));
   await app.register(containerServices(controlPlane, environment, options.sessions));
   await app.register(containerSessions(controlPlane, environment, options.sessions));
   await app.register(containerArchives(controlPlane, environment, options.copies));
   await app.register(networkActions(controlPlane, environment));
   await app.register(networks(controlPlane));
   await app.register(volumes(controlPlane));
-  await app.register(images(controlPlane));
+  await app.register(images(controlPlane, options.images));
   await app.register(registries(controlPlane));
   await app.register(containerCommit(controlPlane, environment));
   await app.register(hosts(controlPlane));

@@ -113,14 +113,19 @@ export function containerVerbs(program: Command, context: CommandContext): void 
     .description('make containers anew, with the addresses and volumes they have')
     .argument('<container...>')
     .option('--image <image>', 'from this image')
+    .option('--image-driver <driver>', 'where that image is from: docker, glance')
     .option('--wait', 'until it is done')
-    .action((names: readonly string[], { image, wait }: { image?: string; wait?: boolean }) =>
-      act(
-        names,
-        ({ uuid }) => post(uuid, 'rebuild', { image }),
-        'rebuilding',
-        wait ? isSettled(['Running', 'Created', 'Stopped', 'Error']) : null,
-      ),
+    .action(
+      (
+        names: readonly string[],
+        { image, imageDriver, wait }: { image?: string; imageDriver?: string; wait?: boolean },
+      ) =>
+        act(
+          names,
+          ({ uuid }) => post(uuid, 'rebuild', { image, image_driver: imageDriver }),
+          'rebuilding',
+          wait ? isSettled(['Running', 'Created', 'Stopped', 'Error']) : null,
+        ),
     );
 
   program

@@ -1,5 +1,6 @@
 /** Commands on images at the hosts' engines, and making one of a container. */
 import type { Command } from 'commander';
+import { ApiError } from './api-error.ts';
 import { CommandFailed } from './command-failed.ts';
 import type { CommandContext } from './command-context.ts';
 import { createTargets } from './container-target.ts';
@@ -15,6 +16,16 @@ interface ImageRow {
   readonly status_reason: string | null;
 }
 
+/** Of a registry, or of Glance, whose images have ids and no stars. */
+interface Hit {
+  readonly name: string | null;
+  readonly description?: string;
+  readonly metadata?: { readonly is_official: boolean; readonly star_count: number };
+  readonly id?: string;
+  readonly status?: string;
+  readonly tags?: readonly string[];
+}
+
 /** Between looks at an image that is on its way. */
 const lookMs = 300;
 
@@ -26,11 +37,26 @@ export function imageCommands(program: Command, context: CommandContext): void {
   const { find } = createTargets(context);
   const pathOf = (idOrName: string): string => `/v1/images/${encodeURIComponent(idOrName)}`;
 
+  /** One for Glance is nobody's any more once it is there. */
+  const isStored = async (uuid: string): Promise<boolean> => {
+    const { history } = await client().call<{ history: readonly { readonly to: readonly string[] }[] }>(
+      'GET',
+      `${pathOf(uuid)}/history?limit=1000`,
+    );
+    return history.at(-1)?.to.includes('stored') ?? false;
+  };
+
   /** Until it is there, or its failure is told. */
-  const settled = async (uuid: string): Promise<ImageRow> => {
+  const settled = async (uuid: string): Promise<void> => {
     for (;;) {
-      const image = await client().call<ImageRow>('GET', pathOf(uuid));
-      if (image.status === 'present') return image;
+      let image: ImageRow;
+      try {
+        image = await client().call<ImageRow>('GET', pathOf(uuid));
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 404) if (await isStored(uuid)) return;
+        throw error;
+      }
+      if (image.status === 'present') return;
       if (image.status === 'error')
         throw new CommandFailed(
           `"${image.repo}:${image.tag}" failed: ${image.status_reason ?? 'it is not known why'}`,
@@ -90,31 +116,35 @@ export function imageCommands(program: Command, context: CommandContext): void {
     });
   images
     .command('search')
-    .description('search the registry of the hosts’ engines')
+    .description('search the registry of the hosts’ engines, or the cloud’s images')
     .argument('<term>')
-    .action(async (term: string) =>
-      printList(
+    .option('--image-driver <driver>', 'docker: the registry; glance: the cloud’s images')
+    .action(async (term: string, { imageDriver }: { imageDriver?: string }) => {
+      const query = imageDriver === undefined ? '' : `?image_driver=${encodeURIComponent(imageDriver)}`;
+      const found = await client().call<readonly Hit[]>('GET', `${pathOf(term)}/search${query}`);
+      printList<Hit>(
         terminal,
         format(),
-        await client().call<
-          readonly {
-            readonly name: string;
-            readonly description: string;
-            readonly metadata: { readonly is_official: boolean; readonly star_count: number };
-          }[]
-        >('GET', `${pathOf(term)}/search`),
-        {
-          name: ({ name }) => name,
-          stars: ({ metadata }) => metadata.star_count,
-          official: ({ metadata }) => (metadata.is_official ? 'yes' : ''),
-          description: ({ description }) => description,
-        },
-      ),
-    );
+        found,
+        found.some(({ metadata }) => metadata === undefined)
+          ? {
+              id: ({ id }) => id ?? null,
+              name: ({ name }) => name,
+              tags: ({ tags }) => tags?.join(', ') ?? null,
+              status: ({ status }) => status ?? null,
+            }
+          : {
+              name: ({ name }) => name,
+              stars: ({ metadata }) => metadata?.star_count ?? null,
+              official: ({ metadata }) => (metadata?.is_official ? 'yes' : ''),
+              description: ({ description }) => description ?? null,
+            },
+      );
+    });
 
   program
     .command('commit')
-    .description('make an image of what a container is now, for its project, on its host')
+    .description('make an image of what a container is now, for its project, on its host or in Glance')
     .argument('<container>', 'name, id, or the beginning of an id')
     .argument('<image>', 'repo or repo:tag')
     .option('--wait', 'until it is there')

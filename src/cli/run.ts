@@ -28,6 +28,7 @@ interface RunOptions extends HealthOptions {
   readonly host?: string;
   readonly pull?: string;
   readonly registry?: string;
+  readonly imageDriver?: string;
   readonly net?: readonly string[];
   readonly volume?: readonly string[];
   readonly mount?: readonly string[];
@@ -73,6 +74,7 @@ export function runCommand(program: Command, context: CommandContext): void {
     .option('--host <host>', 'run it on this host (admins)')
     .option('--pull <policy>', 'always, ifnotpresent, never')
     .option('--registry <registry>', 'name or id of the registry whose login its image is pulled with')
+    .option('--image-driver <driver>', 'docker: from a registry; glance: from the cloud’s images')
     .option('--net <network[:address]>', 'a network of this project; may be given again', collect)
     .option('-v, --volume <volume:path[:ro]>', 'a volume of this project; may be given again', collect)
     .option(
@@ -243,10 +245,20 @@ function createBody(
   options: RunOptions,
   environment: Readonly<Record<string, string | undefined>>,
 ): Record<string, unknown> {
-  const { restart, cpu, memory, entrypoint, workdir, hostname, name, host, pull, registry } = options;
+  const { restart, cpu, memory, entrypoint, workdir, hostname, name, host, pull, registry, imageDriver } =
+    options;
   const [policy, count] = (restart ?? '').split(':');
   const healthcheck = healthCheckOf(options);
-  const given = { name, memory, workdir, hostname, host, image_pull_policy: pull, registry };
+  const given = {
+    name,
+    memory,
+    workdir,
+    hostname,
+    host,
+    image_pull_policy: pull,
+    registry,
+    image_driver: imageDriver,
+  };
   return {
     image,
     command,

@@ -80,9 +80,16 @@ export function loadConfig({
 }
 
 /** What one setting demands of another. */
-function* togetherRules({ api, host, link }: Config): Iterable<readonly [string, string]> {
+function* togetherRules({ api, auth, host, images, link }: Config): Iterable<readonly [string, string]> {
   if (api.certFile !== '' && api.keyFile === '') yield ['api.certFile', 'needs api.keyFile beside it'];
   if (api.keyFile !== '' && api.certFile === '') yield ['api.keyFile', 'needs api.certFile beside it'];
+  const usual = { driver: 'docker', commitsTo: 'host' } as const;
+  for (const key of ['driver', 'commitsTo'] as const)
+    if (images[key] !== usual[key] && auth.kind !== 'keystone')
+      yield [
+        `images.${key}`,
+        `may be "${images[key]}" only where auth.kind is "keystone": Glance knows its users, and no others`,
+      ];
   if (link.leaseMs >= host.lostMs)
     yield [
       'link.leaseMs',

@@ -107,6 +107,21 @@ export const configSchema = Type.Object(
       },
       'Who may call the API; see [operations](operations.md#keystone)',
     ),
+    images: section(
+      {
+        driver: Type.Enum(['docker', 'glance'], {
+          default: 'docker',
+          description:
+            'Where the image of a container comes from whose request does not say: the registry that its name leads to, or Glance, which takes auth.kind "keystone"',
+        }),
+        commitsTo: Type.Enum(['host', 'glance', 'layers'], {
+          default: 'host',
+          description:
+            'Where an image is kept that is made of a container: by its host; in Glance, as Zun does; or there in layers, each of which a project has once, and which Troupe alone puts together. The last two take auth.kind "keystone"',
+        }),
+      },
+      'Images; see [operations](operations.md#glance)',
+    ),
     archive: section(
       {
         jsonMib: count(

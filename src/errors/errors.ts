@@ -51,6 +51,7 @@ export const errorTable = {
   // ── the cloud around it ──
   CLOUD_UNAVAILABLE: { kind: 'unavailable', retryable: true, zun: 'service-unavailable' },
   CLOUD_REFUSED: { kind: 'unavailable', retryable: true, zun: 'service-unavailable' },
+  CLOUD_CONFLICT: { kind: 'conflict', retryable: false, zun: 'conflict' },
   LOGIN_REFUSED: { kind: 'unauthenticated', retryable: false, zun: 'unauthorized' },
   // ── hosts and engines ──
   HOST_UNREACHABLE: { kind: 'unavailable', retryable: true, zun: 'container-host-not-up' },
@@ -81,6 +82,7 @@ export const errorTable = {
   VOLUME_ERROR: { kind: 'internal', retryable: false, zun: '' },
   // ── images and registries ──
   IMAGE_UNKNOWN: { kind: 'not-found', retryable: false, zun: 'image-not-found' },
+  IMAGE_CORRUPT: { kind: 'invalid', retryable: false, zun: 'invalid' },
   IMAGE_EXISTS: { kind: 'conflict', retryable: false, zun: 'image-already-exists' },
   REGISTRY_NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'registry-not-found' },
   NO_HOST: { kind: 'conflict', retryable: false, zun: 'no-valid-host' },

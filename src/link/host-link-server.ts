@@ -293,6 +293,7 @@ export function createHostLinks({ environment, events, timing }: HostLinkServerO
           : new TroupeError('CONTAINER_GONE', 'The host has no such container');
       }, signal);
     },
+    offerStream: (take) => tickets.offer(take),
     acceptStream: (ticket, source) => tickets.use(ticket, source),
     online: () =>
       new Map([...sessions.values()].filter(({ synced }) => synced).map(({ hostId, id }) => [hostId, id])),

@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream';
 import type { Failure } from '../model/failure.ts';
 import type { Fingerprint } from '../model/host.ts';
+import type { StreamOffer } from './stream-tickets.ts';
 import type { Connection } from './transport.ts';
 import type {
   ControlMethods,
@@ -56,6 +57,8 @@ export interface HostLinks {
    * @throws TroupeError HOST_UNREACHABLE, TIMED_OUT, or what its engine answered
    */
   ask(hostId: string, question: HostQuestion, limitMs: number): Promise<unknown>;
+  /** For an operation that is sent: its agent opens data sockets with the ticket, and `take` gets them. */
+  offerStream(take: (source: Duplex) => void): StreamOffer;
   /** A data socket whose first frame was `ticket`. Returns false when nobody waits for it. */
   acceptStream(ticket: string, source: Duplex): boolean;
   /** Session by host of the links that are synced now. */

@@ -33,6 +33,7 @@
 import type { ContainerSpec, Limits, Observation } from '../model/container.ts';
 import type { Failure } from '../model/failure.ts';
 import type { Fingerprint } from '../model/host.ts';
+import type { ImageDigest } from '../model/image.ts';
 import type { Port, PublishedPort } from '../model/network.ts';
 import type { RegistryCredential } from '../model/registry.ts';
 
@@ -55,6 +56,8 @@ export type OperationArguments =
       readonly policy: ContainerSpec['imagePullPolicy'];
       /** Shown to the image's registry and to nobody else; kept by no agent. */
       readonly credential: RegistryCredential | null;
+      /** Of an image that no registry has: the control plane gives its bytes. */
+      readonly from?: ImageSource;
     }
   | {
       readonly kind: 'createContainer';
@@ -93,7 +96,44 @@ export type OperationArguments =
       readonly generation: number;
       readonly image: string;
     }
+  /**
+   * Gives the control plane the image as a tar in which it is called `name`, over data sockets of this ticket, each beginning with a
+   * {@link StoreRequest}. By the digest that comes of it the image is called from then on, and by `image` no more.
+   */
+  | {
+      readonly kind: 'storeImage';
+      readonly image: string;
+      readonly name: string;
+      readonly ticket: string;
+      /** Its layers go apart, those alone that are not there yet. */
+      readonly isLayered: boolean;
+    }
   | { readonly kind: 'removeImage'; readonly image: string };
+
+/**
+ * What a data socket of a `storeImage` begins with, a line of JSON; the bytes follow. Each is answered with a line of JSON, an
+ * {@link OperationOutcome}: of the image with its {@link ImageDigest}, of `absent` with those layers that are not there.
+ */
+export type StoreRequest =
+  | { readonly kind: 'image' }
+  | { readonly kind: 'absent'; readonly layers: readonly string[] }
+  /** Known by the sha256 of the bytes. */
+  | { readonly kind: 'layer'; readonly layer: string };
+
+/** What a data socket of a `pullImage` begins with, a line of JSON; null: the image itself. */
+export interface FetchRequest {
+  readonly layer: string | null;
+}
+
+/**
+ * Where an image comes from that the control plane gives. A data socket of the ticket, which is good as long as the operation
+ * runs, begins with a {@link FetchRequest}; answered with a line of JSON, an {@link OperationOutcome}, and the bytes.
+ */
+export interface ImageSource {
+  readonly ticket: string;
+  /** Of the bytes; they are nothing before they have it. */
+  readonly digest: ImageDigest;
+}
 
 /** What an operation is about: the actor of this kind and id of the tenant. */
 export type SubjectKind = 'container' | 'sandbox' | 'network' | 'volume' | 'image';
@@ -103,6 +143,7 @@ export type HostEffectName = OperationArguments['kind'];
 export const slotOf: Readonly<Record<HostEffectName, Slot>> = {
   pullImage: 'image',
   commitContainer: 'image',
+  storeImage: 'image',
   removeImage: 'image',
   makeSandbox: 'network',
   unplugPort: 'network',

@@ -76,6 +76,7 @@ const operationArguments = Type.Union([
     image: text,
     policy: Type.Enum(['always', 'ifnotpresent', 'never']),
     credential: Type.Optional(nullable(Type.Object({ domain: id, username: text, password: text }))),
+    from: Type.Optional(Type.Object({ ticket: id, digest: Type.Object({ algorithm: id, value: id }) })),
   }),
   Type.Object({
     kind: Type.Literal('createContainer'),
@@ -104,6 +105,13 @@ const operationArguments = Type.Union([
   Type.Object({ kind: Type.Literal('ensureVolume'), sizeGib: nullable(count) }),
   Type.Object({ kind: Type.Literal('removeVolume') }),
   Type.Object({ kind: Type.Literal('commitContainer'), containerId: id, generation: count, image: text }),
+  Type.Object({
+    kind: Type.Literal('storeImage'),
+    image: text,
+    name: text,
+    ticket: id,
+    isLayered: Type.Boolean(),
+  }),
   Type.Object({ kind: Type.Literal('removeImage'), image: text }),
 ]);
 

@@ -1,7 +1,12 @@
-/** One-use tickets by which a data socket finds who waits for its bytes. */
+/** Tickets by which a data socket finds who waits for its bytes: once, or as long as an operation runs. */
 import type { Duplex } from 'node:stream';
 import { TroupeError } from '../errors/errors.ts';
 import type { Environment } from '../model/environment.ts';
+
+export interface StreamOffer {
+  readonly ticket: string;
+  withdraw(): void;
+}
 
 export interface StreamTickets {
   /**
@@ -10,12 +15,15 @@ export interface StreamTickets {
    * @throws TroupeError TIMED_OUT
    */
   open(ask: (ticket: string) => Promise<void>, signal: AbortSignal): Promise<Duplex>;
+  /** A ticket by which `take` gets any number of data sockets, until it is withdrawn. */
+  offer(take: (source: Duplex) => void): StreamOffer;
   /** False when nobody waits for this ticket (any more). */
   use(ticket: string, source: Duplex): boolean;
 }
 
 export function createStreamTickets(environment: Environment, waitMs: number): StreamTickets {
   const waiting = new Map<string, (source: Duplex) => void>();
+  const offers = new Map<string, (source: Duplex) => void>();
   return {
     open(ask, signal) {
       const ticket = environment.id();
@@ -42,8 +50,15 @@ export function createStreamTickets(environment: Environment, waitMs: number): S
         ask(ticket).catch(fail);
       });
     },
+    offer(take) {
+      const ticket = environment.id();
+      offers.set(ticket, take);
+      return { ticket, withdraw: () => void offers.delete(ticket) };
+    },
     use(ticket, source) {
-      const take = waiting.get(ticket);
+      const take = waiting.get(ticket) ?? offers.get(ticket);
+      // Who answers what was sent has something to say behind its end.
+      if (offers.has(ticket)) source.allowHalfOpen = true;
       if (!take) return false;
       take(source);
       return true;

@@ -25,4 +25,9 @@ export interface Dialer {
    * to gets what the other end says, and its end; it is destroyed, not ended, when the other end leaves.
    */
   stream(ticket: string, source: Readable | Duplex, signal: AbortSignal): Promise<void>;
+  /**
+   * A data socket as a stream of bytes both ways, behind its ticket. It fails with HOST_UNREACHABLE when it is cut off.
+   * @throws TroupeError HOST_UNREACHABLE
+   */
+  open(ticket: string, signal: AbortSignal): Promise<Duplex>;
 }

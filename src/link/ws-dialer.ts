@@ -71,12 +71,17 @@ export function createWsDialer({ url, ca, allowInsecure }: WsDialerOptions): Dia
         reject(unreachable(error.message, error));
       });
     });
+  const open = async (ticket: string, signal: AbortSignal): Promise<Duplex> => {
+    const socket = await connect('/link/data', signal);
+    const bytes = webSocketStream(socket, true);
+    socket.send(ticket);
+    return bytes;
+  };
   return {
+    open,
     dial: async (signal) => webSocketConnection(await connect('/link', signal)),
     async stream(ticket, source, signal) {
-      const socket = await connect('/link/data', signal);
-      const bytes = webSocketStream(socket, true);
-      socket.send(ticket);
+      const bytes = await open(ticket, signal);
       if (source instanceof Duplex) bytes.pipe(source);
       else bytes.resume();
       await pipeline(source, bytes, { signal });

@@ -1,6 +1,7 @@
 /**
  * An image at one host's engine: pulled there, made there of a container, or
  * removed. What is only seen there has no actor before somebody wants it gone.
+ * One that is made for Glance goes on there, and is its project's from then on.
  */
 import { assign, emit, setup, type EventObject } from 'xstate';
 import type { Emitted } from '../model/events.ts';
@@ -9,7 +10,7 @@ import type { Chart } from './chart.ts';
 import type { ImageContext } from './image/context.ts';
 import { metaOf } from './meta.ts';
 import { unbound } from './unbound.ts';
-import { failedAttempt, failureOf, noAttempt, pauseBefore } from './retry-policy.ts';
+import { failedAttempt, failureOf, mostTries, noAttempt, pauseBefore } from './retry-policy.ts';
 import { describeBy } from './describe.ts';
 import { commandAnswer } from './command-answer.ts';
 
@@ -42,6 +43,8 @@ const imageSetup = setup({
     deadline: unbound<ImageEffectResults['deadline'], { readonly ms: number }>('deadline'),
     pullImage: unbound<ImageEffectResults['pullImage'], ImageEffectInput>('pullImage'),
     commitContainer: unbound<ImageEffectResults['commitContainer'], ImageEffectInput>('commitContainer'),
+    storeImage: unbound<ImageEffectResults['storeImage'], ImageEffectInput>('storeImage'),
+    discardImage: unbound<ImageEffectResults['discardImage'], { readonly storedId: string }>('discardImage'),
     findImageUsers: unbound<ImageEffectResults['findImageUsers'], { readonly hostId: string }>(
       'findImageUsers',
     ),
@@ -50,6 +53,8 @@ const imageSetup = setup({
   guards: {
     isToBePulled: ({ context }) => context.origin.kind === 'pull',
     isToBeCommitted: ({ context }) => context.origin.kind === 'commit',
+    isToBeStored: ({ context }) => context.storedId !== null && context.origin.kind === 'commit',
+    isLeaving: ({ context }) => context.isLeaving,
     isRetryable: ({ event }) => failureOf(event).retryable,
     isUsed: ({ event }) => usersOf(event).length > 0,
     isThere: ({ context }) => context.imageId !== null || context.origin.kind === 'seen',
@@ -73,6 +78,14 @@ const imageSetup = setup({
       imageId: ({ event }) => (event as unknown as { output: { imageId: string } }).output.imageId,
       failure: null,
       reason: null,
+    }),
+    recordLeaving: assign({ isLeaving: true }),
+    beginDiscard: assign({ tries: 0 }),
+    /** Why it is discarded counts more than why that takes so long. */
+    countAttempt: assign({ tries: ({ context }) => Math.min(context.tries + 1, mostTries) }),
+    explainRemains: assign({
+      reason: ({ context }) =>
+        `${context.reason ?? 'It is deleted'}; what was begun of it in Glance, "${context.storedId ?? ''}", could not be taken away there`,
     }),
     recordUsers: assign(({ context, event }) => {
       const users = usersOf(event);
@@ -124,7 +137,10 @@ const attempted = <S extends 'pullImage' | 'commitContainer'>(
           id: src,
           src,
           input: ({ context }: { readonly context: ImageContext }) => makeInput(context),
-          onDone: { target: '#image.present', actions: 'recordMade' },
+          onDone: [
+            { guard: 'isToBeStored', target: '#image.storing', actions: 'recordMade' },
+            { target: '#image.present', actions: 'recordMade' },
+          ],
           onError: [
             { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
             { target: '#image.failed', actions: 'recordFailure' },
@@ -137,7 +153,14 @@ const attempted = <S extends 'pullImage' | 'commitContainer'>(
 
 export const imageMachine = imageSetup.createMachine({
   id: 'image',
-  context: ({ input }) => ({ ...input, imageId: null, tries: 0, failure: null, reason: null }),
+  context: ({ input }) => ({
+    ...input,
+    imageId: null,
+    isLeaving: false,
+    tries: 0,
+    failure: null,
+    reason: null,
+  }),
   on: {
     'image.*': { actions: { type: 'refuseCommand', params: { reason: 'An image does not know this' } } },
     'image.delete': { target: '.removing' },
@@ -179,6 +202,99 @@ export const imageMachine = imageSetup.createMachine({
           { guard: 'isUnderway' },
           { target: 'committing', reenter: true, actions: 'recordOrigin' },
         ],
+      },
+    },
+    storing: {
+      tags: 'transient',
+      meta: { status: 'storing' },
+      entry: 'beginStep',
+      on: {
+        ...busy('It is being given to Glance'),
+        'image.delete': { target: 'discarding', actions: 'recordLeaving' },
+        // Each one for Glance has an actor of its own: this is what it has begun with.
+        'image.commit': {},
+      },
+      invoke: {
+        id: 'store.deadline',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: context.deadlines.makeMs }),
+        onDone: {
+          target: 'discarding',
+          actions: { type: 'recordOverdue', params: { step: 'giving it to Glance' } },
+        },
+        onError: { target: 'discarding', actions: 'recordFailure' },
+      },
+      initial: 'attempting',
+      states: {
+        attempting: {
+          description: 'Its host gives it to Glance.',
+          tags: 'transient',
+          meta: { acquires: 'stored image', releases: 'image' },
+          invoke: {
+            id: 'storeImage',
+            src: 'storeImage',
+            input: ({ context }) => makeInput(context),
+            onDone: '#image.stored',
+            onError: [
+              { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+              { target: '#image.discarding', actions: 'recordFailure' },
+            ],
+          },
+        },
+        waiting: pauseBefore(
+          'attempting',
+          'store.backoff',
+          'Glance could not be given it; it will be tried again.',
+        ),
+      },
+    },
+    discarding: {
+      description: 'What was begun of it in Glance is taken away.',
+      tags: 'transient',
+      meta: { status: 'discarding' },
+      entry: 'beginDiscard',
+      on: {
+        ...busy('What was begun of it in Glance is being taken away'),
+        'image.delete': {
+          actions: [
+            'recordLeaving',
+            { type: 'queueCommand', params: { reason: 'It is being discarded first' } },
+          ],
+        },
+        'image.commit': {},
+      },
+      invoke: {
+        id: 'discard.deadline',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: context.deadlines.removeMs }),
+        onDone: { target: '.ending', actions: 'explainRemains' },
+        onError: { target: '.ending', actions: 'explainRemains' },
+      },
+      initial: 'attempting',
+      states: {
+        attempting: {
+          tags: 'transient',
+          meta: { releases: 'stored image' },
+          invoke: {
+            id: 'discardImage',
+            src: 'discardImage',
+            input: ({ context }) => ({ storedId: context.storedId ?? '' }),
+            onDone: 'ending',
+            onError: [
+              { guard: 'isRetryable', target: 'waiting', actions: 'countAttempt' },
+              { target: 'ending', actions: 'explainRemains' },
+            ],
+          },
+        },
+        waiting: pauseBefore(
+          'attempting',
+          'discard.backoff',
+          'It could not be taken away; it will be tried again.',
+        ),
+        ending: {
+          tags: 'transient',
+          always: [{ guard: 'isLeaving', target: '#image.removing' }, { target: '#image.failed' }],
+        },
       },
     },
     present: {
@@ -267,6 +383,12 @@ export const imageMachine = imageSetup.createMachine({
         },
       },
     },
+    stored: {
+      description: 'Glance has it, and it is its project’s.',
+      type: 'final',
+      tags: 'settled',
+      meta: { status: 'stored' },
+    },
     gone: {
       description: 'Its host has it no more.',
       type: 'final',
@@ -283,6 +405,12 @@ const descriptions: Readonly<Record<string, (context: ImageContext) => string>> 
   'commit.deadline': () => 'the time to make it to run out',
   commitContainer: ({ hostId }) => `host ${hostId} to make it of a container`,
   'commit.backoff': () => 'the pause before it is made again',
+  'store.deadline': () => 'the time to give it to Glance to run out',
+  storeImage: ({ hostId }) => `host ${hostId} to give it to Glance`,
+  'store.backoff': () => 'the pause before Glance is given it again',
+  'discard.deadline': () => 'the time to take it out of Glance to run out',
+  discardImage: () => 'Glance to delete what was begun of it',
+  'discard.backoff': () => 'the pause before Glance is asked again to delete it',
   'remove.deadline': () => 'the time to remove it to run out',
   findImageUsers: ({ hostId }) => `the containers of host ${hostId} to be looked through`,
   removeImage: ({ hostId }) => `host ${hostId} to remove it`,
@@ -291,7 +419,7 @@ const descriptions: Readonly<Record<string, (context: ImageContext) => string>> 
 
 export const imageChart: Chart = {
   kind: 'image',
-  version: 1,
+  version: 2,
   machine: imageMachine,
   project: (paths, context) => ({
     status: metaOf(imageMachine, paths).status ?? 'pulling',
@@ -300,5 +428,11 @@ export const imageChart: Chart = {
   }),
   describe: describeBy('image', descriptions),
   commands: [{ type: 'image.delete' }],
-  migrations: {},
+  migrations: {
+    // Version 2 gives images to Glance.
+    1: ({ context, ...envelope }) => ({
+      ...envelope,
+      context: { ...(context as object), storedId: null, isLeaving: false },
+    }),
+  },
 };

@@ -18,6 +18,8 @@ import { createHostLinks } from '../link/host-link-server.ts';
 import { createLinkAcceptor } from '../link/ws-acceptor.ts';
 import { charts } from '../machines/catalogue.ts';
 import type { Environment } from '../model/environment.ts';
+import { createGlance, type Glance } from '../openstack/glance.ts';
+import { createImageCatalogue, createImageStore } from './glance.ts';
 import { createAuth, type CloudCalls } from './keystone.ts';
 import { archiveLimits, containerDefaults, controlPlaneConfig, linkTiming, paths } from './settings.ts';
 import { policyOf } from './policy-file.ts';
@@ -58,15 +60,21 @@ export async function runControlPlane(
   let controlPlane: RunningControlPlane | null = null;
   try {
     const policy = policyOf(config);
-    controlPlane = await startActors(config, environment, store);
-    return await serve(config, environment, store, logger, controlPlane, policy, cloud);
+    const glance = cloud === null ? null : createGlance(cloud.session);
+    controlPlane = await startActors(config, environment, store, glance);
+    return await serve(config, environment, store, logger, controlPlane, policy, cloud, glance);
   } catch (error) {
     await (controlPlane ?? { stop: () => store.close() }).stop();
     throw error;
   }
 }
 
-function startActors(config: Config, environment: Environment, store: Store): Promise<RunningControlPlane> {
+function startActors(
+  config: Config,
+  environment: Environment,
+  store: Store,
+  glance: Glance | null,
+): Promise<RunningControlPlane> {
   const files = paths(config);
   ensureAdminToken(files.tokens, files.adminToken);
   return startControlPlane({
@@ -77,6 +85,7 @@ function startActors(config: Config, environment: Environment, store: Store): Pr
     owner: { hostname: hostname(), pid: process.pid, startedAt: environment.now() },
     config: controlPlaneConfig(config),
     links: (events) => createHostLinks({ environment, events, timing: linkTiming(config) }),
+    imageStore: glance && ((worldId) => createImageStore(glance, worldId, () => environment.id())),
   });
 }
 
@@ -88,6 +97,7 @@ async function serve(
   controlPlane: RunningControlPlane,
   policy: Policy,
   cloud: CloudCalls | null,
+  glance: Glance | null,
 ): Promise<ControlPlaneProcess> {
   const tls =
     config.api.certFile === ''
@@ -111,6 +121,7 @@ async function serve(
     logger,
     defaults: containerDefaults(config),
     copies: archiveLimits(config),
+    images: { catalogue: glance && createImageCatalogue(glance), driver: config.images.driver },
     consoleDirectory: builtConsole(),
     ...(tls ? { https: tls } : {}),
   });

@@ -16,8 +16,11 @@ import { writePrivateFile } from './private-file.ts';
 import { paths } from './settings.ts';
 
 export const serviceType = 'container';
-/** Whose a token is may be asked by this role; Troupe's user needs no other. */
-const serviceRole = 'service';
+/**
+ * Whose a token is may be asked by the role "service". What it does in its users' projects, when their tokens have long ended,
+ * takes "admin": Glance has no lesser role for it.
+ */
+const serviceRoles = ['service', 'admin'] as const;
 
 /** What the catalog should say: how clients reach this site. */
 export const endpointUrl = ({ config }: LoadedConfig): string =>
@@ -43,7 +46,7 @@ export async function bootstrap(
       );
     const projectId = await registrar.ensureProject(wish.project);
     const userId = await ensureUser(loaded, wish, region, registrar, admin.access, tell);
-    await registrar.assign(userId, projectId, serviceRole);
+    for (const role of serviceRoles) await registrar.assign(userId, projectId, role);
     // Keystone revokes by whole seconds: a token of the second in which a password was changed is none.
     await pRetry(() => proveCredentials(callsOf(accessFromPath(paths(loaded.config).clouds, ownCloud))), {
       retries: wish.newPassword ? 3 : 0,

@@ -22,6 +22,7 @@ export const controlPlaneConfig = ({
   quota,
   site,
   host,
+  images,
   scheduler,
 }: Config): ControlPlaneConfig => ({
   deadlines: { ...deadlines, retryMs: 1_000 },
@@ -36,6 +37,7 @@ export const controlPlaneConfig = ({
   pool: site.poolCeiling > 0 ? { ceiling: site.poolCeiling, windowMs: site.poolWindowMs } : null,
   strategy: scheduler.strategy,
   neighbours: scheduler.neighbours,
+  commitsTo: images.commitsTo,
   hostPolicy: {
     availabilityZone: site.availabilityZone,
     ratios: { cpu: host.cpuRatio, memory: host.memoryRatio, disk: host.diskRatio },

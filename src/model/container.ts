@@ -1,6 +1,7 @@
 /** What was asked (spec), what an engine reports (observation), and the amounts that are counted. */
 
 import type { Health, HealthCheck } from './health.ts';
+import type { ImageDigest } from './image.ts';
 import type { NetworkRequest, PublishedPort } from './network.ts';
 
 export type RestartPolicyName = 'no' | 'always' | 'on-failure' | 'unless-stopped';
@@ -24,6 +25,8 @@ export interface ContainerSpec {
   /** Whose credentials are shown to the image's registry; null = nobody's. */
   readonly registryId: string | null;
   readonly imageDriver: 'docker' | 'glance';
+  /** Of an image of Glance: its id, and the hash of the bytes that were meant. Null of others. */
+  readonly stored: StoredImageRef | null;
   readonly imagePullPolicy: 'always' | 'ifnotpresent' | 'never';
   readonly command: readonly string[] | null;
   readonly entrypoint: readonly string[] | null;
@@ -56,6 +59,11 @@ export interface ContainerSpec {
   readonly annotations?: Readonly<Record<string, string>>;
   /** Of a capsule: what its members are made of. */
   readonly images?: readonly Pick<ContainerSpec, 'image' | 'imageReference'>[];
+}
+
+export interface StoredImageRef {
+  readonly id: string;
+  readonly digest: ImageDigest;
 }
 
 /** What a container may use; null = all that the host has. */

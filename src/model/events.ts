@@ -62,6 +62,8 @@ export type ContainerCommand =
       readonly imageId: string;
       readonly repository: string;
       readonly tag: string;
+      /** Glance is to have it, and its host no more than that. Absent: its host keeps it. */
+      readonly isStored?: boolean;
     }
   /** What changes nothing in its life, and is permitted by its state all the same. */
   | { readonly type: ContainerService };

@@ -1,6 +1,7 @@
 /** What images hear and say: what a host's engine keeps under one reference. */
 import type { ContainerSpec } from './container.ts';
 import type { Restored, Seen } from './delivery.ts';
+import type { ImageDigest } from './image.ts';
 
 /** Where it is to come from. */
 export type ImageOrigin =
@@ -30,6 +31,8 @@ export interface ImageInput {
   /** `repo:tag`, as people call it. */
   readonly name: string;
   readonly origin: ImageOrigin;
+  /** Of a commit that Glance is to have: its id there. Null for what stays on its host. */
+  readonly storedId: string | null;
   readonly deadlines: { readonly makeMs: number; readonly removeMs: number };
 }
 
@@ -57,6 +60,8 @@ export type ImageEvent = ImageCommand | ImageMessage | ImageFact | Seen | Restor
 export interface ImageEffectResults {
   pullImage: { readonly imageId: string };
   commitContainer: { readonly imageId: string };
+  storeImage: { readonly digest: ImageDigest };
+  discardImage: null;
   /** Names of containers on its host that are made of it, or are about to be. */
   findImageUsers: { readonly users: readonly string[] };
   removeImage: null;

@@ -33,6 +33,24 @@ export const isRegistry = (text: string): boolean =>
 const committed = 'troupe-commit/';
 const hub = /^(index\.)?docker\.io\//i;
 
+/** Begins what images of Glance are called at engines, by the hash of what Glance has: the same bytes have one name everywhere. */
+const stored = 'troupe-glance/';
+
+/** By what Glance may tell the hash of an image, and Node can reckon. */
+export const digestAlgorithms = ['sha512', 'sha256', 'sha384'] as const;
+
+/** A hash of all bytes of an image as Glance keeps it. */
+export interface ImageDigest {
+  readonly algorithm: string;
+  /** Hexadecimal, in small letters. */
+  readonly value: string;
+}
+
+export const isStored = (reference: string): boolean => reference.replace(hub, '').startsWith(stored);
+
+/** What an engine calls an image of Glance. The tag may be of 128 characters, which those of sha512 are. */
+export const storedImage = ({ algorithm, value }: ImageDigest): string => `${stored}${algorithm}:${value}`;
+
 export const isCommitted = (reference: string): boolean => reference.replace(hub, '').startsWith(committed);
 
 /** What an engine calls an image that the project made of a container: nobody else's, whatever both call it. */

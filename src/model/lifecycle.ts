@@ -53,6 +53,15 @@ export interface WaitingFor extends Operation {
   readonly deadlineAt: number | null;
   /** In words, e.g. "the container engine on host h1 to create it". */
   readonly description: string;
+  /** Bytes of an image that are on their way; null where none are. */
+  readonly progress: Progress | null;
+}
+
+/** How far an operation has come with its bytes. */
+export interface Progress {
+  readonly doneBytes: number;
+  /** Null while it is not known. */
+  readonly totalBytes: number | null;
 }
 
 export interface AllowedEvent {

@@ -4,20 +4,33 @@ import type { Environment } from '../model/environment.ts';
 import type { CloudAccess } from './access.ts';
 import { endpointOf } from './catalog.ts';
 import { issuedToken, keystoneWords, type TokenFacts } from './tokens.ts';
-import type { CloudAnswer, CloudRequest, Transport } from './transport.ts';
+import type {
+  CloudAnswer,
+  CloudRequest,
+  CloudStreamAnswer,
+  CloudStreamRequest,
+  Transport,
+} from './transport.ts';
 
-export interface SessionRequest extends Omit<CloudRequest, 'url'> {
+interface Where {
   /** As in the catalog: `network`, `image` …; `identity` is Keystone where the token comes from. */
   readonly type: string;
   /** After the endpoint's URL, with a slash at its beginning. */
   readonly path: string;
+  /** The token of somebody in whose name it is asked; ours goes along, so that it counts as long as we work for them. Null = ours alone. */
+  readonly bearer?: string | null;
 }
+
+export interface SessionRequest extends Omit<CloudRequest, 'url'>, Where {}
+export interface SessionStreamRequest extends Omit<CloudStreamRequest, 'url'>, Where {}
 
 export interface CloudSession {
   /** What our own token says. @throws TroupeError CLOUD_UNAVAILABLE, CLOUD_REFUSED */
   facts(): Promise<TokenFacts>;
   /** @throws TroupeError CLOUD_UNAVAILABLE; CLOUD_REFUSED when our credentials are not taken, or the service is not in the catalog */
   send(request: SessionRequest): Promise<CloudAnswer>;
+  /** Of what is sent nothing is sent twice: a token that ends just then is told as CLOUD_REFUSED. @throws TroupeError as {@link CloudSession.send} */
+  stream(request: SessionStreamRequest): Promise<CloudStreamAnswer>;
 }
 
 /** A token is renewed so long before its end, longer than any call takes; of one that is short a tenth before. */
@@ -62,28 +75,41 @@ export function createSession(
     return asking;
   };
 
-  const sendAs = ({ type, path, headers, ...rest }: SessionRequest, { token: own, catalog }: Held) =>
-    transport.send({
-      ...rest,
-      url: `${type === 'identity' ? access.authUrl : endpointOf(catalog, type, access)}${path}`,
-      headers: { ...headers, 'x-auth-token': own },
-    });
+  const placed = <T extends Where & { readonly headers?: Readonly<Record<string, string>> }>(
+    { type, path, bearer = null, headers, ...rest }: T,
+    { token: own, catalog }: Held,
+  ) => ({
+    ...rest,
+    url: `${type === 'identity' ? access.authUrl : endpointOf(catalog, type, access)}${path}`,
+    headers: {
+      ...headers,
+      ...(bearer === null ? { 'x-auth-token': own } : { 'x-auth-token': bearer, 'x-service-token': own }),
+    },
+  });
+
+  /** With a new token where ours was revoked, or is of keys that were rotated away: it is asked for once. */
+  const withToken = async <A extends CloudAnswer>(
+    { service }: { readonly service: string },
+    isRepeatable: boolean,
+    send: (own: Held) => Promise<A>,
+  ): Promise<A> => {
+    const own = await token();
+    const answer = await send(own);
+    if (answer.status !== 401) return answer;
+    if (held === own) held = null;
+    const again = isRepeatable ? await send(await token()) : answer;
+    if (again.status === 401)
+      throw new TroupeError(
+        'CLOUD_REFUSED',
+        `${service} does not take the token that Keystone at ${access.authUrl} has just given Troupe`,
+      );
+    return again;
+  };
 
   return {
     facts: token,
-    async send(request) {
-      const own = await token();
-      const answer = await sendAs(request, own);
-      if (answer.status !== 401) return answer;
-      // Revoked, or of keys that were rotated away: a new one is asked for once.
-      if (held === own) held = null;
-      const again = await sendAs(request, await token());
-      if (again.status === 401)
-        throw new TroupeError(
-          'CLOUD_REFUSED',
-          `${request.service} does not take the token that Keystone at ${access.authUrl} has just given Troupe`,
-        );
-      return again;
-    },
+    send: (request) => withToken(request, true, (own) => transport.send(placed(request, own))),
+    stream: (request) =>
+      withToken(request, request.bytes === null, (own) => transport.stream(placed(request, own))),
   };
 }

@@ -325,13 +325,16 @@ t.test('what this release cannot do is said, never ignored', async (t) => {
   for (const [field, value] of [
     ['security_groups', ['default']],
     ['cpu_policy', 'dedicated'],
-    ['image_driver', 'glance'],
   ] as const) {
     const { status, error } = await post({ image: 'busybox', [field]: value });
     t.equal(status, 400, field);
     t.match(error, { code: 'container.invalid-value', title: /does not support/ });
     t.match(error.title, field);
   }
+  t.match((await post({ image: 'busybox', image_driver: 'glance' })).error, {
+    status: 400,
+    title: /This site has no Glance/,
+  });
   t.match(
     (await post({ image: 'busybox', auto_remove: true, restart_policy: { Name: 'always' } })).error.title,
     /exclude each other/,

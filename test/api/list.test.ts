@@ -371,6 +371,7 @@ t.test('of ten thousand a page draws what it shows, whichever page it is', async
     sessions: { sessions: createSessions(environment, 1), publicUrl: '' },
     tickets: createTickets(environment, ({ userId }: Identity) => userId),
     defaults: { cpu: null, memoryMib: null },
+    images: { catalogue: null, driver: 'docker' },
     copies: { jsonBytesMost: 1, bytesMost: 1, entriesMost: 1, ratioMost: 1 },
     consoleDirectory: null,
   });

@@ -24,6 +24,8 @@ const outputs: Readonly<Record<string, readonly unknown[]>> = {
   deadline: [{ at: 0 }],
   pullImage: [{ imageId: 'sha256:1' }],
   commitContainer: [{ imageId: 'sha256:2' }],
+  storeImage: [{ digest: { algorithm: 'sha512', value: '1' } }],
+  discardImage: [null],
   findImageUsers: [
     { users: [] },
     { users: ['web'] },
@@ -34,13 +36,16 @@ const outputs: Readonly<Record<string, readonly unknown[]>> = {
 
 export const imageSubject: ProofSubject = {
   chart: imageChart,
-  inputs: origins.map((origin) => ({
+  inputs: [
+    ...origins.map((origin) => ({ origin, storedId: null })),
+    { origin: commit('k1'), storedId: 's1' },
+  ].map((each) => ({
     id: 'i1',
     tenant: 'p1',
     hostId: 'h1',
     reference: 'busybox:1',
     name: 'busybox:1',
-    origin,
+    ...each,
     deadlines: { makeMs: 60_000, removeMs: 30_000 },
   })),
   events: () => [
@@ -61,7 +66,7 @@ export const imageSubject: ProofSubject = {
     ...failures.map((error) => ({ type: `xstate.error.actor.${invokeId}`, error })),
   ],
   project: (context) => {
-    const { origin, imageId, failure } = context as ImageContext;
-    return [origin, imageId !== null, failure !== null];
+    const { origin, storedId, isLeaving, imageId, failure } = context as ImageContext;
+    return [origin, storedId, isLeaving, imageId !== null, failure !== null];
   },
 };

@@ -1,11 +1,17 @@
-/** A proxy before the real Keystone that fails as it is told to. */
+/** A proxy before a real service of the cloud that fails as it is told to. */
 import { once } from 'node:events';
 import { createServer, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Readable } from 'node:stream';
 import type { Test } from 'tap';
 
-/** An answer's status, silence, a page that is no JSON, JSON that is no token, or a connection that is cut. */
-export type Fault = number | 'hang' | 'page' | 'nonsense' | 'cut';
+/**
+ * An answer's status, silence, a page that is no JSON, JSON that is not what was asked for, a connection that is cut; and of an
+ * answer that is the real one: silence in its middle, its end there, or one byte that is another.
+ */
+export type Fault = number | 'hang' | 'page' | 'nonsense' | 'cut' | 'stall' | 'half' | 'corrupt';
+
+type Middle = 'stall' | 'half' | 'corrupt';
 
 export interface FaultProxy {
   /** Where `target` is, through it. */
@@ -14,17 +20,31 @@ export interface FaultProxy {
   fault: Fault | null;
   /** Of requests with this header alone; null = of all. */
   onlyWith: string | null;
+  /** Of requests of this method and path alone, as in `GET /v2/images`; null = of all. */
+  onlyAt: RegExp | null;
+  /** Lets go on what stands still since a 'stall'. */
+  goOn(): void;
   /** The headers of what came, by which ids are followed. */
-  readonly seen: { readonly path: string; readonly headers: Readonly<Record<string, unknown>> }[];
+  readonly seen: {
+    readonly method: string;
+    readonly path: string;
+    readonly headers: Readonly<Record<string, unknown>>;
+  }[];
 }
 
 export async function createFaultProxy(t: Test, target: string): Promise<FaultProxy> {
   const { origin, pathname } = new URL(target);
   const held = new Set<ServerResponse>();
+  const standing = new Set<() => void>();
   const server = createServer((incoming, outgoing) => {
-    proxy.seen.push({ path: incoming.url ?? '', headers: incoming.headers });
-    const { fault } = proxy;
-    if (fault !== null && (proxy.onlyWith === null || incoming.headers[proxy.onlyWith] !== undefined)) {
+    const [method, path] = [incoming.method ?? 'GET', incoming.url ?? ''];
+    proxy.seen.push({ method, path, headers: incoming.headers });
+    const isMeant =
+      (proxy.onlyWith === null || incoming.headers[proxy.onlyWith] !== undefined) &&
+      (proxy.onlyAt === null || proxy.onlyAt.test(`${method} ${path}`));
+    const fault = isMeant ? proxy.fault : null;
+    const isOfMiddle = fault === 'stall' || fault === 'half' || fault === 'corrupt';
+    if (fault !== null && !isOfMiddle) {
       incoming.resume();
       return fail(outgoing, fault);
     }
@@ -33,13 +53,27 @@ export async function createFaultProxy(t: Test, target: string): Promise<FaultPr
       { method: incoming.method ?? 'GET', headers: incoming.headers, agent: false },
       (answer) => {
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(outgoing);
+        if (isOfMiddle) void spoil(answer, outgoing, fault);
+        else answer.pipe(outgoing);
       },
     );
     onward.on('error', () => outgoing.destroy());
     incoming.pipe(onward);
   });
-  const fail = (outgoing: ServerResponse, fault: Fault): void => {
+  /** The first part goes as it is. */
+  const spoil = async (answer: Readable, outgoing: ServerResponse, fault: Middle): Promise<void> => {
+    let chunks = 0;
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      if (chunks === 1 && fault === 'half') return void outgoing.destroy();
+      if (chunks === 1 && fault === 'stall') await new Promise<void>((resolve) => standing.add(resolve));
+      if (chunks === 1 && fault === 'corrupt') chunk[0] = chunk[0]! ^ 1;
+      chunks += 1;
+      if (!outgoing.write(chunk)) await Promise.race([once(outgoing, 'drain'), once(outgoing, 'close')]);
+      if (outgoing.destroyed) return;
+    }
+    outgoing.end();
+  };
+  const fail = (outgoing: ServerResponse, fault: Exclude<Fault, Middle>): void => {
     if (fault === 'hang') return void held.add(outgoing);
     if (fault === 'cut') return void outgoing.destroy();
     if (fault === 'page')
@@ -50,14 +84,20 @@ export async function createFaultProxy(t: Test, target: string): Promise<FaultPr
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => {
+    proxy.goOn();
     server.closeAllConnections();
     server.close();
   });
   const proxy: FaultProxy = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${pathname}`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${pathname === '/' ? '' : pathname}`,
     fault: null,
     onlyWith: null,
+    onlyAt: null,
     seen: [],
+    goOn() {
+      for (const each of standing) each();
+      standing.clear();
+    },
   };
   return proxy;
 }

@@ -111,6 +111,7 @@ export function createNetwork(kernel: Kernel): Network {
         source.destroy();
         return Promise.resolve();
       },
+      open: () => Promise.reject(new TroupeError('HOST_UNREACHABLE', 'No bytes are simulated')),
     }),
     cut: (host) => wires.forEach((wire) => wire.host === host && wire.cut('the wire was cut')),
     silence: (host, direction) => wires.forEach((wire) => wire.host === host && wire.silence(direction)),

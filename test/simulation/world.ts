@@ -95,6 +95,7 @@ const config = {
   sandbox: 'own' as const,
   pool: { ceiling: 3, windowMs: 5_000 },
   strategy: 'spread' as const,
+  commitsTo: 'host' as const,
   neighbours: 'off' as const,
   hostPolicy: {
     availabilityZone: 'nova',
@@ -219,7 +220,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
   const drawImage = (): string => (kernel.chance(0.8) ? 'busybox:latest' : `image${requests}:latest`);
 
   const specOf = (image: string, restartPolicy: ContainerSpec['restartPolicy']): ContainerSpec => ({
-    name: `c${requests}`, userId: 'u', image, imageReference: null, registryId: null, imageDriver: 'docker',
+    name: `c${requests}`, userId: 'u', image, imageReference: null, registryId: null, imageDriver: 'docker', stored: null,
     imagePullPolicy: 'ifnotpresent', command: null, entrypoint: null, workdir: null, environment: { SECRET: 'x' }, labels: {}, hints: {},
     cpu: 0.5, memoryMib: 128, diskGib: 0, pidsLimit: 100, interactive: false, tty: false, hostname: null, runtime: null,
     restartPolicy, autoRemove: false, autoHeal: false, healthcheck: null, availabilityZone: null, requestedHost: null, networks: [], published: [], mounts: [], files: [],

@@ -53,6 +53,7 @@ export function testSpec(changes: Partial<ContainerSpec> = {}): ContainerSpec {
     imageReference: null,
     registryId: null,
     imageDriver: 'docker',
+    stored: null,
     imagePullPolicy: 'never',
     command: ['sleep', '300'],
     entrypoint: null,

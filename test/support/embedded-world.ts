@@ -68,6 +68,7 @@ export async function startActors(store: Store, options: ActorsOptions = {}): Pr
       sandbox: 'engine',
       pool: null,
       strategy: 'spread',
+      commitsTo: 'host',
       neighbours: 'off',
       hostPolicy: {
         availabilityZone: 'nova',

@@ -1,5 +1,6 @@
 /** A container engine in memory that does what a test tells it to: hang, fail, go away, be meddled with. */
 import { addAbortSignal, duplexPair, Readable, type Duplex } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { OperationIdentity } from '../../src/drivers/runtime/operation-identity.ts';
 import type {
   EngineEvent,
@@ -19,6 +20,7 @@ import type {
 import type { Limits, Observation } from '../../src/model/container.ts';
 import type { Fingerprint } from '../../src/model/host.ts';
 import { createFakeArchive, type FakeArchive } from './fake-archive.ts';
+import { entriesOf, tarOf } from './tar.ts';
 import type { RegistryCredential } from '../../src/model/registry.ts';
 
 type Method =
@@ -26,6 +28,8 @@ type Method =
   | 'commit'
   | 'removeImage'
   | 'searchImages'
+  | 'loadImage'
+  | 'saveImage'
   | 'ensureSandbox'
   | 'removeSandbox'
   | 'createContainer'
@@ -390,6 +394,27 @@ export function createFakeDriver(now: () => number): FakeDriver {
       async search(term, signal) {
         await enter('searchImages', term, signal);
         return driver.hits;
+      },
+    },
+    imageTransfer: {
+      find: (reference) => Promise.resolve(driver.imageNames.has(reference) ? `sha256:${reference}` : null),
+      async load(image, tar, signal) {
+        await enter('loadImage', image, signal);
+        const { 'manifest.json': manifest } = await entriesOf(await buffer(tar));
+        const [saved] = JSON.parse(manifest ?? '[]') as { readonly RepoTags: readonly string[] }[];
+        for (const name of saved?.RepoTags ?? []) driver.imageNames.add(name);
+      },
+      layers: () => Promise.resolve([]),
+      async save(reference, signal) {
+        await enter('saveImage', reference, signal);
+        const manifest = JSON.stringify([{ Config: 'config.json', RepoTags: [reference], Layers: [] }]);
+        return Readable.from(
+          await tarOf({ name: 'config.json', content: '{}' }, { name: 'manifest.json', content: manifest }),
+        );
+      },
+      async rename(from, to) {
+        driver.imageNames.delete(from);
+        driver.imageNames.add(to);
       },
     },
     archive: createFakeArchive((containerId) => {

@@ -1,5 +1,5 @@
 /** A wire between an agent and host links, in memory, that a test can cut at any frame. */
-import { Duplex, type Readable } from 'node:stream';
+import { Duplex, duplexPair, type Readable } from 'node:stream';
 import { TroupeError } from '../../src/errors/errors.ts';
 import type { HostLinks } from '../../src/link/host-links.ts';
 import type { Connection, Dialer } from '../../src/link/transport.ts';
@@ -107,6 +107,12 @@ export function createWire(): Wire {
         const bytes = source instanceof Duplex ? source : Duplex.from(source);
         if (!wire.links?.acceptStream(ticket, bytes)) source.destroy();
         return Promise.resolve();
+      },
+      async open(ticket: string) {
+        const [mine, theirs] = duplexPair();
+        if (!wire.links?.acceptStream(ticket, theirs))
+          throw new TroupeError('HOST_UNREACHABLE', 'Nobody knows this ticket');
+        return mine;
       },
     },
   };

@@ -5,9 +5,9 @@
  */
 import { toFailure } from '../../errors/errors.ts';
 import { parseAddress, type Address } from '../../model/address.ts';
-import { limitsOf, type ContainerSpec } from '../../model/container.ts';
+import { limitsOf, type ContainerSpec, type StoredImageRef } from '../../model/container.ts';
 import type { Environment } from '../../model/environment.ts';
-import { engineImage, isCommitted } from '../../model/image.ts';
+import { engineImage, isCommitted, splitImage } from '../../model/image.ts';
 import type { RegistryCredential } from '../../model/registry.ts';
 import type {
   DesiredState,
@@ -22,6 +22,8 @@ import type { ImageContext } from '../../machines/image/context.ts';
 import type { NetworkContext } from '../../machines/network/context.ts';
 import type { SandboxContext } from '../../machines/sandbox/context.ts';
 import type { VolumeContext } from '../../machines/volume/context.ts';
+import type { StoredImageWish } from '../image-store.ts';
+import type { ImageTransfers } from '../image-transfers.ts';
 import type { Effect, EffectRun, Effects } from './effect.ts';
 
 /** What every host effect's input has; made by the chart. */
@@ -40,6 +42,7 @@ interface ContainerEffectInput extends HostEffectInput {
 
 export interface HostOperationsOptions {
   readonly links: () => HostLinks;
+  readonly transfers: ImageTransfers;
   readonly epoch: () => number;
   /** @throws RangeError */
   readonly spec: (address: Address) => ContainerSpec;
@@ -48,6 +51,13 @@ export interface HostOperationsOptions {
   readonly defer: Environment['defer'];
   /** What the host keeps of the actor from then on. */
   readonly keepsake: (address: Address, context: unknown, operation: HostEffectName) => string;
+}
+
+/** Tickets for the bytes of images that hosts get from us and give us. */
+interface Tickets {
+  readonly isLayered: boolean;
+  give(image: StoredImageRef): string;
+  take(wish: Omit<StoredImageWish, 'tenant'>): string;
 }
 
 type Credential = (registryId: string, image: string) => RegistryCredential | null;
@@ -70,13 +80,17 @@ type Arguments = (
   context: ContainerContext,
   spec: () => ContainerSpec,
   credential: Credential,
+  tickets: Tickets,
 ) => OperationArguments;
 
 /** By the name that the container's chart gives an effect. */
 const containerArguments: Readonly<Record<string, Arguments>> = {
-  pullImage: (_, _context, spec, credential) => {
-    const { imagePullPolicy, registryId } = spec();
-    return pullOf(engineImage(spec()), imagePullPolicy, registryId, credential);
+  pullImage: (_, _context, spec, credential, tickets) => {
+    const { imagePullPolicy, registryId, stored } = spec();
+    const pull = pullOf(engineImage(spec()), imagePullPolicy, registryId, credential);
+    return stored === null
+      ? pull
+      : { ...pull, from: { ticket: tickets.give(stored), digest: stored.digest } };
   },
   createContainer: ({ run, start = false }, { sandboxId, amounts }, spec) => ({
     kind: 'createContainer',
@@ -121,7 +135,7 @@ const volumeArguments: Readonly<Record<string, (context: VolumeContext) => Opera
 };
 
 const imageArguments: Readonly<
-  Record<string, (context: ImageContext, credential: Credential) => OperationArguments>
+  Record<string, (context: ImageContext, credential: Credential, tickets: Tickets) => OperationArguments>
 > = {
   pullImage: ({ reference, origin }, credential) =>
     origin.kind === 'pull'
@@ -132,6 +146,11 @@ const imageArguments: Readonly<
       origin.kind === 'commit' ? origin : { containerId: '', generation: 0 };
     return { kind: 'commitContainer', containerId, generation, image: reference };
   },
+  storeImage({ id, reference, name, storedId }, _credential, tickets) {
+    const { repo: repository, tag } = splitImage(name);
+    const ticket = tickets.take({ id: storedId ?? '', imageId: id, repository, tag });
+    return { kind: 'storeImage', image: reference, name, ticket, isLayered: tickets.isLayered };
+  },
   removeImage: ({ reference }) => ({ kind: 'removeImage', image: reference }),
 };
 
@@ -141,7 +160,7 @@ function pullOf(
   policy: ContainerSpec['imagePullPolicy'],
   registryId: string | null,
   credential: Credential,
-): OperationArguments {
+): Extract<OperationArguments, { readonly kind: 'pullImage' }> {
   return {
     kind: 'pullImage',
     image,
@@ -152,12 +171,21 @@ function pullOf(
 
 export function hostOperations({
   links,
+  transfers,
   epoch,
   spec,
   credential,
   defer,
   keepsake,
 }: HostOperationsOptions): Effects {
+  const ticketsOf = (address: Address, opId: string): Tickets => {
+    const tenant = parseAddress(address).tenant ?? '';
+    return {
+      isLayered: transfers.isLayered,
+      give: (image) => transfers.give(opId, { ...image, tenant }),
+      take: (wish) => transfers.take(opId, { ...wish, tenant }),
+    };
+  };
   /** By the kind of actor, then by the name that its chart gives an effect. */
   const argumentsOf: Readonly<
     Record<SubjectKind, Readonly<Record<string, (run: EffectRun) => OperationArguments>>>
@@ -168,14 +196,17 @@ export function hostOperations({
         context as ContainerContext,
         () => spec(address),
         (registryId, image) => credential(parseAddress(address).tenant ?? '', registryId, image),
+        ticketsOf(address, operation.opId),
       ),
     ),
     sandbox: mapped(sandboxArguments, (make, { context }) => make(context as SandboxContext)),
     network: mapped(networkArguments, (make, { context }) => make(context as NetworkContext)),
     volume: mapped(volumeArguments, (make, { context }) => make(context as VolumeContext)),
-    image: mapped(imageArguments, (make, { address, context }) =>
-      make(context as ImageContext, (registryId, image) =>
-        credential(parseAddress(address).tenant ?? '', registryId, image),
+    image: mapped(imageArguments, (make, { address, operation, context }) =>
+      make(
+        context as ImageContext,
+        (registryId, image) => credential(parseAddress(address).tenant ?? '', registryId, image),
+        ticketsOf(address, operation.opId),
       ),
     ),
   };
@@ -208,7 +239,10 @@ export function hostOperations({
         ...(changing.has(args.kind) && { keepsake: keepsake(address, context, args.kind) }),
       };
       links().operate(hostId, params);
-      return () => links().forget(hostId, operation.opId);
+      return () => {
+        links().forget(hostId, operation.opId);
+        transfers.end(operation.opId);
+      };
     };
 
   const names = new Set(Object.values(argumentsOf).flatMap((each) => Object.keys(each)));

@@ -193,6 +193,7 @@ export function parseTemplate(
       userId: context.userId,
       ...imageOf(each),
       imageDriver: 'docker',
+      stored: null,
       command: commandOf(each),
       entrypoint: null,
       workdir: each.workDir ?? null,

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { CapsuleView, ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
+import type { ContainerSpec } from '../../model/container.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { RuleName } from '../policy/rules.ts';
 import { callerOf } from '../request.ts';
@@ -12,12 +13,14 @@ import { allProjects } from './container-list.ts';
 import { containerView } from './container-view.ts';
 import { baseUrlOf } from './discovery.ts';
 import { page, pagingParameters, type Listing } from './paging.ts';
+import { nameStoredImage, type ImageDesk } from './stored-images.ts';
 import { onlyKnown, queryBoolean } from './values.ts';
 
 export interface CapsulesOptions {
   readonly controlPlane: ControlPlane;
   readonly environment: Environment;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
+  readonly images: ImageDesk;
 }
 
 const sortKeys: Listing<CapsuleView>['sortKeys'] = {
@@ -33,7 +36,7 @@ const sortKeys: Listing<CapsuleView>['sortKeys'] = {
   updated_at: ({ updatedAt }) => updatedAt,
 };
 
-export function capsules({ controlPlane, environment, defaults }: CapsulesOptions) {
+export function capsules({ controlPlane, environment, defaults, images }: CapsulesOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     const find = (request: FastifyRequest, id: string, rule: RuleName, everywhere: boolean): CapsuleView => {
       const { access, identity } = request;
@@ -69,9 +72,22 @@ export function capsules({ controlPlane, environment, defaults }: CapsulesOption
         tenant: projectId,
         seed: idempotencyKey === null ? environment.id() : `${projectId}/${idempotencyKey}`,
       });
+      // A template names no driver: its images are where the site's are.
+      const withImages = (specs: readonly ContainerSpec[]): Promise<readonly ContainerSpec[]> =>
+        Promise.all(
+          specs.map(async (spec) =>
+            images.driver === 'glance'
+              ? { ...spec, ...(await nameStoredImage(request, images, spec.image)) }
+              : spec,
+          ),
+        );
       const view = await controlPlane.capsules.create({
         caller: callerOf(request),
-        template,
+        template: {
+          ...template,
+          initContainers: await withImages(template.initContainers),
+          containers: await withImages(template.containers),
+        },
         idempotencyKey,
       });
       reply.code(202).header('location', `${baseUrlOf(request)}/v1/capsules/${view.id}`);

@@ -16,13 +16,14 @@ import {
   type ById,
   type Fields,
 } from './container-access.ts';
-import { cpuBounds, memoryBounds, nameLength, namePattern } from './create-body.ts';
+import { cpuBounds, imageDriver, memoryBounds, nameLength, namePattern } from './create-body.ts';
 import { flag, integer, number, text } from './body-fields.ts';
 import { requireRoute } from './microversion.ts';
 import { signalOf } from './signals.ts';
+import { nameStoredImage, type ImageDesk } from './stored-images.ts';
 import { invalidField, onlyKnown } from './values.ts';
 
-export function containerActions(controlPlane: ControlPlane, environment: Environment) {
+export function containerActions(controlPlane: ControlPlane, environment: Environment, images: ImageDesk) {
   return async (app: FastifyInstance): Promise<void> => {
     const { ask, find, show } = createContainerAccess(controlPlane, environment);
 
@@ -64,10 +65,19 @@ export function containerActions(controlPlane: ControlPlane, environment: Enviro
       const asked = parametersOf(request);
       onlyKnown(asked, ['image', 'image_driver']);
       const image = given(asked['image']) ? text(asked, 'image', nameLength) : null;
-      if (given(asked['image_driver']) && asked['image_driver'] !== 'docker')
-        throw invalidField('image_driver', asked['image_driver'], 'This release has the driver "docker"');
       const view = find(request, request.params.id, 'container:rebuild');
-      const changes = image === null ? {} : otherImage(controlPlane, view, image);
+      const driver = imageDriver(
+        asked['image_driver'],
+        image === null ? view.spec.imageDriver : images.driver,
+      );
+      if (image === null && driver !== view.spec.imageDriver)
+        throw invalidField('image_driver', driver, 'It goes with an image, which is missing');
+      const changes: Partial<ContainerSpec> =
+        image === null
+          ? {}
+          : driver === 'glance'
+            ? await nameStoredImage(request, images, image)
+            : otherImage(controlPlane, view, image);
       const command = {
         type: 'container.rebuild',
         imagePullPolicy: changes.imagePullPolicy ?? view.spec.imagePullPolicy,
@@ -166,7 +176,12 @@ function otherImage(
       'INVALID_VALUE',
       `Image "${image}" is on another host than the container, which is on "${hostname ?? hostId}"`,
     );
-  return { ...named, imagePullPolicy: isGuarded ? 'always' : spec.imagePullPolicy };
+  return {
+    ...named,
+    imageDriver: 'docker',
+    stored: null,
+    imagePullPolicy: isGuarded ? 'always' : spec.imagePullPolicy,
+  };
 }
 
 function registryFor(

@@ -22,15 +22,17 @@ import { parseCreateBody } from './create-body.ts';
 import { baseUrlOf } from './discovery.ts';
 import { requireVersion } from './microversion.ts';
 import { generateName } from './names.ts';
+import { nameStoredImage, type ImageDesk } from './stored-images.ts';
 import { onlyKnown, queryBoolean } from './values.ts';
 
 export interface ContainersOptions {
   readonly controlPlane: ControlPlane;
   readonly environment: Environment;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
+  readonly images: ImageDesk;
 }
 
-export function containers({ controlPlane, environment, defaults }: ContainersOptions) {
+export function containers({ controlPlane, environment, defaults, images }: ContainersOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     const { ask, find, show } = createContainerAccess(controlPlane, environment);
     const act = async (
@@ -48,12 +50,13 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
       const run = queryBoolean('run', queryOf(request)['run'], false);
       const idempotencyKey = keyOf(request);
       const body = (request.body ?? {}) as Fields;
-      const spec = parseCreateBody(body, {
+      const asked = parseCreateBody(body, {
         minor: request.minor,
         may: request.access.may,
         userId: request.identity.userId,
         generatedName: generateName(environment, 'container'),
         defaults,
+        imageDriver: images.driver,
         nameImage: (image, registry) =>
           controlPlane.registries.nameImage(request.identity.projectId, image, registry),
         attachments: {
@@ -63,6 +66,10 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
             idempotencyKey === null ? environment.id() : `${request.identity.projectId}/${idempotencyKey}`,
         },
       });
+      const spec =
+        asked.imageDriver === 'glance'
+          ? { ...asked, ...(await nameStoredImage(request, images, asked.image)) }
+          : asked;
       const view = await controlPlane.createContainer({
         caller: callerOf(request),
         spec,

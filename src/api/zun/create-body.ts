@@ -25,7 +25,9 @@ export interface CreateBodyContext {
   /** Site's default when none is asked: CPUs and MiB. */
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
   readonly attachments: AttachmentsContext;
-  /** @throws TroupeError INVALID_VALUE, REGISTRY_NOT_FOUND */
+  /** The site's, where none is asked. */
+  readonly imageDriver: ContainerSpec['imageDriver'];
+  /** Of an image that is not Glance's. @throws TroupeError INVALID_VALUE, REGISTRY_NOT_FOUND */
   readonly nameImage: (image: string, registry: string | null) => ImageName;
 }
 
@@ -61,7 +63,10 @@ const policies = {
   image_pull_policy: 'container:create:image_pull_policy',
 } as const;
 
-/** @throws TroupeError INVALID_INPUT, INVALID_VALUE, PARAMETER_TOO_NEW, FORBIDDEN, REGISTRY_NOT_FOUND */
+/**
+ * What an image of Glance is there has yet to be asked.
+ * @throws TroupeError INVALID_INPUT, INVALID_VALUE, PARAMETER_TOO_NEW, FORBIDDEN, REGISTRY_NOT_FOUND
+ */
 export function parseCreateBody(body: Body, context: CreateBodyContext): ContainerSpec {
   const { minor } = context;
   onlyFields(body, minor);
@@ -77,7 +82,8 @@ export function parseCreateBody(body: Body, context: CreateBodyContext): Contain
     image,
     imageReference: null,
     registryId: null,
-    imageDriver: imageDriver(body),
+    imageDriver: imageDriver(body['image_driver'], context.imageDriver),
+    stored: null,
     imagePullPolicy: pullPolicy(body),
     command: command(body, minor),
     entrypoint: list(body, 'entrypoint'),
@@ -115,6 +121,11 @@ export function parseCreateBody(body: Body, context: CreateBodyContext): Contain
     );
   }
   const attachments = parseAttachments(body, context.attachments);
+  if (spec.imageDriver === 'glance') {
+    if (registry !== null)
+      throw invalidField('registry', registry, 'Images of Glance are in no registry; leave it out');
+    return { ...spec, ...attachments };
+  }
   const { isGuarded, ...named } = context.nameImage(image, registry);
   const imagePullPolicy = pullPolicy(body, isGuarded ? 'always' : 'ifnotpresent');
   return { ...spec, ...attachments, ...named, imagePullPolicy };
@@ -217,14 +228,13 @@ function restartPolicy(body: Body): RestartPolicy | null {
   return { name: name as RestartPolicyName, maximumRetryCount: name === 'no' ? 0 : retries };
 }
 
-function imageDriver(body: Body): ContainerSpec['imageDriver'] {
-  const value = body['image_driver'];
-  if (value === undefined || value === null || value === 'None' || value === 'docker') return 'docker';
-  if (value === 'glance')
-    throw new TroupeError(
-      'INVALID_VALUE',
-      "This release of Troupe does not support images from Glance ('image_driver'); use docker",
-    );
+/** @param usual the site's, for who names none */
+export function imageDriver(
+  value: unknown,
+  usual: ContainerSpec['imageDriver'],
+): ContainerSpec['imageDriver'] {
+  if (value === undefined || value === null || value === '' || value === 'None') return usual;
+  if (value === 'docker' || value === 'glance') return value;
   throw invalidField('image_driver', value, 'It must be docker or glance');
 }
 

@@ -7,10 +7,11 @@ import type { RuleName } from '../policy/rules.ts';
 import { callerOf } from '../request.ts';
 import { text } from './body-fields.ts';
 import { queryOf, type ById, type Fields } from './container-access.ts';
-import { imagePattern, nameLength, pullPolicy } from './create-body.ts';
+import { imageDriver, imagePattern, nameLength, pullPolicy } from './create-body.ts';
 import { baseUrlOf } from './discovery.ts';
 import { page, pagingParameters, type Listing } from './paging.ts';
-import { invalidField, invalidQuery, onlyKnown, queryBoolean } from './values.ts';
+import { bearerOf, catalogueOf, type ImageDesk } from './stored-images.ts';
+import { invalidField, onlyKnown, queryBoolean } from './values.ts';
 
 /** @param baseUrl null in lists, which carry no links */
 function imageView({ access }: FastifyRequest, view: ImageView, baseUrl: string | null): Fields {
@@ -51,7 +52,7 @@ const listing: Listing<ImageView> = {
 
 const words = { least: 1, most: 255 };
 
-export function images({ images: desk, registries }: ControlPlane) {
+export function images({ images: desk, registries }: ControlPlane, stored: ImageDesk) {
   return async (app: FastifyInstance): Promise<void> => {
     const find = async (
       { access, identity }: FastifyRequest,
@@ -111,15 +112,9 @@ export function images({ images: desk, registries }: ControlPlane) {
       request.access.require('image:search');
       const query = queryOf(request);
       onlyKnown(query, ['image_driver', 'exact_match']);
-      const driver = query['image_driver'];
-      if (driver === 'glance')
-        throw new TroupeError(
-          'INVALID_VALUE',
-          "This release of Troupe does not support images from Glance ('image_driver'); use docker",
-        );
-      if (driver !== undefined && driver !== 'docker' && driver !== 'None')
-        throw invalidQuery('image_driver', driver, 'It must be docker');
+      const driver = imageDriver(query['image_driver'], stored.driver);
       const isExact = queryBoolean('exact_match', query['exact_match'], false);
+      if (driver === 'glance') return catalogueOf(stored).search(term, isExact, bearerOf(request));
       const found = await desk.search(term);
       return found
         .filter(({ name }) => !isExact || name === term)

@@ -32,6 +32,7 @@ export const dockerDialect: EngineDialect = {
   info: (info) => info,
   assertCan: () => Promise.resolve(),
   runsHealthChecks: true,
+  loadsWithoutLayers: true,
   importQuery(reference) {
     const [repo = '', tag = ''] = reference.split(':');
     return { repo, tag };

@@ -14,6 +14,7 @@ import { dockerEvents, type EventSource } from './docker-events.ts';
 import { dockerExec } from './docker-exec.ts';
 import { dockerFingerprint } from './docker-fingerprint.ts';
 import { dockerImageTools } from './docker-image-tools.ts';
+import { dockerImageTransfer } from './docker-image-transfer.ts';
 import { dockerImages } from './docker-images.ts';
 import { openLogs } from './docker-logs.ts';
 import { dockerPause } from './docker-pause.ts';
@@ -73,6 +74,7 @@ export function createDriver(
     archive: dockerArchives(engine),
     commit: dockerCommit(engine),
     imageTools: dockerImageTools(engine),
+    imageTransfer: dockerImageTransfer(engine),
     events: (signal) => dockerEvents(engine, environment, tellMore, signal),
     logs: (containerId, logOptions, signal) => openLogs(engine, containerId, logOptions, signal),
     close: async () => engine.close(),

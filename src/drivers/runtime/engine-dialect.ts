@@ -25,6 +25,8 @@ export interface EngineDialect {
   assertCan(spec: ContainerSpec, info: () => Promise<EngineInfo>): Promise<void>;
   /** It runs a `spec.healthcheck` of commands and tells health. */
   readonly runsHealthChecks: boolean;
+  /** Of a tar that it loads it needs no layers that it has already. */
+  readonly loadsWithoutLayers: boolean;
   /** Names the image that an import makes. */
   importQuery(reference: string): Readonly<Record<string, string>>;
   /** Of a session that does not run; null when it never did. */

@@ -40,6 +40,7 @@ export const podmanDialect: EngineDialect = {
   info: readInfo,
   assertCan,
   runsHealthChecks: false,
+  loadsWithoutLayers: false,
   importQuery: (reference) => ({ repo: reference }),
   updates: {
     // It changes the control groups and forgets it.

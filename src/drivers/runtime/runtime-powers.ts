@@ -22,6 +22,7 @@ export interface RuntimePowers {
   readonly archive: ArchivePower;
   readonly commit: CommitPower;
   readonly imageTools: ImageToolsPower;
+  readonly imageTransfer: ImageTransferPower;
 }
 
 export interface PausePower {
@@ -203,4 +204,26 @@ export interface ImageToolsPower {
   remove(reference: string, signal: AbortSignal): Promise<void>;
   /** Asks the engine's registry, Docker Hub as a rule, by name. @throws RegistryUnavailable (retryable) */
   search(term: string, signal: AbortSignal): Promise<readonly ImageHit[]>;
+}
+
+/** Images as tars. */
+export interface ImageTransferPower {
+  /** Id of the image of that name; null when there is none. */
+  find(reference: string, signal: AbortSignal): Promise<string | null>;
+  /**
+   * Takes what `docker save` writes. What breaks off leaves nothing.
+   *
+   * @param image for words
+   * @throws ImageCorrupt for what is no image, DiskFull, or how `tar` failed
+   */
+  load(image: string, tar: Readable, signal: AbortSignal): Promise<void>;
+  /**
+   * Of each image its layers from the lowest on, by the sha256 of their tars, where `load` takes a tar without those that are
+   * there already; else nothing.
+   */
+  layers(signal: AbortSignal): Promise<readonly (readonly string[])[]>;
+  /** Destroying the stream ends the request; a slow reader holds the engine back. @throws ImageNotFound */
+  save(reference: string, signal: AbortSignal): Promise<Readable>;
+  /** Done before, it succeeds. @throws ImageNotFound when it has neither name */
+  rename(from: string, to: string, signal: AbortSignal): Promise<void>;
 }

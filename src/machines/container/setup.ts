@@ -159,14 +159,16 @@ const sandboxOf = (context: ContainerContext, id: string): SandboxInput => {
 
 const imageOf = (
   { tenant, hostId, id, generation, deadlines }: ContainerContext,
-  { imageId, commitId, repository, tag }: Extract<ContainerCommand, { type: 'container.commit' }>,
+  { imageId, commitId, repository, tag, isStored }: Extract<ContainerCommand, { type: 'container.commit' }>,
 ): ImageInput => ({
   id: imageId,
   tenant,
   hostId: hostId ?? '',
-  reference: committedImage(tenant, repository, tag),
+  // What is on its way to Glance is nothing that its project could name yet.
+  reference: isStored ? committedImage(tenant, imageId, 'commit') : committedImage(tenant, repository, tag),
   name: `${repository}:${tag}`,
   origin: { kind: 'commit', commitId, containerId: id, generation },
+  storedId: isStored ? imageId : null,
   deadlines: { makeMs: deadlines.imageMs, removeMs: deadlines.removeMs },
 });
 

@@ -1,0 +1,31 @@
+/** Images in the ledger: what was begun in Glance, and no actor works on. */
+import { toFailure } from '../errors/errors.ts';
+import type { ImageContext } from '../machines/image/context.ts';
+import type { ImageStore, UnfinishedImage } from './image-store.ts';
+import type { AuditEntry } from './index.ts';
+import type { Runtime } from './runtime.ts';
+
+export async function auditImages(runtime: Runtime, store: ImageStore): Promise<readonly AuditEntry[]> {
+  let unfinished: readonly UnfinishedImage[];
+  try {
+    // Asked first: what is begun after that is in nobody's way.
+    unfinished = await store.unfinished();
+  } catch (error) {
+    const detail = `What was begun there is not known: ${toFailure(error).message}`;
+    return [{ problem: 'images-silent', address: null, hostId: null, detail }];
+  }
+  const underway = new Set<string>();
+  for (const { committed } of runtime.cellsOf('image').values()) {
+    if (!committed || committed.record.endedAt !== null) continue;
+    if (!committed.paths.some((path) => /^(storing|discarding)\b/.test(path))) continue;
+    underway.add((committed.record.context as ImageContext).id);
+  }
+  return unfinished
+    .filter(({ imageId }) => !underway.has(imageId))
+    .map(({ id, name, status, imageId }) => ({
+      problem: 'unfinished-image',
+      address: null,
+      hostId: null,
+      detail: `image "${name}" (${id}) is "${status}" in Glance, begun by image ${imageId}, which works on it no more; delete it there`,
+    }));
+}

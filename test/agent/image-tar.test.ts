@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import t from 'tap';
+import { corrupt, imageTar } from '../../src/agent/image-tar.ts';
+import { TroupeError } from '../../src/errors/errors.ts';
+import { entriesOf, tarOf, type TarEntry } from '../support/tar.ts';
+
+const reference = 'troupe-glance/sha256:1';
+
+/** What an engine would get. */
+const made = async (tar: Buffer, check: () => void = () => {}) => {
+  const bytes: Buffer[] = [];
+  const stream = imageTar(Readable.from([tar.subarray(0, 700), tar.subarray(700)]), {
+    image: 'web',
+    reference,
+    architecture: 'amd64',
+    passed: (chunk) => bytes.push(chunk),
+    check,
+    layers: 'kept apart',
+  });
+  const entries = await entriesOf(await buffer(stream));
+  return { entries, passed: Buffer.concat(bytes) };
+};
+const manifestIn = (entries: Readonly<Record<string, string | null>>): unknown =>
+  JSON.parse(entries['manifest.json'] ?? 'null');
+
+const saved: readonly TarEntry[] = [
+  { name: 'abc/', type: 'directory' },
+  { name: 'abc/layer.tar', content: 'a layer' },
+  { name: 'config.json', content: '{"os": "linux"}' },
+  {
+    name: 'manifest.json',
+    content: JSON.stringify([
+      { Config: 'config.json', RepoTags: ['nginx:latest'], Layers: ['abc/layer.tar'] },
+    ]),
+  },
+  { name: 'repositories', content: '{"nginx": {"latest": "abc"}}' },
+  { name: 'def/layer.tar', type: 'symlink', linkname: '../abc/layer.tar' },
+];
+
+t.test('what docker save writes keeps its layers, and has one name: ours', async (t) => {
+  const tar = await tarOf(...saved);
+  const { entries, passed } = await made(tar);
+  t.same(manifestIn(entries), [{ Config: 'config.json', RepoTags: [reference], Layers: ['abc/layer.tar'] }]);
+  t.same(Object.keys(entries), ['abc/', 'abc/layer.tar', 'config.json', 'def/layer.tar', 'manifest.json']);
+  t.equal(entries['abc/layer.tar'], 'a layer');
+  t.same(passed, tar, 'all bytes were seen, those after the last entry, too');
+});
+
+const blobOf = (content: string): TarEntry & { readonly digest: string } => {
+  const hex = createHash('sha256').update(content).digest('hex');
+  return { name: `blobs/sha256/${hex}`, content, digest: `sha256:${hex}` };
+};
+const entry = ({ name, content }: TarEntry): TarEntry => ({ name, content: content! });
+
+t.test(
+  'an OCI layout gets the manifest that an engine goes by; of several the one for its processor',
+  async (t) => {
+    const [config, layer, elsewhere] = [
+      blobOf('{"os": "linux"}'),
+      blobOf('a layer'),
+      blobOf('{"config": {}}'),
+    ];
+    const manifest = blobOf(
+      JSON.stringify({ config: { digest: config.digest }, layers: [{ digest: layer.digest }] }),
+    );
+    const platform = (architecture: string) => ({ os: 'linux', architecture });
+    const index = blobOf(
+      JSON.stringify({
+        manifests: [
+          { digest: elsewhere.digest, platform: platform('arm64') },
+          { digest: manifest.digest, platform: platform('amd64') },
+        ],
+      }),
+    );
+    const layout = [
+      { name: 'oci-layout', content: '{"imageLayoutVersion": "1.0.0"}' },
+      { name: 'index.json', content: JSON.stringify({ manifests: [{ digest: index.digest }] }) },
+      ...[index, manifest, layer, config].map(entry),
+    ];
+    const { entries } = await made(await tarOf(...layout));
+    t.same(manifestIn(entries), [{ Config: config.name, RepoTags: [reference], Layers: [layer.name] }]);
+    t.equal(entries['oci-layout'], undefined, 'no engine goes by names that are in it');
+    t.equal(entries[layer.name], 'a layer');
+    const other = {
+      name: 'index.json',
+      content: JSON.stringify({ manifests: [{ digest: elsewhere.digest, platform: platform('arm64') }] }),
+    };
+    await t.rejects(made(await tarOf(other, entry(elsewhere))), {
+      code: 'IMAGE_CORRUPT',
+      message: /not made for this host's processor/,
+    });
+  },
+);
+
+t.test('what an engine goes by is not written before all was found good', async (t) => {
+  const names: string[] = [];
+  const stream = imageTar(Readable.from([await tarOf(...saved)]), {
+    image: 'web',
+    reference,
+    architecture: 'amd64',
+    passed: () => {},
+    check() {
+      throw corrupt('web', 'its hash is another');
+    },
+    layers: 'kept apart',
+  });
+  await t.rejects(
+    (async () => {
+      for await (const chunk of stream) names.push(String(chunk));
+    })(),
+    { code: 'IMAGE_CORRUPT', message: /its hash is another/ },
+  );
+  t.notMatch(names.join(''), /manifest\.json/);
+  t.match(names.join(''), /abc\/layer\.tar/);
+});
+
+t.test('what is no image is refused in words', async (t) => {
+  const manifest = (value: unknown): TarEntry => ({ name: 'manifest.json', content: JSON.stringify(value) });
+  for (const [tar, words] of [
+    [Buffer.from('no tar, but longer than a header '.repeat(40)), /it is no tar/],
+    [
+      await tarOf({ name: 'readme', content: 'hello' }),
+      /neither what "docker save" writes, nor an OCI layout/,
+    ],
+    [await tarOf(manifest('nonsense')), /"manifest.json" is missing, or is no description/],
+    [await tarOf(manifest([])), /holds no images/],
+    [
+      await tarOf(
+        manifest([
+          { Config: 'a', Layers: [] },
+          { Config: 'b', Layers: [] },
+        ]),
+      ),
+      /holds 2 images/,
+    ],
+    [await tarOf({ name: '../etc/passwd', content: 'x' }), /must lead down/],
+    [await tarOf({ name: 'sda', type: 'block-device' }), /is a device/],
+    [
+      await tarOf({ name: 'manifest.json', content: ' '.repeat(5 * 1024 * 1024) }),
+      /larger than any description/,
+    ],
+  ] as const)
+    await t.rejects(made(tar), { code: 'IMAGE_CORRUPT', message: words });
+});
+
+t.test('how the bytes fail is how the image fails', async (t) => {
+  async function* broken() {
+    yield (await tarOf(...saved)).subarray(0, 600);
+    throw new TroupeError('HOST_UNREACHABLE', 'The stream was cut off');
+  }
+  const stream = imageTar(Readable.from(broken()), {
+    image: 'web',
+    reference,
+    architecture: 'amd64',
+    passed: () => {},
+    check: () => {},
+    layers: 'kept apart',
+  });
+  await t.rejects(buffer(stream), { code: 'HOST_UNREACHABLE' });
+});
