@@ -90,10 +90,7 @@ start_keystone() {
   start_mariadb
   if is_up keystone && keystone_answers >/dev/null; then return 0; fi
   stop_process keystone
-  if (exec 3<>"/dev/tcp/127.0.0.1/$keystone_port") 2>/dev/null; then
-    echo "dev/openstack/up: something else listens on 127.0.0.1:$keystone_port; choose another, as in: TROUPE_KEYSTONE_PORT=$((keystone_port + 1)) dev/openstack/up" >&2
-    return 1
-  fi
+  refuse_taken_port keystone "$keystone_port" TROUPE_KEYSTONE_PORT || return 1
   ensure_database keystone
   write_keystone_config
   if [ ! -e "$site/keystone/made" ]; then

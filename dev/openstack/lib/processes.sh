@@ -68,3 +68,11 @@ stop_process() {
   fi
   rm -f "$site/run/$name.pid"
 }
+
+# refuse_taken_port <name> <port> <variable>: fails, naming the variable that chooses another, where somebody listens there.
+refuse_taken_port() {
+  if (exec 3<>"/dev/tcp/127.0.0.1/$2") 2>/dev/null; then
+    echo "dev/openstack/up: something else than $1 listens on 127.0.0.1:$2; choose another, as in: $3=$(($2 + 1)) dev/openstack/up" >&2
+    return 1
+  fi
+}
