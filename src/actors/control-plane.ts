@@ -27,6 +27,7 @@ import type { Environment } from '../model/environment.ts';
 import type { ContainerDeadlines, SandboxMode } from '../model/events.ts';
 import type { HostPolicy } from '../model/host.ts';
 import type { Cause } from '../model/journal.ts';
+import type { Neutron } from '../model/neutron.ts';
 import type { Neighbours } from '../model/placement.ts';
 import type { Strategy } from '../scheduler/request.ts';
 import { getArchive, putArchive } from './archives.ts';
@@ -43,6 +44,7 @@ import type { Effect } from './effects/effect.ts';
 import { fillPoolEffect } from './effects/fill-pool.ts';
 import { findImageUsersEffect } from './effects/find-image-users.ts';
 import { hostOperations } from './effects/host-operations.ts';
+import { neutronPorts } from './effects/neutron-ports.ts';
 import { tellContainersEffect } from './effects/tell-containers.ts';
 import { tellHostsEffect } from './effects/tell-hosts.ts';
 import { createChartVersions } from './chart-versions.ts';
@@ -55,6 +57,7 @@ import { findIncident } from './incident.ts';
 import type { Caller, ControlPlane, Readiness, RelatedActor, TenantView } from './index.ts';
 import { lifecycleOf, permitOf } from './lifecycle.ts';
 import { createKeepsakes } from './keepsakes.ts';
+import { auditPorts, returnLeftPorts } from './neutron-audit.ts';
 import { openSession } from './open-session.ts';
 import { createImages } from './images.ts';
 import { createLocalResources } from './local-resources.ts';
@@ -106,6 +109,8 @@ export interface ControlPlaneOptions {
   readonly sealer: Sealer;
   readonly owner: OwnerInfo;
   readonly config: ControlPlaneConfig;
+  /** The cloud's networks; null where containers have those of their hosts. */
+  readonly neutron?: Neutron | null;
   /** Builds the control plane's end of the host links. */
   readonly links: (events: HostLinkEvents) => HostLinks;
 }
@@ -124,7 +129,7 @@ export interface RunningControlPlane extends ControlPlane {
  * @throws TroupeError STORE_UNAVAILABLE, INVALID_CONFIG
  */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<RunningControlPlane> {
-  const { environment, store, charts, config } = options;
+  const { environment, store, charts, config, neutron = null } = options;
   let world = await store.open(options.owner, 0);
   let tellFenced: (reason: string) => void = () => {};
   const fenced = new Promise<string>((resolve) => (tellFenced = resolve));
@@ -219,6 +224,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         () => runtime,
         (address) => specs.find(address),
       ),
+      ...neutronPorts({
+        environment,
+        neutron,
+        runtime: () => runtime,
+        worldId: () => world.worldId,
+      }),
       ...hostOperations({
         links: () => links,
         epoch: () => world.epoch,
@@ -308,6 +319,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     });
   }
   configure(runtime, config, siteLimits());
+  if (neutron)
+    returnLeftPorts({ neutron, runtime, worldId: world.worldId }).then(
+      (ports) => ports.length > 0 && environment.log.warn({ ports }, 'ports that were left are given back'),
+      (error: unknown) => environment.log.warn({ err: error }, 'ports that were left could not be given back'),
+    );
   void recount(
     [...runtime.cellsOf('tenant').keys(), ...runtime.cellsOf('host').keys()],
     'recounted at start',
@@ -588,7 +604,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         isUnreadable: (address) => unreadable.has(address),
         unfound: findings.refusal,
       });
-      return [...audit(runtime, environment.now(), unreadable.all), ...onHosts];
+      const ofCloud = neutron ? await auditPorts({ neutron, runtime, worldId: world.worldId }) : [];
+      return [...audit(runtime, environment.now(), unreadable.all), ...onHosts, ...ofCloud];
     },
     readiness,
     quarantined: () => [

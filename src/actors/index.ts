@@ -343,9 +343,9 @@ export interface WatchSnapshotItem {
 
 export interface AuditEntry {
   /**
-   * `container-without-actor`, `actor-without-container`, the same of `sandbox`, `network` and `volume`; `quota-differs`, `claims-differ`,
+   * `container-without-actor`, `actor-without-container`, the same of `sandbox`, `network`, `volume` and `port`; `quota-differs`, `claims-differ`,
    * `warm-differs`, `warm-over-budget`, `undelivered-message`, `quarantined`,
-   * `host-silent`; and `of-another-world`, which is somebody else's and no leak of ours.
+   * `host-silent`, `cloud-silent`; and `of-another-world`, which is somebody else's and no leak of ours.
    */
   readonly problem: string;
   readonly address: string | null;

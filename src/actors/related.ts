@@ -30,7 +30,9 @@ function relations(address: Address, context: unknown): readonly Address[] {
       return [
         ...hostOf(hostId),
         ...(sandboxId === null ? [] : [sandboxAddress(tenant, sandboxId)]),
-        ...ports.map(({ network: { networkId } }) => networkAddress(tenant, networkId)),
+        ...ports
+          .filter(({ neutron }) => !neutron)
+          .map(({ network: { networkId } }) => networkAddress(tenant, networkId)),
         ...mounts.map(({ volumeId }) => volumeAddress(tenant, volumeId)),
       ];
     }
@@ -72,6 +74,8 @@ const networksOf = (
   hostId: string,
   networks: readonly NetworkRequest[],
 ): readonly Address[] =>
-  networks.map(({ networkId, isDefault }) =>
-    networkAddress(tenant, isDefault ? defaultNetworkId(tenant, hostId) : networkId),
-  );
+  networks
+    .filter(({ neutron }) => !neutron)
+    .map(({ networkId, isDefault }) =>
+      networkAddress(tenant, isDefault ? defaultNetworkId(tenant, hostId) : networkId),
+    );

@@ -49,6 +49,14 @@ export const errorTable = {
   // ── the cloud around it ──
   CLOUD_UNAVAILABLE: { kind: 'unavailable', retryable: true, zun: 'service-unavailable' },
   CLOUD_REFUSED: { kind: 'unavailable', retryable: true, zun: 'service-unavailable' },
+  PORT_NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'port-not-found' },
+  PORT_IN_USE: { kind: 'invalid', retryable: false, zun: 'port-in-use' },
+  PORT_NOT_USABLE: { kind: 'invalid', retryable: false, zun: 'port-not-usable' },
+  PORT_UNBOUND: { kind: 'unavailable', retryable: false, zun: 'service-unavailable' },
+  ADDRESSES_EXHAUSTED: { kind: 'conflict', retryable: false, zun: 'conflict' },
+  SECURITY_GROUP_NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'security-group-not-found' },
+  EXTERNAL_NETWORK: { kind: 'forbidden', retryable: false, zun: 'external-network-attach-forbidden' },
+  NO_NETWORK: { kind: 'conflict', retryable: false, zun: 'conflict' },
   LOGIN_REFUSED: { kind: 'unauthenticated', retryable: false, zun: 'unauthorized' },
   // ── hosts and engines ──
   HOST_UNREACHABLE: { kind: 'unavailable', retryable: true, zun: 'container-host-not-up' },

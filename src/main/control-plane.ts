@@ -12,12 +12,15 @@ import type { Policy } from '../api/policy/policy.ts';
 import { createSessionEndpoint } from '../api/stream/session-socket.ts';
 import { createSessions } from '../api/stream/sessions.ts';
 import { createTickets } from '../api/stream/tickets.ts';
+import { createNeutronDesk } from '../api/zun/neutron-desk.ts';
 import { createWatchEndpoint } from '../api/stream/watch.ts';
 import type { Config } from '../config/schema.ts';
 import { createHostLinks } from '../link/host-link-server.ts';
 import { createLinkAcceptor } from '../link/ws-acceptor.ts';
 import { charts } from '../machines/catalogue.ts';
 import type { Environment } from '../model/environment.ts';
+import type { Neutron } from '../model/neutron.ts';
+import { createNeutron } from '../openstack/neutron.ts';
 import { createAuth, type CloudCalls } from './keystone.ts';
 import { archiveLimits, containerDefaults, controlPlaneConfig, linkTiming, paths } from './settings.ts';
 import { policyOf } from './policy-file.ts';
@@ -58,15 +61,21 @@ export async function runControlPlane(
   let controlPlane: RunningControlPlane | null = null;
   try {
     const policy = policyOf(config);
-    controlPlane = await startActors(config, environment, store);
-    return await serve(config, environment, store, logger, controlPlane, policy, cloud);
+    const neutron = config.network.driver === 'neutron' && cloud ? createNeutron(cloud.session) : null;
+    controlPlane = await startActors(config, environment, store, neutron);
+    return await serve(config, environment, store, logger, { controlPlane, policy, cloud, neutron });
   } catch (error) {
     await (controlPlane ?? { stop: () => store.close() }).stop();
     throw error;
   }
 }
 
-function startActors(config: Config, environment: Environment, store: Store): Promise<RunningControlPlane> {
+function startActors(
+  config: Config,
+  environment: Environment,
+  store: Store,
+  neutron: Neutron | null,
+): Promise<RunningControlPlane> {
   const files = paths(config);
   ensureAdminToken(files.tokens, files.adminToken);
   return startControlPlane({
@@ -76,8 +85,17 @@ function startActors(config: Config, environment: Environment, store: Store): Pr
     sealer: createSealer(loadSiteKeys(files.siteKey, config.state.keyFile === '')),
     owner: { hostname: hostname(), pid: process.pid, startedAt: environment.now() },
     config: controlPlaneConfig(config),
+    neutron,
     links: (events) => createHostLinks({ environment, events, timing: linkTiming(config) }),
   });
+}
+
+interface Served {
+  readonly controlPlane: RunningControlPlane;
+  readonly policy: Policy;
+  readonly cloud: CloudCalls | null;
+  /** Null where containers are on networks of their hosts. */
+  readonly neutron: Neutron | null;
 }
 
 async function serve(
@@ -85,9 +103,7 @@ async function serve(
   environment: Environment,
   store: Store,
   logger: FastifyBaseLogger,
-  controlPlane: RunningControlPlane,
-  policy: Policy,
-  cloud: CloudCalls | null,
+  { controlPlane, policy, cloud, neutron }: Served,
 ): Promise<ControlPlaneProcess> {
   const tls =
     config.api.certFile === ''
@@ -106,6 +122,7 @@ async function serve(
     login: auth.login,
     onCloudCall: (listener) => cloud?.onCall(listener),
     policy,
+    neutron: neutron && createNeutronDesk(neutron),
     tickets,
     sessions: { sessions, publicUrl },
     logger,

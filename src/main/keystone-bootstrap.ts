@@ -16,8 +16,10 @@ import { writePrivateFile } from './private-file.ts';
 import { paths } from './settings.ts';
 
 export const serviceType = 'container';
-/** Whose a token is may be asked by this role; Troupe's user needs no other. */
+/** Whose a token is may be asked by this role. */
 const serviceRole = 'service';
+/** Ports may be made for other projects, and bound to hosts, by this one. */
+const networkRole = 'admin';
 
 /** What the catalog should say: how clients reach this site. */
 export const endpointUrl = ({ config }: LoadedConfig): string =>
@@ -44,6 +46,7 @@ export async function bootstrap(
     const projectId = await registrar.ensureProject(wish.project);
     const userId = await ensureUser(loaded, wish, region, registrar, admin.access, tell);
     await registrar.assign(userId, projectId, serviceRole);
+    if (loaded.config.network.driver === 'neutron') await registrar.assign(userId, projectId, networkRole);
     // Keystone revokes by whole seconds: a token of the second in which a password was changed is none.
     await pRetry(() => proveCredentials(callsOf(accessFromPath(paths(loaded.config).clouds, ownCloud))), {
       retries: wish.newPassword ? 3 : 0,

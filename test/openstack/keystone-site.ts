@@ -33,15 +33,17 @@ export interface Answer {
   readonly json: Record<string, unknown>;
 }
 
-/** Not started yet. @param settings of section `auth` beside the kind */
+/** Not started yet. @param settings of section `auth` beside the kind @param others of other sections */
 export async function createKeystoneSite(
   t: Test,
   cloud: Cloud,
   settings: object = {},
+  others: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {},
 ): Promise<KeystoneSite> {
   const mark = randomBytes(4).toString('hex');
   const [region, user] = [`region-${mark}`, `troupe-${mark}`];
   const site = await createCommandSite(t, {
+    ...others,
     auth: { kind: 'keystone', recheckMs: 1_000, timeoutMs: 2_000, ...settings },
   });
   t.teardown(() => cloud.forget(region, user));

@@ -16,6 +16,7 @@ import { createDisk, type Disk } from './store.ts';
 import { createEngine, type EngineContainer, type SimulatedEngine } from './engine.ts';
 import type { Kernel, SimulatedProcess } from './kernel.ts';
 import { createNetwork, type Network } from './network.ts';
+import { createNeutron, neutronNetwork, type SimulatedNeutron } from './neutron.ts';
 
 export interface WorldOptions {
   readonly hosts: number;
@@ -45,6 +46,7 @@ export interface SimulatedWorld {
   readonly kernel: Kernel;
   readonly disk: Disk;
   readonly engines: readonly SimulatedEngine[];
+  readonly neutron: SimulatedNeutron;
   readonly accepted: Map<Address, Accepted>;
   readonly violations: string[];
   /** When a shard last lost what nobody else knew. */
@@ -194,6 +196,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
   const engines = Array.from({ length: options.hosts }, (_, index) =>
     createEngine(kernel, `host${index + 1}`),
   );
+  const neutron = createNeutron(kernel, engines);
   const states = engines.map(() => memoryState());
   const nameFiles = engines.map(() => memoryNames());
   const agents: ({ process: SimulatedProcess; agent: Agent | null } | null)[] = engines.map(() => null);
@@ -204,6 +207,18 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
   let control: SimulatedProcess | null = null;
   let incarnation = 0;
   let requests = 0;
+  /** A third of them on the cloud's network, the others on their hosts' own. */
+  const drawNetworks = (): ContainerSpec['networks'] =>
+    kernel.chance(0.66)
+      ? []
+      : [
+          {
+            networkId: neutronNetwork,
+            isDefault: false,
+            fixedAddress: null,
+            neutron: { portId: null, fixedAddress6: null, securityGroups: ['g'] },
+          },
+        ];
   const drawImage = (): string => (kernel.chance(0.8) ? 'busybox:latest' : `image${requests}:latest`);
 
   const violate = (what: string): void => {
@@ -241,6 +256,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
         sealer,
         owner: { hostname: 'simulated', pid: incarnation, startedAt: 0 },
         config,
+        neutron: neutron.client(process),
         links: (events) =>
           createHostLinks({
             environment: process.environment,
@@ -273,7 +289,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       joinToken: joinTokens[index]!,
       decideRestart: agentRestartPolicy,
       labels: {},
-      networks: { able: true, problem: null },
+      networks: { able: true, problem: null, neutronHost: engine.host },
       sandboxes: createSandboxes({
         driver,
         network: engine.network(process),
@@ -291,6 +307,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
     kernel,
     disk,
     engines,
+    neutron,
     accepted,
     violations,
     lostAt,
@@ -341,7 +358,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
         name: `c${requests}`, userId: 'u', image, imageReference: null, registryId: null, imageDriver: 'docker',
         imagePullPolicy: 'ifnotpresent', command: null, entrypoint: null, workdir: null, environment: { SECRET: 'x' }, labels: {}, hints: {},
         cpu: 0.5, memoryMib: 128, diskGib: 0, pidsLimit: 100, interactive: false, tty: false, hostname: null, runtime: null,
-        restartPolicy: restart, autoRemove: false, autoHeal: false, healthcheck: null, availabilityZone: null, requestedHost: null, networks: [], published: [], mounts: [], files: [],
+        restartPolicy: restart, autoRemove: false, autoHeal: false, healthcheck: null, availabilityZone: null, requestedHost: null, networks: drawNetworks(), published: [], mounts: [], files: [],
       }; // prettier-ignore
       try {
         const caller = { userId: 'u', projectId: tenant, requestId: `req-${requests}` };
@@ -405,6 +422,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
     },
     async peace() {
       Object.assign(disk.faults, { lostReply: 0, unwrittenUnknown: 0, full: 0, slow: 0 });
+      Object.assign(neutron.faults, { lostAnswer: 0, unavailable: 0, slow: 0 });
       for (const engine of engines) {
         engine.setDown(false);
         Object.assign(engine.faults, { startFails: 0, unavailable: 0, slow: 0 });
@@ -469,7 +487,12 @@ function scheduleFaults(
   until: number,
   disasters: boolean,
 ): void {
-  const { kernel, disk, engines } = world;
+  const { kernel, disk, engines, neutron } = world;
+  Object.assign(neutron.faults, {
+    lostAnswer: kernel.pick([0, 0.05, 0.1]),
+    unavailable: kernel.pick([0, 0.05, 0.3]),
+    slow: kernel.pick([0, 0.05]),
+  });
   disk.faults.slow = kernel.pick([0, 0.02, 0.1]);
   disk.faults.lostReply = kernel.pick([0, 0.02, 0.05]);
   disk.faults.unwrittenUnknown = kernel.pick([0, 0.02, 0.05]);

@@ -20,6 +20,8 @@ import { containerLogs } from './container-logs.ts';
 import { containerView } from './container-view.ts';
 import { parseCreateBody } from './create-body.ts';
 import { baseUrlOf } from './discovery.ts';
+import { list } from './body-fields.ts';
+import { netWishes, type NeutronDesk } from './neutron-desk.ts';
 import { requireVersion } from './microversion.ts';
 import { generateName } from './names.ts';
 import { onlyKnown, queryBoolean } from './values.ts';
@@ -28,11 +30,13 @@ export interface ContainersOptions {
   readonly controlPlane: ControlPlane;
   readonly environment: Environment;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
+  /** Null where networks are those of hosts. */
+  readonly neutron: NeutronDesk | null;
 }
 
 const keyMost = 255;
 
-export function containers({ controlPlane, environment, defaults }: ContainersOptions) {
+export function containers({ controlPlane, environment, defaults, neutron }: ContainersOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     const { ask, find, show } = createContainerAccess(controlPlane, environment);
     const act = async (
@@ -50,7 +54,7 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
       const run = queryBoolean('run', queryOf(request)['run'], false);
       const idempotencyKey = keyOf(request);
       const body = (request.body ?? {}) as Fields;
-      const spec = parseCreateBody(body, {
+      const parsed = parseCreateBody(body, {
         minor: request.minor,
         may: request.access.may,
         userId: request.identity.userId,
@@ -63,8 +67,16 @@ export function containers({ controlPlane, environment, defaults }: ContainersOp
           tenant: request.identity.projectId,
           seed:
             idempotencyKey === null ? environment.id() : `${request.identity.projectId}/${idempotencyKey}`,
+          neutron: neutron !== null,
         },
       });
+      const asking = { tenant: request.identity.projectId, may: request.access.may };
+      const spec = neutron
+        ? {
+            ...parsed,
+            networks: await neutron.requests(asking, netWishes(body), list(body, 'security_groups') ?? []),
+          }
+        : parsed;
       const view = await controlPlane.createContainer({
         caller: callerOf(request),
         spec,
