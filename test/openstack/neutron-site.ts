@@ -64,8 +64,8 @@ export async function createNeutronSite(t: Test, cloud: Cloud): Promise<NeutronS
     async create(token, body) {
       const answer = await call('POST', '/v1/containers?run=true', token, {
         image: testImage,
-        image_pull_policy: 'never',
-        command: ['sleep', '3600'],
+        // It ends when it is asked to.
+        command: ['sh', '-c', 'trap exit TERM; while :; do sleep 1 & wait; done'],
         ...body,
       });
       if (answer.status !== 202) throw new Error(`It was not accepted: ${answer.text}`);
@@ -88,7 +88,7 @@ export async function createNeutronSite(t: Test, cloud: Cloud): Promise<NeutronS
       return neutronSite.reach(token, uuid, 'Running');
     },
     async remove(token, uuid) {
-      await call('DELETE', `/v1/containers/${uuid}?force=true`, token);
+      await call('DELETE', `/v1/containers/${uuid}?stop=true`, token);
       await until(
         `the end of ${uuid}`,
         () => call('GET', `/v1/containers/${uuid}`, token),

@@ -1,6 +1,7 @@
 /** Containers on networks of the real Neutron, with its real agent and the real engine. */
 import t from 'tap';
 import { until } from '../support/troupe.ts';
+import { testImage } from '../cli/engine/command-site.ts';
 import { createCloud } from './cloud.ts';
 import { start } from './keystone-site.ts';
 import { createNeutronCloud, type WirePort } from './neutron-cloud.ts';
@@ -22,6 +23,13 @@ const nets = {
 const portOf = ({ addresses }: Container, network: string): string => addresses[network]![0]!.port;
 const addressOf = ({ addresses }: Container, network: string): string => addresses[network]![0]!.addr;
 const ofContainer = (uuid: string): Promise<readonly WirePort[]> => neutron.ports(`device_id=${uuid}`);
+/** They go after their container has. */
+const awaitNoPorts = (query: string): Promise<readonly WirePort[]> =>
+  until(
+    'the end of all ports',
+    () => neutron.ports(query),
+    (ports) => ports.length === 0,
+  );
 const ping = async (from: Container, address: string): Promise<boolean> =>
   (await site.inside(from.uuid, 'ping', '-c', '1', '-W', '1', address)).code === 0;
 
@@ -81,12 +89,12 @@ t.test('containers of a project find each other on its network, as its security 
 
   t.same(await site.audit(), []);
   await Promise.all([one, two, shut].map(({ uuid }) => site.remove(token, uuid)));
-  t.same(await neutron.ports(`network_id=${nets.first}`), [], 'no port is left');
+  t.same(await awaitNoPorts(`network_id=${nets.first}`), [], 'no port is left');
 });
 
 t.test('what is another project’s is not there', async (t) => {
   const other = await cloud.token(ben, green);
-  const post = (body: object) => site.call('POST', '/v1/containers', other, { image: 'x', ...body });
+  const post = (body: object) => site.call('POST', '/v1/containers', other, { image: testImage, ...body });
   const none = await post({});
   t.equal(none.status, 409);
   t.match(none.text, /There is no neutron network available/);
@@ -117,7 +125,7 @@ t.test('what is another project’s is not there', async (t) => {
 
 t.test('an address of one’s choice stays through restart and rebuild, its port ACTIVE', async (t) => {
   const outside = await site.call('POST', '/v1/containers', token, {
-    image: 'x',
+    image: testImage,
     nets: [{ network: 'first', 'v4-fixed-ip': '192.0.2.1' }],
   });
   t.match(outside.text, /in no subnet of network/);
@@ -125,7 +133,7 @@ t.test('an address of one’s choice stays through restart and rebuild, its port
   const container = await site.run(token, { nets: [fixed] });
   const port = portOf(container, nets.first);
   t.equal(addressOf(container, nets.first), '10.91.1.77');
-  const taken = await site.call('POST', '/v1/containers', token, { image: 'x', nets: [fixed] });
+  const taken = await site.call('POST', '/v1/containers', token, { image: testImage, nets: [fixed] });
   t.equal(taken.status, 409);
   t.match(taken.text, /10\.91\.1\.77.* is in use on network/);
 
@@ -155,14 +163,19 @@ t.test('a port of the user’s own is given back as it was found', async (t) => 
   const container = await site.run(token, { nets: [{ port: 'my port' }] });
   t.match(container.addresses, { [nets.second]: [{ port: port.id, preserve_on_delete: true }] });
   t.match(await neutron.port(port.id), { device_id: container.uuid, status: 'ACTIVE', name: 'my port' });
-  const again = await site.call('POST', '/v1/containers', token, { image: 'x', nets: [{ port: port.id }] });
+  const again = await site.call('POST', '/v1/containers', token, { image: testImage, nets: [{ port: port.id }] });
   t.equal(again.status, 400);
   t.match(again.text, /is in use by/);
   await site.remove(token, container.uuid);
   const asBefore = ({ name, device_id, device_owner, tags, ...rest }: WirePort) => [
     name, device_id, device_owner, rest['binding:host_id'], rest['binding:vif_type'], tags, rest.security_groups, rest.fixed_ips,
   ]; // prettier-ignore
-  t.same(asBefore(await neutron.port(port.id)), asBefore(before));
+  const after = await until(
+    'the port, given back',
+    () => neutron.port(port.id),
+    ({ tags }) => tags.length === before.tags.length,
+  );
+  t.same(asBefore(after), asBefore(before));
   await neutron.call('DELETE', `/ports/${port.id}`);
 });
 
@@ -181,6 +194,25 @@ t.test('a network is attached and detached while a container lives', async (t) =
   t.match((await site.inside(container.uuid, 'ip', 'addr', 'show', 'eth1')).out, /inet 10\.91\.2\.50\/24/);
   t.equal((await act('network_attach?network=second')).status, 400);
   t.equal((await act('network_attach?network=nowhere')).status, 404);
+
+  const group = await neutron.securityGroup(blue, 'late');
+  const old = { 'openstack-api-version': 'container 1.14' };
+  const regroup = async (verb: string, wanted: boolean): Promise<void> => {
+    const path = `/v1/containers/${container.uuid}/${verb}?name=late`;
+    t.equal((await site.call('POST', path, token)).status, 406, 'Zun has left it to Neutron since');
+    const asked = await site.site.call('POST', path, token, { headers: old });
+    t.equal(asked.status, 202, asked.text);
+    await until(
+      verb,
+      () => site.show(token, container.uuid),
+      ({ security_groups, task_state }) => security_groups.includes(group) === wanted && task_state === null,
+    );
+    for (const { security_groups } of await ofContainer(container.uuid))
+      t.equal(security_groups.includes(group), wanted, verb);
+    t.equal((await site.site.call('POST', path, token, { headers: old })).status, 400);
+  };
+  await regroup('add_security_group', true);
+  await regroup('remove_security_group', false);
 
   t.equal((await act('network_detach?network=second')).status, 202);
   await until(
@@ -205,19 +237,18 @@ t.test('killed in the middle of a plug, it comes back to one port', async (t) =>
   t.same(await site.audit(), []);
 
   // And in the middle of its end.
-  const ending = site.call('DELETE', `/v1/containers/${uuid}?force=true`, token);
-  await ending;
+  await site.call('DELETE', `/v1/containers/${uuid}?stop=true`, token);
   site.kill();
   await start(site.site);
-  await until('the end of its port', () => ofContainer(uuid), (ports) => ports.length === 0);
+  await awaitNoPorts(`device_id=${uuid}`);
   t.same(await site.audit(), []);
 });
 
 t.test('a Neutron that does not answer is waited for, in words, and goes on when it does', async (t) => {
   const container = await site.run(token, { nets: [{ network: 'second' }] });
   const frozen = neutron.freeze('neutron');
-  await site.call('DELETE', `/v1/containers/${container.uuid}?force=true`, token);
-  const refused = await site.call('POST', '/v1/containers', token, { image: 'x' });
+  await site.call('DELETE', `/v1/containers/${container.uuid}?stop=true`, token);
+  const refused = await site.call('POST', '/v1/containers', token, { image: testImage });
   t.equal(refused.status, 503);
   t.match(refused.text, /Neutron at .* has not answered within/);
   const waiting = await until(
@@ -227,7 +258,7 @@ t.test('a Neutron that does not answer is waited for, in words, and goes on when
   );
   t.match(waiting.text, /What ports Neutron has is not known/);
   frozen.thaw();
-  await until('the end of its port', () => ofContainer(container.uuid), (ports) => ports.length === 0);
+  await awaitNoPorts(`device_id=${container.uuid}`);
   t.same(await site.audit(), []);
 });
 
@@ -245,7 +276,7 @@ t.test('a quota that is full, and an agent that is dead, are said in words', asy
   dead.thaw();
   await neutron.awaitAgent(true);
   for (const { uuid } of [full, lone]) await site.remove(token, uuid);
-  t.same(await neutron.ports(`network_id=${nets.first}`), []);
+  await awaitNoPorts(`network_id=${nets.first}`);
 });
 
 t.test('a port of ours that nobody has is in the ledger', async (t) => {
