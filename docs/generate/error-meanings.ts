@@ -169,7 +169,10 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
     'The network of Neutron has no address left.',
     'Delete ports on it, or give it one more subnet.',
   ),
-  SECURITY_GROUP_NOT_FOUND: say('Neutron has no such security group in this project.', 'Correct the name or id.'),
+  SECURITY_GROUP_NOT_FOUND: say(
+    'Neutron has no such security group in this project.',
+    'Correct the name or id.',
+  ),
   EXTERNAL_NETWORK: say(
     'The network leads outside, and the policy lets others attach containers to it.',
     'Ask for a network of the project, or for a rule that lets you.',

@@ -322,7 +322,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   if (neutron)
     returnLeftPorts({ neutron, runtime, worldId: world.worldId }).then(
       (ports) => ports.length > 0 && environment.log.warn({ ports }, 'ports that were left are given back'),
-      (error: unknown) => environment.log.warn({ err: error }, 'ports that were left could not be given back'),
+      (error: unknown) =>
+        environment.log.warn({ err: error }, 'ports that were left could not be given back'),
     );
   void recount(
     [...runtime.cellsOf('tenant').keys(), ...runtime.cellsOf('host').keys()],

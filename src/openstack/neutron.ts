@@ -166,8 +166,7 @@ export function createNeutron(session: CloudSession): Neutron {
       ),
     );
     const { body } = await send('GET', `/${path}?${new URLSearchParams(given)}`, `list ${path}`);
-    if (!Compile(Type.Object({ [key]: Type.Array(shape) })).Check(body))
-      throw odd(`no list of ${path}`);
+    if (!Compile(Type.Object({ [key]: Type.Array(shape) })).Check(body)) throw odd(`no list of ${path}`);
     return (body as unknown as Record<string, readonly Static<T>[]>)[key]!;
   };
 
@@ -239,9 +238,7 @@ export function createNeutron(session: CloudSession): Neutron {
     },
     async removeTags(portId, tags) {
       for (const tag of tags)
-        await unlessGone(
-          send('DELETE', `/ports/${portId}/tags/${encodeURIComponent(tag)}`, 'untag port'),
-        );
+        await unlessGone(send('DELETE', `/ports/${portId}/tags/${encodeURIComponent(tag)}`, 'untag port'));
     },
     securityGroups: (projectId) =>
       listOf('security_groups', groupShape, 'security-groups', { project_id: projectId }),

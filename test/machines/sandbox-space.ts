@@ -222,6 +222,7 @@ export const sandboxHoldings: readonly Holding[] = [
       event.type === 'xstate.done.actor.stuck.removeSandbox',
     // Its host removes what is left of it when it returns, by the tombstone.
     abandoned: ({ event, to }) =>
-      event.type === 'host.lost' && (to.snapshot.status === 'done' || to.paths[0]?.startsWith('releasing') === true),
+      event.type === 'host.lost' &&
+      (to.snapshot.status === 'done' || to.paths[0]?.startsWith('releasing') === true),
   },
 ];

@@ -36,7 +36,10 @@ export interface NeutronSite {
   run(token: string, body?: object): Promise<Container>;
   remove(token: string, uuid: string): Promise<void>;
   /** What a command in the container says, and its exit code. */
-  inside(uuid: string, ...command: readonly string[]): Promise<{ readonly code: number; readonly out: string }>;
+  inside(
+    uuid: string,
+    ...command: readonly string[]
+  ): Promise<{ readonly code: number; readonly out: string }>;
   audit(): Promise<readonly unknown[]>;
   /** Kills control plane and agent at once. */
   kill(): void;

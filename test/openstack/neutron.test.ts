@@ -33,64 +33,76 @@ const awaitNoPorts = (query: string): Promise<readonly WirePort[]> =>
 const ping = async (from: Container, address: string): Promise<boolean> =>
   (await site.inside(from.uuid, 'ping', '-c', '1', '-W', '1', address)).code === 0;
 
-t.test('containers of a project find each other on its network, as its security groups let them', async (t) => {
-  const closed = await neutron.securityGroup(blue, 'closed');
-  const [one, two, shut] = await Promise.all([
-    site.run(token, { name: 'one' }),
-    site.run(token, { name: 'two', nets: [{ network: 'first' }] }),
-    site.run(token, { name: 'shut', nets: [{ network: nets.first }], security_groups: ['closed'] }),
-  ]);
-  t.same(Object.keys(one.addresses), [nets.first], 'without nets it is on the project’s oldest network');
-  const port = await neutron.port(portOf(one, nets.first));
-  t.match(port, {
-    status: 'ACTIVE',
-    project_id: blue.id,
-    device_id: one.uuid,
-    device_owner: 'compute:kuryr',
-    'binding:vif_type': 'bridge',
-  });
-  for (const tag of [/^troupe:world=/, /^troupe:actor=/, /^troupe:generation=1$/])
-    t.ok(
-      port.tags.some((each) => tag.test(each)),
-      `it is tagged ${tag}`,
+t.test(
+  'containers of a project find each other on its network, as its security groups let them',
+  async (t) => {
+    const closed = await neutron.securityGroup(blue, 'closed');
+    const [one, two, shut] = await Promise.all([
+      site.run(token, { name: 'one' }),
+      site.run(token, { name: 'two', nets: [{ network: 'first' }] }),
+      site.run(token, { name: 'shut', nets: [{ network: nets.first }], security_groups: ['closed'] }),
+    ]);
+    t.same(Object.keys(one.addresses), [nets.first], 'without nets it is on the project’s oldest network');
+    const port = await neutron.port(portOf(one, nets.first));
+    t.match(port, {
+      status: 'ACTIVE',
+      project_id: blue.id,
+      device_id: one.uuid,
+      device_owner: 'compute:kuryr',
+      'binding:vif_type': 'bridge',
+    });
+    for (const tag of [/^troupe:world=/, /^troupe:actor=/, /^troupe:generation=1$/])
+      t.ok(
+        port.tags.some((each) => tag.test(each)),
+        `it is tagged ${tag}`,
+      );
+    t.equal(one.addresses[nets.first]![0]!.subnet_id, port.fixed_ips[0]!.subnet_id);
+    t.same(shut.security_groups, [closed]);
+    t.same(one.security_groups, port.security_groups, 'the project’s default group');
+
+    const inside = await site.inside(
+      one.uuid,
+      'sh',
+      '-c',
+      'ip addr show eth0; ip route; cat /etc/resolv.conf /etc/hosts',
     );
-  t.equal(one.addresses[nets.first]![0]!.subnet_id, port.fixed_ips[0]!.subnet_id);
-  t.same(shut.security_groups, [closed]);
-  t.same(one.security_groups, port.security_groups, 'the project’s default group');
-
-  const inside = await site.inside(
-    one.uuid,
-    'sh',
-    '-c',
-    'ip addr show eth0; ip route; cat /etc/resolv.conf /etc/hosts',
-  );
-  t.match(inside.out, new RegExp(`inet ${addressOf(one, nets.first)}/24`));
-  t.match(inside.out, /default via 10\.91\.1\.1/);
-  t.match(inside.out, /mtu 1500/);
-  t.match(inside.out, /nameserver 10\.91\.1\.2/);
-  t.match(inside.out, new RegExp(`${addressOf(two, nets.first)}\\s.*two`), 'it knows its neighbour by name');
-
-  const pings = (from: Container, to: Container, wanted: boolean): Promise<boolean> =>
-    until(
-      `a ping that ${wanted ? 'passes' : 'is stopped'}`,
-      () => ping(from, addressOf(to, nets.first)),
-      (passes) => passes === wanted,
+    t.match(inside.out, new RegExp(`inet ${addressOf(one, nets.first)}/24`));
+    t.match(inside.out, /default via 10\.91\.1\.1/);
+    t.match(inside.out, /mtu 1500/);
+    t.match(inside.out, /nameserver 10\.91\.1\.2/);
+    t.match(
+      inside.out,
+      new RegExp(`${addressOf(two, nets.first)}\\s.*two`),
+      'it knows its neighbour by name',
     );
-  t.ok(await pings(one, two, true), 'those of the default group reach each other');
-  t.notOk(await pings(one, shut, false), 'a group without rules lets nothing in');
-  await neutron.call('POST', '/security-group-rules', {
-    security_group_rule: { security_group_id: closed, direction: 'ingress', protocol: 'icmp', ethertype: 'IPv4' },
-  });
-  t.ok(await pings(one, shut, true), 'until a rule does');
-  const list = await site.call('GET', `/v1/containers/${one.uuid}/network_list`, token);
-  t.match(list.json, {
-    networks: [{ net_id: nets.first, port_id: port.id, fixed_ips: [{ version: 4 }] }],
-  });
 
-  t.same(await site.audit(), []);
-  await Promise.all([one, two, shut].map(({ uuid }) => site.remove(token, uuid)));
-  t.same(await awaitNoPorts(`network_id=${nets.first}`), [], 'no port is left');
-});
+    const pings = (from: Container, to: Container, wanted: boolean): Promise<boolean> =>
+      until(
+        `a ping that ${wanted ? 'passes' : 'is stopped'}`,
+        () => ping(from, addressOf(to, nets.first)),
+        (passes) => passes === wanted,
+      );
+    t.ok(await pings(one, two, true), 'those of the default group reach each other');
+    t.notOk(await pings(one, shut, false), 'a group without rules lets nothing in');
+    await neutron.call('POST', '/security-group-rules', {
+      security_group_rule: {
+        security_group_id: closed,
+        direction: 'ingress',
+        protocol: 'icmp',
+        ethertype: 'IPv4',
+      },
+    });
+    t.ok(await pings(one, shut, true), 'until a rule does');
+    const list = await site.call('GET', `/v1/containers/${one.uuid}/network_list`, token);
+    t.match(list.json, {
+      networks: [{ net_id: nets.first, port_id: port.id, fixed_ips: [{ version: 4 }] }],
+    });
+
+    t.same(await site.audit(), []);
+    await Promise.all([one, two, shut].map(({ uuid }) => site.remove(token, uuid)));
+    t.same(await awaitNoPorts(`network_id=${nets.first}`), [], 'no port is left');
+  },
+);
 
 t.test('what is another project’s is not there', async (t) => {
   const other = await cloud.token(ben, green);
@@ -163,7 +175,10 @@ t.test('a port of the user’s own is given back as it was found', async (t) => 
   const container = await site.run(token, { nets: [{ port: 'my port' }] });
   t.match(container.addresses, { [nets.second]: [{ port: port.id, preserve_on_delete: true }] });
   t.match(await neutron.port(port.id), { device_id: container.uuid, status: 'ACTIVE', name: 'my port' });
-  const again = await site.call('POST', '/v1/containers', token, { image: testImage, nets: [{ port: port.id }] });
+  const again = await site.call('POST', '/v1/containers', token, {
+    image: testImage,
+    nets: [{ port: port.id }],
+  });
   t.equal(again.status, 400);
   t.match(again.text, /is in use by/);
   await site.remove(token, container.uuid);
@@ -228,7 +243,11 @@ t.test('a network is attached and detached while a container lives', async (t) =
 
 t.test('killed in the middle of a plug, it comes back to one port', async (t) => {
   const { uuid } = await site.create(token, { nets: [{ network: 'first' }] });
-  await until('its port', () => ofContainer(uuid), (ports) => ports.length > 0);
+  await until(
+    'its port',
+    () => ofContainer(uuid),
+    (ports) => ports.length > 0,
+  );
   site.kill();
   await start(site.site);
   const container = await site.reach(token, uuid, 'Running');
@@ -265,7 +284,10 @@ t.test('a Neutron that does not answer is waited for, in words, and goes on when
 t.test('a quota that is full, and an agent that is dead, are said in words', async (t) => {
   await neutron.call('PUT', `/quotas/${blue.id}`, { quota: { port: 0 } });
   const full = await site.create(token, { nets: [{ network: 'first' }] });
-  t.match((await site.reach(token, full.uuid, 'Error')).status_reason, /Quota exceeded for resources: \['port'\]/);
+  t.match(
+    (await site.reach(token, full.uuid, 'Error')).status_reason,
+    /Quota exceeded for resources: \['port'\]/,
+  );
   await neutron.call('DELETE', `/quotas/${blue.id}`);
 
   const dead = neutron.freeze('neutron-agent');

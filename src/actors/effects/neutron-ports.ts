@@ -180,7 +180,8 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
     const changed: Record<string, readonly string[]> = {};
     for (const { portId } of ports.filter((port) => port.neutron)) {
       const port = await cloud().port(portId);
-      if (!port) throw new TroupeError('PORT_NOT_FOUND', `Somebody has deleted the port "${portId}" in Neutron`);
+      if (!port)
+        throw new TroupeError('PORT_NOT_FOUND', `Somebody has deleted the port "${portId}" in Neutron`);
       const others = port.securityGroups.filter((each) => each !== change?.groupId);
       const securityGroups = change?.isAdded ? [...others, change.groupId] : others;
       changed[portId] = (await cloud().updatePort(portId, { securityGroups })).securityGroups;
@@ -205,8 +206,7 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
 }
 
 /** Ours, of whichever sandbox and time. */
-const ownTags = ({ tags }: NeutronPort): readonly string[] =>
-  tags.filter((tag) => tag.startsWith('troupe:'));
+const ownTags = ({ tags }: NeutronPort): readonly string[] => tags.filter((tag) => tag.startsWith('troupe:'));
 
 /** As it was before a container had it. */
 export async function unbound(neutron: Neutron, port: NeutronPort): Promise<void> {

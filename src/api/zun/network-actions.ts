@@ -58,9 +58,7 @@ export function networkActions(
     };
     checkWish(wish);
     const asking = { tenant, may: access.may };
-    const own = ports.flatMap(({ neutron: bound }) =>
-      bound && !bound.isUsers ? bound.securityGroups : [],
-    );
+    const own = ports.flatMap(({ neutron: bound }) => (bound && !bound.isUsers ? bound.securityGroups : []));
     const groups = wish.port === null ? await desk.securityGroups(asking, [...new Set(own)]) : [];
     return desk.request(asking, wish, groups);
   };

@@ -35,7 +35,13 @@ const rewire = {
     },
   ],
   'container.addSecurityGroup': [
-    { guard: 'isInGroup', actions: { type: 'refuse', params: { reason: 'It is in that group already, or has no port of Neutron' } } },
+    {
+      guard: 'isInGroup',
+      actions: {
+        type: 'refuse',
+        params: { reason: 'It is in that group already, or has no port of Neutron' },
+      },
+    },
     { target: '#container.rewiring.grouping', actions: 'askRegroup' },
   ],
   'container.removeSecurityGroup': [

@@ -513,7 +513,12 @@ export const containerSetup = setup({
           const request = requestOf(port);
           const isDefault = networkId === defaultNetworkId(context.tenant, context.hostId ?? '');
           // Addresses of the user's choice stay, security groups are those it has now.
-          return { ...request, isDefault, ...known, ...(request.neutron && { neutron: groupedAs(known, request.neutron) }) };
+          return {
+            ...request,
+            isDefault,
+            ...known,
+            ...(request.neutron && { neutron: groupedAs(known, request.neutron) }),
+          };
         }),
         reason: event.reason,
       };

@@ -59,7 +59,10 @@ export const wiring = sandboxSetup.createStateConfig({
     input: ({ context }) => ({ ms: context.deadlines.makeMs }),
     onDone: {
       target: '#sandbox.failed',
-      actions: { type: 'sayOverdue', params: { what: 'Neutron’s agent on the host has not wired its port in time' } },
+      actions: {
+        type: 'sayOverdue',
+        params: { what: 'Neutron’s agent on the host has not wired its port in time' },
+      },
     },
     onError: '#sandbox.failed',
   },
@@ -231,7 +234,10 @@ export const releasing = sandboxSetup.createStateConfig({
   states: {
     deciding: {
       tags: 'transient',
-      always: [{ guard: 'isPortHeld', target: 'attempting', actions: 'beginStep' }, { target: '#sandbox.gone' }],
+      always: [
+        { guard: 'isPortHeld', target: 'attempting', actions: 'beginStep' },
+        { target: '#sandbox.gone' },
+      ],
     },
     attempting: {
       description: 'Its ports are given back to Neutron.',
