@@ -81,6 +81,7 @@ async function measure(name: string, keeper: Keeper, tell: Figures['tell']): Pro
           worldId: identity.worldId,
           portId: sandboxId,
           networkId: network.networkId,
+          of: 'us',
           netnsPath: sandbox.netnsPath,
           mac: `02:00:00:00:00:${(index + 16).toString(16)}`,
           addresses: [`10.223.0.${index + 16}/24`],

@@ -164,6 +164,35 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
     'The host lacks what networks and volumes of its own need.',
     'Install there what is named, and run its agent as root.',
   ),
+  PORT_NOT_FOUND: say('Neutron has no such port in this project.', 'Correct the name or id.'),
+  PORT_IN_USE: say(
+    'The port of Neutron belongs to something else.',
+    'Ask for another, or detach it from what has it.',
+  ),
+  PORT_NOT_USABLE: say(
+    'The port of Neutron is in a state in which it can’t be given to a container.',
+    'Ask for one that is DOWN.',
+  ),
+  PORT_UNBOUND: say(
+    'Neutron can’t bind the port at the host of the container.',
+    'Look whether Neutron’s agent lives there (`openstack network agent list`), and whether `network.neutronHost` names it.',
+  ),
+  ADDRESSES_EXHAUSTED: say(
+    'The network of Neutron has no address left.',
+    'Delete ports on it, or give it one more subnet.',
+  ),
+  SECURITY_GROUP_NOT_FOUND: say(
+    'Neutron has no such security group in this project.',
+    'Correct the name or id.',
+  ),
+  EXTERNAL_NETWORK: say(
+    'The network leads outside, and the policy lets others attach containers to it.',
+    'Ask for a network of the project, or for a rule that lets you.',
+  ),
+  NO_NETWORK: say(
+    'The project has no network in Neutron, and none is shared with it.',
+    'Make one: `openstack network create`, with a subnet.',
+  ),
   NETWORK_NOT_FOUND: say('There is no such network on this host.', 'Correct the name or id.'),
   NETWORK_IN_USE: say('Something is attached to the network.', 'Detach or delete that first.'),
   NETWORK_ERROR: say('The host could not change its networks.', 'Read what it says.'),

@@ -34,6 +34,8 @@ export function assumedResult({ src, input }: Invoke, context: unknown, now: num
     case 'removeContainer':
     case 'updateContainer':
     case 'unplugPort':
+    case 'awaitPorts':
+    case 'returnPorts':
     case 'removeSandbox':
     case 'removeNetwork':
     case 'ensureVolume':

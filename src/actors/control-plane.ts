@@ -28,6 +28,7 @@ import type { Environment } from '../model/environment.ts';
 import type { ContainerDeadlines, SandboxMode } from '../model/events.ts';
 import type { HostPolicy } from '../model/host.ts';
 import type { Cause } from '../model/journal.ts';
+import type { Neutron } from '../model/neutron.ts';
 import type { Neighbours } from '../model/placement.ts';
 import type { Strategy } from '../scheduler/request.ts';
 import { getArchive, putArchive } from './archives.ts';
@@ -46,6 +47,7 @@ import type { Effect } from './effects/effect.ts';
 import { fillPoolEffect } from './effects/fill-pool.ts';
 import { findImageUsersEffect } from './effects/find-image-users.ts';
 import { hostOperations } from './effects/host-operations.ts';
+import { neutronPorts } from './effects/neutron-ports.ts';
 import { tellContainersEffect } from './effects/tell-containers.ts';
 import { tellHostsEffect } from './effects/tell-hosts.ts';
 import { createChartVersions } from './chart-versions.ts';
@@ -59,6 +61,7 @@ import type { Caller, ControlPlane, Readiness, TenantView } from './index.ts';
 import type { RelatedActor } from '../model/lifecycle.ts';
 import { lifecycleOf, permitOf } from './lifecycle.ts';
 import { createKeepsakes } from './keepsakes.ts';
+import { auditPorts, returnLeftPorts } from './neutron-audit.ts';
 import { openSession } from './open-session.ts';
 import { auditImages } from './image-audit.ts';
 import type { ImageStore } from './image-store.ts';
@@ -115,6 +118,8 @@ export interface ControlPlaneOptions {
   readonly sealer: Sealer;
   readonly owner: OwnerInfo;
   readonly config: ControlPlaneConfig;
+  /** The cloud's networks; null where containers have those of their hosts. */
+  readonly neutron?: Neutron | null;
   /** Builds the control plane's end of the host links. */
   readonly links: (events: HostLinkEvents) => HostLinks;
   /** What keeps images apart from hosts, for this world. Default nothing. */
@@ -135,7 +140,7 @@ export interface RunningControlPlane extends ControlPlane {
  * @throws TroupeError STORE_UNAVAILABLE, INVALID_CONFIG
  */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<RunningControlPlane> {
-  const { environment, store, charts, config } = options;
+  const { environment, store, charts, config, neutron = null } = options;
   let world = await store.open(options.owner, 0);
   let tellFenced: (reason: string) => void = () => {};
   const fenced = new Promise<string>((resolve) => (tellFenced = resolve));
@@ -243,6 +248,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         (address) => specs.find(address),
       ),
       discardImage: discardImageEffect(imageStore),
+      ...neutronPorts({
+        environment,
+        neutron,
+        runtime: () => runtime,
+        worldId: () => world.worldId,
+      }),
       ...hostOperations({
         links: () => links,
         transfers,
@@ -333,6 +344,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     });
   }
   configure(runtime, config, siteLimits());
+  if (neutron)
+    returnLeftPorts({ neutron, runtime, worldId: world.worldId }).then(
+      (ports) => ports.length > 0 && environment.log.warn({ ports }, 'ports that were left are given back'),
+      (error: unknown) =>
+        environment.log.warn({ err: error }, 'ports that were left could not be given back'),
+    );
   void recount(
     [...runtime.cellsOf('tenant').keys(), ...runtime.cellsOf('host').keys()],
     'recounted at start',
@@ -632,7 +649,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         unfound: findings.refusal,
       });
       const inStore = imageStore ? await auditImages(runtime, imageStore) : [];
-      return [...audit(runtime, environment.now(), unreadable.all), ...onHosts, ...inStore];
+      const ofCloud = neutron ? await auditPorts({ neutron, runtime, worldId: world.worldId }) : [];
+      return [...audit(runtime, environment.now(), unreadable.all), ...onHosts, ...inStore, ...ofCloud];
     },
     readiness,
     quarantined: () => [

@@ -175,9 +175,9 @@ export interface WatchHandlers {
 
 export interface AuditEntry {
   /**
-   * `container-without-actor`, `actor-without-container`, the same of `sandbox`, `network` and `volume`; `quota-differs`, `claims-differ`,
+   * `container-without-actor`, `actor-without-container`, the same of `sandbox`, `network`, `volume` and `port`; `quota-differs`, `claims-differ`,
    * `warm-differs`, `warm-over-budget`, `undelivered-message`, `quarantined`,
-   * `host-silent`, `unfinished-image`, `images-silent`; and `of-another-world`, which is somebody else's and no leak of ours.
+   * `host-silent`, `cloud-silent`, `unfinished-image`, `images-silent`; and `of-another-world`, which is somebody else's and no leak of ours.
    */
   readonly problem: string;
   readonly address: string | null;

@@ -102,7 +102,8 @@ export function createPlacement(options: PlacementOptions): Placement {
     return [
       ...images.flatMap(ofImage),
       ...networks
-        .filter(({ isDefault }) => !isDefault)
+        // Those of Neutron are wherever its agents are.
+        .filter(({ isDefault, neutron }) => !isDefault && !neutron)
         .map(({ networkId }) => bind('Network', networkAddress(tenant, networkId))),
       ...mounts
         .filter(({ made }) => made === null)

@@ -33,7 +33,9 @@ function relations(address: Address, context: unknown): readonly Address[] {
         ...hostOf(hostId),
         ...(capsuleId === null ? [] : [capsuleAddress(tenant, capsuleId)]),
         ...(sandboxId === null ? [] : [sandboxAddress(tenant, sandboxId)]),
-        ...ports.map(({ network: { networkId } }) => networkAddress(tenant, networkId)),
+        ...ports
+          .filter(({ neutron }) => !neutron)
+          .map(({ network: { networkId } }) => networkAddress(tenant, networkId)),
         ...mounts.map(({ volumeId }) => volumeAddress(tenant, volumeId)),
       ];
     }
@@ -85,6 +87,8 @@ const networksOf = (
   hostId: string,
   networks: readonly NetworkRequest[],
 ): readonly Address[] =>
-  networks.map(({ networkId, isDefault }) =>
-    networkAddress(tenant, isDefault ? defaultNetworkId(tenant, hostId) : networkId),
-  );
+  networks
+    .filter(({ neutron }) => !neutron)
+    .map(({ networkId, isDefault }) =>
+      networkAddress(tenant, isDefault ? defaultNetworkId(tenant, hostId) : networkId),
+    );

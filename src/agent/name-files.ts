@@ -16,7 +16,7 @@ import type { SandboxFiles } from '../drivers/network/sandbox-files.ts';
 import { oneAtATime } from '../drivers/one-at-a-time.ts';
 import type { ContainerFiles } from '../drivers/runtime/runtime-driver.ts';
 import { TroupeError } from '../errors/errors.ts';
-import type { Port, PublishedPort } from '../model/network.ts';
+import { addressesOf, type Port, type PublishedPort } from '../model/network.ts';
 
 /** A sandbox as it was plugged last. */
 export interface Plugged {
@@ -83,9 +83,9 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
     files.ensure({
       sandboxId: each.sandboxId,
       hostname: each.hostname,
-      addresses: each.ports.map(({ address }) => address),
+      addresses: each.ports.flatMap(addressesOf),
       neighbours: neighboursOf(each, known.values()),
-      dns: null,
+      dns: dnsOf(each),
     });
 
   /** A turn of its own, behind the changes that wait: all that came meanwhile is told with one rewrite of each file. */
@@ -100,7 +100,7 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
           await files.tell({
             sandboxId: each.sandboxId,
             hostname: each.hostname,
-            addresses: each.ports.map(({ address }) => address),
+            addresses: each.ports.flatMap(addressesOf),
             neighbours: neighboursOf(each, known.values()),
           });
         }
@@ -178,6 +178,12 @@ export function createNameFiles(directory: string, files: SandboxFiles): NameFil
   };
 }
 
+/** Whom its networks say to ask for names; null = whom this host asks. */
+function dnsOf({ ports }: Known) {
+  const nameservers = [...new Set(ports.flatMap(({ neutron }) => neutron?.nameservers ?? []))];
+  return nameservers.length > 0 ? { nameservers, search: [], options: [] } : null;
+}
+
 const networksOf = ({ ports }: Known): readonly string[] => ports.map(({ network }) => network.networkId);
 
 /** Its own names, and those of all on its networks, each by its address there. */
@@ -189,8 +195,9 @@ function neighboursOf(each: Known, known: Iterable<Known>) {
     const { containers, hostname, ports } = lived;
     const ids = Object.keys(containers).map(shortId);
     const called = [...Object.values(containers).flat(), hostname, ...ids].filter(isHostname);
-    for (const { network, address } of ports)
-      if (networks.has(network.networkId)) entries.push({ address, names: called });
+    for (const port of ports)
+      if (networks.has(port.network.networkId))
+        for (const address of addressesOf(port)) entries.push({ address, names: called });
   }
   return entries;
 }

@@ -5,12 +5,12 @@
  */
 import type { OwnerIdentity } from '../drivers/runtime/operation-identity.ts';
 import type { ContainerFiles, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
-import type { NetworkDriver } from '../drivers/network/network-driver.ts';
+import type { NetworkDriver, PlugSpec } from '../drivers/network/network-driver.ts';
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { InventoryResource, OperationArguments } from '../link/protocol.ts';
 import type { NetworkEffectResults } from '../model/network-events.ts';
 import type { NetworkDefinition, Port, PublishedPort } from '../model/network.ts';
-import { addressAt, chooseSubnet, parseSubnet, type SubnetPool } from '../model/subnet.ts';
+import { addressAt, chooseSubnet, familyOf, parseSubnet, type SubnetPool } from '../model/subnet.ts';
 import { hostPortsFor } from './host-ports.ts';
 import { shortId, type NameFiles, type Plugged } from './name-files.ts';
 
@@ -76,23 +76,13 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
   const plug = async (
     identity: Owner,
     netnsPath: string,
-    { portId, network: definition, mac, address, interfaceName }: Port,
+    port: Port,
     isFirst: boolean,
     signal: AbortSignal,
   ): Promise<void> => {
-    const { prefix } = parseSubnet(definition.subnet);
-    const spec = {
-      worldId: identity.worldId,
-      portId,
-      networkId: definition.networkId,
-      netnsPath,
-      mac,
-      addresses: [`${address}/${prefix}`],
-      gateway: isFirst ? definition.gateway : null,
-      routes: [],
-      mtu: definition.mtu,
-      interfaceName,
-    };
+    const { network: definition } = port;
+    const spec = plugSpec(identity.worldId, netnsPath, port, isFirst);
+    if (spec.of === 'neutron') return network.plug(spec, signal);
     try {
       await network.plug(spec, signal);
     } catch (error) {
@@ -116,7 +106,7 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
       if (!seen || netnsPath === null || !(await isSame(seen, netnsPath))) continue;
       for (const [index, port] of seen.ports.entries()) {
         if (!isLost(port)) continue;
-        await ensureBridge({ worldId, tenant }, port.network, signal);
+        if (!port.neutron) await ensureBridge({ worldId, tenant }, port.network, signal);
         await plug({ worldId, tenant }, netnsPath, port, index === 0, signal);
       }
     }
@@ -251,8 +241,8 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
       const [networks, ports] = await Promise.all([network.listNetworks(signal), network.listPorts(signal)]);
       const bridges = new Set(networks.filter(({ guarded }) => guarded).map(({ networkId }) => networkId));
       const links = new Set(ports.filter(({ guarded }) => guarded).map(({ portId }) => portId));
-      const isLost = ({ portId, network: { networkId } }: Port): boolean =>
-        !bridges.has(networkId) || !links.has(portId);
+      const isLost = ({ portId, network: { networkId }, neutron }: Port): boolean =>
+        !links.has(portId) || (!neutron && !bridges.has(networkId));
       await replug(worldId, isLost, signal);
     },
     async sweep(worldId, signal) {
@@ -289,6 +279,33 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
         ),
       ];
     },
+  };
+}
+
+/** The first port has the default route. */
+function plugSpec(
+  worldId: string,
+  netnsPath: string,
+  { portId, network: { networkId, subnet, gateway, mtu }, mac, address, interfaceName, neutron }: Port,
+  isFirst: boolean,
+): PlugSpec {
+  const common = { worldId, portId, networkId, netnsPath, mac, mtu, interfaceName };
+  if (!neutron)
+    return {
+      ...common,
+      of: 'us',
+      addresses: [`${address}/${parseSubnet(subnet).prefix}`],
+      gateway: isFirst ? gateway : null,
+      routes: [],
+    };
+  const gateways = isFirst ? neutron.gateways : [];
+  const gateway6 = gateways.find((each) => familyOf(each) === 6);
+  return {
+    ...common,
+    of: 'neutron',
+    addresses: neutron.addresses.map((each) => `${each.address}/${each.prefix}`),
+    gateway: gateways.find((each) => familyOf(each) === 4) ?? null,
+    routes: [...neutron.routes, ...(gateway6 ? [{ destination: '::/0', via: gateway6 }] : [])],
   };
 }
 

@@ -40,6 +40,7 @@ import { hosts } from './zun/hosts.ts';
 import { images } from './zun/images.ts';
 import { registries } from './zun/registries.ts';
 import { services } from './zun/services.ts';
+import type { NeutronDesk } from './zun/neutron-desk.ts';
 import { networkActions } from './zun/network-actions.ts';
 import { networks } from './zun/networks.ts';
 import { quotas } from './zun/quotas.ts';
@@ -56,6 +57,8 @@ export interface AppOptions {
   /** Tells the listener of every call to the cloud, if there is one. */
   readonly onCloudCall: OnCloudCall;
   readonly policy: Policy;
+  /** Where containers are on networks of Neutron; null where they are on those of their hosts. */
+  readonly neutron?: NeutronDesk | null;
   readonly tickets: Tickets<Identity>;
   readonly sessions: SessionDesk;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
@@ -92,7 +95,7 @@ const maxParamLength = 255;
 const requestTimeout = 600_000;
 
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { controlPlane, environment, tickets } = options;
+  const { controlPlane, environment, tickets, neutron = null } = options;
   const app = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : {}),
     ...(options.https ? { https: { cert: options.https.cert, key: options.https.key } } : {}),
@@ -153,17 +156,17 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(discovery);
   await app.register(health(controlPlane));
   await app.register(
-    containers({ controlPlane, environment, defaults: options.defaults, images: options.images }),
+    containers({ controlPlane, environment, defaults: options.defaults, images: options.images, neutron }),
   );
   await app.register(
-    capsules({ controlPlane, environment, defaults: options.defaults, images: options.images }),
+    capsules({ controlPlane, environment, defaults: options.defaults, images: options.images, neutron }),
   );
   await app.register(containerActions(controlPlane, environment, options.images));
   await app.register(containerServices(controlPlane, environment, options.sessions));
   await app.register(containerSessions(controlPlane, environment, options.sessions));
   await app.register(containerArchives(controlPlane, environment, options.copies));
-  await app.register(networkActions(controlPlane, environment));
-  await app.register(networks(controlPlane));
+  await app.register(networkActions(controlPlane, environment, neutron));
+  await app.register(networks(controlPlane, neutron));
   await app.register(volumes(controlPlane));
   await app.register(images(controlPlane, options.images));
   await app.register(registries(controlPlane));

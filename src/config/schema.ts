@@ -101,7 +101,7 @@ export const configSchema = Type.Object(
           60_000,
           'How long a token that Keystone found good counts without asking again; so long may a revoked one be used',
         ),
-        timeoutMs: count(5_000, 'For Keystone to answer', 100),
+        timeoutMs: count(5_000, 'For Keystone, or another service of the cloud, to answer', 100),
         loginDomain: text('Default', 'Domain of people who log in to the console and name none'),
         loginsMost: count(20, 'Logins by password from one address in a minute', 1),
       },
@@ -242,6 +242,16 @@ export const configSchema = Type.Object(
     ),
     network: section(
       {
+        driver: Type.Enum(['local', 'neutron'], {
+          default: 'local',
+          description:
+            'Whose networks containers are on: those of their hosts, or the cloud’s; "neutron" needs auth.kind "keystone"',
+        }),
+        neutronHost: text(
+          '',
+          'What Neutron calls this host, as its agent here is configured; empty = the machine’s name',
+          { pattern: '^[^\\s]{0,255}$', rule: 'a name without blanks' },
+        ),
         mode: Type.Enum(['auto', 'own', 'engine'], {
           default: 'auto',
           description:
@@ -259,7 +269,7 @@ export const configSchema = Type.Object(
           65_535,
         ),
       },
-      'Local networks of this host',
+      'Networks of containers; see [operations](operations.md#neutron)',
     ),
     volume: section(
       {

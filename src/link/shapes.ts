@@ -29,7 +29,9 @@ export const fingerprint = Type.Object({
   labels: textByName,
   engineUp: Type.Boolean(),
   engineProblem: nullable(text),
-  networks: Type.Optional(Type.Object({ able: Type.Boolean(), problem: nullable(text) })),
+  networks: Type.Optional(
+    Type.Object({ able: Type.Boolean(), problem: nullable(text), neutronHost: Type.Optional(text) }),
+  ),
   overrides: Type.Optional(
     Type.Object({
       availabilityZone: nullable(id),
@@ -68,6 +70,18 @@ export const port = Type.Object({
   mac: text,
   address: text,
   interfaceName: text,
+  neutron: Type.Optional(
+    Type.Object({
+      addresses: Type.Array(
+        Type.Object({ address: text, prefix: count, version: Type.Integer(), subnetId: text }),
+      ),
+      gateways: texts,
+      routes: Type.Array(Type.Object({ destination: text, via: text })),
+      nameservers: texts,
+      securityGroups: texts,
+      isUsers: Type.Boolean(),
+    }),
+  ),
 });
 
 export const publishedPort = Type.Object({

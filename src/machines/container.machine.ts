@@ -230,7 +230,7 @@ export const containerChart: Chart = {
     }),
     // Version 3: networks, volumes and changes of what is there; what its host decides a claim by.
     2: toVersion3,
-    // Version 4 may be a member of a capsule.
+    // Version 4 may be a member of a capsule; security groups of ports of Neutron are changed while it lives.
     3: ({ context, ...envelope }) => ({
       ...envelope,
       context: { ...(context as object), capsuleId: null },

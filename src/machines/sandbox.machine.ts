@@ -9,7 +9,17 @@
 import type { Chart } from './chart.ts';
 import { metaOf } from './meta.ts';
 import type { SandboxContext } from './sandbox/context.ts';
+import {
+  attachBinding,
+  attachWiring,
+  binding,
+  givingBack,
+  regrouping,
+  releasing,
+  wiring,
+} from './sandbox/neutron.ts';
 import { hostInput, sandboxSetup } from './sandbox/setup.ts';
+import { toVersion2 } from './sandbox/version2.ts';
 import { pauseBefore } from './retry-policy.ts';
 import { describeBy } from './describe.ts';
 
@@ -34,6 +44,7 @@ const allocating = sandboxSetup.createStateConfig({
       tags: 'transient',
       always: [
         { guard: 'isOfNobody', target: '#sandbox.draining' },
+        { guard: 'isPortLacking', target: 'binding' },
         { guard: 'isAddressLacking', target: 'asking' },
         { target: '#sandbox.making' },
       ],
@@ -65,6 +76,7 @@ const allocating = sandboxSetup.createStateConfig({
         },
       },
     },
+    binding,
   },
 });
 
@@ -92,7 +104,10 @@ const making = sandboxSetup.createStateConfig({
         id: 'makeSandbox',
         src: 'makeSandbox',
         input: ({ context }) => hostInput(context, context.deadlines.makeMs),
-        onDone: { target: '#sandbox.made', actions: 'recordMade' },
+        onDone: [
+          { guard: 'hasNeutronPort', target: '#sandbox.wiring', actions: 'recordMade' },
+          { target: '#sandbox.made', actions: 'recordMade' },
+        ],
         onError: [
           { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
           { target: '#sandbox.failed', actions: 'recordFailure' },
@@ -122,8 +137,13 @@ const attaching = sandboxSetup.createStateConfig({
     },
     onError: { target: 'detaching', actions: 'giveUpAttach' },
   },
-  initial: 'asking',
+  initial: 'deciding',
   states: {
+    deciding: {
+      tags: 'transient',
+      always: [{ guard: 'isPortLacking', target: 'binding' }, { target: 'asking' }],
+    },
+    binding: attachBinding,
     asking: {
       description: 'The network is asked for an address.',
       tags: 'transient',
@@ -149,7 +169,10 @@ const attaching = sandboxSetup.createStateConfig({
         id: 'plugPort',
         src: 'makeSandbox',
         input: ({ context }) => hostInput(context, context.deadlines.makeMs),
-        onDone: { target: '#sandbox.claimed', actions: ['recordMade', 'tellChanged'] },
+        onDone: [
+          { guard: 'hasNeutronPort', target: 'wiring', actions: 'recordMade' },
+          { target: '#sandbox.claimed', actions: ['recordMade', 'tellChanged'] },
+        ],
         onError: [
           { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
           { target: '#sandbox.detaching', actions: ['recordFailure', 'giveUpAttach'] },
@@ -157,6 +180,7 @@ const attaching = sandboxSetup.createStateConfig({
       },
     },
     waiting: pauseBefore('plugging', 'plug.backoff', 'It could not be plugged; it will be tried again.'),
+    wiring: attachWiring,
   },
 });
 
@@ -164,8 +188,17 @@ const attaching = sandboxSetup.createStateConfig({
 const detaching = sandboxSetup.createStateConfig({
   tags: 'transient',
   meta: { status: 'changing' },
-  initial: 'attempting',
+  initial: 'deciding',
   states: {
+    deciding: {
+      tags: 'transient',
+      always: [
+        { guard: 'isLeavingPlugged', target: 'attempting' },
+        // It was never plugged.
+        { guard: 'isPortLeaving', target: 'givingBack' },
+        { target: '#sandbox.claimed', actions: 'tellChanged' },
+      ],
+    },
     attempting: {
       description: 'The host unplugs it.',
       tags: 'transient',
@@ -181,7 +214,10 @@ const detaching = sandboxSetup.createStateConfig({
           id: 'unplugPort',
           src: 'unplugPort',
           input: ({ context }) => hostInput(context, context.deadlines.removeMs),
-          onDone: { target: '#sandbox.claimed', actions: ['releaseLeaving', 'tellChanged'] },
+          onDone: [
+            { guard: 'isPortLeaving', target: 'givingBack' },
+            { target: '#sandbox.claimed', actions: ['releaseLeaving', 'tellChanged'] },
+          ],
           onError: { target: 'waiting', actions: 'recordFailure' },
         },
       ],
@@ -191,6 +227,7 @@ const detaching = sandboxSetup.createStateConfig({
       'unplug.backoff',
       'It could not be unplugged; it will be tried again.',
     ),
+    givingBack,
   },
 });
 
@@ -202,7 +239,7 @@ const draining = sandboxSetup.createStateConfig({
     'sandbox.release': {},
     'sandbox.displaced': { guard: 'isItsAddress', actions: 'dropAddress' },
     'sandbox.claim': { actions: { type: 'refuseClaim', params: { reason: 'It is being removed' } } },
-    'host.lost': { guard: 'isOnItsHost', target: '#sandbox.gone' },
+    'host.lost': { guard: 'isOnItsHost', target: '#sandbox.releasing' },
     'message.undeliverable': {},
   },
   initial: 'attempting',
@@ -226,7 +263,7 @@ const draining = sandboxSetup.createStateConfig({
           id: 'removeSandbox',
           src: 'removeSandbox',
           input: ({ context }) => hostInput(context, context.deadlines.removeMs),
-          onDone: '#sandbox.gone',
+          onDone: '#sandbox.releasing',
           onError: { target: 'waiting', actions: 'recordFailure' },
         },
       ],
@@ -259,7 +296,7 @@ const draining = sandboxSetup.createStateConfig({
           id: 'stuck.removeSandbox',
           src: 'removeSandbox',
           input: ({ context }) => hostInput(context, stuckAttemptMs),
-          onDone: '#sandbox.gone',
+          onDone: '#sandbox.releasing',
           onError: { target: 'stuck', actions: 'recordFailure' },
         },
       ],
@@ -273,6 +310,8 @@ export const sandboxMachine = sandboxSetup.createMachine({
     ...input,
     ...(found ?? { ports: [], portsAsked: 0 }),
     leaving: null,
+    portIntent: null,
+    regroup: null,
     engineId: null,
     tries: 0,
     failure: null,
@@ -293,6 +332,10 @@ export const sandboxMachine = sandboxSetup.createMachine({
       guard: 'isItsContainer',
       actions: { type: 'refuseChange', params: { reason: 'Its network is being changed; try again' } },
     },
+    'sandbox.regroup': {
+      guard: 'isItsContainer',
+      actions: { type: 'refuseChange', params: { reason: 'Its network is being changed; try again' } },
+    },
     'sandbox.dismiss': {},
     'network.allocated': { actions: 'returnLatePort' },
     'network.refused': {},
@@ -309,6 +352,7 @@ export const sandboxMachine = sandboxSetup.createMachine({
   states: {
     allocating,
     making,
+    wiring,
     made: {
       tags: 'transient',
       always: [
@@ -367,6 +411,7 @@ export const sandboxMachine = sandboxSetup.createMachine({
           { guard: 'isAttached', target: 'detaching', actions: ['beginStep', 'recordDetach'] },
           { actions: { type: 'refuseChange', params: { reason: 'It is not attached to that network' } } },
         ],
+        'sandbox.regroup': { guard: 'isItsContainer', target: 'regrouping' },
       },
     },
     broken: {
@@ -388,8 +433,13 @@ export const sandboxMachine = sandboxSetup.createMachine({
           guard: 'isItsContainer',
           actions: { type: 'refuseChange', params: { reason: 'Its namespace is gone; start it first' } },
         },
+        'sandbox.regroup': {
+          guard: 'isItsContainer',
+          actions: { type: 'refuseChange', params: { reason: 'Its namespace is gone; start it first' } },
+        },
       },
     },
+    regrouping,
     attaching,
     detaching,
     failed: {
@@ -404,6 +454,7 @@ export const sandboxMachine = sandboxSetup.createMachine({
       ],
     },
     draining,
+    releasing,
     gone: {
       description: 'Nothing of it is left.',
       type: 'final',
@@ -420,6 +471,25 @@ const descriptions: Readonly<Record<string, (context: SandboxContext) => string>
   'allocate.deadline': ({ networks, ports }) =>
     `network ${networks[ports.length]?.networkId ?? ''} to give an address`,
   'make.deadline': () => 'the time to make its namespace to run out',
+  'bind.deadline': () => 'the time for Neutron to give its port to run out',
+  ensurePort: () => 'Neutron to give its port',
+  'bind.backoff': () => 'the pause before Neutron is asked for its port again',
+  'wire.deadline': () => 'the time for Neutron’s agent to wire its ports to run out',
+  awaitPorts: (context) => `Neutron’s agent on ${onHost(context)} to wire its ports`,
+  'wire.backoff': () => 'the pause before Neutron is asked again whether its ports are wired',
+  'attach.ensurePort': () => 'Neutron to give its port',
+  'attach.bind.backoff': () => 'the pause before Neutron is asked for its port again',
+  'attach.awaitPorts': (context) => `Neutron’s agent on ${onHost(context)} to wire its ports`,
+  'attach.wire.backoff': () => 'the pause before Neutron is asked again whether its ports are wired',
+  'giveBack.deadline': () => 'the time for Neutron to take its port back to run out',
+  giveBack: () => 'Neutron to take its port back',
+  'giveBack.backoff': () => 'the pause before its port is given back to Neutron again',
+  'regroup.deadline': () => 'the time for Neutron to change its security groups to run out',
+  regroupPorts: () => 'Neutron to change its security groups',
+  'regroup.backoff': () => 'the pause before Neutron is asked again to change its security groups',
+  'return.deadline': () => 'the time for Neutron to take its ports back to run out',
+  returnPorts: () => 'Neutron to take its ports back',
+  'return.backoff': () => 'the pause before its ports are given back to Neutron again',
   makeSandbox: (context) => `${onHost(context)} to make and plug its namespace`,
   'make.backoff': () => 'the pause before its namespace is made again',
   'attach.deadline': () => 'the time to attach the network to run out',
@@ -448,10 +518,7 @@ export const sandboxChart: Chart = {
   describe: describeBy('sandbox', descriptions),
   commands: [],
   migrations: {
-    // Version 2 may be a capsule's.
-    1: ({ context, ...envelope }) => ({
-      ...envelope,
-      context: { ...(context as object), isOfCapsule: false },
-    }),
+    // Version 2 may be a capsule's, and have ports of Neutron.
+    1: toVersion2,
   },
 };

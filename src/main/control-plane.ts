@@ -12,13 +12,16 @@ import type { Policy } from '../api/policy/policy.ts';
 import { createSessionEndpoint } from '../api/stream/session-socket.ts';
 import { createSessions } from '../api/stream/sessions.ts';
 import { createTickets } from '../api/stream/tickets.ts';
+import { createNeutronDesk } from '../api/zun/neutron-desk.ts';
 import { createWatchEndpoint } from '../api/stream/watch.ts';
 import type { Config } from '../config/schema.ts';
 import { createHostLinks } from '../link/host-link-server.ts';
 import { createLinkAcceptor } from '../link/ws-acceptor.ts';
 import { charts } from '../machines/catalogue.ts';
 import type { Environment } from '../model/environment.ts';
+import type { Neutron } from '../model/neutron.ts';
 import { createGlance, type Glance } from '../openstack/glance.ts';
+import { createNeutron } from '../openstack/neutron.ts';
 import { createImageCatalogue, createImageStore } from './glance.ts';
 import { createAuth, type CloudCalls } from './keystone.ts';
 import { archiveLimits, containerDefaults, controlPlaneConfig, linkTiming, paths } from './settings.ts';
@@ -60,20 +63,30 @@ export async function runControlPlane(
   let controlPlane: RunningControlPlane | null = null;
   try {
     const policy = policyOf(config);
-    const glance = cloud === null ? null : createGlance(cloud.session);
-    controlPlane = await startActors(config, environment, store, glance);
-    return await serve(config, environment, store, logger, controlPlane, policy, cloud, glance);
+    const services: CloudServices = {
+      glance: cloud && createGlance(cloud.session),
+      neutron: config.network.driver === 'neutron' && cloud ? createNeutron(cloud.session) : null,
+    };
+    controlPlane = await startActors(config, environment, store, services);
+    return await serve(config, environment, store, logger, { controlPlane, policy, cloud, ...services });
   } catch (error) {
     await (controlPlane ?? { stop: () => store.close() }).stop();
     throw error;
   }
 }
 
+/** Of the cloud that the site is in. */
+interface CloudServices {
+  readonly glance: Glance | null;
+  /** Null where containers are on networks of their hosts. */
+  readonly neutron: Neutron | null;
+}
+
 function startActors(
   config: Config,
   environment: Environment,
   store: Store,
-  glance: Glance | null,
+  { glance, neutron }: CloudServices,
 ): Promise<RunningControlPlane> {
   const files = paths(config);
   ensureAdminToken(files.tokens, files.adminToken);
@@ -84,9 +97,16 @@ function startActors(
     sealer: createSealer(loadSiteKeys(files.siteKey, config.state.keyFile === '')),
     owner: { hostname: hostname(), pid: process.pid, startedAt: environment.now() },
     config: controlPlaneConfig(config),
+    neutron,
     links: (events) => createHostLinks({ environment, events, timing: linkTiming(config) }),
     imageStore: glance && ((worldId) => createImageStore(glance, worldId, () => environment.id())),
   });
+}
+
+interface Served extends CloudServices {
+  readonly controlPlane: RunningControlPlane;
+  readonly policy: Policy;
+  readonly cloud: CloudCalls | null;
 }
 
 async function serve(
@@ -94,10 +114,7 @@ async function serve(
   environment: Environment,
   store: Store,
   logger: FastifyBaseLogger,
-  controlPlane: RunningControlPlane,
-  policy: Policy,
-  cloud: CloudCalls | null,
-  glance: Glance | null,
+  { controlPlane, policy, cloud, glance, neutron }: Served,
 ): Promise<ControlPlaneProcess> {
   const tls =
     config.api.certFile === ''
@@ -116,6 +133,7 @@ async function serve(
     login: auth.login,
     onCloudCall: (listener) => cloud?.onCall(listener),
     policy,
+    neutron: neutron && createNeutronDesk(neutron),
     tickets,
     sessions: { sessions, publicUrl },
     logger,

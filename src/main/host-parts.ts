@@ -1,4 +1,5 @@
 /** What a host has beside its engine: networks, where it can make them, and volumes. */
+import { hostname } from 'node:os';
 import { createNameFiles } from '../agent/name-files.ts';
 import { createSandboxes, type Sandboxes } from '../agent/sandboxes.ts';
 import { createVolumes, type Volumes } from '../agent/volumes.ts';
@@ -46,7 +47,7 @@ export async function hostParts(
   environment: Environment,
   driver: RuntimeDriver,
 ): Promise<HostParts> {
-  const { mode, subnets, subnetPrefix, mtu } = config.network;
+  const { mode, subnets, subnetPrefix, mtu, neutronHost } = config.network;
   const { sandboxes: directory, volumes } = paths(config);
   const network = createBridgeNetworkDriver();
   const { able, problems } = await network
@@ -68,6 +69,7 @@ export async function hostParts(
     networks: {
       able: able && isWanted,
       problem: isWanted ? problems.join('; ') || null : 'its configuration says network.mode "engine"',
+      neutronHost: neutronHost === '' ? hostname() : neutronHost,
     },
   };
 }

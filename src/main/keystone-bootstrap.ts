@@ -18,7 +18,7 @@ import { paths } from './settings.ts';
 export const serviceType = 'container';
 /**
  * Whose a token is may be asked by the role "service". What it does in its users' projects, when their tokens have long ended,
- * takes "admin": Glance has no lesser role for it.
+ * takes "admin": Glance has no lesser role for it, and ports are made for other projects, and bound to hosts, by this one.
  */
 const serviceRoles = ['service', 'admin'] as const;
 

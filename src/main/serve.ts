@@ -71,7 +71,20 @@ export async function serve(loaded: LoadedConfig, parts: Parts): Promise<void> {
 
 /** The cloud whose people these are; null where the site has tokens of its own. @throws TroupeError INVALID_CONFIG */
 async function cloudOf(loaded: LoadedConfig, environment: Environment): Promise<CloudCalls | null> {
-  if (loaded.config.auth.kind === 'tokens') return null;
+  const { auth, network, site } = loaded.config;
+  if (network.driver === 'neutron' && auth.kind === 'tokens')
+    throw badSetting(
+      loaded,
+      'network.driver',
+      'may be "neutron" only where auth.kind is "keystone": networks are of Keystone’s projects',
+    );
+  if (network.driver === 'neutron' && site.sandboxes === 'engine')
+    throw badSetting(
+      loaded,
+      'site.sandboxes',
+      'must not be "engine" where network.driver is "neutron": the engine knows nothing of Neutron',
+    );
+  if (auth.kind === 'tokens') return null;
   const calls = createCloudCalls(serviceAccess(loaded), loaded.config.auth.timeoutMs, environment);
   await tryCredentials(loaded, calls, environment);
   return calls;

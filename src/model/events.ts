@@ -55,6 +55,11 @@ export type ContainerCommand =
   | { readonly type: 'container.rename' }
   | { readonly type: 'container.attachNetwork'; readonly request: NetworkRequest }
   | { readonly type: 'container.detachNetwork'; readonly networkId: string }
+  /** Of its ports of Neutron; by id. */
+  | {
+      readonly type: 'container.addSecurityGroup' | 'container.removeSecurityGroup';
+      readonly groupId: string;
+    }
   /** What it is now becomes an image of its project, under a name; `imageId`: of the image's actor, which may be there already. */
   | {
       readonly type: 'container.commit';

@@ -35,6 +35,8 @@ export interface HostNetworks {
   readonly able: boolean;
   /** In words: why not, or what will not work. */
   readonly problem: string | null;
+  /** What Neutron calls this host: that of its agent here. Absent from agents that know of none. */
+  readonly neutronHost?: string;
 }
 
 /** What a host agent says of its machine. */

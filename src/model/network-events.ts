@@ -5,7 +5,7 @@
  */
 import type { Restored, Seen, Undeliverable } from './delivery.ts';
 import type { Failure } from './failure.ts';
-import type { NetworkDefinition, NetworkRequest, Port, PublishedPort } from './network.ts';
+import type { GroupChange, NetworkDefinition, NetworkRequest, Port, PublishedPort } from './network.ts';
 
 /** Milliseconds. */
 export interface NetworkDeadlines {
@@ -53,6 +53,8 @@ export type SandboxMessage =
   | { readonly type: 'sandbox.release'; readonly containerId: string }
   | { readonly type: 'sandbox.attach'; readonly containerId: string; readonly request: NetworkRequest }
   | { readonly type: 'sandbox.detach'; readonly containerId: string; readonly networkId: string }
+  /** Of its ports of Neutron. */
+  | { readonly type: 'sandbox.regroup'; readonly containerId: string; readonly change: GroupChange }
   /** It was made ahead and is not needed. */
   | { readonly type: 'sandbox.dismiss' }
   | {
@@ -186,6 +188,12 @@ export interface NetworkEffectResults {
   };
   unplugPort: null;
   removeSandbox: null;
+  /** Of Neutron: bound at the sandbox's host, not plugged yet. */
+  ensurePort: Port;
+  awaitPorts: null;
+  returnPorts: null;
+  /** By port: the groups that it has now. */
+  regroupPorts: Readonly<Record<string, readonly string[]>>;
   fillPool: { readonly begun: number };
   ensureNetwork: NetworkDefinition;
   removeNetwork: null;

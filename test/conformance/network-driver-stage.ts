@@ -96,6 +96,7 @@ export async function onNetworkStage(t: Test, under: NetworkUnderTest): Promise<
         worldId: network.worldId,
         portId,
         networkId: network.networkId,
+        of: 'us',
         netnsPath: sandbox.path,
         mac: macOfPort(portId),
         addresses: [

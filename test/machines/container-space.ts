@@ -4,6 +4,7 @@ import { containerChart } from '../../src/machines/container.machine.ts';
 import type { ContainerContext } from '../../src/machines/container/context.ts';
 import type { Amounts } from '../../src/model/container.ts';
 import type { ContainerInput } from '../../src/model/events.ts';
+import type { Port } from '../../src/model/network.ts';
 import { containerInput, hostId, observation } from './container-samples.ts';
 import type { Holding, ProofEvent, ProofSubject, Step } from './proofs.ts';
 
@@ -58,7 +59,14 @@ const inputs: readonly ContainerInput[] = [
   {
     ...containerInput,
     sandbox: 'own',
-    networks: [{ networkId: 'n1', isDefault: false, fixedAddress: '10.64.0.9' }],
+    networks: [
+      {
+        networkId: 'n1',
+        isDefault: false,
+        fixedAddress: '10.64.0.9',
+        neutron: { portId: null, fixedAddress6: null, securityGroups: ['g1'] },
+      },
+    ],
     hostname: 'db',
     mounts: [{ volumeId: 'v1', made: { sizeGib: 1 } }],
   },
@@ -88,14 +96,17 @@ const failures = [
 
 const more = { containers: 0, cpuMillis: 0, memoryMib: 128, diskGib: 0 };
 
-/** One for each network it is on. */
-const ports = ({ networks }: ContainerContext) =>
-  networks.map(({ networkId }, index) => ({
+/** One for each network it is on. @param securityGroups of those of Neutron */
+const ports = ({ networks }: ContainerContext, securityGroups: readonly string[] = ['g1']): readonly Port[] =>
+  networks.map(({ networkId, neutron }, index) => ({
     portId: `s.${index}`,
     network: { networkId, subnet: '10.64.0.0/24', gateway: '10.64.0.1', mtu: 1500 },
     mac: '02:00:00:00:00:01',
     address: '10.64.0.9',
     interfaceName: `eth${index}`,
+    ...(neutron && {
+      neutron: { addresses: [], gateways: [], routes: [], nameservers: [], securityGroups, isUsers: false },
+    }),
   }));
 
 const contextOf = (snapshot: AnyMachineSnapshot): ContainerContext => snapshot.context as ContainerContext;
@@ -137,6 +148,8 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     })),
     { type: 'container.detachNetwork', networkId: context.networks[0]?.networkId ?? 'n1' },
     { type: 'container.detachNetwork', networkId: 'n3' },
+    { type: 'container.addSecurityGroup', groupId: 'g1' },
+    { type: 'container.removeSecurityGroup', groupId: 'g1' },
     // The others stand beside these in every state that has them.
     { type: 'container.execute' },
     { type: 'container.logs' },
@@ -159,6 +172,9 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     { type: 'capsule.deleted', graceMs: 1_000 },
     { type: 'sandbox.granted', sandboxId, engineId: 'e3', ports: ports(context), isRemade: true },
     { type: 'message.undeliverable', to: 'capsule/p1/pod', gone: true, message: { type: 'member.became' } },
+    ...(snapshot.matches('rewiring')
+      ? [{ type: 'sandbox.changed', sandboxId, ports: ports(context, []), reason: null }]
+      : []),
     { type: 'volume.granted', volumeId: 'v1' },
     { type: 'volume.granted', volumeId: 'v9' },
     { type: 'volume.refused', volumeId: 'v1', reason: 'full' },
@@ -267,6 +283,7 @@ export const containerSubject: ProofSubject = {
       !within('acquiring', 'creating') && seen,
       c.restartPolicy.name === 'on-failure' && Math.min(c.restarts, 1),
       top === 'running' && c.observation?.health,
+      top === 'running' && c.ports[0]?.neutron?.securityGroups.length === 0,
       // An exit is answered in its own turn, but while it is being changed.
       within('resizing', 'rewiring') && c.observation?.exitCode,
       within('running', 'signalling', 'pausing', 'paused') && c.killedWith !== null,

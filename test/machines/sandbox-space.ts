@@ -35,11 +35,38 @@ const port = (networkId: string, address: string) => ({
   address,
   interfaceName: 'eth0',
 });
+/** On a network of Neutron. */
+const bound = (networkId: string, isUsers: boolean) => ({
+  ...port(networkId, '10.77.0.5'),
+  portId: `of Neutron on ${networkId}`,
+  interfaceName: '',
+  neutron: {
+    addresses: [{ address: '10.77.0.5', prefix: 24, version: 4, subnetId: 's' }],
+    gateways: ['10.77.0.1'],
+    routes: [],
+    nameservers: [],
+    securityGroups: ['g'],
+    isUsers,
+  },
+});
+const ofNeutron = (networkId: string, portId: string | null) => ({
+  networkId,
+  isDefault: false,
+  fixedAddress: null,
+  neutron: { portId, fixedAddress6: null, securityGroups: ['g'] },
+});
 const found = { networks: ahead.networks, ports: [port('n1', '10.64.0.6')], portsAsked: 1 };
+
+const foundBound = {
+  networks: [ofNeutron('m1', null)],
+  ports: [{ ...bound('m1', false), interfaceName: 'eth0' }],
+  portsAsked: 100,
+};
 
 function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
   const context = contextOf(snapshot);
   const asked = portName(context);
+  const isOfNeutron = context.networks.some(({ neutron }) => neutron) || context.portsAsked === 100;
   const lacking =
     context.networks.find(
       ({ networkId }) => !context.ports.some((port) => port.network.networkId === networkId),
@@ -58,18 +85,23 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     { type: 'sandbox.release', containerId: 'c1' },
     { type: 'sandbox.release', containerId: 'c2' },
     { type: 'sandbox.dismiss' },
+    // A site has networks of its hosts, or of Neutron.
     {
       type: 'sandbox.attach',
       containerId: 'c1',
-      request: { networkId: 'n2', isDefault: false, fixedAddress: null },
+      request: isOfNeutron
+        ? ofNeutron('m2', 'the user’s own')
+        : { networkId: 'n2', isDefault: false, fixedAddress: null },
     },
     {
       type: 'sandbox.attach',
       containerId: 'c2',
       request: { networkId: 'n2', isDefault: false, fixedAddress: null },
     },
-    { type: 'sandbox.detach', containerId: 'c1', networkId: 'n1' },
-    { type: 'sandbox.detach', containerId: 'c1', networkId: 'n2' },
+    { type: 'sandbox.detach', containerId: 'c1', networkId: isOfNeutron ? 'm1' : 'n1' },
+    { type: 'sandbox.detach', containerId: 'c1', networkId: isOfNeutron ? 'm2' : 'n2' },
+    { type: 'sandbox.regroup', containerId: 'c1', change: { groupId: 'g1', isAdded: true } },
+    { type: 'sandbox.regroup', containerId: 'c2', change: { groupId: 'g1', isAdded: true } },
     { type: 'sandbox.died', hostId: 'h1', reason: 'Its process has ended' },
     { type: 'sandbox.died', hostId: 'h2', reason: 'Its process has ended' },
     allocated(asked),
@@ -97,8 +129,8 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
       message: { type: 'sandbox.granted' },
     },
     { type: 'message.undeliverable', to: 'host/h1', gone: true, message: { type: 'sandbox.ready' } },
-    { type: 'sandbox.found', hostId: 'h1', ...found },
-    { type: 'sandbox.found', hostId: 'h2', ...found },
+    { type: 'sandbox.found', hostId: 'h1', ...(isOfNeutron ? foundBound : found) },
+    { type: 'sandbox.found', hostId: 'h2', ...(isOfNeutron ? foundBound : found) },
     { type: 'sandbox.displaced', networkId: 'n1', address: '10.64.0.5' },
     { type: 'sandbox.displaced', networkId: 'n1', address: '10.64.0.7' },
     { type: 'resource.seen', hostId: 'h1' },
@@ -111,6 +143,15 @@ const failures = [
   { code: 'ENGINE_UNAVAILABLE', message: 'The engine is down', retryable: true },
 ];
 
+function outputOf(src: string, { portIntent }: SandboxContext): unknown {
+  if (src === 'makeSandbox') return { engineId: 'e1' };
+  if (src === 'deadline') return { at: 0 };
+  if (src === 'regroupPorts') return {};
+  if (src !== 'ensurePort') return null;
+  const { networkId, neutron } = portIntent!.request;
+  return bound(networkId, neutron?.portId !== null);
+}
+
 export const sandboxSubject: ProofSubject = {
   chart: sandboxChart,
   inputs: [
@@ -121,13 +162,12 @@ export const sandboxSubject: ProofSubject = {
     { ...ahead, claimedBy: 'c1', pool: null, found },
     { ...ahead, pool: null, found },
     { ...ahead, claimedBy: 'c1', isOfCapsule: true, pool: null },
+    { ...ahead, claimedBy: 'c1', pool: null, networks: [ofNeutron('m1', null)] },
+    { ...ahead, claimedBy: 'c1', pool: null, found: foundBound },
   ],
   events,
-  results: (invokeId, src) => [
-    {
-      type: `xstate.done.actor.${invokeId}`,
-      output: src === 'makeSandbox' ? { engineId: 'e1' } : src === 'deadline' ? { at: 0 } : null,
-    },
+  results: (invokeId, src, snapshot) => [
+    { type: `xstate.done.actor.${invokeId}`, output: outputOf(src, contextOf(snapshot)) },
     ...failures.map((error) => ({ type: `xstate.error.actor.${invokeId}`, error })),
   ],
   project: (context) => {
@@ -139,6 +179,7 @@ export const sandboxSubject: ProofSubject = {
       c.networks.map(({ networkId }) => networkId),
       c.ports.map((port) => [port.network.networkId, port.interfaceName, port.address]),
       c.leaving?.network.networkId,
+      c.portIntent?.request.networkId,
     ];
   },
 };
@@ -170,6 +211,18 @@ export const sandboxHoldings: readonly Holding[] = [
       event.type === 'sandbox.displaced' && event['networkId'] === networkId && placesOf(from) > placesOf(to),
   })),
   {
+    resource: 'ports of Neutron',
+    // Asked for: it may be there whatever is told of it.
+    acquired: ({ to }) => to.invokes.has('ensurePort') || to.invokes.has('attach.ensurePort'),
+    released: ({ event, to }) =>
+      event.type === 'xstate.done.actor.returnPorts' ||
+      (event.type === 'xstate.done.actor.giveBack' &&
+        contextOf(to.snapshot).ports.every(({ neutron }) => !neutron)),
+    heldAtFirst: ({ snapshot }) => contextOf(snapshot).ports.some(({ neutron }) => neutron),
+    // One that its host was not told of is in the ledger.
+    abandoned: ({ event }) => event.type === 'sandbox.found',
+  },
+  {
     resource: 'namespace',
     heldAtFirst: ({ snapshot }) => contextOf(snapshot).ports.length > 0,
     acquired: ({ to }) => to.invokes.has('makeSandbox'),
@@ -177,6 +230,8 @@ export const sandboxHoldings: readonly Holding[] = [
       event.type === 'xstate.done.actor.removeSandbox' ||
       event.type === 'xstate.done.actor.stuck.removeSandbox',
     // Its host removes what is left of it when it returns, by the tombstone.
-    abandoned: ({ event, to }) => event.type === 'host.lost' && to.snapshot.status === 'done',
+    abandoned: ({ event, to }) =>
+      event.type === 'host.lost' &&
+      (to.snapshot.status === 'done' || to.paths[0]?.startsWith('releasing') === true),
   },
 ];

@@ -29,6 +29,8 @@ export interface Project {
 
 export interface Cloud {
   readonly authUrl: string;
+  /** Of the cloud's admin. */
+  readonly adminToken: string;
   /** Of the cloud's admin, as the openstack client takes them. */
   readonly adminVariables: Readonly<Record<string, string>>;
   project(name: string): Promise<Project>;
@@ -96,6 +98,7 @@ export async function createCloud(t: Test): Promise<Cloud> {
 
   return {
     authUrl,
+    adminToken,
     adminVariables: {
       OS_AUTH_URL: authUrl,
       OS_USERNAME: auth.username,

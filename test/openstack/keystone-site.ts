@@ -24,6 +24,7 @@ export interface KeystoneSite {
 interface CallOptions {
   readonly body?: unknown;
   readonly serviceToken?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Answer {
@@ -69,7 +70,7 @@ export async function createKeystoneSite(
       const path = join(state, 'clouds.yaml');
       writeFileSync(path, readFileSync(path, 'utf8').replace(/auth_url: .*/, `auth_url: ${authUrl}`));
     },
-    async call(method, path, token, { body, serviceToken } = {}) {
+    async call(method, path, token, { body, serviceToken, headers = {} } = {}) {
       const response = await fetch(`${url}${path}`, {
         method,
         headers: {
@@ -77,6 +78,7 @@ export async function createKeystoneSite(
           ...(token === null ? {} : { 'x-auth-token': token }),
           ...(serviceToken === undefined ? {} : { 'x-service-token': serviceToken }),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });

@@ -402,7 +402,8 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
           ),
         plug: (spec) =>
           call('plug', () => {
-            if (!networks.has(spec.networkId)) throw new TroupeError('NETWORK_NOT_FOUND', 'It has no bridge');
+            if (spec.of === 'us' && !networks.has(spec.networkId))
+              throw new TroupeError('NETWORK_NOT_FOUND', 'It has no bridge');
             const [, number] = /^\/proc\/(\d+)\//.exec(spec.netnsPath) ?? [];
             const namespace = Number(number);
             if (![...sandboxes.values()].some((sandbox) => sandbox.namespace === namespace))

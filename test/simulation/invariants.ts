@@ -9,12 +9,14 @@
  *     the ledger is empty, memory equals store.
  * I4. Each address of a network is held by one sandbox, and plugged there; a
  *     namespace that one container had is never another's (watched at each
- *     join); what nobody holds is not on a host.
+ *     join); what nobody holds is not on a host. The same of ports of Neutron,
+ *     which has no other of ours.
  * I5. A member has its capsule and a capsule its members, whose states it
  *     knows; those that run do so in one namespace.
  */
 import { memberId } from '../../src/actors/create-capsule.ts';
 import { sealText } from '../../src/actors/stores/record.ts';
+import type { Cell } from '../../src/actors/cell.ts';
 import type { AuditEntry } from '../../src/actors/index.ts';
 import type { Runtime } from '../../src/actors/runtime.ts';
 import type { ContainerContext } from '../../src/machines/container/context.ts';
@@ -122,7 +124,13 @@ function isToldOf({ engines, lostAt }: SimulatedWorld, address: string | null, d
   );
 }
 
-function addressesOf({ engines }: SimulatedWorld, runtime: Runtime): readonly string[] {
+/** Of Neutron. */
+const portsOf = ({ committed }: Cell): readonly string[] =>
+  (committed!.record.context as SandboxContext).ports
+    .filter(({ neutron }) => neutron)
+    .map(({ portId }) => portId);
+
+function addressesOf({ engines, neutron }: SimulatedWorld, runtime: Runtime): readonly string[] {
   const wrong: string[] = [];
   const held = new Map<string, string>();
   const counted = new Map<string, number>();
@@ -143,6 +151,11 @@ function addressesOf({ engines }: SimulatedWorld, runtime: Runtime): readonly st
     if (claimedBy !== null && !runtime.cell(holderOf(sandbox, claimedBy)))
       wrong.push(`I4: ${address} on ${hostId} is kept for a container that has gone (${status})`);
   }
+  const holders = new Set([...runtime.cellsOf('sandbox').values()].flatMap(portsOf));
+  for (const { id, name } of neutron.ports.values())
+    if (!holders.has(id)) wrong.push(`I4: Neutron has port ${id} (${name}), which nobody holds`);
+  for (const id of holders)
+    if (!neutron.ports.has(id)) wrong.push(`I4: Neutron has no port ${id}, which somebody holds`);
   for (const { address, committed } of runtime.cellsOf('network').values()) {
     const { id, ports } = committed!.record.context as NetworkContext;
     if (ports !== (counted.get(id) ?? 0))

@@ -18,6 +18,7 @@ import { createDisk, type Disk } from './store.ts';
 import { createEngine, type EngineContainer, type SimulatedEngine } from './engine.ts';
 import type { Kernel, SimulatedProcess } from './kernel.ts';
 import { createNetwork, type Network } from './network.ts';
+import { createNeutron, neutronNetwork, type SimulatedNeutron } from './neutron.ts';
 
 export interface WorldOptions {
   readonly hosts: number;
@@ -49,6 +50,7 @@ export interface SimulatedWorld {
   readonly kernel: Kernel;
   readonly disk: Disk;
   readonly engines: readonly SimulatedEngine[];
+  readonly neutron: SimulatedNeutron;
   readonly accepted: Map<Address, Accepted>;
   /** Capsules that were accepted. */
   readonly capsules: Map<Address, Omit<Accepted, 'spec'>>;
@@ -204,6 +206,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
   const engines = Array.from({ length: options.hosts }, (_, index) =>
     createEngine(kernel, `host${index + 1}`),
   );
+  const neutron = createNeutron(kernel, engines);
   const states = engines.map(() => memoryState());
   const nameFiles = engines.map(() => memoryNames());
   const agents: ({ process: SimulatedProcess; agent: Agent | null } | null)[] = engines.map(() => null);
@@ -217,6 +220,18 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
   let control: SimulatedProcess | null = null;
   let incarnation = 0;
   let requests = 0;
+  /** A third of them on the cloud's network, the others on their hosts' own. */
+  const drawNetworks = (): ContainerSpec['networks'] =>
+    kernel.chance(0.66)
+      ? []
+      : [
+          {
+            networkId: neutronNetwork,
+            isDefault: false,
+            fixedAddress: null,
+            neutron: { portId: null, fixedAddress6: null, securityGroups: ['g'] },
+          },
+        ];
   const drawImage = (): string => (kernel.chance(0.8) ? 'busybox:latest' : `image${requests}:latest`);
 
   const specOf = (image: string, restartPolicy: ContainerSpec['restartPolicy']): ContainerSpec => ({
@@ -263,6 +278,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
         sealer,
         owner: { hostname: 'simulated', pid: incarnation, startedAt: 0 },
         config,
+        neutron: neutron.client(process),
         links: (events) =>
           createHostLinks({
             environment: process.environment,
@@ -295,7 +311,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       joinToken: joinTokens[index]!,
       decideRestart: agentRestartPolicy,
       labels: {},
-      networks: { able: true, problem: null },
+      networks: { able: true, problem: null, neutronHost: engine.host },
       sandboxes: createSandboxes({
         driver,
         network: engine.network(process),
@@ -313,6 +329,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
     kernel,
     disk,
     engines,
+    neutron,
     accepted,
     capsules,
     violations,
@@ -360,7 +377,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       const plane = world.controlPlane;
       if (!plane) return null;
       requests += 1;
-      const spec = specOf(image, restart);
+      const spec = { ...specOf(image, restart), networks: drawNetworks() };
       try {
         const caller = { userId: 'u', projectId: tenant, requestId: `req-${requests}` };
         const view: ContainerView = await plane.createContainer({
@@ -469,6 +486,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
     },
     async peace() {
       Object.assign(disk.faults, { lostReply: 0, unwrittenUnknown: 0, full: 0, slow: 0 });
+      Object.assign(neutron.faults, { lostAnswer: 0, unavailable: 0, slow: 0 });
       for (const engine of engines) {
         engine.setDown(false);
         Object.assign(engine.faults, { startFails: 0, unavailable: 0, slow: 0 });
@@ -550,7 +568,12 @@ function scheduleFaults(
   until: number,
   disasters: boolean,
 ): void {
-  const { kernel, disk, engines } = world;
+  const { kernel, disk, engines, neutron } = world;
+  Object.assign(neutron.faults, {
+    lostAnswer: kernel.pick([0, 0.05, 0.1]),
+    unavailable: kernel.pick([0, 0.05, 0.3]),
+    slow: kernel.pick([0, 0.05]),
+  });
   disk.faults.slow = kernel.pick([0, 0.02, 0.1]);
   disk.faults.lostReply = kernel.pick([0, 0.02, 0.05]);
   disk.faults.unwrittenUnknown = kernel.pick([0, 0.02, 0.05]);

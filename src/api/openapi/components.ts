@@ -146,9 +146,9 @@ export const components: Readonly<Record<string, TSchema>> = {
     uuid, links, name: maybe, project_id: string, user_id: string, domain: string, username: maybe,
     password: Type.Union([string, Type.Null()], { description: '*** where there is one' }),
   }), // prettier-ignore
-  Network: made('A network of one host', {
+  Network: made('A network: of one host, or of Neutron', {
     uuid, name: string, project_id: string, network_id: string, neutron_net_id: maybe, status: string, status_reason: maybe,
-    subnet: maybe, gateway: maybe, mtu: nullable(count), default: flag, ports: count, created_at: string,
+    subnet: maybe, gateway: maybe, mtu: nullable(count), default: flag, ports: nullable(count), created_at: string,
   }), // prettier-ignore
   Volume: made('A volume of one host', {
     uuid, name: maybe, project_id: string, status: string, status_reason: maybe, size: nullable(count), ephemeral: flag,

@@ -67,7 +67,7 @@ const createBody = required(
     image_pull_policy: anything('never, always or ifnotpresent; for admins'),
     security_groups: listOf(plain, 'Security groups'),
     exposed_ports: objectOf('{"80/tcp": {}}; from 1.24'),
-    nets: Type.Array(Type.Unknown(), { description: 'Networks: {"network": NAME or id, "v4-fixed-ip": ADDRESS}' }),
+    nets: Type.Array(Type.Unknown(), { description: 'Networks: {"network": NAME or id, "v4-fixed-ip": ADDRESS, "v6-fixed-ip": ADDRESS}, or {"port": NAME or id} of Neutron' }),
     mounts: Type.Array(Type.Unknown(), { description: 'Volumes: {"source" or "size", "destination"}; files: {"type": "bind", "source": Base64}; from 1.11' }),
     runtime: text('Of the host; from 1.5; for admins', rules.wordLength),
     hostname: text('From 1.9', rules.wordLength, rules.hostnamePattern),
@@ -165,6 +165,8 @@ const zun: Readonly<Record<string, RouteSchema>> = {
   [`POST ${container}/commit`]: { tag: 'Zun', summary: 'Make an image of it, for its project, at its host', query: optional({ repository: text('Small letters and digits, such as team/web', rules.nameLength), tag: text('latest by default', { least: 0, most: 128 }) }), answers: { 202: Type.Object({ uuid: Type.String({ description: 'Of the image' }) }) } },
   [`POST ${container}/network_attach`]: { tag: 'Zun', summary: 'Plug it into a network', since: 8, ...either(network), answers: { 200: nothing() } },
   [`POST ${container}/network_detach`]: { tag: 'Zun', summary: 'Unplug it from one', since: 6, query: optional({ network: network.network, port: network.port }), answers: done },
+  [`POST ${container}/add_security_group`]: { tag: 'Zun', summary: 'Put its ports of Neutron into a security group', until: 14, ...either({ name: text('By name or id', words) }), answers: done },
+  [`POST ${container}/remove_security_group`]: { tag: 'Zun', summary: 'Take them out of one', until: 14, ...either({ name: text('By name or id', words) }), answers: done },
   [`GET ${container}/network_list`]: { tag: 'Zun', summary: 'Its networks', since: 13, answers: { 200: Type.Object({ networks: Type.Array(objectOf('net_id, port_id, fixed_ips; before 1.18 flat')) }) } },
   [`GET ${container}/container_actions`]: { tag: 'Zun', summary: 'What people asked of it, newest first', answers: { 200: Type.Object({ containerActions: Type.Array(ref('Action')) }) } },
   [`GET ${container}/container_actions/:request`]: { tag: 'Zun', summary: 'What a request led to', answers: { 200: ref('ActionWithEvents') } },
@@ -192,7 +194,7 @@ const zun: Readonly<Record<string, RouteSchema>> = {
   'DELETE /v1/registries/:id': { tag: 'Zun', summary: 'Delete a registry that no container is pulled with', answers: { 204: Type.Null({ description: 'Nothing' }) } },
   'GET /v1/networks': { tag: 'Troupe', summary: 'List networks', query: optional({ ...paging, all_projects: allProjects }), answers: { 200: page('networks', 'Network') } },
   'GET /v1/networks/:id': { tag: 'Troupe', summary: 'Show a network, by UUID or name', answers: { 200: ref('Network') } },
-  'POST /v1/networks': { tag: 'Zun', summary: 'Create a network', body: optional({ name: name('Of the project’s own'), subnet: anything('IPv4, such as 10.1.2.0/24; by default one that is free'), host: text('Where; by default where there is room', rules.nameLength), neutron_net_id: anything('Of Neutron, where the site has one') }), answers: { 202: ref('Network') } },
+  'POST /v1/networks': { tag: 'Zun', summary: 'Create a network', body: optional({ name: name('Of the project’s own'), subnet: anything('IPv4, such as 10.1.2.0/24; by default one that is free'), host: text('Where; by default where there is room', rules.nameLength), neutron_net_id: anything('Of Neutron, where the site has one') }), answers: { 200: ref('Network'), 202: ref('Network') } },
   'DELETE /v1/networks/:id': { tag: 'Zun', summary: 'Delete a network', since: 27, answers: { 204: Type.Null({ description: 'Nothing' }) } },
 }; // prettier-ignore
 

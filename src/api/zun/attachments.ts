@@ -14,6 +14,8 @@ export interface AttachmentsContext {
   readonly tenant: string;
   /** The same for a request that is sent again: names what is made for the container. */
   readonly seed: string;
+  /** Networks, and what lets others in, are Neutron's: they are asked for there. */
+  readonly neutron: boolean;
 }
 
 export type Attachments = Pick<ContainerSpec, 'networks' | 'published' | 'mounts' | 'files'>;
@@ -27,7 +29,14 @@ const networksMost = 8;
 
 /** @throws TroupeError INVALID_INPUT, INVALID_VALUE for what is not there, NAME_IN_USE for an address that somebody has */
 export function parseAttachments(body: Body, context: AttachmentsContext): Attachments {
-  return { networks: nets(body, context), published: exposed(body), ...mounts(body, context) };
+  if (!context.neutron)
+    return { networks: nets(body, context), published: exposed(body), ...mounts(body, context) };
+  if (exposed(body).length > 0)
+    throw new TroupeError(
+      'INVALID_VALUE',
+      "On networks of Neutron, what reaches a container is said by its security groups ('exposed_ports'); name one that lets it in",
+    );
+  return { networks: [], published: [], ...mounts(body, context) };
 }
 
 function listOf(body: Body, key: string): readonly Body[] {

@@ -215,11 +215,7 @@ export function parseTemplate(
       availabilityZone: asked.availabilityZone ?? null,
       requestedHost: null,
       networks: [],
-      published: (each.ports ?? []).map(({ containerPort, hostPort = 0, protocol = 'TCP' }) => ({
-        protocol: protocol === 'UDP' ? 'udp' : 'tcp',
-        containerPort,
-        hostPort,
-      })),
+      published: context.neutron ? unpublished(each) : publishedOf(each),
       mounts: mountsOf(each, volumes),
       files: [],
     });
@@ -236,6 +232,23 @@ export function parseTemplate(
   everyVolumeIsMounted(asked);
   everyPortIsOnce(read);
   return read;
+}
+
+const publishedOf = ({ ports = [] }: Container): ContainerSpec['published'] =>
+  ports.map(({ containerPort, hostPort = 0, protocol = 'TCP' }) => ({
+    protocol: protocol === 'UDP' ? 'udp' : 'tcp',
+    containerPort,
+    hostPort,
+  }));
+
+/** What only says which ports it has is taken as that. @throws TroupeError INVALID_CAPSULE */
+function unpublished({ ports = [] }: Container): readonly [] {
+  const [asked] = ports.filter(({ hostPort = 0 }) => hostPort > 0);
+  if (asked)
+    throw bad(
+      `On networks of Neutron no port of a host leads to a container ("hostPort": ${asked.hostPort}); what reaches it is said by its security groups`,
+    );
+  return [];
 }
 
 /** @throws TroupeError INVALID_INPUT */

@@ -12,6 +12,7 @@ import { keyOf, queryOf, shownTo, targetOf, type ById, type Fields } from './con
 import { allProjects } from './container-list.ts';
 import { containerView } from './container-view.ts';
 import { baseUrlOf } from './discovery.ts';
+import type { NeutronDesk } from './neutron-desk.ts';
 import { page, pagingParameters, type Listing } from './paging.ts';
 import { nameStoredImage, type ImageDesk } from './stored-images.ts';
 import { onlyKnown, queryBoolean } from './values.ts';
@@ -21,6 +22,8 @@ export interface CapsulesOptions {
   readonly environment: Environment;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
   readonly images: ImageDesk;
+  /** Null where networks are those of hosts. */
+  readonly neutron: NeutronDesk | null;
 }
 
 const sortKeys: Listing<CapsuleView>['sortKeys'] = {
@@ -36,7 +39,7 @@ const sortKeys: Listing<CapsuleView>['sortKeys'] = {
   updated_at: ({ updatedAt }) => updatedAt,
 };
 
-export function capsules({ controlPlane, environment, defaults, images }: CapsulesOptions) {
+export function capsules({ controlPlane, environment, defaults, images, neutron }: CapsulesOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     const find = (request: FastifyRequest, id: string, rule: RuleName, everywhere: boolean): CapsuleView => {
       const { access, identity } = request;
@@ -70,6 +73,7 @@ export function capsules({ controlPlane, environment, defaults, images }: Capsul
         nameImage: (image) => controlPlane.registries.nameImage(projectId, image, null),
         local: controlPlane.local,
         tenant: projectId,
+        neutron: neutron !== null,
         seed: idempotencyKey === null ? environment.id() : `${projectId}/${idempotencyKey}`,
       });
       // A template names no driver: its images are where the site's are.
@@ -81,12 +85,16 @@ export function capsules({ controlPlane, environment, defaults, images }: Capsul
               : spec,
           ),
         );
+      const asking = { tenant: projectId, may: request.access.may };
+      // Of its first, since they are all on the capsule's.
+      const networks = (await neutron?.requests(asking, [], [])) ?? [];
+      const [first, ...others] = await withImages(template.containers);
       const view = await controlPlane.capsules.create({
         caller: callerOf(request),
         template: {
           ...template,
           initContainers: await withImages(template.initContainers),
-          containers: await withImages(template.containers),
+          containers: [{ ...first!, networks }, ...others],
         },
         idempotencyKey,
       });

@@ -1,5 +1,6 @@
 /** A container as Zun shows it: its keys in its order, then what Zun keeps to itself. */
 import type { ContainerView } from '../../actors/index.ts';
+import { placesOf } from '../../model/network.ts';
 import { healthCheckView } from './health-check.ts';
 
 export interface ViewOptions {
@@ -88,7 +89,7 @@ export function containerView(
     interactive: spec.interactive,
     tty: spec.tty,
     image_driver: spec.imageDriver,
-    security_groups: [],
+    security_groups: [...new Set(view.ports.flatMap(({ neutron }) => neutron?.securityGroups ?? []))],
     ...(shows('runtime') ? { runtime: spec.runtime } : {}),
     disk: spec.diskGib,
     auto_heal: spec.autoHeal,
@@ -123,9 +124,15 @@ export const publishedView = (published: ContainerView['published']): readonly o
 /** By network, as Zun groups them. */
 export const addressesOf = (ports: ContainerView['ports']): Record<string, unknown> =>
   Object.fromEntries(
-    ports.map(({ portId, network: { networkId }, address }) => [
-      networkId,
-      [{ addr: address, version: 4, port: portId, subnet_id: networkId, preserve_on_delete: false }],
+    ports.map((port) => [
+      port.network.networkId,
+      placesOf(port).map(({ address, version, subnetId }) => ({
+        addr: address,
+        version,
+        port: port.portId,
+        subnet_id: subnetId,
+        preserve_on_delete: port.neutron?.isUsers ?? false,
+      })),
     ]),
   );
 

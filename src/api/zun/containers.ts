@@ -20,6 +20,8 @@ import { containerLogs } from './container-logs.ts';
 import { containerView } from './container-view.ts';
 import { parseCreateBody } from './create-body.ts';
 import { baseUrlOf } from './discovery.ts';
+import { list } from './body-fields.ts';
+import { netWishes, type NeutronDesk } from './neutron-desk.ts';
 import { requireVersion } from './microversion.ts';
 import { generateName } from './names.ts';
 import { nameStoredImage, type ImageDesk } from './stored-images.ts';
@@ -30,9 +32,11 @@ export interface ContainersOptions {
   readonly environment: Environment;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
   readonly images: ImageDesk;
+  /** Null where networks are those of hosts. */
+  readonly neutron: NeutronDesk | null;
 }
 
-export function containers({ controlPlane, environment, defaults, images }: ContainersOptions) {
+export function containers({ controlPlane, environment, defaults, images, neutron }: ContainersOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     const { ask, find, show } = createContainerAccess(controlPlane, environment);
     const act = async (
@@ -64,12 +68,17 @@ export function containers({ controlPlane, environment, defaults, images }: Cont
           tenant: request.identity.projectId,
           seed:
             idempotencyKey === null ? environment.id() : `${request.identity.projectId}/${idempotencyKey}`,
+          neutron: neutron !== null,
         },
       });
-      const spec =
-        asked.imageDriver === 'glance'
-          ? { ...asked, ...(await nameStoredImage(request, images, asked.image)) }
-          : asked;
+      const asking = { tenant: request.identity.projectId, may: request.access.may };
+      const spec = {
+        ...asked,
+        ...(asked.imageDriver === 'glance' && (await nameStoredImage(request, images, asked.image))),
+        ...(neutron && {
+          networks: await neutron.requests(asking, netWishes(body), list(body, 'security_groups') ?? []),
+        }),
+      };
       const view = await controlPlane.createContainer({
         caller: callerOf(request),
         spec,

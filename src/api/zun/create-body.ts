@@ -111,7 +111,7 @@ export function parseCreateBody(body: Body, context: CreateBodyContext): Contain
     files: [],
   };
   for (const [key, since] of fields) if (isAsked(body, key)) requireVersion(key, minor, since);
-  refuseUnsupported(body, context.may);
+  refuseUnsupported(body, context.may, context.attachments.neutron);
   for (const [key, policy] of Object.entries(policies))
     if (isAsked(body, key) && !context.may(policy)) throw forbidden(policy);
   if (spec.autoRemove && restart && restart.name !== 'no') {
@@ -156,7 +156,7 @@ const forbidden = (policy: RuleName): TroupeError =>
   new TroupeError('FORBIDDEN', `Policy doesn't allow ${policy} to be performed.`);
 
 /** Asked for and not in this release: said, never ignored. */
-function refuseUnsupported(body: Body, may: Access['may']): void {
+function refuseUnsupported(body: Body, may: Access['may'], hasGroups: boolean): void {
   const notYet = (key: string, what: string): TroupeError =>
     new TroupeError(
       'INVALID_VALUE',
@@ -169,8 +169,11 @@ function refuseUnsupported(body: Body, may: Access['may']): void {
   const groups = body['security_groups'];
   if (groups !== undefined && groups !== null && !Array.isArray(groups))
     throw invalidField('security_groups', groups, 'It must be a list');
-  if (groups !== undefined && groups !== null && groups.length > 0)
-    throw notYet('security_groups', 'security groups');
+  if (groups !== undefined && groups !== null && groups.length > 0 && !hasGroups)
+    throw new TroupeError(
+      'INVALID_VALUE',
+      'Security groups are Neutron’s, and containers of this site are on networks of their hosts (network.driver is "local"); leave \'security_groups\' out',
+    );
   const policy = body['cpu_policy'];
   if (policy !== undefined && policy !== null && policy !== 'shared') {
     if (policy !== 'dedicated') throw invalidField('cpu_policy', policy, 'It must be shared or dedicated');

@@ -1,18 +1,90 @@
 /** Networks of a container: attached and detached while it lives, and listed. @see zun-api 2.7 */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ContainerView, ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
+import { placesOf, type NetworkRequest } from '../../model/network.ts';
 import type { Environment } from '../../model/environment.ts';
 import { callerOf } from '../request.ts';
 import { networkRequest } from './attachments.ts';
 import { text } from './body-fields.ts';
-import { createContainerAccess, parametersOf, queryOf, type ById } from './container-access.ts';
+import { createContainerAccess, parametersOf, queryOf, type ById, type Fields } from './container-access.ts';
 import { requireRoute } from './microversion.ts';
+import { checkWish, type NeutronDesk } from './neutron-desk.ts';
 import { onlyKnown } from './values.ts';
 
 const words = { least: 1, most: 255 };
 
-export function networkActions(controlPlane: ControlPlane, environment: Environment) {
+/** @param neutron null where networks are those of hosts */
+export function networkActions(
+  controlPlane: ControlPlane,
+  environment: Environment,
+  neutron: NeutronDesk | null,
+) {
+  const { local } = controlPlane;
+
+  /** @throws TroupeError INVALID_VALUE, and what `networkRequest` throws */
+  const localRequest = (view: ContainerView, asked: Fields): NetworkRequest => {
+    if (asked['port'] !== undefined)
+      throw new TroupeError(
+        'INVALID_VALUE',
+        'This site has no Neutron, so there are no ports to attach; name a network',
+      );
+    const name = text(asked, 'network', words);
+    if (name === null) throw new TroupeError('INVALID_VALUE', 'Name the network to attach');
+    const wanted = networkRequest({ local, tenant: view.tenant }, name, text(asked, 'fixed_ip', words));
+    const { hostId, hostname } = local.network(view.tenant, wanted.networkId);
+    if (view.hostId !== null && hostId !== view.hostId)
+      throw new TroupeError(
+        'INVALID_VALUE',
+        `Network "${name}" is on host "${hostname ?? hostId}", the container on "${view.hostname ?? view.hostId}"`,
+      );
+    return wanted;
+  };
+
+  /** In the security groups that it has already. @throws TroupeError INVALID_VALUE, and what `NeutronDesk.request` throws */
+  const neutronRequest = async (
+    desk: NeutronDesk,
+    { access }: FastifyRequest,
+    { tenant, ports }: ContainerView,
+    asked: Fields,
+  ): Promise<NetworkRequest> => {
+    const fixed = text(asked, 'fixed_ip', words);
+    const isV6 = fixed?.includes(':') ?? false;
+    const wish = {
+      network: text(asked, 'network', words),
+      port: text(asked, 'port', words),
+      v4: isV6 ? null : fixed,
+      v6: isV6 ? fixed : null,
+    };
+    checkWish(wish);
+    const asking = { tenant, may: access.may };
+    const own = ports.flatMap(({ neutron: bound }) => (bound && !bound.isUsers ? bound.securityGroups : []));
+    const groups = wish.port === null ? await desk.securityGroups(asking, [...new Set(own)]) : [];
+    return desk.request(asking, wish, groups);
+  };
+
+  /** Null where it is not attached. */
+  const portNamed = async (
+    request: FastifyRequest,
+    view: ContainerView,
+    given: string,
+  ): Promise<ContainerView['ports'][number] | null> => {
+    const isMeant = (id: string) =>
+      view.ports.find(({ network, portId }) => network.networkId === id || portId === id) ?? null;
+    const direct = isMeant(given);
+    if (direct) return direct;
+    if (!neutron) {
+      const named = local.networks(view.tenant).find(({ name }) => name === given);
+      return named ? isMeant(named.id) : null;
+    }
+    const asking = { tenant: view.tenant, may: request.access.may };
+    const named = await neutron.network(asking, given).catch((error: unknown) => {
+      if (error instanceof TroupeError && error.kind === 'not-found') return null;
+      throw error;
+    });
+    return named ? isMeant(named.id) : null;
+  };
+
   return async (app: FastifyInstance): Promise<void> => {
     const { ask, find } = createContainerAccess(controlPlane, environment);
     const isOn = ({ ports }: ContainerView, networkId: string): boolean =>
@@ -22,23 +94,14 @@ export function networkActions(controlPlane: ControlPlane, environment: Environm
       requireRoute(request.minor, 8);
       const asked = parametersOf(request);
       onlyKnown(asked, ['network', 'fixed_ip', 'port']);
-      if (asked['port'] !== undefined)
-        throw new TroupeError('INVALID_VALUE', 'This site has no Neutron, so there are no ports to attach');
-      const name = text(asked, 'network', words);
-      if (name === null) throw new TroupeError('INVALID_VALUE', 'Name the network to attach');
       const view = find(request, request.params.id, 'container:network_attach');
-      const { local } = controlPlane;
-      const wanted = networkRequest({ local, tenant: view.tenant }, name, text(asked, 'fixed_ip', words));
+      const wanted = neutron
+        ? await neutronRequest(neutron, request, view, asked)
+        : localRequest(view, asked);
       if (isOn(view, wanted.networkId))
         throw new TroupeError(
           'INVALID_VALUE',
-          `Container ${view.id} is attached to network "${name}" already`,
-        );
-      const { hostId, hostname } = local.network(view.tenant, wanted.networkId);
-      if (view.hostId !== null && hostId !== view.hostId)
-        throw new TroupeError(
-          'INVALID_VALUE',
-          `Network "${name}" is on host "${hostname ?? hostId}", the container on "${view.hostname ?? view.hostId}"`,
+          `Container ${view.id} is attached to network "${text(asked, 'network', words) ?? wanted.networkId}" already`,
         );
       const command = { type: 'container.attachNetwork', request: wanted } as const;
       await ask(request, view, 'network_attach', () =>
@@ -53,10 +116,7 @@ export function networkActions(controlPlane: ControlPlane, environment: Environm
       onlyKnown(asked, ['network', 'port']);
       const view = find(request, request.params.id, 'container:network_detach');
       const given = text(asked, 'network', words) ?? text(asked, 'port', words);
-      const id = view.ports.some(({ network, portId }) => network.networkId === given || portId === given)
-        ? given
-        : (controlPlane.local.networks(view.tenant).find(({ name }) => name === given)?.id ?? null);
-      const port = view.ports.find(({ network, portId }) => network.networkId === id || portId === id);
+      const port = given === null ? null : await portNamed(request, view, given);
       if (!port)
         throw new TroupeError(
           'INVALID_VALUE',
@@ -69,20 +129,54 @@ export function networkActions(controlPlane: ControlPlane, environment: Environm
       return reply.code(202).type('application/json').send('null');
     });
 
+    const regroup = (verb: 'add_security_group' | 'remove_security_group') =>
+      app.post<ById>(`/v1/containers/:id/${verb}`, async (request, reply) => {
+        // Zun has left these to Neutron since.
+        if (request.minor > 14) throw new TroupeError('NOT_ACCEPTABLE', '');
+        const asked = parametersOf(request);
+        onlyKnown(asked, ['name']);
+        const name = text(asked, 'name', words);
+        if (name === null) throw new TroupeError('INVALID_VALUE', 'Name the security group');
+        const view = find(request, request.params.id, `container:${verb}`);
+        if (!neutron)
+          throw new TroupeError(
+            'INVALID_VALUE',
+            'Containers of this site are on networks of their hosts, which have no security groups; they have where network.driver is "neutron"',
+          );
+        const asking = { tenant: view.tenant, may: request.access.may };
+        const [groupId = ''] = await neutron.securityGroups(asking, [name]);
+        const isIn = view.ports.some(({ neutron: bound }) => bound?.securityGroups.includes(groupId));
+        if (isIn === (verb === 'add_security_group'))
+          throw new TroupeError(
+            'INVALID_VALUE',
+            `Security group ${name} is ${isIn ? 'already' : 'not'} associated with container ${view.id}`,
+          );
+        const type =
+          verb === 'add_security_group' ? 'container.addSecurityGroup' : 'container.removeSecurityGroup';
+        await ask(request, view, verb, () =>
+          controlPlane.command(view.address, { type, groupId }, callerOf(request)),
+        );
+        return reply.code(202).type('application/json').send('null');
+      });
+    regroup('add_security_group');
+    regroup('remove_security_group');
+
     app.get<ById>('/v1/containers/:id/network_list', (request) => {
       requireRoute(request.minor, 13);
       onlyKnown(queryOf(request), []);
       const { ports } = find(request, request.params.id, 'container:network_list');
       return {
-        networks: ports.map(({ portId, network: { networkId }, address }) =>
-          request.minor >= 18
-            ? {
-                net_id: networkId,
-                port_id: portId,
-                fixed_ips: [{ subnet_id: networkId, version: 4, ip_address: address }],
-              }
-            : { net_id: networkId, subnet_id: networkId, port_id: portId, version: 4, ip_address: address },
-        ),
+        networks: ports.flatMap((port): readonly Fields[] => {
+          const of = { net_id: port.network.networkId, port_id: port.portId };
+          const fixed = placesOf(port).map(({ address, version, subnetId }) => ({
+            subnet_id: subnetId,
+            version,
+            ip_address: address,
+          }));
+          return request.minor >= 18
+            ? [{ ...of, fixed_ips: fixed }]
+            : fixed.map((each) => ({ ...of, ...each }));
+        }),
       };
     });
   };

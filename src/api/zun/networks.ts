@@ -1,10 +1,12 @@
 /**
- * `/v1/networks`: local networks, by name. Zun has a POST and a DELETE for
+ * `/v1/networks`: local networks, by name, or, where the site has Neutron, those
+ * of the cloud that the project may use. Zun has a POST and a DELETE for
  * Docker's side of Neutron networks only; the rest is an extension.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ControlPlane, NetworkView } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
+import type { NeutronNetwork } from '../../model/neutron.ts';
 import { isSubnet, narrowestPrefix, parseSubnet, widestPrefix } from '../../model/subnet.ts';
 import type { RuleName } from '../policy/rules.ts';
 import { callerOf } from '../request.ts';
@@ -13,6 +15,7 @@ import { queryOf, type ById, type Fields } from './container-access.ts';
 import { allProjects } from './container-list.ts';
 import { nameLength, namePattern } from './create-body.ts';
 import { baseUrlOf } from './discovery.ts';
+import type { Asking, NeutronDesk } from './neutron-desk.ts';
 import { page, pagingParameters, type Listing } from './paging.ts';
 import { invalidField, onlyKnown } from './values.ts';
 
@@ -34,13 +37,95 @@ const networkView = ({ access }: FastifyRequest, view: NetworkView): Fields => (
   created_at: new Date(view.createdAt).toISOString(),
 });
 
-const listing: Listing<NetworkView> = {
+const listing = <T extends { readonly id: string; readonly name: string }>(): Listing<T> => ({
   id: ({ id }) => id,
   sortKeys: { uuid: ({ id }) => id, name: ({ name }) => name },
   notFound: (id) => new TroupeError('NETWORK_NOT_FOUND', `The network "${id}" could not be found`),
-};
+});
 
-export function networks({ local }: ControlPlane) {
+/** The same fields; what a host would say of it is null. */
+const cloudView = ({ id, name, projectId, status, mtu, createdAt }: NeutronNetwork): Fields => ({
+  uuid: id,
+  name,
+  project_id: projectId,
+  network_id: id,
+  neutron_net_id: id,
+  status: status.toLowerCase(),
+  status_reason: null,
+  subnet: null,
+  gateway: null,
+  mtu,
+  default: false,
+  ports: null,
+  created_at: createdAt,
+});
+
+/** Made and deleted at Neutron: nothing of theirs is kept here but sandboxes that wait on them. */
+function cloudNetworks({ local }: ControlPlane, desk: NeutronDesk) {
+  return async (app: FastifyInstance): Promise<void> => {
+    const askingOf = ({ access, identity }: FastifyRequest): Asking => ({
+      tenant: identity.projectId,
+      may: access.may,
+    });
+    app.get('/v1/networks', async (request) => {
+      request.access.require('network:get_all');
+      const query = queryOf(request);
+      onlyKnown(query, [...pagingParameters, 'all_projects']);
+      const { items, next } = page(await desk.networks(askingOf(request)), query, listing<NeutronNetwork>());
+      return {
+        networks: items.map(cloudView),
+        next: next === null ? null : `${baseUrlOf(request)}/v1/networks?${next}`,
+      };
+    });
+    app.get<ById>('/v1/networks/:id', async (request) => {
+      onlyKnown(queryOf(request), []);
+      request.access.require('network:get_one', { project_id: request.identity.projectId });
+      return cloudView(await desk.network(askingOf(request), request.params.id));
+    });
+    app.post('/v1/networks', async (request) => {
+      request.access.require('network:create');
+      onlyKnown(queryOf(request), []);
+      const body = (request.body ?? {}) as Fields;
+      onlyKnown(body, ['name', 'subnet', 'host', 'neutron_net_id']);
+      const id = text(body, 'neutron_net_id', { least: 1, most: 255 });
+      if (id === null)
+        throw new TroupeError(
+          'INVALID_VALUE',
+          "Networks of this site are Neutron's: make it there (openstack network create) and name it here by 'neutron_net_id'",
+        );
+      return cloudView(await desk.network(askingOf(request), id));
+    });
+    app.delete<ById>('/v1/networks/:id', async (request, reply) => {
+      if (request.minor < 27) throw new TroupeError('NOT_ACCEPTABLE', '');
+      onlyKnown(queryOf(request), []);
+      request.access.require('network:delete');
+      const { id } = await desk.network(askingOf(request), request.params.id);
+      await local.flush(null, id, callerOf(request));
+      return reply.code(204).send();
+    });
+  };
+}
+
+/** @param desk null where networks are those of hosts */
+export function networks(controlPlane: ControlPlane, desk: NeutronDesk | null) {
+  return async (app: FastifyInstance): Promise<void> => {
+    await app.register(pools(controlPlane));
+    await app.register(desk ? cloudNetworks(controlPlane, desk) : localNetworks(controlPlane));
+  };
+}
+
+function pools({ local }: ControlPlane) {
+  return async (app: FastifyInstance): Promise<void> => {
+    app.delete('/v1/pools', async (request) => {
+      request.access.require('pool:flush');
+      onlyKnown(queryOf(request), ['all_projects']);
+      const tenant = allProjects(request, 'pool:flush_all_projects') ? null : request.identity.projectId;
+      return { flushed: await local.flush(tenant, null, callerOf(request)) };
+    });
+  };
+}
+
+function localNetworks({ local }: ControlPlane) {
   return async (app: FastifyInstance): Promise<void> => {
     const find = ({ access, identity }: FastifyRequest, id: string, rule: RuleName): NetworkView => {
       const found = local.network(access.isAdmin ? null : identity.projectId, id);
@@ -55,7 +140,7 @@ export function networks({ local }: ControlPlane) {
       const all = local.networks(
         allProjects(request, 'network:get_all_all_projects') ? null : request.identity.projectId,
       );
-      const { items, next } = page(all, query, listing);
+      const { items, next } = page(all, query, listing<NetworkView>());
       return {
         networks: items.map((view) => networkView(request, view)),
         next: next === null ? null : `${baseUrlOf(request)}/v1/networks?${next}`,
@@ -93,12 +178,6 @@ export function networks({ local }: ControlPlane) {
           `Network "${network.name}" can't be deleted: ${reason ?? 'it is in use'}`,
         );
       return reply.code(204).send();
-    });
-    app.delete('/v1/pools', async (request) => {
-      request.access.require('pool:flush');
-      onlyKnown(queryOf(request), ['all_projects']);
-      const tenant = allProjects(request, 'pool:flush_all_projects') ? null : request.identity.projectId;
-      return { flushed: await local.flush(tenant, null, callerOf(request)) };
     });
   };
 }

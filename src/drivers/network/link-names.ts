@@ -3,7 +3,8 @@
  *
  * - Name: `tr-` (a network's bridge) or `tp-` (the host's end of a port), then
  *   the first 12 hex digits of its id: 15 characters, as long as a link's name
- *   may be (IFNAMSIZ - 1).
+ *   may be (IFNAMSIZ - 1). Neutron's agent knows its own by other names: `brq`
+ *   or `tap`, then the first 11 characters of the id.
  * - Group: 31 bits of the world's id. The kernel sets it with the link itself,
  *   so that what a crash left half made is known as ours too.
  * - Alias (up to 255 characters): the ids in full. Set last but for the
@@ -11,6 +12,7 @@
  */
 import { TroupeError } from '../../errors/errors.ts';
 import { isUuid } from '../../model/uuid.ts';
+import type { PlugSpec } from './network-driver.ts';
 
 export const bridgePrefix = 'tr-';
 export const portPrefix = 'tp-';
@@ -29,6 +31,27 @@ export interface PortAlias {
 
 export const bridgeName = (networkId: string): string => bridgePrefix + hexOf(networkId).slice(0, 12);
 export const portName = (portId: string): string => portPrefix + hexOf(portId).slice(0, 12);
+
+const neutronLength = 11;
+
+/** @see openstack/neutron-lib: constants.TAP_DEVICE_PREFIX; openstack/neutron: BRIDGE_NAME_PREFIX */
+export const tapName = (portId: string): string => {
+  hexOf(portId);
+  return `tap${portId.slice(0, neutronLength)}`;
+};
+
+type Plugged = Pick<PlugSpec, 'of' | 'portId' | 'networkId'>;
+
+/** The host's end of a port. */
+export const linkOf = ({ of, portId }: Plugged): string =>
+  of === 'neutron' ? tapName(portId) : portName(portId);
+
+/** What it is plugged into. */
+export const bridgeOf = ({ of, networkId }: Plugged): string => {
+  if (of === 'us') return bridgeName(networkId);
+  hexOf(networkId);
+  return `brq${networkId.slice(0, neutronLength)}`;
+};
 
 /** The name of a world's tables in the firewall. */
 export const tableName = (worldId: string): string => `troupe_${hexOf(worldId).slice(0, 8)}`;

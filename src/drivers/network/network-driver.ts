@@ -46,13 +46,16 @@ export interface PlugSpec {
   readonly worldId: string;
   readonly portId: string;
   readonly networkId: string;
+  /** Whose network it is: one of ours, or Neutron's, whose agent here says what may pass. */
+  readonly of: 'us' | 'neutron';
   /** `/proc/<pid>/ns/net`, `/run/netns/<name>`. */
   readonly netnsPath: string;
   readonly mac: string;
   /** CIDRs: an address with its subnet's prefix, of either family. */
   readonly addresses: readonly string[];
-  /** Of the default route; null for all but the first interface. */
+  /** Of the IPv4 default route; null for all but the first interface. */
   readonly gateway: string | null;
+  /** `::/0` is the default route of IPv6. */
   readonly routes: readonly Route[];
   readonly mtu: number;
   /** `eth0`, `eth1` … */
@@ -133,7 +136,8 @@ export interface NetworkDriver {
   /** Of all worlds on this host. */
   listNetworks(signal: AbortSignal): Promise<readonly ListedNetwork[]>;
   /**
-   * A port that is plugged into another namespace is plugged anew into this one.
+   * A port that is plugged into another namespace is plugged anew into this one. The bridge of a network of Neutron's is
+   * made where it is missing.
    *
    * @throws NETWORK_NOT_FOUND, SANDBOX_GONE, NAME_IN_USE (the interface's name is taken in the namespace), INVALID_INPUT
    */

@@ -19,7 +19,11 @@ export interface Parts {
 }
 
 export const isBridge = ({ ifname }: Link): boolean => /^tr-[0-9a-f]{12}$/.test(ifname);
-export const isPort = ({ ifname }: Link): boolean => /^tp-[0-9a-f]{12}$/.test(ifname);
+export const isPort = ({ ifname }: Pick<Link, 'ifname'>): boolean => /^tp-[0-9a-f]{12}$/.test(ifname);
+
+/** The host's end of a port of Neutron that was plugged here by us; others have such links, too. */
+export const isOurTap = ({ ifname, ifalias }: Link): boolean =>
+  /^tap[0-9a-f]{8}-[0-9a-f]{2}$/.test(ifname) && names.parsePortAlias(ifalias) !== null;
 
 /** Whether the kernel has it at all; where it is only switched off, it is switched on for links that need it. */
 export async function hasIpv6(host: Host): Promise<boolean> {

@@ -48,17 +48,18 @@ async function makePair(
 }
 
 /** One message to the kernel: there is never a pair with an end in the wrong namespace. */
-function pairLine({ worldId, portId, mtu, mac, interfaceName }: PlugSpec): string {
-  const own = `name ${names.portName(portId)} group ${names.linkGroup(worldId)} mtu ${mtu}`;
+function pairLine(spec: PlugSpec): string {
+  const { worldId, mtu, mac, interfaceName } = spec;
+  const own = `name ${names.linkOf(spec)} group ${names.linkGroup(worldId)} mtu ${mtu}`;
   const peer = `name ${interfaceName} address ${mac} mtu ${mtu} netns ${handedNamespace}`;
   return `link add ${own} type veth peer ${peer}`;
 }
 
 async function hostLines(host: Host, spec: PlugSpec): Promise<readonly string[]> {
-  const link = names.portName(spec.portId);
+  const link = names.linkOf(spec);
   return [
     `link set dev ${link} alias "${names.portAlias(spec)}"`,
-    `link set dev ${link} mtu ${spec.mtu} master ${names.bridgeName(spec.networkId)}`,
+    `link set dev ${link} mtu ${spec.mtu} master ${names.bridgeOf(spec)}`,
     // The host itself says nothing on this end.
     ...((await hasIpv6(host)) ? [`link set dev ${link} addrgenmode none`] : []),
     `link set dev ${link} up`,
@@ -74,10 +75,10 @@ async function adopt(
   signal: AbortSignal,
 ): Promise<Stale> {
   const { ip } = parts;
-  const link = names.portName(spec.portId);
+  const link = names.linkOf(spec);
   const [present, bridge, inside] = await Promise.all([
     ip.link(link, signal),
-    ip.link(names.bridgeName(spec.networkId), signal),
+    ip.link(names.bridgeOf(spec), signal),
     ip.addresses(signal, namespace),
   ]);
   if (!bridge) {
@@ -117,7 +118,9 @@ function staleOf(
   routes6: readonly KernelRoute[],
 ): Stale {
   const wanted = new Set([
-    ...spec.routes.map(({ destination }) => destination.replace(/\/(32|128)$/, '')),
+    ...spec.routes.map(({ destination }) =>
+      destination === '::/0' ? 'default' : destination.replace(/\/(32|128)$/, ''),
+    ),
     ...(spec.gateway === null ? [] : ['default']),
   ]);
   return {
@@ -144,10 +147,11 @@ function refuseForeign(link: Link, spec: PlugSpec): void {
 }
 
 /** Rules of a port that can't be; without a network of the world, its table as well. */
-async function forgetRules(parts: Parts, { worldId, portId }: PlugSpec, signal: AbortSignal): Promise<void> {
+async function forgetRules(parts: Parts, spec: PlugSpec, signal: AbortSignal): Promise<void> {
   const { nft, queue } = parts;
+  const { worldId } = spec;
   const table = names.tableName(worldId);
-  await removePortOf(parts, worldId, names.portName(portId), signal);
+  await removePortOf(parts, worldId, names.linkOf(spec), signal);
   await queue(table, async () => {
     if (await nft.contents('inet', table, signal)) return;
     await nft.apply("The port's rules could not be removed", firewall.removeTables(worldId), signal);

@@ -9,9 +9,10 @@ import * as firewall from './firewall.ts';
 import * as names from './link-names.ts';
 import { identifyNamespace, type Namespace, withNamespace } from './namespace.ts';
 import { commandFailure } from './network-errors.ts';
+import { ensureNeutronBridge } from './neutron-bridge.ts';
 import type { NetworkDriver, PlugSpec } from './network-driver.ts';
 import { attemptOf, ensurePair, type Stale } from './port-pair.ts';
-import { guardedNames, hasIpv6, isPort, type Parts, removePortOf } from './parts.ts';
+import { guardedNames, hasIpv6, isOurTap, isPort, type Parts, removePortOf } from './parts.ts';
 import { removePublications } from './publications.ts';
 
 export function ports(parts: Parts): Pick<NetworkDriver, 'plug' | 'identify' | 'unplug' | 'listPorts'> {
@@ -19,7 +20,7 @@ export function ports(parts: Parts): Pick<NetworkDriver, 'plug' | 'identify' | '
   return {
     async plug(spec, signal) {
       checkPlug(spec);
-      await queue(names.portName(spec.portId), () =>
+      await queue(names.linkOf(spec), () =>
         withNamespace(host, spec.netnsPath, (namespace) => plug(parts, spec, namespace, signal)),
       );
     },
@@ -30,13 +31,17 @@ export function ports(parts: Parts): Pick<NetworkDriver, 'plug' | 'identify' | '
         await removePublications(parts, { worldId, portId }, signal);
         await removePortOf(parts, worldId, link, signal);
       });
+      const tap = names.tapName(portId);
+      await queue(tap, () => removePortOf(parts, worldId, tap, signal));
     },
     async listPorts(signal) {
-      const links = (await ip.links(signal)).filter(isPort);
+      const links = (await ip.links(signal)).filter((link) => isPort(link) || isOurTap(link));
       const guarded = await guardedNames(parts, 'bridge', firewall.held.ports, signal);
       return links.map(({ ifname, ifalias }) => {
         const { worldId, portId, networkId } = names.parsePortAlias(ifalias) ?? unknownPort;
-        return { linkName: ifname, worldId, portId, networkId, guarded: guarded.has(ifname) };
+        // What a port of Neutron's may send its agent says.
+        const isGuarded = !isPort({ ifname }) || guarded.has(ifname);
+        return { linkName: ifname, worldId, portId, networkId, guarded: isGuarded };
       });
     },
   };
@@ -48,7 +53,8 @@ async function plug(parts: Parts, spec: PlugSpec, namespace: Namespace, signal: 
   const { ip, nft } = parts;
   const { interfaceName: dev } = spec;
   const attempt = attemptOf(spec);
-  await nft.apply(attempt, firewall.addPort(spec), signal);
+  if (spec.of === 'neutron') await ensureNeutronBridge(parts, spec, signal);
+  else await nft.apply(attempt, firewall.addPort(spec), signal);
   const stale = await ensurePair(parts, spec, namespace, signal);
   // Engines switch it off in the namespaces they make.
   if (wantsIpv6(spec)) await writeInside(spec, namespace, [`ipv6/conf/${dev}/disable_ipv6`], '0', signal);
@@ -60,7 +66,7 @@ async function plug(parts: Parts, spec: PlugSpec, namespace: Namespace, signal: 
 /** The kernel tells the bridge a moment later that the port has a carrier; until then nothing passes it. */
 async function awaitForwarding({ ip }: Parts, spec: PlugSpec, signal: AbortSignal): Promise<void> {
   for (let looks = 0; looks < mostLooks; looks++) {
-    const link = await ip.link(names.portName(spec.portId), signal);
+    const link = await ip.link(names.linkOf(spec), signal);
     if (link?.linkinfo?.info_slave_data?.state === 'forwarding') return;
   }
   throw new TroupeError('NETWORK_ERROR', `${attemptOf(spec)}: its bridge lets nothing pass it`, {

@@ -22,7 +22,10 @@ async function sweepPorts(
   const { ip, nft, queue } = parts;
   const isWhole = async (link: string): Promise<boolean> =>
     names.parsePortAlias((await ip.link(link, signal))?.ifalias) !== null;
-  const links = (await ip.links(signal)).filter((link) => isPort(link) && belongsTo(link, worldId));
+  // A port of Neutron's that was never finished has our group and no alias.
+  const links = (await ip.links(signal)).filter(
+    (link) => (isPort(link) || /^tap[0-9a-f]{8}-[0-9a-f]{2}$/.test(link.ifname)) && belongsTo(link, worldId),
+  );
   const contents = await nft.contents('bridge', names.tableName(worldId), signal);
   const guarded = (contents?.get(firewall.held.ports) ?? []).flatMap(elementKey);
   for (const link of new Set([...links.map(({ ifname }) => ifname), ...guarded]))

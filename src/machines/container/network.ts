@@ -185,5 +185,7 @@ export const rewiring = containerSetup.createStateConfig({
   states: {
     attaching: { tags: 'transient', meta: { taskState: 'network_attaching' } },
     detaching: { tags: 'transient', meta: { taskState: 'network_detaching' } },
+    grouping: { tags: 'transient', meta: { taskState: 'sg_adding' } },
+    ungrouping: { tags: 'transient', meta: { taskState: 'sg_removing' } },
   },
 });

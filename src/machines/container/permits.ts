@@ -52,6 +52,20 @@ const rewire = {
       actions: { type: 'refuse', params: { reason: 'Its network is the engine’s own; it can’t be changed' } },
     },
   ],
+  'container.addSecurityGroup': [
+    {
+      guard: 'isInGroup',
+      actions: {
+        type: 'refuse',
+        params: { reason: 'It is in that group already, or has no port of Neutron' },
+      },
+    },
+    { target: '#container.rewiring.grouping', actions: 'askRegroup' },
+  ],
+  'container.removeSecurityGroup': [
+    { guard: 'isInNoGroup', actions: { type: 'refuse', params: { reason: 'It is not in that group' } } },
+    { target: '#container.rewiring.ungrouping', actions: 'askRegroup' },
+  ],
   'container.detachNetwork': [
     ofCapsule,
     { guard: 'isAttachedTo', target: '#container.rewiring.detaching', actions: 'askDetach' },

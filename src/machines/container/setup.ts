@@ -25,7 +25,14 @@ import { committedImage } from '../../model/image.ts';
 import type { ImageInput } from '../../model/image-events.ts';
 import type { SandboxInput } from '../../model/network-events.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
-import { defaultNetworkId, networksKey, poolId } from '../../model/network.ts';
+import {
+  defaultNetworkId,
+  networksKey,
+  poolId,
+  requestOf,
+  type NetworkRequest,
+  type NeutronRequest,
+} from '../../model/network.ts';
 import type { VolumeInput } from '../../model/volume-events.ts';
 import { equal, noAmounts, plus } from '../amounts.ts';
 import { grown, shrunk } from '../resize.ts';
@@ -119,6 +126,12 @@ const endingSignals: ReadonlySet<string> = new Set([
   '6',
 ]);
 
+const groupedAs = (known: NetworkRequest | undefined, now: NeutronRequest): NeutronRequest => ({
+  ...now,
+  ...known?.neutron,
+  securityGroups: now.securityGroups,
+});
+
 /** Known once it has a host, or asks one. */
 const livesApart = ({ sandbox, candidates }: ContainerContext): boolean =>
   sandbox === 'own' || (sandbox === 'auto' && (candidates[0]?.makesNetworks ?? false));
@@ -131,7 +144,7 @@ const poolOf = (context: ContainerContext): string | null => {
     pool !== null &&
     published.length === 0 &&
     askedHostname === null &&
-    networks.every(({ fixedAddress }) => fixedAddress === null);
+    networks.every(({ fixedAddress, neutron }) => fixedAddress === null && !neutron);
   return isLikeOthers ? networksKey(networks) : null;
 };
 
@@ -402,6 +415,12 @@ export const containerSetup = setup({
     isOnAskedNetwork: ({ context, event }) =>
       event.type === 'container.attachNetwork' &&
       context.networks.some(({ networkId }) => networkId === event.request.networkId),
+    isInGroup: ({ context, event }) =>
+      'groupId' in event &&
+      context.ports.every(({ neutron }) => !neutron || neutron.securityGroups.includes(event.groupId)),
+    isInNoGroup: ({ context, event }) =>
+      'groupId' in event &&
+      !context.ports.some(({ neutron }) => neutron?.securityGroups.includes(event.groupId)),
     hasOwnSandbox: ({ context }) => context.sandbox === 'own' && context.sandboxId !== null,
     isHealthChecked: ({ context }) => context.observation?.health === 'starting',
     isHealthy: ({ context }) => context.observation?.health === 'healthy',
@@ -523,14 +542,19 @@ export const containerSetup = setup({
       if (event.type !== 'sandbox.changed') return {};
       return {
         ports: event.ports,
-        networks: event.ports.map(
-          ({ network }) =>
-            context.networks.find(({ networkId }) => networkId === network.networkId) ?? {
-              networkId: network.networkId,
-              isDefault: network.networkId === defaultNetworkId(context.tenant, context.hostId ?? ''),
-              fixedAddress: null,
-            },
-        ),
+        networks: event.ports.map((port) => {
+          const { networkId } = port.network;
+          const known = context.networks.find((each) => each.networkId === networkId);
+          const request = requestOf(port);
+          const isDefault = networkId === defaultNetworkId(context.tenant, context.hostId ?? '');
+          // Addresses of the user's choice stay, security groups are those it has now.
+          return {
+            ...request,
+            isDefault,
+            ...known,
+            ...(request.neutron && { neutron: groupedAs(known, request.neutron) }),
+          };
+        }),
         reason: event.reason,
       };
     }),
@@ -571,6 +595,18 @@ export const containerSetup = setup({
         type: 'sandbox.detach',
         containerId: context.id,
         networkId: (event as Extract<ContainerCommand, { type: 'container.detachNetwork' }>).networkId,
+      },
+    })),
+    askRegroup: emit(({ context, event }) => ({
+      type: 'message' as const,
+      to: sandboxAddress(context.tenant, context.sandboxId ?? ''),
+      event: {
+        type: 'sandbox.regroup',
+        containerId: context.id,
+        change: {
+          groupId: 'groupId' in event ? event.groupId : '',
+          isAdded: event.type === 'container.addSecurityGroup',
+        },
       },
     })),
     askMounts: enqueueActions(({ enqueue, context }) => {

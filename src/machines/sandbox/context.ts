@@ -1,7 +1,14 @@
 import { capsuleAddress, containerAddress, type Address } from '../../model/address.ts';
 import type { Failure } from '../../model/failure.ts';
 import type { PoolTerms, SandboxInput } from '../../model/network-events.ts';
-import type { NetworkRequest, Port } from '../../model/network.ts';
+import type { GroupChange, NetworkRequest, Port } from '../../model/network.ts';
+
+/** Durable before Neutron is asked, so that what comes of it is found again. */
+export interface PortIntent {
+  /** A UUID of its own, of which its name and its MAC are made. */
+  readonly key: string;
+  readonly request: NetworkRequest;
+}
 
 export interface SandboxContext {
   readonly id: string;
@@ -23,6 +30,10 @@ export interface SandboxContext {
   readonly leaving: Port | null;
   /** Counts ports ever asked for, so that no two of them share a name. */
   readonly portsAsked: number;
+  /** A port of Neutron that may be there, though nobody has said so yet; null when all are known. */
+  readonly portIntent: PortIntent | null;
+  /** A change of its ports' security groups that is under way. */
+  readonly regroup: GroupChange | null;
   /** Its container or capsule, for its whole life: a namespace is never handed on. */
   readonly claimedBy: string | null;
   /** `claimedBy` is a capsule. */

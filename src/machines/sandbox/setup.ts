@@ -11,7 +11,7 @@ import type {
   SandboxEvent,
   SandboxInput,
 } from '../../model/network-events.ts';
-import type { NetworkRequest, Port } from '../../model/network.ts';
+import { regrouped, type NetworkRequest, type Port } from '../../model/network.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
 import { unbound } from '../unbound.ts';
 import { holderOf, type SandboxContext } from './context.ts';
@@ -34,6 +34,8 @@ const isOf = (context: SandboxContext, event: SandboxEvent): boolean =>
 /** The next network that has no address yet. */
 const lacking = ({ networks, ports }: SandboxContext): NetworkRequest | undefined =>
   networks.find(({ networkId }) => !ports.some(({ network }) => network.networkId === networkId));
+
+const isPortOf = (port: Port | null): boolean => port?.neutron !== undefined;
 
 /** A UUID, the same each time it is asked for. */
 export const portName = ({ id, portsAsked }: SandboxContext): string => namedUuid(`port/${id}/${portsAsked}`);
@@ -80,11 +82,17 @@ const isAt = ({ network, address }: Port, place: Place): boolean =>
 const isSamePort = (one: Port, other: Port): boolean =>
   one.portId === other.portId && isAt(one, { networkId: other.network.networkId, address: other.address });
 
-const releaseOf = ({ tenant }: SandboxContext, { portId, network, address }: Port) => ({
-  type: 'message' as const,
-  to: networkAddress(tenant, network.networkId),
-  event: { type: 'network.release', portId, address },
-});
+/** To the network that gave the address; Neutron is told otherwise. */
+const releaseOf = ({ tenant }: SandboxContext, { portId, network, address, neutron }: Port) =>
+  neutron
+    ? []
+    : [
+        {
+          type: 'message' as const,
+          to: networkAddress(tenant, network.networkId),
+          event: { type: 'network.release', portId, address },
+        },
+      ];
 
 export const sandboxSetup = setup({
   types: {
@@ -100,6 +108,11 @@ export const sandboxSetup = setup({
     makeSandbox: unbound<NetworkEffectResults['makeSandbox'], SandboxEffectInput>('makeSandbox'),
     unplugPort: unbound<NetworkEffectResults['unplugPort'], SandboxEffectInput>('unplugPort'),
     removeSandbox: unbound<NetworkEffectResults['removeSandbox'], SandboxEffectInput>('removeSandbox'),
+    // The control plane's own, of Neutron.
+    ensurePort: unbound<NetworkEffectResults['ensurePort'], undefined>('ensurePort'),
+    awaitPorts: unbound<NetworkEffectResults['awaitPorts'], undefined>('awaitPorts'),
+    returnPorts: unbound<NetworkEffectResults['returnPorts'], { readonly all: boolean }>('returnPorts'),
+    regroupPorts: unbound<NetworkEffectResults['regroupPorts'], undefined>('regroupPorts'),
   },
   guards: {
     /** Found on its host, where no container lives in it: whether one did, nobody knows. */
@@ -115,6 +128,12 @@ export const sandboxSetup = setup({
       event.type === 'sandbox.displaced' &&
       [...context.ports, ...(context.leaving ? [context.leaving] : [])].some((port) => isAt(port, event)),
     isAddressLacking: ({ context }) => lacking(context) !== undefined,
+    isPortLacking: ({ context }) => lacking(context)?.neutron !== undefined,
+    hasNeutronPort: ({ context }) => context.ports.some(isPortOf),
+    isLeavingPlugged: ({ context }) => context.leaving !== null,
+    isPortLeaving: ({ context }) => isPortOf(context.leaving) || context.portIntent !== null,
+    isPortHeld: ({ context }) =>
+      context.ports.some(isPortOf) || isPortOf(context.leaving) || context.portIntent !== null,
     isClaimed: ({ context }) => context.claimedBy !== null,
     isAskedPort: ({ context, event }) => 'portId' in event && event.portId === portName(context),
     isBounceOfAllocation: ({ context, event }) =>
@@ -141,6 +160,45 @@ export const sandboxSetup = setup({
     beginStep: assign(noAttempt),
     recordFailure: assign(({ context, event }) => failedAttempt(context.tries, event)),
     say: assign({ reason: (_, params: { readonly reason: string }) => params.reason }),
+    sayOverdue: assign({
+      reason: ({ context }, params: { readonly what: string }) =>
+        `${params.what}${context.failure ? `: ${context.failure.message}` : ''}`,
+    }),
+    settle: assign({ failure: null, reason: null }),
+    /** One that is not known to have come to anything yet is asked for again. */
+    intendPort: assign(({ context }) => {
+      const request = lacking(context);
+      if (!request || context.portIntent?.request.networkId === request.networkId) return {};
+      const portsAsked = context.portsAsked + 1;
+      return { portsAsked, portIntent: { key: portName({ ...context, portsAsked }), request } };
+    }),
+    recordBound: assign(({ context, event }) => {
+      const { output } = event as unknown as { output: NetworkEffectResults['ensurePort'] };
+      const port = { ...output, interfaceName: interfaceName(context.ports) };
+      return { ports: [...context.ports, port], portIntent: null, failure: null, reason: null };
+    }),
+    forgetIntent: assign({ portIntent: null }),
+    recordRegroup: assign({
+      regroup: ({ context, event }) => (event.type === 'sandbox.regroup' ? event.change : context.regroup),
+    }),
+    forgetRegroup: assign({ regroup: null }),
+    recordGroups: assign(({ context, event }) => {
+      const { output } = event as unknown as { output: NetworkEffectResults['regroupPorts'] };
+      const ports = context.ports.map((port) => regrouped(port, output[port.portId]));
+      const groupsOn = (id: string) =>
+        ports.find(({ network }) => network.networkId === id)?.neutron?.securityGroups;
+      return {
+        ports,
+        networks: context.networks.map((request) => {
+          const securityGroups = groupsOn(request.networkId);
+          if (!request.neutron || !securityGroups) return request;
+          return { ...request, neutron: { ...request.neutron, securityGroups } };
+        }),
+        regroup: null,
+        failure: null,
+        reason: null,
+      };
+    }),
     askAddress: enqueueActions(({ enqueue, context }) => {
       const request = lacking(context);
       if (!request) return;
@@ -195,9 +253,18 @@ export const sandboxSetup = setup({
       const { networks, ports } = event;
       for (const own of context.ports) {
         const place = { networkId: own.network.networkId, address: own.address };
-        if (!ports.some((port) => isAt(port, place))) enqueue.emit(releaseOf(context, own));
+        if (ports.some((port) => isAt(port, place))) continue;
+        for (const message of releaseOf(context, own)) enqueue.emit(message);
       }
-      enqueue.assign({ networks, ports, portsAsked: Math.max(context.portsAsked, event.portsAsked) });
+      const isIntended = ports.some(
+        ({ network }) => network.networkId === context.portIntent?.request.networkId,
+      );
+      enqueue.assign({
+        networks,
+        ports,
+        portsAsked: Math.max(context.portsAsked, event.portsAsked),
+        portIntent: isIntended ? null : context.portIntent,
+      });
     }),
     /** It is not given back: it is another's. */
     dropAddress: assign(({ context, event }) => {
@@ -238,11 +305,11 @@ export const sandboxSetup = setup({
     releaseLeaving: enqueueActions(({ enqueue, context }) => {
       const { leaving } = context;
       if (!leaving) return;
-      enqueue.emit(releaseOf(context, leaving));
+      for (const message of releaseOf(context, leaving)) enqueue.emit(message);
       enqueue.assign({ leaving: null });
     }),
     releasePorts: enqueueActions(({ enqueue, context }) => {
-      for (const port of context.ports) enqueue.emit(releaseOf(context, port));
+      for (const message of context.ports.flatMap((port) => releaseOf(context, port))) enqueue.emit(message);
       enqueue.assign({ ports: [] });
     }),
     grant: emit(({ context }) =>

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { createBridgeNetworkDriver } from '../../../src/drivers/network/bridge-network.ts';
+import type { PlugSpec } from '../../../src/drivers/network/network-driver.ts';
 import { macOfPort } from '../../../src/model/mac-address.ts';
 import { makeNamespace } from '../../support/namespaces.ts';
 import { needRoot } from '../../support/need-root.ts';
@@ -29,10 +30,11 @@ const network = {
   ipv6: { subnet: 'fd5a:70::/64', gateway: 'fd5a:70::1' },
   mtu: 1450,
 };
-const port = {
+const port: PlugSpec = {
   worldId,
   networkId,
   portId,
+  of: 'us',
   netnsPath: sandbox.path,
   mac: macOfPort(portId),
   addresses: ['10.70.1.2/24', 'fd5a:70::2/64'],

@@ -1,0 +1,283 @@
+/**
+ * What a sandbox needs of Neutron: a port that is bound at its host, to know
+ * when that is wired, and to give it back.
+ *
+ * N1. The MAC of a port that we make is made of its intent's key, and unique in
+ *     its network: who asks again, whatever came of the first time, gets that port.
+ * N2. A port of a user's is taken only while nobody has it, and given back only
+ *     by the sandbox that its tag names.
+ * N3. What one sandbox asks is asked one after the other, also where nobody waits
+ *     for the first any more: what gives back finds all that was made.
+ */
+import { TroupeError, toFailure } from '../../errors/errors.ts';
+import type { HostContext } from '../../machines/host/context.ts';
+import type { SandboxContext } from '../../machines/sandbox/context.ts';
+import { hostAddress, type Address } from '../../model/address.ts';
+import type { Environment } from '../../model/environment.ts';
+import { macOfPort } from '../../model/mac-address.ts';
+import type { NetworkEffectResults } from '../../model/network-events.ts';
+import type { Port } from '../../model/network.ts';
+import type { Neutron, NeutronNetwork, NeutronPort, NeutronSubnet } from '../../model/neutron.ts';
+import { parseSubnet } from '../../model/subnet.ts';
+import type { Runtime } from '../runtime.ts';
+import type { Effect, EffectRun, Effects } from './effect.ts';
+
+export interface NeutronPortsOptions {
+  readonly environment: Environment;
+  /** Null where the site has no Neutron. */
+  readonly neutron: Neutron | null;
+  readonly runtime: () => Runtime;
+  readonly worldId: () => string;
+}
+
+/** As Kuryr's, which Neutron's agents and users know. */
+const deviceOwner = 'compute:kuryr';
+/** Between looks at ports that are not wired yet; an agent looks once a second as a rule. */
+const lookMs = 250;
+
+export const actorTag = (sandboxId: string): string => `troupe:actor=${sandboxId}`;
+export const worldTag = (worldId: string): string => `troupe:world=${worldId}`;
+/** What a port is called that is ours from the first to the last. */
+export const nameOf = (key: string): string => `troupe-${key}`;
+
+export function neutronPorts({ environment, neutron, runtime, worldId }: NeutronPortsOptions): Effects {
+  const last = new Map<Address, Promise<unknown>>();
+  const inTurn = <T>(address: Address, work: () => Promise<T>): Promise<T> => {
+    const mine = (last.get(address) ?? Promise.resolve()).then(work, work);
+    last.set(address, mine);
+    const forget = (): void => {
+      if (last.get(address) === mine) last.delete(address);
+    };
+    mine.then(forget, forget);
+    return mine;
+  };
+
+  const cloud = (): Neutron => {
+    if (neutron) return neutron;
+    throw new TroupeError(
+      'INVALID_CONFIG',
+      'It has a port of Neutron, and this site has none; set "network.driver" to "neutron" again',
+    );
+  };
+
+  /** @param work told whether its result is still wanted */
+  const effect =
+    <T>(work: (run: EffectRun, context: SandboxContext, isWanted: () => boolean) => Promise<T>): Effect =>
+    (run) => {
+      let wanted = true;
+      inTurn(run.address, async () => work(run, run.context as SandboxContext, () => wanted)).then(
+        (output) => wanted && run.done(output),
+        (error: unknown) => wanted && run.failed(toFailure(error)),
+      );
+      return () => {
+        wanted = false;
+      };
+    };
+
+  const hostOf = (hostId: string): string => {
+    const context = runtime().cell(hostAddress(hostId))?.committed?.record.context as HostContext | undefined;
+    return context?.fingerprint?.networks?.neutronHost ?? context?.hostname ?? hostId;
+  };
+
+  const tagsOf = ({ id, portsAsked }: SandboxContext): readonly string[] => [
+    worldTag(worldId()),
+    actorTag(id),
+    `troupe:generation=${portsAsked}`,
+  ];
+
+  /** The same each time (N1). */
+  const make = async (context: SandboxContext, hostId: string): Promise<NeutronPort> => {
+    const { id, tenant, claimedBy, portIntent } = context;
+    const { key, request } = portIntent!;
+    const { networkId, fixedAddress, neutron: wish } = request;
+    const [name, mac] = [nameOf(key), macOfPort(key)];
+    const made = await cloud().createPort({
+      networkId,
+      projectId: tenant,
+      name,
+      mac,
+      deviceId: claimedBy ?? id,
+      deviceOwner,
+      hostId,
+      fixedAddresses: [fixedAddress, wish?.fixedAddress6 ?? null].flatMap((each) => each ?? []),
+      securityGroups: wish?.securityGroups ?? [],
+    });
+    const port = made ?? (await cloud().ports({ networkId, mac })).find((each) => each.name === name);
+    if (!port)
+      throw new TroupeError('NETWORK_ERROR', `Another port of network "${networkId}" has the MAC "${mac}"`);
+    await cloud().setTags(port.id, tagsOf(context));
+    return port;
+  };
+
+  /** (N2) */
+  const take = async (context: SandboxContext, portId: string, hostId: string): Promise<NeutronPort> => {
+    const { id, claimedBy } = context;
+    const port = await cloud().port(portId);
+    if (!port) throw new TroupeError('PORT_NOT_FOUND', `Port "${portId}" could not be found in Neutron`);
+    const deviceId = claimedBy ?? id;
+    const isOurs = port.deviceId === deviceId && port.tags.includes(actorTag(id));
+    if (!isOurs && port.deviceId !== '')
+      throw new TroupeError('PORT_IN_USE', `Port "${portId}" is in use by "${port.deviceId}"`, {
+        // The sandbox that it had before gives it back in a moment.
+        retryable: port.deviceId === deviceId,
+      });
+    // Tagged first: what has our tag and not us as its device is given back all the same.
+    await cloud().addTags(portId, tagsOf(context));
+    const { revision } = (await cloud().port(portId)) ?? port;
+    return cloud().updatePort(portId, { deviceId, deviceOwner, hostId }, isOurs ? undefined : revision);
+  };
+
+  const ensure = async (context: SandboxContext): Promise<Port> => {
+    const { request } = context.portIntent!;
+    const hostId = hostOf(context.hostId);
+    const wished = request.neutron?.portId ?? null;
+    const [port, [network], subnets] = await Promise.all([
+      wished === null ? make(context, hostId) : take(context, wished, hostId),
+      cloud().networks({ id: request.networkId }),
+      cloud().subnets(request.networkId),
+    ]);
+    if (!network)
+      throw new TroupeError('NETWORK_NOT_FOUND', `Network "${request.networkId}" is not in Neutron any more`);
+    refuseUnbound(port, hostId);
+    return toPort(port, network, subnets, wished !== null);
+  };
+
+  const isReady = async (ports: readonly Port[]): Promise<boolean> => {
+    const ids = ports.filter((port) => port.neutron).map(({ portId }) => portId);
+    const found = await cloud().ports({ id: ids });
+    const lost = ids.find((each) => !found.some(({ id }) => id === each));
+    if (lost !== undefined)
+      throw new TroupeError('PORT_NOT_FOUND', `Somebody has deleted the port "${lost}" in Neutron`);
+    return found.every(({ status }) => status === 'ACTIVE');
+  };
+
+  const pause = (): Promise<void> =>
+    new Promise((resolve) => void environment.schedule(lookMs, () => resolve()));
+
+  const giveBack = async (context: SandboxContext, portId: string): Promise<void> => {
+    const port = await cloud().port(portId);
+    if (!port?.tags.includes(actorTag(context.id))) return;
+    if (port.deviceId === (context.claimedBy ?? context.id)) await unbound(cloud(), port);
+    // Somebody else has it by now, or nobody.
+    else await cloud().removeTags(portId, port.deviceId === '' ? ownTags(port) : [actorTag(context.id)]);
+  };
+
+  /** All that may be there of it, known or not. */
+  const returnAll = async (context: SandboxContext, ports: readonly Port[]): Promise<void> => {
+    for (const { portId, neutron: bound } of ports) {
+      if (!bound) continue;
+      if (bound.isUsers) await unlessGone(giveBack(context, portId));
+      else await cloud().deletePort(portId);
+    }
+    if (!context.portIntent) return;
+    const { key, request } = context.portIntent;
+    const wished = request.neutron?.portId ?? null;
+    if (wished !== null) return unlessGone(giveBack(context, wished));
+    for (const { id } of await cloud().ports({ name: nameOf(key) })) await cloud().deletePort(id);
+  };
+
+  const regroup = async ({ ports, regroup: change }: SandboxContext) => {
+    const changed: Record<string, readonly string[]> = {};
+    for (const { portId } of ports.filter((port) => port.neutron)) {
+      const port = await cloud().port(portId);
+      if (!port)
+        throw new TroupeError('PORT_NOT_FOUND', `Somebody has deleted the port "${portId}" in Neutron`);
+      const others = port.securityGroups.filter((each) => each !== change?.groupId);
+      const securityGroups = change?.isAdded ? [...others, change.groupId] : others;
+      changed[portId] = (await cloud().updatePort(portId, { securityGroups })).securityGroups;
+    }
+    return changed;
+  };
+
+  return {
+    regroupPorts: effect<NetworkEffectResults['regroupPorts']>((_, context) => regroup(context)),
+    ensurePort: effect<NetworkEffectResults['ensurePort']>((_, context) => ensure(context)),
+    awaitPorts: effect<NetworkEffectResults['awaitPorts']>(async (_, { ports }, isWanted) => {
+      while (isWanted() && !(await isReady(ports))) await pause();
+      return null;
+    }),
+    returnPorts: effect<NetworkEffectResults['returnPorts']>(async ({ operation }, context) => {
+      const { all } = operation.input as { readonly all: boolean };
+      const { ports, leaving } = context;
+      await returnAll(context, [...(all ? ports : []), ...(leaving ? [leaving] : [])]);
+      return null;
+    }),
+  };
+}
+
+/** Ours, of whichever sandbox and time. */
+const ownTags = ({ tags }: NeutronPort): readonly string[] => tags.filter((tag) => tag.startsWith('troupe:'));
+
+/** As it was before a container had it. */
+export async function unbound(neutron: Neutron, port: NeutronPort): Promise<void> {
+  await neutron.updatePort(port.id, { deviceId: '', deviceOwner: '', hostId: '' });
+  await neutron.removeTags(port.id, ownTags(port));
+}
+
+async function unlessGone(done: Promise<void>): Promise<void> {
+  try {
+    await done;
+  } catch (error) {
+    if (!(error instanceof TroupeError) || error.code !== 'PORT_NOT_FOUND') throw error;
+  }
+}
+
+/** @throws TroupeError PORT_UNBOUND, HOST_INCAPABLE */
+function refuseUnbound({ id, vifType }: NeutronPort, hostId: string): void {
+  if (vifType === 'bridge') return;
+  if (vifType === 'binding_failed' || vifType === 'unbound' || vifType === '')
+    throw new TroupeError(
+      'PORT_UNBOUND',
+      `Neutron can't bind the port "${id}" on "${hostId}" (binding_failed): its agent there does not live, or there is none of this name`,
+    );
+  throw new TroupeError(
+    'HOST_INCAPABLE',
+    `Neutron binds the port "${id}" on "${hostId}" as "${vifType}"; Troupe plugs "bridge" only`,
+  );
+}
+
+/** @throws TroupeError ADDRESSES_EXHAUSTED for a network that has no subnet */
+function toPort(
+  port: NeutronPort,
+  network: NeutronNetwork,
+  subnets: readonly NeutronSubnet[],
+  isUsers: boolean,
+): Port {
+  const addresses = port.fixedIps.flatMap(({ subnetId, address }) => {
+    const subnet = subnets.find(({ id }) => id === subnetId);
+    return subnet
+      ? [{ address, prefix: parseSubnet(subnet.cidr).prefix, version: subnet.version, subnetId }]
+      : [];
+  });
+  // Names and published ports are of the first, which is IPv4 where there is one.
+  const [first] = addresses.sort((a, b) => a.version - b.version);
+  if (!first)
+    throw new TroupeError(
+      'ADDRESSES_EXHAUSTED',
+      `The port "${port.id}" has no address: network "${network.name}" has no subnet; give it one`,
+    );
+  const own = subnets.filter(({ id }) => addresses.some(({ subnetId }) => subnetId === id));
+  const gateways = ([4, 6] as const).flatMap(
+    (family) => own.find(({ version, gateway }) => version === family && gateway !== null)?.gateway ?? [],
+  );
+  return {
+    portId: port.id,
+    network: {
+      networkId: network.id,
+      subnet: own.find(({ id }) => id === first.subnetId)!.cidr,
+      gateway: gateways[0] ?? '',
+      mtu: network.mtu,
+    },
+    mac: port.mac,
+    address: first.address,
+    interfaceName: '',
+    neutron: {
+      addresses,
+      gateways,
+      routes: own.flatMap(({ routes }) => routes),
+      nameservers: [...new Set(own.flatMap(({ nameservers }) => nameservers))],
+      securityGroups: port.securityGroups,
+      isUsers,
+    },
+  };
+}

@@ -1,0 +1,123 @@
+/**
+ * Ports of Neutron in the ledger. A port with our world's tag is a leak only if
+ * no sandbox explained it before Neutron was asked and none does now. What a
+ * sandbox left that has ended, as its tombstone says, is given back at the next
+ * start; all else is told, and nothing is done about it.
+ */
+import { toFailure } from '../errors/errors.ts';
+import type { SandboxContext } from '../machines/sandbox/context.ts';
+import { kindOf, parseAddress, sandboxAddress, type Address } from '../model/address.ts';
+import { macOfPort } from '../model/mac-address.ts';
+import type { Neutron, NeutronPort } from '../model/neutron.ts';
+import { actorTag, nameOf, unbound, worldTag } from './effects/neutron-ports.ts';
+import type { AuditEntry } from './index.ts';
+import type { Runtime } from './runtime.ts';
+
+export interface PortAuditOptions {
+  readonly neutron: Neutron;
+  readonly runtime: Runtime;
+  readonly worldId: string;
+}
+
+/** What a sandbox believes of its ports. */
+interface Belief {
+  readonly address: Address;
+  readonly hostId: string;
+  /** Ids of those it has, and names of those that may be there. */
+  readonly explains: ReadonlySet<string>;
+  /** Those that are there when nothing is under way. */
+  readonly rests: readonly string[];
+  readonly revision: number;
+}
+
+export async function auditPorts(options: PortAuditOptions): Promise<readonly AuditEntry[]> {
+  const { neutron, runtime, worldId } = options;
+  const before = beliefsOf(runtime);
+  let found: readonly NeutronPort[];
+  try {
+    found = await neutron.ports({ tag: worldTag(worldId) });
+  } catch (error) {
+    const detail = `What ports Neutron has is not known: ${toFailure(error).message}`;
+    return [{ problem: 'cloud-silent', address: null, hostId: null, detail }];
+  }
+  const after = beliefsOf(runtime);
+  const there = new Set(found.map(({ id }) => id));
+  return [
+    ...found.flatMap((port): readonly AuditEntry[] => {
+      const isExplained = [before, after].some((each) => {
+        const explains = each.get(sandboxOf(port))?.explains;
+        return explains?.has(port.id) || explains?.has(port.name);
+      });
+      if (isExplained) return [];
+      const address = sandboxAddress(port.projectId, sandboxOf(port));
+      const why = runtime.tombstones.has(address) ? 'its actor has ended' : 'it has no actor';
+      const detail = `port "${port.id}" of network "${port.networkId}" is there: ${why}`;
+      return [{ problem: 'port-without-actor', address, hostId: null, detail }];
+    }),
+    ...[...before].flatMap(([id, { address, hostId, rests, revision }]): readonly AuditEntry[] =>
+      after.get(id)?.revision === revision
+        ? rests
+            .filter((portId) => !there.has(portId))
+            .map((portId) => ({
+              problem: 'actor-without-port',
+              address,
+              hostId,
+              detail: `Its actor believes to have port "${portId}", and Neutron has no such port of ours`,
+            }))
+        : [],
+    ),
+  ];
+}
+
+/** Gives back what sandboxes left that have ended. @returns the ports' ids @throws TroupeError CLOUD_UNAVAILABLE, CLOUD_REFUSED */
+export async function returnLeftPorts({
+  neutron,
+  runtime,
+  worldId,
+}: PortAuditOptions): Promise<readonly string[]> {
+  const ended = new Set(
+    [...runtime.tombstones.keys()].flatMap((address) =>
+      kindOf(address) === 'sandbox' ? [parseAddress(address).id] : [],
+    ),
+  );
+  const left = (await neutron.ports({ tag: worldTag(worldId) })).filter((port) => ended.has(sandboxOf(port)));
+  for (const port of left) {
+    if (isMadeByUs(port)) await neutron.deletePort(port.id);
+    else await unbound(neutron, port);
+  }
+  return left.map(({ id }) => id);
+}
+
+/** By its name and the MAC that follows from it; others are their users'. */
+function isMadeByUs({ name, mac }: NeutronPort): boolean {
+  const [, key] = /^troupe-([0-9a-f-]{36})$/.exec(name) ?? [];
+  return key !== undefined && macOfPort(key) === mac;
+}
+
+const tagPrefix = actorTag('');
+
+const sandboxOf = ({ tags }: NeutronPort): string =>
+  tags.find((tag) => tag.startsWith(tagPrefix))?.slice(tagPrefix.length) ?? '';
+
+/** By the sandbox's id. */
+function beliefsOf(runtime: Runtime): ReadonlyMap<string, Belief> {
+  const beliefs = new Map<string, Belief>();
+  for (const { address, committed } of runtime.cellsOf('sandbox').values()) {
+    if (!committed) continue;
+    const { id, hostId, ports, leaving, portIntent } = committed.record.context as SandboxContext;
+    const ids = ports.filter(({ neutron }) => neutron).map(({ portId }) => portId);
+    const isResting = ['ready', 'claimed'].includes(committed.projection.status);
+    beliefs.set(id, {
+      address,
+      hostId,
+      explains: new Set([
+        ...ids,
+        ...(leaving ? [leaving.portId] : []),
+        ...(portIntent ? [nameOf(portIntent.key), portIntent.request.neutron?.portId ?? ''] : []),
+      ]),
+      rests: isResting && Object.keys(committed.record.operations).length === 0 ? ids : [],
+      revision: committed.record.revision,
+    });
+  }
+  return beliefs;
+}

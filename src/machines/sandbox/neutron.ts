@@ -1,0 +1,269 @@
+/**
+ * What a sandbox on a network of Neutron has beside: its port is made before
+ * it is plugged, waited for once it is, and given back when it is not any more.
+ * Neutron is asked by the control plane, never by a host.
+ */
+import { pauseBefore } from '../retry-policy.ts';
+import { sandboxSetup } from './setup.ts';
+
+/** Of `allocating`: one port, known by its intent, which is durable before Neutron is asked. */
+export const binding = sandboxSetup.createStateConfig({
+  tags: 'transient',
+  meta: { status: 'making', acquires: 'port' },
+  entry: ['beginStep', 'intendPort'],
+  invoke: {
+    id: 'bind.deadline',
+    src: 'deadline',
+    input: ({ context }) => ({ ms: context.deadlines.allocateMs }),
+    onDone: {
+      target: '#sandbox.failed',
+      actions: { type: 'sayOverdue', params: { what: 'Neutron gave it no port in time' } },
+    },
+    onError: '#sandbox.failed',
+  },
+  initial: 'attempting',
+  states: {
+    attempting: {
+      description: 'Neutron is asked for its port.',
+      tags: 'transient',
+      invoke: {
+        id: 'ensurePort',
+        src: 'ensurePort',
+        onDone: { target: '#sandbox.allocating.deciding', actions: 'recordBound' },
+        onError: [
+          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+          { target: '#sandbox.failed', actions: 'recordFailure' },
+        ],
+      },
+    },
+    waiting: pauseBefore(
+      'attempting',
+      'bind.backoff',
+      'Neutron gave it no port yet; it will be asked again.',
+    ),
+  },
+});
+
+/** Plugged, and not joined by anything before Neutron's agent lets packets pass. */
+export const wiring = sandboxSetup.createStateConfig({
+  tags: 'transient',
+  meta: { status: 'making' },
+  entry: 'beginStep',
+  on: {
+    'sandbox.found': { guard: 'isFoundOtherwise', target: '#sandbox.allocating', actions: 'recordFound' },
+    'sandbox.died': { guard: 'isOnItsHost', target: '#sandbox.making' },
+  },
+  invoke: {
+    id: 'wire.deadline',
+    src: 'deadline',
+    input: ({ context }) => ({ ms: context.deadlines.makeMs }),
+    onDone: {
+      target: '#sandbox.failed',
+      actions: {
+        type: 'sayOverdue',
+        params: { what: 'Neutron’s agent on the host has not wired its port in time' },
+      },
+    },
+    onError: '#sandbox.failed',
+  },
+  initial: 'attempting',
+  states: {
+    attempting: {
+      description: 'Neutron’s agent on the host lets it in.',
+      tags: 'transient',
+      invoke: {
+        id: 'awaitPorts',
+        src: 'awaitPorts',
+        onDone: '#sandbox.made',
+        onError: [
+          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+          { target: '#sandbox.failed', actions: 'recordFailure' },
+        ],
+      },
+    },
+    waiting: pauseBefore(
+      'attempting',
+      'wire.backoff',
+      'Neutron could not say yet whether its port is wired; it will be asked again.',
+    ),
+  },
+});
+
+/** Of `attaching`: the same for one more port. */
+export const attachBinding = sandboxSetup.createStateConfig({
+  tags: 'transient',
+  meta: { acquires: 'port' },
+  entry: 'intendPort',
+  initial: 'attempting',
+  states: {
+    attempting: {
+      description: 'Neutron is asked for its port.',
+      tags: 'transient',
+      invoke: {
+        id: 'attach.ensurePort',
+        src: 'ensurePort',
+        onDone: { target: '#sandbox.attaching.plugging', actions: 'recordBound' },
+        onError: [
+          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+          { target: '#sandbox.detaching', actions: ['recordFailure', 'giveUpAttach'] },
+        ],
+      },
+    },
+    waiting: pauseBefore(
+      'attempting',
+      'attach.bind.backoff',
+      'Neutron gave it no port yet; it will be asked again.',
+    ),
+  },
+});
+
+export const attachWiring = sandboxSetup.createStateConfig({
+  tags: 'transient',
+  initial: 'attempting',
+  states: {
+    attempting: {
+      description: 'Neutron’s agent on the host lets it in.',
+      tags: 'transient',
+      invoke: {
+        id: 'attach.awaitPorts',
+        src: 'awaitPorts',
+        onDone: { target: '#sandbox.claimed', actions: ['settle', 'tellChanged'] },
+        onError: [
+          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+          { target: '#sandbox.detaching', actions: ['recordFailure', 'giveUpAttach'] },
+        ],
+      },
+    },
+    waiting: pauseBefore(
+      'attempting',
+      'attach.wire.backoff',
+      'Neutron could not say yet whether its port is wired; it will be asked again.',
+    ),
+  },
+});
+
+/** Of `detaching`: it is unplugged. */
+export const givingBack = sandboxSetup.createStateConfig({
+  tags: 'transient',
+  initial: 'attempting',
+  states: {
+    attempting: {
+      description: 'Its port is given back to Neutron.',
+      tags: 'transient',
+      meta: { releases: 'port' },
+      invoke: [
+        {
+          id: 'giveBack.deadline',
+          src: 'deadline',
+          input: ({ context }) => ({ ms: context.deadlines.removeMs }),
+          onDone: 'waiting',
+          onError: 'waiting',
+        },
+        {
+          id: 'giveBack',
+          src: 'returnPorts',
+          input: { all: false },
+          onDone: {
+            target: '#sandbox.claimed',
+            actions: ['releaseLeaving', 'forgetIntent', 'tellChanged'],
+          },
+          onError: { target: 'waiting', actions: 'recordFailure' },
+        },
+      ],
+    },
+    waiting: pauseBefore(
+      'attempting',
+      'giveBack.backoff',
+      'Its port could not be given back to Neutron; it will be tried again.',
+    ),
+  },
+});
+
+/** Its ports get or lose a security group; packets go on by the others meanwhile. */
+export const regrouping = sandboxSetup.createStateConfig({
+  tags: 'transient',
+  meta: { status: 'changing' },
+  entry: ['beginStep', 'recordRegroup'],
+  invoke: {
+    id: 'regroup.deadline',
+    src: 'deadline',
+    input: ({ context }) => ({ ms: context.deadlines.allocateMs }),
+    onDone: {
+      target: '#sandbox.claimed',
+      actions: [
+        { type: 'sayOverdue', params: { what: 'Neutron did not change its security groups in time' } },
+        'forgetRegroup',
+        'tellChanged',
+      ],
+    },
+    onError: { target: '#sandbox.claimed', actions: ['forgetRegroup', 'tellChanged'] },
+  },
+  initial: 'attempting',
+  states: {
+    attempting: {
+      description: 'Neutron changes its security groups.',
+      tags: 'transient',
+      invoke: {
+        id: 'regroupPorts',
+        src: 'regroupPorts',
+        onDone: { target: '#sandbox.claimed', actions: ['recordGroups', 'tellChanged'] },
+        onError: [
+          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+          { target: '#sandbox.claimed', actions: ['recordFailure', 'forgetRegroup', 'tellChanged'] },
+        ],
+      },
+    },
+    waiting: pauseBefore(
+      'attempting',
+      'regroup.backoff',
+      'Neutron did not change its security groups yet; it will be asked again.',
+    ),
+  },
+});
+
+/** Its namespace is gone, its ports are not yet. */
+export const releasing = sandboxSetup.createStateConfig({
+  tags: 'transient',
+  meta: { status: 'draining' },
+  on: {
+    'sandbox.release': {},
+    'sandbox.claim': { actions: { type: 'refuseClaim', params: { reason: 'It is being removed' } } },
+    'message.undeliverable': {},
+  },
+  initial: 'deciding',
+  states: {
+    deciding: {
+      tags: 'transient',
+      always: [
+        { guard: 'isPortHeld', target: 'attempting', actions: 'beginStep' },
+        { target: '#sandbox.gone' },
+      ],
+    },
+    attempting: {
+      description: 'Its ports are given back to Neutron.',
+      tags: 'transient',
+      meta: { releases: 'port' },
+      invoke: [
+        {
+          id: 'return.deadline',
+          src: 'deadline',
+          input: ({ context }) => ({ ms: context.deadlines.removeMs }),
+          onDone: 'waiting',
+          onError: 'waiting',
+        },
+        {
+          id: 'returnPorts',
+          src: 'returnPorts',
+          input: { all: true },
+          onDone: { target: '#sandbox.gone', actions: 'forgetIntent' },
+          onError: { target: 'waiting', actions: 'recordFailure' },
+        },
+      ],
+    },
+    waiting: pauseBefore(
+      'attempting',
+      'return.backoff',
+      'Its ports could not be given back to Neutron; it will be tried again.',
+    ),
+  },
+});

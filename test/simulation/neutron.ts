@@ -1,0 +1,128 @@
+/**
+ * A Neutron in memory: slow, away for a while, and forgetful of its answers, but
+ * never of what it did. A port is ACTIVE a moment after it is plugged where it
+ * is bound.
+ */
+import { TroupeError } from '../../src/errors/errors.ts';
+import type { Neutron, NeutronPort } from '../../src/model/neutron.ts';
+import type { SimulatedEngine } from './engine.ts';
+import type { Kernel, SimulatedProcess } from './kernel.ts';
+
+export interface SimulatedNeutron {
+  readonly ports: ReadonlyMap<string, NeutronPort>;
+  /** Probabilities per call. */
+  readonly faults: { lostAnswer: number; unavailable: number; slow: number };
+  client(process: SimulatedProcess): Neutron;
+}
+
+/** Of the one network that there is, which all projects share. */
+export const neutronNetwork = '00000000-0000-4000-8000-00000000007e';
+
+export function createNeutron(kernel: Kernel, engines: readonly SimulatedEngine[]): SimulatedNeutron {
+  const ports = new Map<string, NeutronPort>();
+  const faults = { lostAnswer: 0, unavailable: 0, slow: 0 };
+  let last = 1;
+
+  const refuse = (what: string): TroupeError => new TroupeError('CLOUD_UNAVAILABLE', `Neutron ${what}`);
+  const callBy =
+    (process: SimulatedProcess) =>
+    <T>(kind: string, work: () => T): Promise<T> =>
+      process.guard(
+        new Promise((resolve, reject) => {
+          const slow = kernel.chance(faults.slow) ? kernel.between(500, 6_000) : 0;
+          kernel.at(kernel.between(5, 60) + slow, () => {
+            if (kernel.chance(faults.unavailable)) return reject(refuse('answers with 503'));
+            try {
+              const result = work();
+              kernel.trace(`neutron ${kind}`);
+              if (kernel.chance(faults.lostAnswer)) return reject(refuse('has not answered in time'));
+              kernel.at(kernel.between(1, 10), () => resolve(result));
+            } catch (error) {
+              reject(error as Error);
+            }
+          });
+        }),
+      );
+
+  const isWired = ({ id, hostId }: NeutronPort): boolean =>
+    engines.some((engine) => engine.host === hostId && engine.ports.has(id));
+  const seen = (port: NeutronPort): NeutronPort => ({ ...port, status: isWired(port) ? 'ACTIVE' : 'DOWN' });
+  const must = (id: string): NeutronPort => {
+    const port = ports.get(id);
+    if (!port) throw new TroupeError('PORT_NOT_FOUND', `Port ${id} could not be found`);
+    return port;
+  };
+  const change = (id: string, changes: Partial<NeutronPort>): NeutronPort => {
+    const port = { ...must(id), ...changes, revision: must(id).revision + 1 };
+    ports.set(id, port);
+    return seen(port);
+  };
+
+  return {
+    ports,
+    faults,
+    client(process) {
+      const call = callBy(process);
+      return {
+        networks: () =>
+          call('networks', () => [
+            {
+              id: neutronNetwork, name: 'shared', projectId: 'cloud', isShared: true, isExternal: false, mtu: 1500,
+              status: 'ACTIVE', createdAt: '',
+            },
+          ]), // prettier-ignore
+        networksSharedWith: () => call('rules', () => []),
+        subnets: () =>
+          call('subnets', () => [
+            { id: 's', version: 4, cidr: '10.77.0.0/16', gateway: '10.77.0.1', nameservers: [], routes: [] },
+          ]),
+        ports: ({ id, name, mac, tag }) =>
+          call('ports', () =>
+            [...ports.values()]
+              .filter(
+                (port) =>
+                  (!id || id.includes(port.id)) &&
+                  (name === undefined || port.name === name) &&
+                  (mac === undefined || port.mac === mac) &&
+                  (tag === undefined || port.tags.includes(tag)),
+              )
+              .map(seen),
+          ),
+        port: (id) => call('port', () => (ports.has(id) ? seen(must(id)) : null)),
+        createPort: (wish) =>
+          call('create', () => {
+            if ([...ports.values()].some(({ mac }) => mac === wish.mac)) return null;
+            last += 1;
+            const port: NeutronPort = {
+              id: kernel.id(),
+              name: wish.name,
+              networkId: wish.networkId,
+              projectId: wish.projectId,
+              mac: wish.mac,
+              status: 'DOWN',
+              deviceId: wish.deviceId,
+              deviceOwner: wish.deviceOwner,
+              hostId: wish.hostId,
+              vifType: 'bridge',
+              fixedIps: [{ subnetId: 's', address: `10.77.${last >> 8}.${last & 255}` }],
+              securityGroups: wish.securityGroups,
+              tags: [],
+              revision: 1,
+            };
+            ports.set(port.id, port);
+            return seen(port);
+          }),
+        updatePort: (id, changes) => call('update', () => change(id, changes)),
+        deletePort: (id) => call('delete', () => void ports.delete(id)),
+        addTags: (id, tags) =>
+          call('tag', () => void change(id, { tags: [...new Set([...must(id).tags, ...tags])] })),
+        setTags: (id, tags) => call('tag', () => void change(id, { tags })),
+        removeTags: (id, tags) =>
+          call('untag', () => {
+            if (ports.has(id)) change(id, { tags: must(id).tags.filter((tag) => !tags.includes(tag)) });
+          }),
+        securityGroups: () => call('groups', () => [{ id: 'g', name: 'default' }]),
+      };
+    },
+  };
+}
