@@ -61,7 +61,8 @@ import type { Caller, ControlPlane, Readiness, TenantView } from './index.ts';
 import type { RelatedActor } from '../model/lifecycle.ts';
 import { lifecycleOf, permitOf } from './lifecycle.ts';
 import { createKeepsakes } from './keepsakes.ts';
-import { auditPorts, returnLeftPorts } from './neutron-audit.ts';
+import { createLeftPorts } from './left-ports.ts';
+import { auditPorts } from './neutron-audit.ts';
 import { openSession } from './open-session.ts';
 import { auditImages } from './image-audit.ts';
 import type { ImageStore } from './image-store.ts';
@@ -292,12 +293,22 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     tenant: admission.tenant,
     isUnreadable: (address) => unreadable.has(address),
   });
+  const leftPorts =
+    neutron &&
+    createLeftPorts({
+      environment,
+      neutron,
+      runtime: () => runtime,
+      worldId: () => world.worldId,
+      isUnreadable: (address) => unreadable.has(address),
+    });
   const reports = createHostReports({
     environment,
     runtime: () => runtime,
     enrolment,
     findings,
     recount,
+    leftPorts: leftPorts ?? null,
     hosts,
     world: () => world,
     raiseEpoch: async (epoch) => (world = await store.raiseEpoch(epoch)),
@@ -344,12 +355,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     });
   }
   configure(runtime, config, siteLimits());
-  if (neutron)
-    returnLeftPorts({ neutron, runtime, worldId: world.worldId }).then(
-      (ports) => ports.length > 0 && environment.log.warn({ ports }, 'ports that were left are given back'),
-      (error: unknown) =>
-        environment.log.warn({ err: error }, 'ports that were left could not be given back'),
-    );
+  leftPorts?.giveBack();
   void recount(
     [...runtime.cellsOf('tenant').keys(), ...runtime.cellsOf('host').keys()],
     'recounted at start',

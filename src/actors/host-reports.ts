@@ -31,6 +31,7 @@ import type { Enrolment } from './enrolment.ts';
 import type { Findings } from './findings.ts';
 import { homeOf } from './home.ts';
 import type { HostDirectory } from './host-directory.ts';
+import type { LeftPorts } from './left-ports.ts';
 import type { Recount } from './recount.ts';
 import type { Runtime } from './runtime.ts';
 import type { World } from './stores/store.ts';
@@ -43,6 +44,8 @@ export interface HostReportsOptions {
   readonly hosts: HostDirectory;
   readonly findings: Pick<Findings, 'take' | 'lookAgain'>;
   readonly recount: Recount;
+  /** Null where the site has no Neutron. */
+  readonly leftPorts: Pick<LeftPorts, 'giveBackAt'> | null;
   readonly world: () => World;
   /** Takes an epoch above one that an agent has seen. */
   readonly raiseEpoch: (epoch: number) => Promise<World>;
@@ -206,6 +209,7 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       hosts.setImages(hostId, images);
       await missingImages(hostId, images);
       await options.findings.take(hostId, items, resources);
+      options.leftPorts?.giveBackAt(hostId, resources);
       if (forgotten.delete(hostId))
         void options.recount([hostAddress(hostId)], 'recounted, since the store had lost the host');
       const remove: InventoryResult['remove'][number][] = [];

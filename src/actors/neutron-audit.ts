@@ -1,15 +1,13 @@
 /**
  * Ports of Neutron in the ledger. A port with our world's tag is a leak only if
- * no sandbox explained it before Neutron was asked and none does now. What a
- * sandbox left that has ended, as its tombstone says, is given back at the next
- * start; all else is told, and nothing is done about it.
+ * no sandbox explained it before Neutron was asked and none does now.
+ * @see left-ports.ts for what is given back of them
  */
 import { toFailure } from '../errors/errors.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
-import { kindOf, parseAddress, sandboxAddress, type Address } from '../model/address.ts';
-import { macOfPort } from '../model/mac-address.ts';
+import { sandboxAddress, type Address } from '../model/address.ts';
 import type { Neutron, NeutronPort } from '../model/neutron.ts';
-import { actorTag, nameOf, unbound, worldTag } from './effects/neutron-ports.ts';
+import { nameOf, sandboxOf, worldTag } from './effects/neutron-ports.ts';
 import type { AuditEntry } from './index.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -68,36 +66,6 @@ export async function auditPorts(options: PortAuditOptions): Promise<readonly Au
     ),
   ];
 }
-
-/** Gives back what sandboxes left that have ended. @returns the ports' ids @throws TroupeError CLOUD_UNAVAILABLE, CLOUD_REFUSED */
-export async function returnLeftPorts({
-  neutron,
-  runtime,
-  worldId,
-}: PortAuditOptions): Promise<readonly string[]> {
-  const ended = new Set(
-    [...runtime.tombstones.keys()].flatMap((address) =>
-      kindOf(address) === 'sandbox' ? [parseAddress(address).id] : [],
-    ),
-  );
-  const left = (await neutron.ports({ tag: worldTag(worldId) })).filter((port) => ended.has(sandboxOf(port)));
-  for (const port of left) {
-    if (isMadeByUs(port)) await neutron.deletePort(port.id);
-    else await unbound(neutron, port);
-  }
-  return left.map(({ id }) => id);
-}
-
-/** By its name and the MAC that follows from it; others are their users'. */
-function isMadeByUs({ name, mac }: NeutronPort): boolean {
-  const [, key] = /^troupe-([0-9a-f-]{36})$/.exec(name) ?? [];
-  return key !== undefined && macOfPort(key) === mac;
-}
-
-const tagPrefix = actorTag('');
-
-const sandboxOf = ({ tags }: NeutronPort): string =>
-  tags.find((tag) => tag.startsWith(tagPrefix))?.slice(tagPrefix.length) ?? '';
 
 /** By the sandbox's id. */
 function beliefsOf(runtime: Runtime): ReadonlyMap<string, Belief> {

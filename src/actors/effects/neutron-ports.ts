@@ -36,6 +36,11 @@ const deviceOwner = 'compute:kuryr';
 const lookMs = 250;
 
 export const actorTag = (sandboxId: string): string => `troupe:actor=${sandboxId}`;
+const actorTagPrefix = actorTag('');
+/** The sandbox whose port it is, by its tag; empty when none says so. */
+export const sandboxOf = ({ tags }: NeutronPort): string =>
+  tags.find((tag) => tag.startsWith(actorTagPrefix))?.slice(actorTagPrefix.length) ?? '';
+
 export const worldTag = (worldId: string): string => `troupe:world=${worldId}`;
 /** What a port is called that is ours from the first to the last. */
 export const nameOf = (key: string): string => `troupe-${key}`;
@@ -74,10 +79,7 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
       };
     };
 
-  const hostOf = (hostId: string): string => {
-    const context = runtime().cell(hostAddress(hostId))?.committed?.record.context as HostContext | undefined;
-    return context?.fingerprint?.networks?.neutronHost ?? context?.hostname ?? hostId;
-  };
+  const hostOf = (hostId: string): string => neutronHostOf(runtime(), hostId);
 
   const tagsOf = ({ id, portsAsked }: SandboxContext): readonly string[] => [
     worldTag(worldId()),
@@ -203,6 +205,12 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
       return null;
     }),
   };
+}
+
+/** What Neutron calls a host of ours. */
+export function neutronHostOf(runtime: Runtime, hostId: string): string {
+  const context = runtime.cell(hostAddress(hostId))?.committed?.record.context as HostContext | undefined;
+  return context?.fingerprint?.networks?.neutronHost ?? context?.hostname ?? hostId;
 }
 
 /** Ours, of whichever sandbox and time. */
