@@ -252,7 +252,8 @@ t.test('every route, by every kind of caller', async (t) => {
     };
     for (const as of callers) {
       // Ann has deleted it.
-      if (method === 'DELETE' && /capsules|images|registries|networks|volumes/.test(path) && as === 'root') continue;
+      if (method === 'DELETE' && /capsules|images|registries|networks|volumes/.test(path) && as === 'root')
+        continue;
       const version = path.includes('rename') ? 13 : 40;
       const { status, error, text } = await site.call(method, fill(path), {
         as,

@@ -18,6 +18,7 @@ import { agentRestartPolicy } from '../../src/main/restart-policy.ts';
 import { storeOf } from '../../src/main/stores.ts';
 import { createFakeDriver, type FakeDriver } from '../support/fake-driver.ts';
 import { createFakeProber } from '../support/fake-prober.ts';
+import { createFakeSandboxes } from '../support/fake-sandboxes.ts';
 import { createMemoryAgentDisk } from '../support/memory-agent-state.ts';
 import { createWire, type Wire } from '../support/wire.ts';
 import { createHeldStore, type HeldStore } from './held-store.ts';
@@ -84,6 +85,8 @@ export interface SiteOptions {
   readonly hosts?: number;
   /** As `--set` takes them. */
   readonly settings?: Record<string, string>;
+  /** Its hosts can make sandboxes and networks. Default false: they say so, and have nothing to make them with. */
+  readonly plugs?: boolean;
   /** Text of its policy file. */
   readonly policy?: string;
 }
@@ -103,7 +106,6 @@ export async function createApiSite(test: Test, options: SiteOptions = {}): Prom
   const policyFile = join(directory, 'policy.yaml');
   if (options.policy !== undefined) writeFileSync(policyFile, options.policy);
   const { config: loaded } = loadConfig({
-    // Its hosts say that they make networks, and have nothing to make them with.
     flags: {
       'state.directory': directory,
       'site.sandboxes': 'engine',
@@ -238,6 +240,7 @@ export async function createApiSite(test: Test, options: SiteOptions = {}): Prom
         decideRestart: agentRestartPolicy,
         labels: {},
         networks: { able: true, problem: null },
+        sandboxes: options.plugs ? createFakeSandboxes() : null,
       });
       const host = { name, driver, wire, agent };
       hosts.push(host);
