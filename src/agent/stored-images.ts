@@ -80,7 +80,8 @@ export function createStoredImages(driver: RuntimeDriver, dialer: Dialer): Store
     try {
       const tar = imageTar(Readable.from(await begin(null), { objectMode: false }), {
         image,
-        reference: image,
+        // With the registry that engines add to it: some take another for names of a tar.
+        reference: `docker.io/${image}`,
         architecture: processors[architecture] ?? architecture,
         passed(chunk) {
           hash.update(chunk);

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import t from 'tap';
 import { corrupt, imageTar } from '../../src/agent/image-tar.ts';
+import { layersIn, sendLayers } from '../../src/agent/layers.ts';
 import { TroupeError } from '../../src/errors/errors.ts';
 import { entriesOf, tarOf, type TarEntry } from '../support/tar.ts';
 
@@ -159,4 +160,74 @@ t.test('how the bytes fail is how the image fails', async (t) => {
     layers: 'kept apart',
   });
   await t.rejects(buffer(stream), { code: 'HOST_UNREACHABLE' });
+});
+
+t.test('layers that are apart are put in again, but for those that the engine has', async (t) => {
+  const bytes: Readonly<Record<string, string>> = {
+    low: 'the lowest',
+    middle: 'in between',
+    top: 'what was changed',
+  };
+  const saved = await tarOf(
+    { name: 'low/layer.tar', content: bytes['low']! },
+    { name: 'middle/layer.tar', content: bytes['middle']! },
+    { name: 'same/layer.tar', type: 'symlink', linkname: '../middle/layer.tar' },
+    { name: 'top/layer.tar', content: bytes['top']! },
+    { name: 'config.json', content: '{"os": "linux"}' },
+    {
+      name: 'manifest.json',
+      content: JSON.stringify([
+        {
+          Config: 'config.json',
+          RepoTags: ['mine:1'],
+          Layers: ['low', 'middle', 'same', 'top'].map((each) => `${each}/layer.tar`),
+        },
+      ]),
+    },
+  );
+  const { layers, rest } = await layersIn(Readable.from([saved]), 'mine');
+  const hashOf = (content: string): string => createHash('sha256').update(content).digest('hex');
+  t.same(
+    layers.map(({ sha256 }) => sha256),
+    ['low', 'middle', 'middle', 'top'].map((each) => hashOf(bytes[each]!)),
+  );
+  const sent: string[] = [];
+  await sendLayers(
+    Readable.from([saved]),
+    { layers, rest },
+    new Set([layers[1]!.sha256, layers[3]!.sha256]),
+    async (_, content) => void sent.push(await text(content)),
+  );
+  t.same(sent, ['in between', 'what was changed'], 'each once, and no other');
+
+  const put = async (has: (chain: readonly string[]) => boolean, spoil = false) => {
+    const asked: string[] = [];
+    const stream = imageTar(Readable.from([rest]), {
+      image: 'mine',
+      reference,
+      architecture: 'amd64',
+      passed: () => {},
+      check: () => {},
+      layers: {
+        has,
+        async *open(layer) {
+          asked.push(layer);
+          const content = Object.values(bytes).find((each) => hashOf(each) === layer)!;
+          yield Buffer.from(spoil ? content.replace(/^./, '#') : content);
+        },
+      },
+    });
+    return { entries: await entriesOf(await buffer(stream)), asked };
+  };
+  const { entries, asked } = await put((chain) => chain.length < 4);
+  t.same(asked, [layers[3]!.sha256]);
+  t.equal(entries['top/layer.tar'], bytes['top']);
+  t.equal(entries['low/layer.tar'], undefined);
+  t.match(entries['manifest.json'], /"RepoTags":\["troupe-glance/);
+  const whole = await put(() => false);
+  t.equal(whole.entries['same/layer.tar'], bytes['middle']);
+  await t.rejects(
+    put(() => false, true),
+    { code: 'IMAGE_CORRUPT', message: /its layer [0-9a-f]+ came with other bytes/ },
+  );
 });

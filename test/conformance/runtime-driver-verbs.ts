@@ -1,7 +1,10 @@
 /** Pause, kill, update, top, stats, commit, and images. */
 import { execFile } from 'node:child_process';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
+import { imageTar } from '../../src/agent/image-tar.ts';
 import type { Limits } from '../../src/model/container.ts';
 import {
   creation,
@@ -270,6 +273,55 @@ export async function runtimeDriverVerbs(t: Test, under: DriverUnderTest): Promi
     await driver.imageTools.remove(image, signal);
     t.notOk((await driver.images(signal)).includes(image));
   });
+
+  await t.test(
+    'an image goes as a tar and comes back; what breaks off, or is none, leaves nothing',
+    async (t) => {
+      const stage = onStage(under);
+      const { driver, spec, operation, signal } = stage;
+      const images = driver.imageTransfer;
+      const [name, other] = ['one', 'two'].map((tag) => `troupe-glance/${under.worldId}:${tag}`) as [
+        string,
+        string,
+      ];
+      await started(stage, 'echo kept >/note; echo ready; exec sleep 300');
+      await said(stage, /ready/);
+      const made = { repository: `troupe-glance/${under.worldId}`, tag: 'one' };
+      await driver.commit.commit(operation(), made, signal);
+      await driver.removeContainer(operation(), signal);
+      await images.rename(name, other, signal);
+      await images.rename(name, other, signal);
+      t.equal(await images.find(name, signal), null);
+      const saved = await buffer(await images.save(other, signal));
+      await driver.imageTools.remove(other, signal);
+      await t.rejects(images.save(other, signal), { code: 'IMAGE_NOT_FOUND' });
+      await t.rejects(images.rename(name, other, signal), { code: 'IMAGE_NOT_FOUND' });
+      const tar = (bytes: Buffer) =>
+        imageTar(Readable.from([bytes]), {
+          image: name,
+          reference: `docker.io/${name}`,
+          architecture: '',
+          passed: () => {},
+          check: () => {},
+          layers: 'kept apart',
+        });
+      await t.rejects(images.load(name, tar(saved.subarray(0, saved.length / 2)), signal), {
+        code: 'IMAGE_CORRUPT',
+      });
+      await t.rejects(images.load(name, Readable.from([Buffer.from('no tar')]), signal), {
+        code: 'IMAGE_CORRUPT',
+      });
+      t.equal(await images.find(name, signal), null);
+      await images.load(name, tar(saved), signal);
+      t.not(await images.find(name, signal), null);
+      t.equal(await images.find(other, signal), null, 'the names in it are nothing');
+      const again = onStage(under);
+      const asked = spec({ image: name, imagePullPolicy: 'never', command: ['cat', '/note'] });
+      await driver.createContainer(again.operation(), creation(asked), signal);
+      await driver.removeContainer(again.operation(), signal);
+      await driver.imageTools.remove(name, signal);
+    },
+  );
 
   await t.test('a search of a registry that can not be reached says so', async (t) => {
     const { driver, signal } = onStage(under);
