@@ -323,7 +323,6 @@ t.test('some fields are for admins, one for nobody', async (t) => {
 
 t.test('what this release cannot do is said, never ignored', async (t) => {
   for (const [field, value] of [
-    ['security_groups', ['default']],
     ['cpu_policy', 'dedicated'],
     ['image_driver', 'glance'],
   ] as const) {
@@ -332,6 +331,11 @@ t.test('what this release cannot do is said, never ignored', async (t) => {
     t.match(error, { code: 'container.invalid-value', title: /does not support/ });
     t.match(error.title, field);
   }
+  const grouped = await post({ image: 'busybox', security_groups: ['default'] });
+  t.match(grouped, {
+    status: 400,
+    error: { title: /network\.driver is "local".* leave 'security_groups' out/ },
+  });
   t.match(
     (await post({ image: 'busybox', auto_remove: true, restart_policy: { Name: 'always' } })).error.title,
     /exclude each other/,

@@ -35,6 +35,10 @@ interface Row {
   readonly body?: unknown;
 }
 
+/** The last microversion that has the route. */
+const lastVersion = (path: string): number =>
+  path.includes('rename') ? 13 : path.includes('_security_group') ? 14 : 40;
+
 const row = (kind: Row['kind'], method: string, path: string, rule: RuleName, body?: unknown): Row => ({
   method, path, rule, kind, ...(body === undefined ? {} : { body }),
 }); // prettier-ignore
@@ -70,6 +74,9 @@ const rows: readonly Row[] = [
     data: Buffer.alloc(1024).toString('base64'),
   }),
   row('changes', 'POST', '/v1/containers/:id/network_attach?network=theirs', 'container:network_attach'),
+  ...(['add_security_group', 'remove_security_group'] as const).map((verb) =>
+    row('changes', 'POST', `/v1/containers/:id/${verb}?name=theirs`, `container:${verb}`),
+  ),
   row('changes', 'POST', '/v1/containers/:id/network_detach?network=theirs', 'container:network_detach'),
   row('shows', 'GET', '/v1/containers/:id/network_list', 'container:network_list'),
   row('shows', 'GET', '/v1/containers/:id/container_actions', 'container:actions'),
@@ -240,7 +247,7 @@ t.test('every route, by every kind of caller', async (t) => {
     for (const as of callers) {
       // Ann has deleted it.
       if (method === 'DELETE' && /images|registries|networks|volumes/.test(path) && as === 'root') continue;
-      const version = path.includes('rename') ? 13 : 40;
+      const version = lastVersion(path);
       const { status, error, text } = await site.call(method, fill(path), {
         as,
         version,
@@ -291,7 +298,7 @@ t.test('no route is without a rule, and none asks another than its own', async (
     if (open.has(path) || path.startsWith('/docs')) continue;
     for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
       const asked = rows.find((each) => each.method === method && each.path.split('?')[0] === path);
-      const version = path.endsWith('rename') ? 13 : 40;
+      const version = lastVersion(path);
       const { status, error } = await site.call(method, fill(asked?.path ?? path), { as: 'root', version, ...(asked?.body === undefined ? {} : { body: asked.body }) }); // prettier-ignore
       if (status === 405) continue;
       const route = `${method} ${path}`;

@@ -159,6 +159,7 @@ const microversions: readonly Row[] = [
   { since: 11, change: 'mounts', field: { mounts: [{ type: 'bind', source: 'aGk=', destination: '/hi' }] }, below: tooNew('mounts', 11), at: taken },
   { since: 12, change: 'stop of a delete', method: 'DELETE', path: '$?stop=true', below: tooNew('stop', 12), at: { status: 204 } },
   { since: 13, change: 'network_list', method: 'GET', path: '$/network_list', below: absent, at: { status: 200 } },
+  { since: 15, change: 'security groups are Neutron’s', method: 'POST', path: '$/add_security_group?name=g', below: { status: 400 }, at: absent },
   { since: 14, change: 'rename is PATCH’s', method: 'POST', path: '$/rename?name=another', below: { status: 200 }, at: absent },
   { since: 19, change: 'resize_container', method: 'POST', path: '$/resize_container?memory=128', below: absent, at: taken },
   { since: 20, change: 'command is a list', field: { command: ['sleep', '9'] }, below: { status: 400 }, at: taken },
