@@ -189,6 +189,7 @@ const microversions: readonly Row[] = [
   { since: 11, change: 'mounts', field: { mounts: [{ type: 'bind', source: 'aGk=', destination: '/hi' }] }, below: tooNew('mounts', 11), at: taken },
   { since: 12, change: 'stop of a delete', method: 'DELETE', path: '$?stop=true', below: tooNew('stop', 12), at: { status: 204 } },
   { since: 13, change: 'network_list', method: 'GET', path: '$/network_list', below: absent, at: { status: 200 } },
+  { since: 15, change: 'security groups are Neutron’s', method: 'POST', path: '$/add_security_group?name=g', below: { status: 400 }, at: absent },
   { since: 14, change: 'rename is PATCH’s', method: 'POST', path: '$/rename?name=another', below: { status: 200 }, at: absent },
   capsule(16, 'restartPolicy in a capsule’s spec', { spec: { ...pod.spec, restartPolicy: 'Never' } }, { restart_policy: 'no' }),
   capsule(16, 'restartPolicy in its old place', { restartPolicy: 'Never' }, { restart_policy: 'no' }),

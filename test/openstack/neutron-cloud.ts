@@ -27,8 +27,8 @@ export interface WirePort {
 export interface NeutronCloud {
   /** As the admin: the answer's JSON, whatever its status. */
   call<T = Record<string, never>>(method: Method, path: string, body?: object): Promise<T>;
-  /** A network with one IPv4 subnet. @param more of the subnet */
-  network(project: Project, name: string, cidr: string, more?: object): Promise<string>;
+  /** A network with one IPv4 subnet. @param more of the subnet @param extra of the network */
+  network(project: Project, name: string, cidr: string, more?: object, extra?: object): Promise<string>;
   /** Without any rule that lets something in. */
   securityGroup(project: Project, name: string): Promise<string>;
   ports(query: string): Promise<readonly WirePort[]>;
@@ -73,9 +73,9 @@ export async function createNeutronCloud(t: Test, cloud: Cloud): Promise<Neutron
     call,
     ports,
     port: async (id) => (await call<{ port: WirePort }>('GET', `/ports/${id}`)).port,
-    async network(project, name, cidr, more = {}) {
+    async network(project, name, cidr, more = {}, extra = {}) {
       const { network } = await call<{ network: { id: string } }>('POST', '/networks', {
-        network: { name, project_id: project.id },
+        network: { name, project_id: project.id, ...extra },
       });
       networks.push(network.id);
       await call('POST', '/subnets', {

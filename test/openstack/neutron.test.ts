@@ -133,6 +133,19 @@ t.test('what is another project’s is not there', async (t) => {
   );
   t.equal((await site.call('GET', `/v1/networks/${nets.first}`, other)).status, 404);
   await neutron.call('DELETE', `/ports/${port.id}`);
+
+  const outside = await neutron.network(blue, 'outside', '10.91.8.0/24', {}, { 'router:external': true });
+  const led = await post({ nets: [{ network: outside }] });
+  t.equal(led.status, 403);
+  t.match(led.text, /external-network-attach-forbidden/);
+  const name = { name: 'first', neutron_net_id: nets.first };
+  t.equal((await site.call('POST', '/v1/networks', token, name)).status, 403, 'for admins');
+  const taken = await site.call('POST', '/v1/networks', cloud.adminToken, name);
+  t.match(taken.json, { neutron_net_id: nets.first, name: 'first', project_id: blue.id });
+  const remove = (id: string, by: string) => site.call('DELETE', `/v1/networks/${id}`, by);
+  t.equal((await remove(nets.first, token)).status, 403);
+  t.equal((await remove(nets.first, cloud.adminToken)).status, 204);
+  t.equal((await remove(port.id, cloud.adminToken)).status, 404);
 });
 
 t.test('an address of one’s choice stays through restart and rebuild, its port ACTIVE', async (t) => {

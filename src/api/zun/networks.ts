@@ -66,12 +66,15 @@ function cloudNetworks({ local }: ControlPlane, desk: NeutronDesk) {
     const askingOf = ({ access, identity }: FastifyRequest): Asking => ({
       tenant: identity.projectId,
       may: access.may,
+      everywhere: access.isAdmin,
     });
     app.get('/v1/networks', async (request) => {
       request.access.require('network:get_all');
       const query = queryOf(request);
       onlyKnown(query, [...pagingParameters, 'all_projects']);
-      const { items, next } = page(await desk.networks(askingOf(request)), query, listing<NeutronNetwork>());
+      const everywhere = allProjects(request, 'network:get_all_all_projects');
+      const all = await desk.networks({ ...askingOf(request), everywhere });
+      const { items, next } = page(all, query, listing<NeutronNetwork>());
       return {
         networks: items.map(cloudView),
         next: next === null ? null : `${baseUrlOf(request)}/v1/networks?${next}`,

@@ -17,6 +17,8 @@ import { invalidField } from './values.ts';
 export interface Asking {
   readonly tenant: string;
   readonly may: Access['may'];
+  /** Looks at what others have, too. Default no. */
+  readonly everywhere?: boolean;
 }
 
 export interface NetWish {
@@ -104,9 +106,10 @@ export function createNeutronDesk(neutron: Neutron): NeutronDesk {
       projectId === tenant || isShared || isExternal || others.has(id);
 
   const shownOf = async (
-    { tenant }: Asking,
+    { tenant, everywhere = false }: Asking,
     found: readonly NeutronNetwork[],
   ): Promise<readonly NeutronNetwork[]> => {
+    if (everywhere) return found;
     // What others let this project use is asked for only where it matters.
     const isPlain = found.every(isOpenTo(tenant, new Set()));
     const others = isPlain ? [] : await neutron.networksSharedWith(tenant);
@@ -125,9 +128,10 @@ export function createNeutronDesk(neutron: Neutron): NeutronDesk {
     return first;
   };
 
-  const networks = async ({ tenant }: Asking): Promise<readonly NeutronNetwork[]> => {
+  const networks = async ({ tenant, everywhere }: Asking): Promise<readonly NeutronNetwork[]> => {
     const byAge = (a: NeutronNetwork, b: NeutronNetwork): number =>
       a.createdAt < b.createdAt ? -1 : a.createdAt > b.createdAt ? 1 : a.id < b.id ? -1 : 1;
+    if (everywhere) return [...(await neutron.networks({}))].sort(byAge);
     const [own, shared, others] = await Promise.all([
       neutron.networks({ projectId: tenant }),
       neutron.networks({ shared: true }),
