@@ -15,6 +15,7 @@ import { parseRecord, sealText } from '../../src/actors/stores/record.ts';
 import type { ActorRecord, Store } from '../../src/actors/stores/store.ts';
 import { charts } from '../../src/machines/catalogue.ts';
 import {
+  capsuleAddress,
   containerAddress,
   hostAddress,
   ownedAddress,
@@ -23,6 +24,7 @@ import {
   perKind,
 } from '../../src/model/address.ts';
 import type { Operation, StreamRecord } from '../../src/model/journal.ts';
+import { capsuleSubject } from '../machines/capsule-space.ts';
 import { containerSubject } from '../machines/container-space.ts';
 import { hostSubject } from '../machines/host-space.ts';
 import { explore, invokesOf, nodesOf, type Configuration, type ProofSubject } from '../machines/proofs.ts';
@@ -115,6 +117,7 @@ async function firesAfter(
 
 const subjects: readonly [string, ProofSubject, Address][] = [
   ['container', containerSubject, containerAddress('p1', 'one')],
+  ['capsule', capsuleSubject, capsuleAddress('p1', 'one')],
   ['host', hostSubject, hostAddress('h1')],
   ['tenant', tenantSubject, tenantAddress('p1')],
   ...(

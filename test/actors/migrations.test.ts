@@ -432,7 +432,12 @@ t.test('a store that holds a host of an older chart asks it to look at its state
   const { snapshot } = createDecider(charts.host).initial({
     id: 'h1',
     hostname: 'one',
-    availabilityZone: 'nova',
+    policy: {
+      availabilityZone: 'nova',
+      ratios: { cpu: 1, memory: 1, disk: 1 },
+      reserved: { cpu: 0, memory: 0, disk: 0 },
+      warmMemoryMib: 0,
+    },
     suspectMs: 0,
     lostMs: 8_000,
     syncMs: 30_000,

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import t from 'tap';
+import { testImage } from '../cli/engine/command-site.ts';
 import { ensureDocker } from '../support/docker.ts';
 import { seriousFindings } from './axe.ts';
 import { box, createConsoleScene, lit } from './scene.ts';
@@ -348,6 +349,27 @@ t.test('axe finds nothing serious, in light and dark, on telephones and walls', 
     }
     await page.context().close();
   }
+});
+
+t.test('a capsule is on the overview, on its chart, and one step from its members', async (t) => {
+  const page = await scene.open();
+  const template = {
+    kind: 'capsule',
+    metadata: { name: 'pod' },
+    spec: { containers: [{ image: testImage, name: 'web', command: sleeping }] },
+  };
+  const made = await scene.call<{ uuid: string }>('POST', '/v1/capsules', { template });
+  t.equal(made.status, 202);
+  await page
+    .getByRole('region', { name: /^Capsules/ })
+    .getByRole('link', { name: 'pod' })
+    .click();
+  await lit(page, 'capsule.active.up').waitFor();
+  await page.getByRole('region', { name: 'Bound to' }).getByRole('link', { name: 'capsule-pod-web' }).click();
+  await lit(page, 'container.running').waitFor();
+  await page.getByRole('region', { name: 'Bound to' }).getByRole('link', { name: 'pod' }).waitFor();
+  await scene.call('DELETE', `/v1/capsules/${made.json.uuid}`);
+  await page.context().close();
 });
 
 t.test('the API’s own page, which asks nobody else', async (t) => {
