@@ -64,7 +64,8 @@ export async function startCluster(t: Test, { store, crash }: ClusterOptions): P
       : ['store.kind=redis', `store.redisUrl=${store.redisUrl}`, `store.redisPrefix=${store.prefix}`];
   const site = await createSite([
     ...storeSettings,
-    'host.lostMs=6000',
+    // Longer than a process takes to come back on a machine that is busy.
+    'host.lostMs=30000',
     'link.leaseMs=3000',
     'site.poolCeiling=0',
   ]);

@@ -76,7 +76,6 @@ const inputs: readonly ContainerInput[] = [
     restartPolicy: policy('on-failure', 1),
     autoRemove: true,
     imagePullPolicy: 'always',
-    mounts: [{ volumeId: 'v1', made: null }],
   },
   { ...containerInput, imagePullPolicy: 'never', restartPolicy: policy('unless-stopped') },
   foundInput,
@@ -312,6 +311,8 @@ const leftToItsHost = (step: Parameters<Holding['abandoned']>[0]): boolean =>
   step.to.snapshot.status === 'done' && (step.event.type === 'host.lost' || step.from.paths.includes('lost'));
 const never = (): boolean => false;
 const isFound = (first: Step['from']): boolean => contextOf(first.snapshot).containerHeld;
+const isFoundAlone = (first: Step['from']): boolean =>
+  isFound(first) && contextOf(first.snapshot).capsuleId === null;
 /** What a member lives on is its capsule's. */
 const isItsCapsules = (step: Parameters<Holding['abandoned']>[0]): boolean =>
   contextOf(step.from.snapshot).capsuleId !== null;
@@ -326,7 +327,7 @@ export const containerHoldings: readonly Holding[] = [
   },
   {
     resource: 'claim',
-    heldAtFirst: isFound,
+    heldAtFirst: isFoundAlone,
     acquired: ({ from, to, event }) =>
       (event.type === 'claim.granted' || event.type === 'runtime.found') &&
       !contextOf(from.snapshot).claimHeld &&
@@ -337,7 +338,7 @@ export const containerHoldings: readonly Holding[] = [
   },
   {
     resource: 'sandbox',
-    heldAtFirst: isFound,
+    heldAtFirst: isFoundAlone,
     acquired: ({ from, to }) =>
       contextOf(to.snapshot).sandboxId !== null &&
       contextOf(from.snapshot).sandboxId === null &&
