@@ -14,6 +14,8 @@ export function assumedResult({ src, input }: Invoke, context: unknown, now: num
     case 'pullImage':
     case 'commitContainer':
       return { imageId: '' };
+    case 'storeImage':
+      return { digest: { algorithm: '', value: '' } };
     case 'createContainer': {
       const isStarted = (input as { readonly start?: boolean }).start === true;
       return { observation: observed(context, isStarted ? 'running' : 'created', isStarted ? now : null) };
@@ -41,6 +43,7 @@ export function assumedResult({ src, input }: Invoke, context: unknown, now: num
     case 'ensureVolume':
     case 'removeVolume':
     case 'removeImage':
+    case 'discardImage':
       return null;
     default:
       return undefined;

@@ -35,7 +35,7 @@ export interface ImageStore {
     signal: AbortSignal,
   ): Promise<{ readonly bytes: Readable; readonly sizeBytes: number | null }>;
   /**
-   * The bytes of a layer of an image that the project may use: one of the image's owner. Whoever reads them looks at their hash.
+   * The bytes of a layer that an image names which the project may use. Whoever reads them looks at their hash.
    * @throws TroupeError IMAGE_NOT_FOUND
    */
   openLayer(
@@ -54,10 +54,16 @@ export interface ImageStore {
   keepLayer(wish: StoredImageWish, layer: string, bytes: Readable, signal: AbortSignal): Promise<void>;
   /**
    * Makes it, or goes on where that broke off; one that is there whole is answered without reading `bytes`.
+   * @param layers that it names, where they are apart; null where it is whole
    * @param bytes destroyed in the end
    * @throws TroupeError QUOTA_EXCEEDED, IMAGE_CORRUPT, CLOUD_CONFLICT; how `bytes` failed
    */
-  keep(wish: StoredImageWish, bytes: Readable, signal: AbortSignal): Promise<ImageDigest>;
+  keep(
+    wish: StoredImageWish,
+    layers: readonly string[] | null,
+    bytes: Readable,
+    signal: AbortSignal,
+  ): Promise<ImageDigest>;
   /** Takes away an image that was to be made, and layers of it that were not finished. */
   discard(id: string): Promise<void>;
   /** Those of this world that have no bytes. */

@@ -107,13 +107,14 @@ export function createImageTransfers(
         const { bytes, sizeBytes } =
           layer === null
             ? await images.open(tenant, id, digest, signal)
-            : await images.openLayer(tenant, id, String(layer), signal);
+            : await images.openLayer(tenant, id, assertLayer(layer), signal);
         if (socket.destroyed) return void bytes.destroy();
         say({ ok: true, output: null });
         await pipeline(bytes, counted(transfer, sizeBytes), socket);
       }),
-    take: (opId, wish) =>
-      begin(opId, async (socket, transfer, images, say) => {
+    take(opId, wish) {
+      let layers: readonly string[] | null = null;
+      return begin(opId, async (socket, transfer, images, say) => {
         const { signal } = transfer.ending;
         const { said: request, rest } = await firstWords<StoreRequest>(socket, wentAway);
         const received = (): Readable => {
@@ -123,18 +124,20 @@ export function createImageTransfers(
         };
         switch (request.kind) {
           case 'absent':
-            say({ ok: true, output: await images.absentLayers(wish.tenant, request.layers.map(String)) });
+            layers = request.layers.map(assertLayer);
+            say({ ok: true, output: await images.absentLayers(wish.tenant, layers) });
             break;
           case 'layer':
-            await images.keepLayer(wish, String(request.layer), received(), signal);
+            await images.keepLayer(wish, assertLayer(request.layer), received(), signal);
             say({ ok: true, output: null });
             break;
           case 'image':
-            say({ ok: true, output: await images.keep(wish, received(), signal) });
+            say({ ok: true, output: await images.keep(wish, layers, received(), signal) });
         }
         socket.end();
         socket.resume();
-      }),
+      });
+    },
     end(opId) {
       const transfer = transfers.get(opId);
       transfers.delete(opId);
@@ -154,6 +157,12 @@ async function* wholeOf(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     yield chunk;
   }
   if (isEmpty) throw new TroupeError('IMAGE_NOT_FOUND', 'The host has the image no more; commit it anew');
+}
+
+/** What a host says is not believed. @throws TroupeError INVALID_VALUE */
+function assertLayer(layer: unknown): string {
+  if (typeof layer === 'string' && /^[0-9a-f]{64}$/.test(layer)) return layer;
+  throw new TroupeError('INVALID_VALUE', 'A layer is named by its sha256: 64 hexadecimal digits');
 }
 
 const wentAway = (): TroupeError =>

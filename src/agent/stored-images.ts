@@ -58,12 +58,12 @@ export function createStoredImages(driver: RuntimeDriver, dialer: Dialer): Store
     }
   };
 
-  /** @param isSparing leaves out layers that the engine has */
+  /** @param isSparing leaves out layers that the engine has. @returns whether it left out any, where the engine did not take it */
   const load = async (
     { image, from }: FetchArguments,
     isSparing: boolean,
     signal: AbortSignal,
-  ): Promise<void> => {
+  ): Promise<'loaded' | 'more is needed'> => {
     const images = power(driver, 'imageTransfer');
     const { architecture } = await driver.fingerprint(signal);
     const chains = new Set<string>();
@@ -71,14 +71,17 @@ export function createStoredImages(driver: RuntimeDriver, dialer: Dialer): Store
       layers.forEach((_, at) => chains.add(layers.slice(0, at + 1).join(' ')));
     const hash = createHash(from.digest.algorithm);
     let bytes = 0;
-    const open: Duplex[] = [];
-    const begin = async (layer: string | null): Promise<AsyncIterable<Buffer>> => {
+    let hasSpared = false;
+    let isCut = false;
+    const begin = async (layer: string | null): Promise<Readable> => {
       const { stream, rest } = await ask<null>(from.ticket, { layer }, null, signal);
-      open.push(stream);
-      return rest;
+      stream.once('error', () => (isCut = true));
+      const content = Readable.from(rest, { objectMode: false });
+      content.once('close', () => stream.destroy());
+      return content;
     };
     try {
-      const tar = imageTar(Readable.from(await begin(null), { objectMode: false }), {
+      const tar = imageTar(await begin(null), {
         image,
         // With the registry that engines add to it: some take another for names of a tar.
         reference: `docker.io/${image}`,
@@ -96,9 +99,13 @@ export function createStoredImages(driver: RuntimeDriver, dialer: Dialer): Store
             );
         },
         layers: {
-          has: (chain) => chains.has(chain.join(' ')),
+          has(chain) {
+            const isThere = chains.has(chain.join(' '));
+            hasSpared ||= isThere;
+            return isThere;
+          },
           async *open(layer) {
-            for await (const chunk of await begin(layer)) {
+            for await (const chunk of (await begin(layer)) as AsyncIterable<Buffer>) {
               bytes += chunk.length;
               yield chunk;
             }
@@ -106,16 +113,18 @@ export function createStoredImages(driver: RuntimeDriver, dialer: Dialer): Store
         },
       });
       await images.load(image, tar, signal);
+      return 'loaded';
     } catch (error) {
-      if (open.some(({ errored }) => errored !== null) && !signal.aborted)
+      if (isCut && !signal.aborted)
         throw new TroupeError(
           'HOST_UNREACHABLE',
           `Image "${image}" broke off after ${bytes} bytes on its way to this host`,
           { cause: error },
         );
+      // It may have lost them meanwhile.
+      if (hasSpared && error instanceof TroupeError && error.code === 'IMAGE_CORRUPT')
+        return 'more is needed';
       throw error;
-    } finally {
-      for (const stream of open) stream.destroy();
     }
   };
 
@@ -129,7 +138,7 @@ export function createStoredImages(driver: RuntimeDriver, dialer: Dialer): Store
         'IMAGE_NOT_FOUND',
         `Image "${image}" is not on this host, and the pull policy is "never"`,
       );
-    await load(args, true, signal);
+    if ((await load(args, true, signal)) === 'more is needed') await load(args, false, signal);
     const imageId = await images.find(image, signal);
     if (imageId === null) throw corrupt(image, 'the engine has taken it, and does not have it');
     return { imageId };

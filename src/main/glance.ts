@@ -10,8 +10,9 @@ import type { Glance, GlanceImage } from '../openstack/glance.ts';
 /** Who made it, and of which world: what was left half made is known by them. */
 const worldMark = 'troupe_world';
 const imageMark = 'troupe_image';
-/** The sha256 of a layer's tar. */
+/** Of a layer: the sha256 of its tar. Of an image whose layers are apart: those of all of them, with commas between. */
 const layerMark = 'troupe_layer';
+const layersMark = 'troupe_layers';
 
 export function createImageStore(glance: Glance, worldId: string, newId: () => string): ImageStore {
   /** Looked at each time: whom an image is shared with may have changed. */
@@ -29,7 +30,7 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
   /** Those of a project that are whole. */
   const layersOf = async (owner: string, layer: string): Promise<readonly GlanceImage[]> =>
     (await glance.listBy({ [layerMark]: layer, owner, os_hidden: 'true' })).filter(
-      (each) => each.status === 'active' && each.owner === owner,
+      (each) => each.status === 'active' && each.owner === owner && each.fields[layerMark] === layer,
     );
 
   /** Hidden ones are listed by themselves. */
@@ -42,8 +43,11 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
 
   return {
     async openLayer(tenant, id, layer, signal) {
-      const { owner } = await usable(tenant, id);
-      const [found] = await layersOf(owner ?? '', layer);
+      const { owner, fields } = await usable(tenant, id);
+      const isNamed = String(fields[layersMark] ?? '')
+        .split(',')
+        .includes(layer);
+      const [found] = isNamed ? await layersOf(owner ?? '', layer) : [];
       if (!found)
         throw new TroupeError('IMAGE_NOT_FOUND', `Layer ${layer} of image ${id} is in Glance no more`);
       return { bytes: await glance.download(found.id, signal), sizeBytes: found.sizeBytes };
@@ -90,7 +94,7 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
         throw new TroupeError('IMAGE_CORRUPT', `Image ${id} has other bytes in Glance than it had`);
       return { bytes: await glance.download(id, signal), sizeBytes: image.sizeBytes };
     },
-    async keep({ id, tenant, imageId, repository, tag }, bytes, signal) {
+    async keep({ id, tenant, imageId, repository, tag }, layers, bytes, signal) {
       try {
         const image =
           (await glance.show(id)) ??
@@ -101,7 +105,11 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
             owner: tenant,
             containerFormat: 'docker',
             isHidden: false,
-            properties: { [worldMark]: worldId, [imageMark]: imageId },
+            properties: {
+              [worldMark]: worldId,
+              [imageMark]: imageId,
+              ...(layers && { [layersMark]: layers.join(',') }),
+            },
           }));
         if (image.owner !== tenant || image.fields[imageMark] !== imageId)
           throw new TroupeError('CLOUD_CONFLICT', `Image ${id} in Glance is of somebody else`);

@@ -19,6 +19,8 @@ interface Where {
   readonly path: string;
   /** The token of somebody in whose name it is asked; ours goes along, so that it counts as long as we work for them. Null = ours alone. */
   readonly bearer?: string | null;
+  /** The bearer's, where a service has the project's id in its URL. Null = ours. */
+  readonly projectId?: string | null;
 }
 
 export interface SessionRequest extends Omit<CloudRequest, 'url'>, Where {}
@@ -27,7 +29,10 @@ export interface SessionStreamRequest extends Omit<CloudStreamRequest, 'url'>, W
 export interface CloudSession {
   /** What our own token says. @throws TroupeError CLOUD_UNAVAILABLE, CLOUD_REFUSED */
   facts(): Promise<TokenFacts>;
-  /** @throws TroupeError CLOUD_UNAVAILABLE; CLOUD_REFUSED when our credentials are not taken, or the service is not in the catalog */
+  /**
+   * @throws TroupeError CLOUD_UNAVAILABLE; CLOUD_REFUSED when our credentials are not taken, or the service is not in the catalog;
+   *   FORBIDDEN when the bearer's are not
+   */
   send(request: SessionRequest): Promise<CloudAnswer>;
   /** Of what is sent nothing is sent twice: a token that ends just then is told as CLOUD_REFUSED. @throws TroupeError as {@link CloudSession.send} */
   stream(request: SessionStreamRequest): Promise<CloudStreamAnswer>;
@@ -76,20 +81,25 @@ export function createSession(
   };
 
   const placed = <T extends Where & { readonly headers?: Readonly<Record<string, string>> }>(
-    { type, path, bearer = null, headers, ...rest }: T,
-    { token: own, catalog }: Held,
-  ) => ({
-    ...rest,
-    url: `${type === 'identity' ? access.authUrl : endpointOf(catalog, type, access)}${path}`,
-    headers: {
-      ...headers,
-      ...(bearer === null ? { 'x-auth-token': own } : { 'x-auth-token': bearer, 'x-service-token': own }),
-    },
-  });
+    { type, path, bearer = null, projectId = null, headers, ...rest }: T,
+    { token: own, catalog, project }: Held,
+  ) => {
+    const endpoint = type === 'identity' ? access.authUrl : endpointOf(catalog, type, access);
+    return {
+      ...rest,
+      url: `${projectId === null || project === null ? endpoint : endpoint.replace(project.id, projectId)}${path}`,
+      headers: {
+        ...headers,
+        'x-auth-token': bearer ?? own,
+        // Also beside our own: some things are done for a service alone, and that is how it is told.
+        ...(type !== 'identity' && { 'x-service-token': own }),
+      },
+    };
+  };
 
   /** With a new token where ours was revoked, or is of keys that were rotated away: it is asked for once. */
   const withToken = async <A extends CloudAnswer>(
-    { service }: { readonly service: string },
+    { service, bearer = null }: { readonly service: string; readonly bearer?: string | null },
     isRepeatable: boolean,
     send: (own: Held) => Promise<A>,
   ): Promise<A> => {
@@ -98,6 +108,11 @@ export function createSession(
     if (answer.status !== 401) return answer;
     if (held === own) held = null;
     const again = isRepeatable ? await send(await token()) : answer;
+    if (again.status === 401 && bearer !== null)
+      throw new TroupeError(
+        'FORBIDDEN',
+        `${service} does not take the caller’s token; ask with one that Keystone has given, of a project`,
+      );
     if (again.status === 401)
       throw new TroupeError(
         'CLOUD_REFUSED',

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Test } from 'tap';
 
 /**
@@ -53,7 +53,7 @@ export async function createFaultProxy(t: Test, target: string): Promise<FaultPr
       { method: incoming.method ?? 'GET', headers: incoming.headers, agent: false },
       (answer) => {
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-        if (isOfMiddle) void spoil(answer, outgoing, fault);
+        if (isOfMiddle) pipeline(answer, spoilt(fault), outgoing).catch(() => outgoing.destroy());
         else answer.pipe(outgoing);
       },
     );
@@ -61,18 +61,17 @@ export async function createFaultProxy(t: Test, target: string): Promise<FaultPr
     incoming.pipe(onward);
   });
   /** The first part goes as it is. */
-  const spoil = async (answer: Readable, outgoing: ServerResponse, fault: Middle): Promise<void> => {
-    let chunks = 0;
-    for await (const chunk of answer as AsyncIterable<Buffer>) {
-      if (chunks === 1 && fault === 'half') return void outgoing.destroy();
-      if (chunks === 1 && fault === 'stall') await new Promise<void>((resolve) => standing.add(resolve));
-      if (chunks === 1 && fault === 'corrupt') chunk[0] = chunk[0]! ^ 1;
-      chunks += 1;
-      if (!outgoing.write(chunk)) await Promise.race([once(outgoing, 'drain'), once(outgoing, 'close')]);
-      if (outgoing.destroyed) return;
-    }
-    outgoing.end();
-  };
+  const spoilt = (fault: Middle) =>
+    async function* (answer: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+      let chunks = 0;
+      for await (const chunk of answer) {
+        if (chunks === 1 && fault === 'half') throw new Error('Half of it is enough');
+        if (chunks === 1 && fault === 'stall') await new Promise<void>((resolve) => standing.add(resolve));
+        if (chunks === 1 && fault === 'corrupt') chunk[0] = chunk[0]! ^ 1;
+        chunks += 1;
+        yield chunk;
+      }
+    };
   const fail = (outgoing: ServerResponse, fault: Exclude<Fault, Middle>): void => {
     if (fault === 'hang') return void held.add(outgoing);
     if (fault === 'cut') return void outgoing.destroy();

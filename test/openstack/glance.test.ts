@@ -262,7 +262,7 @@ t.test('bytes that are not what they should be never run', async (t) => {
 
 t.test('Glance fails a request: 4xx or 503 with words, and nothing is made', async (t) => {
   const faults: readonly (readonly [Fault, number, RegExp])[] = [
-    [401, 503, /does not take the token/],
+    [401, 403, /does not take the caller’s token/],
     [403, 403, /does not list images \(403\)/],
     [404, 503, /does not list images \(404\)/],
     [413, 403, /larger than Glance takes/],

@@ -107,7 +107,7 @@ start_cinder() {
   echo "Starting Cinder on 127.0.0.1:$cinder_port"
   start_process cinder uwsgi_python3 --ini "$site/cinder/uwsgi.ini" --http-socket "127.0.0.1:$cinder_port"
   start_process cinder-scheduler cinder-scheduler --config-file "$site/cinder/cinder.conf"
-  start_process cinder-volume PYTHONPATH="$here/cinder" cinder-volume --config-file "$site/cinder/cinder.conf"
+  start_process cinder-volume PYTHONPATH="$here/cinder" PYTHONDONTWRITEBYTECODE=1 cinder-volume --config-file "$site/cinder/cinder.conf"
   await_process cinder 60 cinder_answers
   await_process cinder-volume 60 cinder_is_whole
 }
