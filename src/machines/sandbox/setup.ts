@@ -35,7 +35,7 @@ const isOf = (context: SandboxContext, event: SandboxEvent): boolean =>
 const lacking = ({ networks, ports }: SandboxContext): NetworkRequest | undefined =>
   networks.find(({ networkId }) => !ports.some(({ network }) => network.networkId === networkId));
 
-const isPortOf = (port: Port | null): boolean => port?.neutron !== undefined;
+const isNeutronPort = (port: Port | null): boolean => port?.neutron !== undefined;
 
 /** A UUID, the same each time it is asked for. */
 export const portName = ({ id, portsAsked }: SandboxContext): string => namedUuid(`port/${id}/${portsAsked}`);
@@ -129,11 +129,11 @@ export const sandboxSetup = setup({
       [...context.ports, ...(context.leaving ? [context.leaving] : [])].some((port) => isAt(port, event)),
     isAddressLacking: ({ context }) => lacking(context) !== undefined,
     isPortLacking: ({ context }) => lacking(context)?.neutron !== undefined,
-    hasNeutronPort: ({ context }) => context.ports.some(isPortOf),
+    hasNeutronPort: ({ context }) => context.ports.some(isNeutronPort),
     isLeavingPlugged: ({ context }) => context.leaving !== null,
-    isPortLeaving: ({ context }) => isPortOf(context.leaving) || context.portIntent !== null,
+    isPortLeaving: ({ context }) => isNeutronPort(context.leaving) || context.portIntent !== null,
     isPortHeld: ({ context }) =>
-      context.ports.some(isPortOf) || isPortOf(context.leaving) || context.portIntent !== null,
+      context.ports.some(isNeutronPort) || isNeutronPort(context.leaving) || context.portIntent !== null,
     isClaimed: ({ context }) => context.claimedBy !== null,
     isAskedPort: ({ context, event }) => 'portId' in event && event.portId === portName(context),
     isBounceOfAllocation: ({ context, event }) =>
