@@ -182,8 +182,9 @@ purge_neutron() {
     for chain in $(ebtables -t "$table" -L 2>/dev/null | sed -nE 's/^Bridge chain: (neutron[^,]*),.*/\1/p'); do
       ebtables -t "$table" -F "$chain" || true
     done
+    # Not every table has that chain, nor the chain such a rule.
     ebtables -t "$table" -L PREROUTING 2>/dev/null | grep -E '^-.* neutron' |
-      while read -r rule; do eval "ebtables -t $table -D PREROUTING $rule" || true; done
+      while read -r rule; do eval "ebtables -t $table -D PREROUTING $rule" || true; done || true
     for chain in $(ebtables -t "$table" -L 2>/dev/null | sed -nE 's/^Bridge chain: (neutron[^,]*),.*/\1/p'); do
       ebtables -t "$table" -X "$chain" || true
     done
