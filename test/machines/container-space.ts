@@ -295,6 +295,9 @@ const leftToItsHost = (step: Parameters<Holding['abandoned']>[0]): boolean =>
   step.to.snapshot.status === 'done' && (step.event.type === 'host.lost' || step.from.paths.includes('lost'));
 const never = (): boolean => false;
 const isFound = (first: Step['from']): boolean => contextOf(first.snapshot).containerHeld;
+/** Place and sandbox of a member are its capsule's. */
+const isFoundAlone = (first: Step['from']): boolean =>
+  isFound(first) && contextOf(first.snapshot).capsuleId === null;
 /** What a member lives on is its capsule's. */
 const isItsCapsules = (step: Parameters<Holding['abandoned']>[0]): boolean =>
   contextOf(step.from.snapshot).capsuleId !== null;
@@ -309,7 +312,7 @@ export const containerHoldings: readonly Holding[] = [
   },
   {
     resource: 'claim',
-    heldAtFirst: isFound,
+    heldAtFirst: isFoundAlone,
     acquired: ({ from, to, event }) =>
       (event.type === 'claim.granted' || event.type === 'runtime.found') &&
       !contextOf(from.snapshot).claimHeld &&
@@ -320,7 +323,7 @@ export const containerHoldings: readonly Holding[] = [
   },
   {
     resource: 'sandbox',
-    heldAtFirst: isFound,
+    heldAtFirst: isFoundAlone,
     acquired: ({ from, to }) =>
       contextOf(to.snapshot).sandboxId !== null &&
       contextOf(from.snapshot).sandboxId === null &&
