@@ -311,6 +311,7 @@ const leftToItsHost = (step: Parameters<Holding['abandoned']>[0]): boolean =>
   step.to.snapshot.status === 'done' && (step.event.type === 'host.lost' || step.from.paths.includes('lost'));
 const never = (): boolean => false;
 const isFound = (first: Step['from']): boolean => contextOf(first.snapshot).containerHeld;
+/** Place and sandbox of a member are its capsule's. */
 const isFoundAlone = (first: Step['from']): boolean =>
   isFound(first) && contextOf(first.snapshot).capsuleId === null;
 /** What a member lives on is its capsule's. */
