@@ -31,7 +31,7 @@ export interface NeutronPortsOptions {
 }
 
 /** As Kuryr's, which Neutron's agents and users know. */
-const deviceOwner = 'compute:kuryr';
+export const deviceOwner = 'compute:kuryr';
 /** Between looks at ports that are not wired yet; an agent looks once a second as a rule. */
 const lookMs = 250;
 
