@@ -7,9 +7,8 @@
 import type { InventoryResource } from '../link/protocol.ts';
 import { parseAddress, sandboxAddress, type Address } from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
-import { macOfPort } from '../model/mac-address.ts';
 import type { Neutron, NeutronPort } from '../model/neutron.ts';
-import { neutronHostOf, sandboxOf, unbound, worldTag } from './effects/neutron-ports.ts';
+import { isMadeByUs, neutronHostOf, sandboxOf, unbound, worldTag } from './effects/neutron-ports.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface LeftPortsOptions {
@@ -82,10 +81,4 @@ export function createLeftPorts({
       );
     },
   };
-}
-
-/** By its name and the MAC that follows from it; others are their users'. */
-function isMadeByUs({ name, mac }: NeutronPort): boolean {
-  const [, key] = /^troupe-([0-9a-f-]{36})$/.exec(name) ?? [];
-  return key !== undefined && macOfPort(key) === mac;
 }

@@ -7,7 +7,7 @@ import { toFailure } from '../errors/errors.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
 import { sandboxAddress, type Address } from '../model/address.ts';
 import type { Neutron, NeutronPort } from '../model/neutron.ts';
-import { nameOf, sandboxOf, worldTag } from './effects/neutron-ports.ts';
+import { deviceOwner, isMadeByUs, nameOf, sandboxOf, worldTag } from './effects/neutron-ports.ts';
 import type { AuditEntry } from './index.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -33,7 +33,7 @@ export async function auditPorts(options: PortAuditOptions): Promise<readonly Au
   const before = beliefsOf(runtime);
   let found: readonly NeutronPort[];
   try {
-    found = await neutron.ports({ tag: worldTag(worldId) });
+    found = await portsOf(neutron, worldId);
   } catch (error) {
     const detail = `What ports Neutron has is not known: ${toFailure(error).message}`;
     return [{ problem: 'cloud-silent', address: null, hostId: null, detail }];
@@ -42,13 +42,14 @@ export async function auditPorts(options: PortAuditOptions): Promise<readonly Au
   const there = new Set(found.map(({ id }) => id));
   return [
     ...found.flatMap((port): readonly AuditEntry[] => {
-      const isExplained = [before, after].some((each) => {
-        const explains = each.get(sandboxOf(port))?.explains;
-        return explains?.has(port.id) || explains?.has(port.name);
-      });
+      const isExplained = [...before.values(), ...after.values()].some(
+        ({ explains }) => explains.has(port.id) || explains.has(port.name),
+      );
       if (isExplained) return [];
-      const address = sandboxAddress(port.projectId, sandboxOf(port));
-      const why = runtime.tombstones.has(address) ? 'its actor has ended' : 'it has no actor';
+      const sandboxId = sandboxOf(port);
+      const address = sandboxId === '' ? null : sandboxAddress(port.projectId, sandboxId);
+      const hasEnded = address !== null && runtime.tombstones.has(address);
+      const why = hasEnded ? 'its actor has ended' : 'it has no actor';
       const detail = `port "${port.id}" of network "${port.networkId}" is there: ${why}`;
       return [{ problem: 'port-without-actor', address, hostId: null, detail }];
     }),
@@ -64,6 +65,18 @@ export async function auditPorts(options: PortAuditOptions): Promise<readonly Au
             }))
         : [],
     ),
+  ];
+}
+
+/** Those with our tag, and those that are named as ours and were never tagged: whoever made them died in between. */
+async function portsOf(neutron: Neutron, worldId: string): Promise<readonly NeutronPort[]> {
+  const [tagged, owned] = await Promise.all([
+    neutron.ports({ tag: worldTag(worldId) }),
+    neutron.ports({ deviceOwner }),
+  ]);
+  return [
+    ...tagged,
+    ...owned.filter((port) => isMadeByUs(port) && !port.tags.some((tag) => tag.startsWith(worldTag('')))),
   ];
 }
 

@@ -90,6 +90,7 @@ export interface PortQuery {
   readonly mac?: string;
   /** One of its fixed addresses. */
   readonly address?: string;
+  readonly deviceOwner?: string;
   readonly tag?: string;
 }
 

@@ -195,7 +195,7 @@ export function createNeutron(session: CloudSession): Neutron {
     },
     subnets: async (networkId) =>
       (await listOf('subnets', subnetShape, 'subnets', { network_id: networkId })).map(subnetOf),
-    async ports({ id, name, networkId, projectId, mac, address, tag }: PortQuery) {
+    async ports({ id, name, networkId, projectId, mac, address, deviceOwner, tag }: PortQuery) {
       const query = {
         id,
         name,
@@ -203,6 +203,7 @@ export function createNeutron(session: CloudSession): Neutron {
         project_id: projectId,
         mac_address: mac,
         fixed_ips: address === undefined ? undefined : `ip_address=${address}`,
+        device_owner: deviceOwner,
         tags: tag,
       };
       return (await listOf('ports', portShape, 'ports', query)).map(portOf);

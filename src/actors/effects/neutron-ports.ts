@@ -31,7 +31,7 @@ export interface NeutronPortsOptions {
 }
 
 /** As Kuryr's, which Neutron's agents and users know. */
-const deviceOwner = 'compute:kuryr';
+export const deviceOwner = 'compute:kuryr';
 /** Between looks at ports that are not wired yet; an agent looks once a second as a rule. */
 const lookMs = 250;
 
@@ -205,6 +205,12 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
       return null;
     }),
   };
+}
+
+/** By its name and the MAC that follows from it; others are their users'. */
+export function isMadeByUs({ name, mac }: NeutronPort): boolean {
+  const [, key] = /^troupe-([0-9a-f-]{36})$/.exec(name) ?? [];
+  return key !== undefined && macOfPort(key) === mac;
 }
 
 /** What Neutron calls a host of ours. */
