@@ -38,6 +38,9 @@ import { volumeSubject } from '../machines/volume-space.ts';
 import { createScriptedStore } from '../support/scripted-store.ts';
 import { createTestEnvironment } from '../support/test-environment.ts';
 
+// Explores each chart.
+t.setTimeout(300_000);
+
 const began = Date.UTC(2026, 0, 1);
 /** Configurations in which each deadline is tried, at most. */
 const configurationsEach = 4;
