@@ -255,11 +255,13 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     if (session.peer !== peer) return;
     // What happens from here on is told behind the inventory, which may be older.
     outbox.pause();
-    if (isEngineUp) inventoried = true;
-    else waitForEngine();
     await sweep(welcome.worldId);
     await repair(welcome.worldId);
-    await inventory.send(peer, isEngineUp, signal);
+    // As it is now: of an engine that has gone away meanwhile nothing is told, and an inventory is owed.
+    const engineUp = isEngineUp;
+    if (engineUp) inventoried = true;
+    else waitForEngine();
+    await inventory.send(peer, engineUp, signal);
     if (session.peer === peer) outbox.resume();
   };
 
