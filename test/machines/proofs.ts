@@ -116,7 +116,8 @@ export function explore(subject: ProofSubject): Space {
           steps.push({
             from,
             event,
-            to: place(decision.snapshot),
+            // Most are answered where they are, and change nothing.
+            to: decision.changed ? place(decision.snapshot) : from,
             emitted: decision.emitted,
             changed: decision.changed,
           });

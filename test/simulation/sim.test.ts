@@ -6,7 +6,7 @@ import type { SimulatedWorld } from './world.ts';
 
 /** More of them with `npm run sim -- --seeds N --from K`. */
 const seeds = 60;
-const capsuleSeeds = 25;
+const capsuleSeeds = 15;
 /**
  * Each broke an invariant once: an exit that was not looked at, a batch whose reply was lost, a late create, an address
  * given back twice, a sandbox that died while it was made again …
