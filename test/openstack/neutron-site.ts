@@ -29,6 +29,8 @@ export interface NeutronSite {
   call(method: string, path: string, token: string, body?: unknown): Promise<Answer>;
   /** One that sleeps, accepted. @throws Error when it is not */
   create(token: string, body: object): Promise<Container>;
+  /** Waits until Troupe asks Neutron again, which has failed it. */
+  awaitNeutron(token: string): Promise<void>;
   show(token: string, uuid: string): Promise<Container>;
   /** Waits until its status is this one. */
   reach(token: string, uuid: string, status: string): Promise<Container>;
@@ -74,6 +76,12 @@ export async function createNeutronSite(t: Test, cloud: Cloud): Promise<NeutronS
       if (answer.status !== 202) throw new Error(`It was not accepted: ${answer.text}`);
       return answer.json as unknown as Container;
     },
+    awaitNeutron: async (token) =>
+      void (await until(
+        'Neutron is asked again',
+        () => call('GET', '/v1/networks', token),
+        ({ status }) => status === 200,
+      )),
     show: async (token, uuid) =>
       (await call('GET', `/v1/containers/${uuid}`, token)).json as unknown as Container,
     reach: (token, uuid, status) =>
