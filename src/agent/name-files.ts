@@ -13,7 +13,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { isHostname } from '../drivers/network/hosts-file.ts';
 import type { SandboxFiles } from '../drivers/network/sandbox-files.ts';
-import { oneAtATime } from '../drivers/one-at-a-time.ts';
+import { oneAtATime } from '../model/one-at-a-time.ts';
 import type { ContainerFiles } from '../drivers/runtime/runtime-driver.ts';
 import { TroupeError } from '../errors/errors.ts';
 import { addressesOf, type Port, type PublishedPort } from '../model/network.ts';

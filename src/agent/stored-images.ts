@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { Readable, type Duplex } from 'node:stream';
-import { oneAtATime } from '../drivers/one-at-a-time.ts';
+import { oneAtATime } from '../model/one-at-a-time.ts';
 import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
 import { fromFailure, TroupeError } from '../errors/errors.ts';
 import { firstWords, line } from '../link/first-words.ts';

@@ -12,11 +12,12 @@
 import { TroupeError, toFailure } from '../../errors/errors.ts';
 import type { HostContext } from '../../machines/host/context.ts';
 import type { SandboxContext } from '../../machines/sandbox/context.ts';
-import { hostAddress, type Address } from '../../model/address.ts';
+import { hostAddress } from '../../model/address.ts';
 import type { Environment } from '../../model/environment.ts';
 import { macOfPort } from '../../model/mac-address.ts';
 import type { NetworkEffectResults } from '../../model/network-events.ts';
 import type { Port } from '../../model/network.ts';
+import { oneAtATime } from '../../model/one-at-a-time.ts';
 import type { Neutron, NeutronNetwork, NeutronPort, NeutronSubnet } from '../../model/neutron.ts';
 import { parseSubnet } from '../../model/subnet.ts';
 import type { Runtime } from '../runtime.ts';
@@ -46,16 +47,7 @@ export const worldTag = (worldId: string): string => `troupe:world=${worldId}`;
 export const nameOf = (key: string): string => `troupe-${key}`;
 
 export function neutronPorts({ environment, neutron, runtime, worldId }: NeutronPortsOptions): Effects {
-  const last = new Map<Address, Promise<unknown>>();
-  const inTurn = <T>(address: Address, work: () => Promise<T>): Promise<T> => {
-    const mine = (last.get(address) ?? Promise.resolve()).then(work, work);
-    last.set(address, mine);
-    const forget = (): void => {
-      if (last.get(address) === mine) last.delete(address);
-    };
-    mine.then(forget, forget);
-    return mine;
-  };
+  const inTurn = oneAtATime();
 
   const cloud = (): Neutron => {
     if (neutron) return neutron;

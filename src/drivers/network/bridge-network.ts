@@ -7,7 +7,7 @@ import { createIp } from './ip.ts';
 import type { NetworkDriver } from './network-driver.ts';
 import { networks } from './networks.ts';
 import { createNft } from './nft.ts';
-import { oneAtATime } from '../one-at-a-time.ts';
+import { oneAtATime } from '../../model/one-at-a-time.ts';
 import type { Parts } from './parts.ts';
 import { ports } from './ports.ts';
 import { probe } from './probe.ts';

@@ -6,7 +6,7 @@ import { elementKey, elementText } from './firewall-contents.ts';
 import type { Ip, Link } from './ip.ts';
 import * as names from './link-names.ts';
 import type { Contents, Family, Nft } from './nft.ts';
-import type { OneAtATime } from '../one-at-a-time.ts';
+import type { OneAtATime } from '../../model/one-at-a-time.ts';
 import { switchForwarding } from './uplinks.ts';
 
 export interface Parts {

@@ -8,6 +8,7 @@
  */
 import { type FSWatcher, mkdirSync, watch } from 'node:fs';
 import { TroupeError } from '../../errors/errors.ts';
+import { oneAtATime } from '../../model/one-at-a-time.ts';
 import { isNamespace, makeNamespace, netnsFolder, netnsPath, removeNamespace } from './network-namespaces.ts';
 import type { EngineEvent, ListedSandbox, Sandbox } from './runtime-driver.ts';
 import { assertSandboxId, sandboxGone, type SandboxKeeper } from './sandbox-keeper.ts';
@@ -24,16 +25,7 @@ export interface PodmanSandboxes extends SandboxKeeper {
 export function podmanSandboxes(folder: string): PodmanSandboxes {
   const records = createSandboxRecords(folder);
   /** One after another for each sandbox: `ip netns add` is not done at once. */
-  const turns = new Map<string, Promise<unknown>>();
-  const inTurn = async <T>(sandboxId: string, work: () => Promise<T>): Promise<T> => {
-    const turn = (turns.get(sandboxId) ?? Promise.resolve()).then(work, work);
-    turns.set(sandboxId, turn);
-    try {
-      return await turn;
-    } finally {
-      if (turns.get(sandboxId) === turn) turns.delete(sandboxId);
-    }
-  };
+  const inTurn = oneAtATime();
   const toSandbox = (sandboxId: string): Sandbox => ({
     sandboxId,
     engineId: null,

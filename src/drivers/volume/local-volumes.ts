@@ -2,7 +2,7 @@
 import { chmod, mkdir, readFile, rename, stat, statfs } from 'node:fs/promises';
 import { TroupeError } from '../../errors/errors.ts';
 import { createHost, type Host } from '../host.ts';
-import { oneAtATime } from '../one-at-a-time.ts';
+import { oneAtATime } from '../../model/one-at-a-time.ts';
 import { checkFile, checkVolume } from './check-specs.ts';
 import { makeImage, mountImage } from './image.ts';
 import { chooseProject, joinProject, limitProject } from './quota.ts';

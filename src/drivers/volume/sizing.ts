@@ -3,7 +3,7 @@ import { mkdir, realpath, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TroupeError } from '../../errors/errors.ts';
 import type { Host } from '../host.ts';
-import type { OneAtATime } from '../one-at-a-time.ts';
+import type { OneAtATime } from '../../model/one-at-a-time.ts';
 import { hasLoopDevices } from './image.ts';
 import { type Mount, mountOf, ownMounts } from './mounts.ts';
 import { hasProjectQuota } from './quota.ts';
