@@ -1,12 +1,12 @@
 import type { CapsuleInput, CapsuleMember } from '../../model/capsule-events.ts';
 import type { MemberState } from '../../model/member-events.ts';
 import type { Amounts } from '../../model/container.ts';
-import type { Candidate, Refusal } from '../../model/events.ts';
 import type { Failure } from '../../model/failure.ts';
 import type { NetworkRequest, Port, PublishedPort } from '../../model/network.ts';
 import type { PlacementTerms } from '../../model/placement.ts';
+import type { Placing } from '../placing.ts';
 
-export interface CapsuleContext {
+export interface CapsuleContext extends Placing {
   readonly id: string;
   readonly tenant: string;
   readonly amounts: Amounts;
@@ -16,16 +16,6 @@ export interface CapsuleContext {
   readonly deadlines: CapsuleInput['deadlines'];
   /** As many as the template named: the list never grows. */
   readonly members: readonly Member[];
-
-  /** Hosts worth asking, best first; the first is the one being asked. */
-  readonly candidates: readonly Candidate[];
-  /** Hosts that refused the claim or did not answer it. */
-  readonly refusedBy: readonly string[];
-  readonly refusals: readonly Refusal[];
-  /** No host takes it now, and one may soon. */
-  readonly mayChange: boolean;
-  readonly hostId: string | null;
-  readonly hostname: string | null;
 
   readonly reservationHeld: boolean;
   readonly claimHeld: boolean;

@@ -6,8 +6,16 @@ import type { CapsuleAnswer, MemberMessage, MemberState } from '../../model/memb
 import type { EffectResults, Emitted } from '../../model/events.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
 import type { SandboxAnswer, SandboxInput } from '../../model/network-events.ts';
-import { defaultNetworkId } from '../../model/network.ts';
 import { commandAnswer } from '../command-answer.ts';
+import {
+  networksOn,
+  notPlacing,
+  placingGuards,
+  ranked,
+  refused,
+  refusalsInWords,
+  withoutFirst,
+} from '../placing.ts';
 import { failureOf, mostTries, noAttempt } from '../retry-policy.ts';
 import { unbound } from '../unbound.ts';
 import { isBroken, isDone, type CapsuleContext, type Member } from './context.ts';
@@ -106,17 +114,8 @@ export const capsuleSetup = setup({
     ),
   },
   guards: {
+    ...placingGuards,
     isMemberUnknown: ({ context }) => context.members.some(({ is }) => is === 'absent'),
-    isOnHost: ({ context }) => context.hostId !== null,
-    hasCandidate: ({ context }) => context.candidates.length > 0,
-    hasAnotherCandidate: ({ context }) => context.candidates.length > 1,
-    isWorthWaiting: ({ context }) => context.mayChange,
-    isFromAskedHost: ({ context, event }) =>
-      'hostId' in event && event.hostId === context.candidates[0]?.hostId,
-    isClaimBounced: ({ context, event }) =>
-      event.type === 'message.undeliverable' &&
-      event.message.type === 'host.claim' &&
-      event.to === hostAddress(context.candidates[0]?.hostId ?? ''),
     isFromItsSandbox: ({ context, event }) => 'sandboxId' in event && event.sandboxId === context.sandboxId,
     isRetryableRefusal: ({ context, event }) =>
       event.type === 'sandbox.refused' && event.retryable && event.sandboxId === context.sandboxId,
@@ -191,9 +190,7 @@ export const capsuleSetup = setup({
       enqueue.assign({
         ...there,
         sandboxSound: false,
-        candidates: [],
-        refusals: [],
-        refusedBy: [],
+        ...notPlacing,
         ...noAttempt,
       });
     }),
@@ -210,30 +207,15 @@ export const capsuleSetup = setup({
     }),
 
     // ── placing ──
-    recordRanking: assign(({ context, event }) => {
-      const { candidates, refusals, mayChange } = (event as unknown as { output: EffectResults['rankHosts'] })
-        .output;
-      return { candidates, mayChange, refusals: [...context.refusals, ...refusals] };
-    }),
+    recordRanking: assign(({ context, event }) => ranked(context, event)),
     recordFailure: assign({
       failure: ({ event }) => failureOf(event),
       reason: ({ event }) => failureOf(event).message,
     }),
-    recordRefusal: assign({
-      refusals: ({ context }, params: { readonly reason: string }) => [
-        ...context.refusals,
-        { filter: 'claim', hosts: 1, reason: `"${context.candidates[0]?.hostname ?? ''}": ${params.reason}` },
-      ],
-    }),
+    recordRefusal: assign(({ context }, { reason }: { readonly reason: string }) => refused(context, reason)),
     forgetRefusals: assign({ refusedBy: [], refusals: [] }),
-    explainRefusals: assign({
-      reason: ({ context: { refusals } }) =>
-        `There are not enough hosts available. ${refusals.map(({ filter, hosts, reason }) => `${filter} (${hosts}): ${reason}`).join('; ')}`,
-    }),
-    dropCandidate: assign({
-      candidates: ({ context }) => context.candidates.slice(1),
-      refusedBy: ({ context }) => [...context.refusedBy, context.candidates[0]?.hostId ?? ''],
-    }),
+    explainRefusals: assign({ reason: ({ context }) => refusalsInWords(context) }),
+    dropCandidate: assign(({ context }) => withoutFirst(context)),
     claimHost: emit(({ context }) => ({
       type: 'message' as const,
       to: hostAddress(context.candidates[0]?.hostId ?? ''),
@@ -245,14 +227,8 @@ export const capsuleSetup = setup({
             hostId: event.hostId,
             hostname: event.hostname,
             claimHeld: true,
-            networks: context.networks.map((request) =>
-              request.isDefault
-                ? { ...request, networkId: defaultNetworkId(context.tenant, event.hostId) }
-                : request,
-            ),
-            candidates: [],
-            refusals: [],
-            refusedBy: [],
+            networks: networksOn(event.hostId, context),
+            ...notPlacing,
           }
         : {},
     ),

@@ -1,18 +1,12 @@
 /** What the container's guards and projections read. Small, JSON only; the spec is a document of its own. */
 import type { Amounts, Observation, RestartPolicy } from '../../model/container.ts';
-import type {
-  Candidate,
-  ContainerDeadlines,
-  ContainerInput,
-  FoundContainer,
-  Mount,
-  Refusal,
-} from '../../model/events.ts';
+import type { ContainerDeadlines, ContainerInput, FoundContainer, Mount } from '../../model/events.ts';
 import type { Failure } from '../../model/failure.ts';
 import type { Port } from '../../model/network.ts';
 import type { PlacementTerms } from '../../model/placement.ts';
+import { notPlacing, type Placing } from '../placing.ts';
 
-export interface ContainerContext {
+export interface ContainerContext extends Placing {
   readonly id: string;
   readonly tenant: string;
   /** The capsule that it is a member of; null for one that stands alone. */
@@ -34,16 +28,6 @@ export interface ContainerContext {
   readonly wanted: 'created' | 'running' | 'stopped' | 'deleted';
   /** A start was asked for while its host was not heard. */
   readonly startQueued: boolean;
-  /** Hosts worth asking, best first; the first is the one being asked. */
-  readonly candidates: readonly Candidate[];
-  /** Hosts that refused the claim or did not answer it. */
-  readonly refusedBy: readonly string[];
-  readonly refusals: readonly Refusal[];
-  /** No host takes it now, and one may soon. */
-  readonly mayChange: boolean;
-  readonly hostId: string | null;
-  readonly hostname: string | null;
-
   // What it holds of others, so that each is released once.
   readonly reservationHeld: boolean;
   readonly claimHeld: boolean;
@@ -92,9 +76,7 @@ export interface ContainerContext {
 export const foundContext = ({ stopAsked, ...found }: FoundContainer) =>
   ({
     ...found,
-    candidates: [],
-    refusals: [],
-    refusedBy: [],
+    ...notPlacing,
     containerHeld: true,
     imagePresent: true,
     sandboxSound: false,

@@ -39,6 +39,15 @@ import { grown, shrunk } from '../resize.ts';
 import { decideRestart, countedRestarts } from '../restart-policy.ts';
 import { unbound } from '../unbound.ts';
 import { foundContext, type ContainerContext } from './context.ts';
+import {
+  networksOn,
+  notPlacing,
+  placingGuards,
+  ranked,
+  refused,
+  refusalsInWords,
+  withoutFirst,
+} from '../placing.ts';
 import { failedAttempt, failureOf, mostTries, noAttempt } from '../retry-policy.ts';
 import { commandAnswer } from '../command-answer.ts';
 
@@ -284,18 +293,8 @@ export const containerSetup = setup({
     updateContainer: unbound<EffectResults['updateContainer'], HostEffectInput>('updateContainer'),
   },
   guards: {
-    hasCandidate: ({ context }) => context.candidates.length > 0,
-    isWorthWaiting: ({ context }) => context.mayChange,
-    hasAnotherCandidate: ({ context }) => context.candidates.length > 1,
-    isFromAskedHost: ({ context, event }) =>
-      'hostId' in event && event.hostId === context.candidates[0]?.hostId,
+    ...placingGuards,
     isFromOurHost: ({ context, event }) => 'hostId' in event && event.hostId === context.hostId,
-    isClaimBounced: ({ context, event }) =>
-      event.type === 'message.undeliverable' &&
-      event.message.type === 'host.claim' &&
-      event.to === hostAddress(context.candidates[0]?.hostId ?? ''),
-    /** Before it was ever placed: it was found there. */
-    isOnHost: ({ context }) => context.hostId !== null,
     isFoundUnplaced: ({ context, event }) =>
       event.type === 'runtime.found' && isOfGeneration(context, event) && context.hostId === null,
     /** What does not run, and is not in the sandbox that is meant for it, is made anew there. */
@@ -666,23 +665,12 @@ export const containerSetup = setup({
     forgetPlacement: assign({
       hostId: null,
       hostname: null,
-      candidates: [],
-      refusedBy: [],
-      refusals: [],
+      ...notPlacing,
       imagePresent: false,
     }),
-    recordRanking: assign(({ context, event }) => {
-      const { candidates, refusals, mayChange } = (event as unknown as { output: EffectResults['rankHosts'] })
-        .output;
-      return { candidates, mayChange, refusals: [...context.refusals, ...refusals] };
-    }),
+    recordRanking: assign(({ context, event }) => ranked(context, event)),
     forgetRefusals: assign({ refusedBy: [], refusals: [] }),
-    recordRefusal: assign({
-      refusals: ({ context }, params: { readonly reason: string }) => [
-        ...context.refusals,
-        { filter: 'claim', hosts: 1, reason: `"${context.candidates[0]?.hostname ?? ''}": ${params.reason}` },
-      ],
-    }),
+    recordRefusal: assign(({ context }, { reason }: { readonly reason: string }) => refused(context, reason)),
     recordClaim: assign({
       hostId: ({ event }) => (event.type === 'claim.granted' ? event.hostId : null),
       hostname: ({ event }) => (event.type === 'claim.granted' ? event.hostname : null),
@@ -691,20 +679,11 @@ export const containerSetup = setup({
       sandboxId: ({ context, event }) =>
         event.type === 'claim.granted' && livesApart(context) ? event.sandboxId : null,
       networks: ({ context, event }) =>
-        context.networks.map((request) =>
-          request.isDefault && event.type === 'claim.granted'
-            ? { ...request, networkId: defaultNetworkId(context.tenant, event.hostId) }
-            : request,
-        ),
+        event.type === 'claim.granted' ? networksOn(event.hostId, context) : context.networks,
       imagePresent: ({ context }) => context.candidates[0]?.imagePresent ?? false,
-      candidates: [],
-      refusals: [],
-      refusedBy: [],
+      ...notPlacing,
     }),
-    explainRefusals: assign({
-      reason: ({ context: { refusals } }) =>
-        `There are not enough hosts available. ${refusals.map(({ filter, hosts, reason }) => `${filter} (${hosts}): ${reason}`).join('; ')}`,
-    }),
+    explainRefusals: assign({ reason: ({ context }) => refusalsInWords(context) }),
     explainExit: assign({
       reason: ({ context }) => {
         const { reason } = decideRestart(
@@ -744,10 +723,7 @@ export const containerSetup = setup({
     }),
     forgetImage: assign({ imagePresent: false }),
     recordImage: assign({ imagePresent: true }),
-    dropCandidate: assign({
-      candidates: ({ context }) => context.candidates.slice(1),
-      refusedBy: ({ context }) => [...context.refusedBy, context.candidates[0]?.hostId ?? ''],
-    }),
+    dropCandidate: assign(({ context }) => withoutFirst(context)),
     countRestart: assign(({ context: { observation, restartPolicy, restarts: before } }) => {
       const earlier = countedRestarts(observation, before);
       const { reason } = decideRestart(restartPolicy, observation?.exitCode ?? null, earlier);
