@@ -6,6 +6,39 @@
 import { pauseBefore } from '../retry-policy.ts';
 import { sandboxSetup } from './setup.ts';
 
+interface Question<S extends 'ensurePort' | 'awaitPorts' | 'regroupPorts', D, R> {
+  readonly src: S;
+  readonly id: string;
+  readonly description: string;
+  /** The pause before it is asked again. */
+  readonly backoff: { readonly id: string; readonly description: string };
+  readonly onDone: D;
+  /** Where asking again is no use. */
+  readonly refused: R;
+}
+
+/** Neutron is asked, again after a pause where that may help. */
+const untilAnswered = <S extends 'ensurePort' | 'awaitPorts' | 'regroupPorts', const D, const R>({
+  description,
+  backoff,
+  refused,
+  ...question
+}: Question<S, D, R>) =>
+  ({
+    initial: 'attempting',
+    states: {
+      attempting: {
+        description,
+        tags: 'transient',
+        invoke: {
+          ...question,
+          onError: [{ guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' }, refused],
+        },
+      },
+      waiting: pauseBefore('attempting', backoff.id, backoff.description),
+    },
+  }) as const;
+
 /** Of `allocating`: one port, known by its intent, which is durable before Neutron is asked. */
 export const binding = sandboxSetup.createStateConfig({
   tags: 'transient',
@@ -21,27 +54,14 @@ export const binding = sandboxSetup.createStateConfig({
     },
     onError: '#sandbox.failed',
   },
-  initial: 'attempting',
-  states: {
-    attempting: {
-      description: 'Neutron is asked for its port.',
-      tags: 'transient',
-      invoke: {
-        id: 'ensurePort',
-        src: 'ensurePort',
-        onDone: { target: '#sandbox.allocating.deciding', actions: 'recordBound' },
-        onError: [
-          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
-          { target: '#sandbox.failed', actions: 'recordFailure' },
-        ],
-      },
-    },
-    waiting: pauseBefore(
-      'attempting',
-      'bind.backoff',
-      'Neutron gave it no port yet; it will be asked again.',
-    ),
-  },
+  ...untilAnswered({
+    src: 'ensurePort',
+    id: 'ensurePort',
+    description: 'Neutron is asked for its port.',
+    backoff: { id: 'bind.backoff', description: 'Neutron gave it no port yet; it will be asked again.' },
+    onDone: { target: '#sandbox.allocating.deciding', actions: 'recordBound' },
+    refused: { target: '#sandbox.failed', actions: 'recordFailure' },
+  }),
 });
 
 /** Plugged, and not joined by anything before Neutron's agent lets packets pass. */
@@ -66,27 +86,17 @@ export const wiring = sandboxSetup.createStateConfig({
     },
     onError: '#sandbox.failed',
   },
-  initial: 'attempting',
-  states: {
-    attempting: {
-      description: 'Neutron’s agent on the host lets it in.',
-      tags: 'transient',
-      invoke: {
-        id: 'awaitPorts',
-        src: 'awaitPorts',
-        onDone: '#sandbox.made',
-        onError: [
-          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
-          { target: '#sandbox.failed', actions: 'recordFailure' },
-        ],
-      },
+  ...untilAnswered({
+    src: 'awaitPorts',
+    id: 'awaitPorts',
+    description: 'Neutron’s agent on the host lets it in.',
+    backoff: {
+      id: 'wire.backoff',
+      description: 'Neutron could not say yet whether its port is wired; it will be asked again.',
     },
-    waiting: pauseBefore(
-      'attempting',
-      'wire.backoff',
-      'Neutron could not say yet whether its port is wired; it will be asked again.',
-    ),
-  },
+    onDone: '#sandbox.made',
+    refused: { target: '#sandbox.failed', actions: 'recordFailure' },
+  }),
 });
 
 /** Of `attaching`: the same for one more port. */
@@ -94,52 +104,32 @@ export const attachBinding = sandboxSetup.createStateConfig({
   tags: 'transient',
   meta: { acquires: 'port' },
   entry: 'intendPort',
-  initial: 'attempting',
-  states: {
-    attempting: {
-      description: 'Neutron is asked for its port.',
-      tags: 'transient',
-      invoke: {
-        id: 'attach.ensurePort',
-        src: 'ensurePort',
-        onDone: { target: '#sandbox.attaching.plugging', actions: 'recordBound' },
-        onError: [
-          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
-          { target: '#sandbox.detaching', actions: ['recordFailure', 'giveUpAttach'] },
-        ],
-      },
+  ...untilAnswered({
+    src: 'ensurePort',
+    id: 'attach.ensurePort',
+    description: 'Neutron is asked for its port.',
+    backoff: {
+      id: 'attach.bind.backoff',
+      description: 'Neutron gave it no port yet; it will be asked again.',
     },
-    waiting: pauseBefore(
-      'attempting',
-      'attach.bind.backoff',
-      'Neutron gave it no port yet; it will be asked again.',
-    ),
-  },
+    onDone: { target: '#sandbox.attaching.plugging', actions: 'recordBound' },
+    refused: { target: '#sandbox.detaching', actions: ['recordFailure', 'giveUpAttach'] },
+  }),
 });
 
 export const attachWiring = sandboxSetup.createStateConfig({
   tags: 'transient',
-  initial: 'attempting',
-  states: {
-    attempting: {
-      description: 'Neutron’s agent on the host lets it in.',
-      tags: 'transient',
-      invoke: {
-        id: 'attach.awaitPorts',
-        src: 'awaitPorts',
-        onDone: { target: '#sandbox.claimed', actions: ['settle', 'tellChanged'] },
-        onError: [
-          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
-          { target: '#sandbox.detaching', actions: ['recordFailure', 'giveUpAttach'] },
-        ],
-      },
+  ...untilAnswered({
+    src: 'awaitPorts',
+    id: 'attach.awaitPorts',
+    description: 'Neutron’s agent on the host lets it in.',
+    backoff: {
+      id: 'attach.wire.backoff',
+      description: 'Neutron could not say yet whether its port is wired; it will be asked again.',
     },
-    waiting: pauseBefore(
-      'attempting',
-      'attach.wire.backoff',
-      'Neutron could not say yet whether its port is wired; it will be asked again.',
-    ),
-  },
+    onDone: { target: '#sandbox.claimed', actions: ['settle', 'tellChanged'] },
+    refused: { target: '#sandbox.detaching', actions: ['recordFailure', 'giveUpAttach'] },
+  }),
 });
 
 /** Of `detaching`: it is unplugged. */
@@ -198,27 +188,17 @@ export const regrouping = sandboxSetup.createStateConfig({
     },
     onError: { target: '#sandbox.claimed', actions: ['forgetRegroup', 'tellChanged'] },
   },
-  initial: 'attempting',
-  states: {
-    attempting: {
-      description: 'Neutron changes its security groups.',
-      tags: 'transient',
-      invoke: {
-        id: 'regroupPorts',
-        src: 'regroupPorts',
-        onDone: { target: '#sandbox.claimed', actions: ['recordGroups', 'tellChanged'] },
-        onError: [
-          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
-          { target: '#sandbox.claimed', actions: ['recordFailure', 'forgetRegroup', 'tellChanged'] },
-        ],
-      },
+  ...untilAnswered({
+    src: 'regroupPorts',
+    id: 'regroupPorts',
+    description: 'Neutron changes its security groups.',
+    backoff: {
+      id: 'regroup.backoff',
+      description: 'Neutron did not change its security groups yet; it will be asked again.',
     },
-    waiting: pauseBefore(
-      'attempting',
-      'regroup.backoff',
-      'Neutron did not change its security groups yet; it will be asked again.',
-    ),
-  },
+    onDone: { target: '#sandbox.claimed', actions: ['recordGroups', 'tellChanged'] },
+    refused: { target: '#sandbox.claimed', actions: ['recordFailure', 'forgetRegroup', 'tellChanged'] },
+  }),
 });
 
 /** Its namespace is gone, its ports are not yet. */
