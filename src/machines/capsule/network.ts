@@ -1,4 +1,5 @@
 /** Its sandbox: made before any member is called, and made again when a member finds it gone. */
+import { askingForSandbox } from '../own-sandbox.ts';
 import { pauseBefore } from '../retry-policy.ts';
 import { whenFound } from './news.ts';
 import { capsuleSetup } from './setup.ts';
@@ -20,38 +21,11 @@ export const opening = capsuleSetup.createStateConfig({
   on: { 'capsule.found': whenFound },
   initial: 'asking',
   states: {
-    asking: {
-      description: 'The sandbox that its members share is being made.',
-      tags: 'transient',
-      meta: { acquires: 'sandbox' },
-      entry: 'openSandbox',
-      on: {
-        'sandbox.granted': {
-          guard: 'isFromItsSandbox',
-          target: '#capsule.initialising',
-          actions: ['recordSandbox', 'grantMembers'],
-        },
-        'sandbox.refused': [
-          {
-            guard: 'isRetryableRefusal',
-            target: 'waiting',
-            actions: [
-              { type: 'sayRefused', params: ({ event }) => ({ reason: event.reason }) },
-              'forgetSandbox',
-            ],
-          },
-          {
-            guard: 'isFromItsSandbox',
-            target: '#capsule.failed',
-            actions: [
-              { type: 'sayRefused', params: ({ event }) => ({ reason: event.reason }) },
-              'forgetSandbox',
-            ],
-          },
-        ],
-        'message.undeliverable': { guard: 'isSandboxBounced', target: 'waiting', actions: 'forgetSandbox' },
-      },
-    },
+    asking: askingForSandbox(
+      'The sandbox that its members share is being made.',
+      { target: '#capsule.initialising', actions: ['recordSandbox', 'grantMembers'] },
+      '#capsule.failed',
+    ),
     waiting: pauseBefore(
       'asking',
       'sandbox.backoff',

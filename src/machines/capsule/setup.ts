@@ -7,6 +7,7 @@ import type { EffectResults, Emitted } from '../../model/events.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
 import type { SandboxAnswer, SandboxInput } from '../../model/network-events.ts';
 import { commandAnswer } from '../command-answer.ts';
+import { noSandbox } from '../own-sandbox.ts';
 import {
   networksOn,
   notPlacing,
@@ -279,7 +280,7 @@ export const capsuleSetup = setup({
       sandboxSound: false,
       breach: ({ event }) => ('reason' in event ? event.reason : null),
     }),
-    forgetSandbox: assign({ sandboxId: null, sandboxSound: false, sandboxEngineId: null, ports: [] }),
+    forgetSandbox: assign(noSandbox),
     releaseSandbox: enqueueActions(({ enqueue, context }) => {
       if (context.sandboxId === null) return;
       enqueue.emit({
@@ -287,7 +288,7 @@ export const capsuleSetup = setup({
         to: sandboxAddress(context.tenant, context.sandboxId),
         event: { type: 'sandbox.release', containerId: context.id },
       });
-      enqueue.assign({ sandboxId: null, sandboxSound: false, sandboxEngineId: null, ports: [] });
+      enqueue.assign(noSandbox);
     }),
     returnLateSandbox: emit(({ context, event }) => ({
       type: 'message' as const,

@@ -1,5 +1,6 @@
 /** Its sandbox: asked for before it is created, and looked after before it starts again. */
 import { containerSetup } from './setup.ts';
+import { askingForSandbox } from '../own-sandbox.ts';
 import { pauseBefore } from '../retry-policy.ts';
 
 const deciding = containerSetup.createStateConfig({
@@ -67,38 +68,11 @@ export const acquiringNetwork = {
     },
     initial: 'asking',
     states: {
-      asking: {
-        description: 'A sandbox of its own is being made.',
-        tags: 'transient',
-        meta: { acquires: 'sandbox' },
-        entry: 'openSandbox',
-        on: {
-          'sandbox.granted': {
-            guard: 'isFromItsSandbox',
-            target: '#container.acquiring.network.ready',
-            actions: 'recordSandbox',
-          },
-          'sandbox.refused': [
-            {
-              guard: 'isRetryableRefusal',
-              target: 'waiting',
-              actions: [
-                { type: 'sayRefused', params: ({ event }) => ({ reason: event.reason }) },
-                'forgetSandbox',
-              ],
-            },
-            {
-              guard: 'isFromItsSandbox',
-              target: '#container.error',
-              actions: [
-                { type: 'sayRefused', params: ({ event }) => ({ reason: event.reason }) },
-                'forgetSandbox',
-              ],
-            },
-          ],
-          'message.undeliverable': { guard: 'isSandboxBounced', target: 'waiting', actions: 'forgetSandbox' },
-        },
-      },
+      asking: askingForSandbox(
+        'A sandbox of its own is being made.',
+        { target: '#container.acquiring.network.ready', actions: 'recordSandbox' },
+        '#container.error',
+      ),
       waiting: pauseBefore(
         'asking',
         'sandbox.backoff',

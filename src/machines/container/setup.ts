@@ -39,6 +39,7 @@ import { grown, shrunk } from '../resize.ts';
 import { decideRestart, countedRestarts } from '../restart-policy.ts';
 import { unbound } from '../unbound.ts';
 import { foundContext, type ContainerContext } from './context.ts';
+import { noSandbox } from '../own-sandbox.ts';
 import {
   networksOn,
   notPlacing,
@@ -557,7 +558,7 @@ export const containerSetup = setup({
         reason: event.reason,
       };
     }),
-    forgetSandbox: assign({ sandboxId: null, sandboxSound: false, sandboxEngineId: null, ports: [] }),
+    forgetSandbox: assign(noSandbox),
     /** It is not needed any more, whether or not it was ever granted. */
     releaseSandbox: enqueueActions(({ enqueue, context }) => {
       if (context.sandboxId === null) return;
@@ -567,7 +568,7 @@ export const containerSetup = setup({
           to: sandboxAddress(context.tenant, context.sandboxId),
           event: { type: 'sandbox.release', containerId: context.id },
         });
-      enqueue.assign({ sandboxId: null, sandboxSound: false, sandboxEngineId: null, ports: [] });
+      enqueue.assign(noSandbox);
     }),
     /** A grant that nobody waits for. */
     returnLateSandbox: enqueueActions(({ enqueue, context, event }) => {
