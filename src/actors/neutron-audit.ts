@@ -40,12 +40,10 @@ export async function auditPorts(options: PortAuditOptions): Promise<readonly Au
   }
   const after = beliefsOf(runtime);
   const there = new Set(found.map(({ id }) => id));
+  const explained = new Set([...before.values(), ...after.values()].flatMap(({ explains }) => [...explains]));
   return [
     ...found.flatMap((port): readonly AuditEntry[] => {
-      const isExplained = [...before.values(), ...after.values()].some(
-        ({ explains }) => explains.has(port.id) || explains.has(port.name),
-      );
-      if (isExplained) return [];
+      if (explained.has(port.id) || explained.has(port.name)) return [];
       const sandboxId = sandboxOf(port);
       const address = sandboxId === '' ? null : sandboxAddress(port.projectId, sandboxId);
       const hasEnded = address !== null && runtime.tombstones.has(address);
