@@ -166,8 +166,8 @@ start_neutron() {
   start_neutron_agent
 }
 
-# purge_neutron: removes what its agent has left on the machine.
-purge_neutron() {
+# clear_neutron: removes the links and rules that its agent has left on the machine, and makes again when it starts.
+clear_neutron() {
   local link table set chain
   [ -d "$site/neutron" ] || return 0
   for link in /sys/class/net/*; do
@@ -175,6 +175,8 @@ purge_neutron() {
     ip link delete "${link##*/}" 2>/dev/null || true
   done
   for table in iptables ip6tables; do
+    # Others' rules are not written anew for nothing.
+    [ "$("$table-save" 2>/dev/null | grep -c neutron- || true)" != 0 ] || continue
     "$table-save" 2>/dev/null | grep -v neutron- | "$table-restore" 2>/dev/null || true
   done
   for set in $(ipset list -name 2>/dev/null | grep -E '^NIPv[46]' || true); do ipset destroy "$set" || true; done
