@@ -114,7 +114,12 @@ export function arbitraryRequest(
         name,
         fc.oneof(
           { weight: 4, arbitrary: fc.constantFrom(...ids) },
-          { weight: 1, arbitrary: fc.string({ minLength: 1, maxLength: 12 }) },
+          // A segment of one or two dots is no id: clients resolve it before they send.
+          {
+            weight: 1,
+            arbitrary: fc.string({ minLength: 1, maxLength: 12 }).filter((id) => id !== '.' && id !== '..'),
+          },
+          { weight: 1, arbitrary: fc.constantFrom('/', 'a/b', '\0', '%', 'x'.repeat(300), '__proto__') },
         ),
       ]),
     ),

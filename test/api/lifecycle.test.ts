@@ -99,6 +99,9 @@ t.test('a lifecycle says where it is, since when, what it waits for and what wou
     status: 404,
     title: 'The tenant "p2" could not be found',
   });
+  for (const id of ['%2F', 'a%2Fb', '%00', 'x'.repeat(65)])
+    for (const path of ['', '/lifecycle', '/history'])
+      t.equal((await site.call('GET', `/v1/tenants/${id}${path}`, { as: 'root' })).status, 404, id + path);
 });
 
 t.test('a failed step says what failed', async (t) => {

@@ -17,6 +17,7 @@ import type { Target } from '../policy/expression.ts';
 import { offersTo } from '../policy/offers.ts';
 import type { RuleName } from '../policy/rules.ts';
 import { targetOf } from '../zun/container-access.ts';
+import { canBeProject } from '../zun/quota-amounts.ts';
 import { onlyKnown, queryInteger } from '../zun/values.ts';
 
 const historyMost = 1_000;
@@ -69,8 +70,9 @@ export const lookUpsOf = (controlPlane: ControlPlane): LookUps => ({
     if (!host) throw new TroupeError('HOST_NOT_FOUND', `Compute host ${id} could not be found.`);
     return { address: hostAddress(host.id), target: {} };
   },
-  tenant: ({ access, identity }, id, rule) => {
-    if (id === '' || (id !== identity.projectId && !access.isAdmin))
+  tenant(request, id, rule) {
+    const { access, identity } = request;
+    if ((id !== identity.projectId && !access.isAdmin) || !canBeProject(request, id))
       throw new TroupeError('NOT_FOUND', `The tenant "${id}" could not be found`);
     const found = inProject(tenantAddress(id));
     access.require(rule, found.target);

@@ -7,7 +7,7 @@ import { neighboursModes, type Neighbours } from '../../model/placement.ts';
 import { callerOf } from '../request.ts';
 import { object } from '../zun/body-fields.ts';
 import type { ById } from '../zun/container-access.ts';
-import { amountOf, amountsView, limitIn, projectOf, resources, type Resource } from '../zun/quota-amounts.ts';
+import { amountOf, amountsView, limitIn, resources, type Resource } from '../zun/quota-amounts.ts';
 import { invalidField, onlyKnown } from '../zun/values.ts';
 import type { LookUps } from './lifecycles.ts';
 
@@ -50,15 +50,11 @@ export function tenants(controlPlane: ControlPlane, { tenant: look }: LookUps) {
       if (limits) request.access.require('quota:update', target);
       const changes = limits && changesOf(limits);
       if (neighbours !== null) {
-        const { answer, reason } = await controlPlane.isolate(
-          projectOf(request, id),
-          neighbours,
-          callerOf(request),
-        );
+        const { answer, reason } = await controlPlane.isolate(id, neighbours, callerOf(request));
         if (answer === 'refused')
           throw new TroupeError('FORBIDDEN', reason ?? 'The site does not let its tenants choose that');
       }
-      if (changes) await controlPlane.setLimits(projectOf(request, id), changes, callerOf(request));
+      if (changes) await controlPlane.setLimits(id, changes, callerOf(request));
       return tenantView(controlPlane.tenant(id));
     });
   };

@@ -70,12 +70,16 @@ export function limitsIn(body: Fields): Partial<Amounts> {
   );
 }
 
+/** Whether there can be such a project: the caller's own, or one as Keystone's ids are, so that an address can hold it. */
+export const canBeProject = ({ identity }: FastifyRequest, id: string): boolean =>
+  id === identity.projectId || /^[\w.-]{1,64}$/.test(id);
+
 /**
- * A project as something is kept for it: the caller's own, or one as Keystone's ids are, so that an address can hold it.
+ * A project as something is kept for it.
  * @throws TroupeError INVALID_VALUE
  */
-export function projectOf({ identity }: FastifyRequest, id: string): string {
-  if (id === identity.projectId || /^[\w.-]{1,64}$/.test(id)) return id;
+export function projectOf(request: FastifyRequest, id: string): string {
+  if (canBeProject(request, id)) return id;
   throw new TroupeError(
     'INVALID_VALUE',
     `"${id.slice(0, 80)}" is no project; its id has 1 to 64 letters, digits, dots, hyphens and underscores`,
