@@ -62,7 +62,7 @@ export async function createConsoleScene(
     async open(view = '#/', { token = adminToken, ...options } = {}) {
       const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
       const page = await context.newPage();
-      page.setDefaultTimeout(20_000);
+      page.setDefaultTimeout(60_000);
       page.on('pageerror', (error) => complaints.push(`${view}: ${error.message}`));
       page.on('console', (message) => {
         // A server that is away, and what is not to be seen, are told as errors, too.

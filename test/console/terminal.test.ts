@@ -125,6 +125,8 @@ t.test('an endless output waits for the page, which stays in hand', async (t) =>
     .nth(5)
     .waitFor();
   await page.keyboard.press('Control+c');
+  // What was under way is shown first; then the shell asks again, and takes keys.
+  await rows(page).locator('> div').filter({ hasText: '/ #' }).last().waitFor();
   await enter(page, 'echo still-$((40 + 2))');
   await rows(page).getByText('still-42').first().waitFor();
   await page.getByRole('button', { name: 'Disconnect' }).click();
