@@ -165,9 +165,12 @@ async function serve(
   });
   const url = await app.listen({ host: config.api.host, port: config.api.port });
   let cancelTrim = (): void => {};
+  // A host that is away for longer than tombstones are kept would bring back what was deleted meanwhile.
+  const isHostAway = (): boolean =>
+    controlPlane.hosts().some(({ online, fingerprint }) => !online && fingerprint !== null);
   const trim = (): void => {
     store
-      .trim(environment.now())
+      .trim(environment.now(), isHostAway() ? 'keep' : 'drop')
       .catch((error: unknown) => environment.log.warn({ err: error }, 'old records could not be dropped'));
     cancelTrim = environment.schedule(trimMs, trim);
   };

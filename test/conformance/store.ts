@@ -376,14 +376,16 @@ export function storeContract(t: Test, name: string, make: () => Promise<StoreUn
       turn(one, 1, epoch, { record: { endedAt: end }, document: { generation: 1, body: 'x' } }),
     );
     await commitOne(store, turn(two, 1, epoch));
-    t.match(await store.trim(end + month - 1), { actors: 0 }, 'not before');
+    t.match(await store.trim(end + month - 1, 'drop'), { actors: 0 }, 'not before');
     t.match(await store.read(one), { record: { endedAt: end } });
-    t.match(await store.trim(end + month), { actors: 1 });
+    t.match(await store.trim(end + month, 'keep'), { actors: 0 }, 'nor while a host that is away may have it');
+    t.match(await store.read(one), { record: { endedAt: end } });
+    t.match(await store.trim(end + month, 'drop'), { actors: 1 });
     t.equal(await store.read(one), null);
     t.equal(await store.document(one, 1), null);
     t.same(await store.journal(one, { after: 0, limit: 10 }), []);
     t.match(await store.read(two), { record: { revision: 1 } });
-    t.match(await store.trim(end + month), { actors: 0, records: 0 }, 'and once');
+    t.match(await store.trim(end + month, 'drop'), { actors: 0, records: 0 }, 'and once');
     t.same(
       (await collect(store.scan())).map((each) => ('error' in each ? each : each.record.address)),
       [two],
@@ -408,14 +410,14 @@ export function storeContract(t: Test, name: string, make: () => Promise<StoreUn
       await commitOne(store, at(turn(one, revision, epoch, { inbox }), revision * 10));
     }
     const month = 30 * 24 * 3600 * 1000;
-    t.match(await store.trim(1_005 + month), { actors: 0, records: 200 }, 'a hundred of each');
+    t.match(await store.trim(1_005 + month, 'drop'), { actors: 0, records: 200 }, 'a hundred of each');
     const left = await store.journal(one, { after: 0, limit: 1_000 });
     t.same([left.length, left[0]?.revision], [20, 101]);
     t.match(await store.stream(shardOf(one), 99, 10), { kind: 'expired', oldest: 101 });
     t.match(await store.stream(shardOf(one), 100, 1), { kind: 'page', entries: [{ position: 101 }] });
     t.match(await store.read(one), { record: { revision: 120 }, inbox: { length: 2 } });
     // Marks are as old as the moment they were written, by our clock.
-    await store.trim(markedAt + month);
+    await store.trim(markedAt + month, 'drop');
     t.match(await store.read(one), { inbox: [{ from: tenantAddress('p1') }], record: { revision: 120 } });
     t.match(
       await store.stream(shardOf(one), 119, 10),

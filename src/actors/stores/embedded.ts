@@ -308,7 +308,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
       const range = db().settings.getRange({ start: prefix, end: `${prefix}\u{10ffff}` });
       return Object.fromEntries([...range].map(({ key, value }) => [String(key), value]));
     },
-    async trim(now) {
+    async trim(now, tombstones) {
       const before = now - retention.keepMs;
       let actors = 0;
       let records = 0;
@@ -320,6 +320,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
             const text = db().actors.get(address);
             const endedAt = text === undefined ? null : (splitActor(text).head?.endedAt ?? null);
             if (endedAt !== null && endedAt <= before) {
+              if (tombstones === 'keep') continue;
               records += forget(address);
               actors += 1;
             } else {

@@ -274,13 +274,14 @@ export function createRedisStore(options: RedisStoreOptions): Store {
         }),
       );
     },
-    async trim(now) {
+    async trim(now, tombstones) {
       const before = now - retention.keepMs;
       let actors = 0;
       let records = 0;
       for (const shard of await store.shards()) {
         const ended = `${base(shard)}:ended`;
-        for (const address of (await ask(client.zrangebyscore(ended, '-inf', before))) as Address[]) {
+        const expired = tombstones === 'drop' ? await ask(client.zrangebyscore(ended, '-inf', before)) : [];
+        for (const address of expired as Address[]) {
           await run(
             client
               .multi()

@@ -190,8 +190,11 @@ export interface Store {
   /** Site facts outside any actor (join tokens, host credentials, admin): small documents by key, last write wins, fenced by epoch. @throws TroupeError STALE_OWNER, STORE_UNAVAILABLE */
   putSetting(key: string, value: string | null): Promise<void>;
   settings(prefix: string): Promise<Readonly<Record<string, string>>>;
-  /** Drops expired tombstones and trims journals and streams by age. */
-  trim(now: number): Promise<{ readonly actors: number; readonly records: number }>;
+  /**
+   * Trims journals and streams by age, and drops expired tombstones unless `tombstones` is `keep`:
+   * a host that is away may still have what has ended meanwhile.
+   */
+  trim(now: number, tombstones: 'drop' | 'keep'): Promise<{ readonly actors: number; readonly records: number }>;
   durability(): Promise<DurabilityReport>;
   /** The same for a store that nobody has opened, which it stays. @throws TroupeError STORE_UNAVAILABLE */
   check(): Promise<DurabilityReport>;

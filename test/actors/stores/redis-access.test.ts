@@ -33,7 +33,7 @@ async function works(t: Test, store: Store): Promise<void> {
   const { epoch } = await store.open(owner, 0);
   t.match((await store.commit([turn(one, 1, epoch)], []))[0], { kind: 'committed' });
   t.match(await store.read(one), { record: { revision: 1 } });
-  t.match(await store.trim(0), { actors: 0 });
+  t.match(await store.trim(0, 'drop'), { actors: 0 });
 }
 
 /** An authority, and a server's certificate that it signed for 127.0.0.1. */
