@@ -157,7 +157,11 @@ export const configSchema = Type.Object(
         redisCaFile: text('', 'PEM authority that signed Redis’s certificate'),
         redisPrefix: text('troupe:', 'Begins every key, so that several sites may share a Redis'),
         journalRecords: count(200, 'Journal records kept of a living actor', 10),
-        keepDays: count(30, 'Days that tombstones, journals and streams are kept; tombstones also until no host is away', 1),
+        keepDays: count(
+          30,
+          'Days that tombstones, journals and streams are kept; tombstones also until no host is away',
+          1,
+        ),
       },
       'Where actors are durable; see [operations](operations.md#redis) for what may be lost',
     ),

@@ -34,6 +34,8 @@ export interface Host {
   /** A file under /proc/sys, without the line's end; null where this kernel has none. */
   readSetting(path: string): Promise<string | null>;
   writeSetting(path: string, value: string): Promise<void>;
+  /** A file of a link of the host's under /sys/class/net, without the line's end; null where there is none. */
+  readLinkFile(link: string, path: string): Promise<string | null>;
 }
 
 export interface HostOptions {
@@ -69,16 +71,19 @@ export function createHost({ searchPath = usualSearchPath }: HostOptions = {}): 
   return {
     networkNamespace: '/proc/self/ns/net',
     run: (program, args, options) => run(searchPath, program, args, options),
-    async readSetting(path) {
-      try {
-        return (await readFile(`/proc/sys/${path}`, 'utf8')).trimEnd();
-      } catch (error) {
-        if (isMissing(error)) return null;
-        throw error;
-      }
-    },
+    readSetting: (path) => readKernelFile(`/proc/sys/${path}`),
     writeSetting: (path, value) => writeFile(`/proc/sys/${path}`, value),
+    readLinkFile: (link, path) => readKernelFile(`/sys/class/net/${link}/${path}`),
   };
+}
+
+async function readKernelFile(path: string): Promise<string | null> {
+  try {
+    return (await readFile(path, 'utf8')).trimEnd();
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
 }
 
 function run(

@@ -7,7 +7,7 @@ import { assign, emit, enqueueActions, setup } from 'xstate';
 import { sandboxAddress } from '../model/address.ts';
 import { giveBack, isTaken, openPool, take, takeNext, type AddressPool } from '../model/address-pool.ts';
 import type { Emitted } from '../model/events.ts';
-import { macOfPort } from '../model/mac-address.ts';
+import { macOfAddress } from '../model/mac-address.ts';
 import type { NetworkEffectResults, NetworkEvent, NetworkInput } from '../model/network-events.ts';
 import type { Chart } from './chart.ts';
 import { metaOf } from './meta.ts';
@@ -49,7 +49,7 @@ function allocate(context: NetworkContext, { portId, sandboxId, fixedAddress }: 
     message: {
       type: 'message',
       to,
-      event: { type: 'network.allocated', portId, network: definition, address, mac: macOfPort(portId) },
+      event: { type: 'network.allocated', portId, network: definition, address, mac: macOfAddress(address) },
     },
   });
   if (fixedAddress === null) {

@@ -1,3 +1,5 @@
+import { isIPv4 } from 'node:net';
+
 /**
  * The MAC address of a port, the same each time: locally administered,
  * unicast, from the first 40 bits of the port's UUID.
@@ -9,6 +11,19 @@ export function macOfPort(portId: string): string {
   const digits = /^[0-9a-f]{8}-[0-9a-f]{2}/.exec(portId)?.[0].replace('-', '');
   if (digits === undefined) throw new RangeError(`Not a UUID: "${portId}"`);
   return ['02', ...(digits.match(/../g) ?? [])].join(':');
+}
+
+/**
+ * The MAC address that goes with an IPv4 address on a network of the host's own: whoever has the address after another
+ * is found where neighbours remember it. Locally administered, unicast.
+ *
+ * @throws RangeError when `address` is none of IPv4
+ */
+export function macOfAddress(address: string): string {
+  if (!isIPv4(address)) throw new RangeError(`Not an IPv4 address: "${address}"`);
+  return ['02', '54', ...address.split('.').map((octet) => Number(octet).toString(16).padStart(2, '0'))].join(
+    ':',
+  );
 }
 
 export function isMac(text: string): boolean {

@@ -8,7 +8,7 @@ import type {
   PublishedPort,
   PublishSpec,
 } from '../../src/drivers/network/network-driver.ts';
-import { macOfPort } from '../../src/model/mac-address.ts';
+import { macOfAddress } from '../../src/model/mac-address.ts';
 import { addressAt, chooseSubnet } from '../../src/model/subnet.ts';
 import { makeNamespace, type TestNamespace } from '../support/namespaces.ts';
 import type { NetworkHost } from '../support/network-host.ts';
@@ -91,16 +91,16 @@ export async function onNetworkStage(t: Test, under: NetworkUnderTest): Promise<
       const portId = randomUUID();
       const index = (given.get(network.networkId) ?? 1) + 1;
       given.set(network.networkId, index);
-      const prefix = network.subnet.split('/')[1];
+      const own = `${addressAt(network.subnet, index)}/${network.subnet.split('/')[1]}`;
       return {
         worldId: network.worldId,
         portId,
         networkId: network.networkId,
         of: 'us',
         netnsPath: sandbox.path,
-        mac: macOfPort(portId),
+        mac: macOfAddress((changes.addresses?.[0] ?? own).replace(/\/.*/, '')),
         addresses: [
-          `${addressAt(network.subnet, index)}/${prefix}`,
+          own,
           ...(network.ipv6 ? [`${network.ipv6.subnet.replace(/\/.*/, '')}${index.toString(16)}/64`] : []),
         ],
         gateway: network.gateway,

@@ -378,7 +378,11 @@ export function storeContract(t: Test, name: string, make: () => Promise<StoreUn
     await commitOne(store, turn(two, 1, epoch));
     t.match(await store.trim(end + month - 1, 'drop'), { actors: 0 }, 'not before');
     t.match(await store.read(one), { record: { endedAt: end } });
-    t.match(await store.trim(end + month, 'keep'), { actors: 0 }, 'nor while a host that is away may have it');
+    t.match(
+      await store.trim(end + month, 'keep'),
+      { actors: 0 },
+      'nor while a host that is away may have it',
+    );
     t.match(await store.read(one), { record: { endedAt: end } });
     t.match(await store.trim(end + month, 'drop'), { actors: 1 });
     t.equal(await store.read(one), null);

@@ -9,7 +9,7 @@ import {
   take,
   takeNext,
 } from '../../src/model/address-pool.ts';
-import { macOfPort } from '../../src/model/mac-address.ts';
+import { macOfAddress, macOfPort } from '../../src/model/mac-address.ts';
 import {
   addressAt,
   chooseSubnet,
@@ -179,4 +179,6 @@ t.test("a port's MAC is its own, unicast and locally administered", async (t) =>
     }),
   );
   t.throws(() => macOfPort('../../etc'), RangeError);
+  t.equal(macOfAddress('10.0.200.7'), '02:54:0a:00:c8:07');
+  for (const each of ['fd00::1', '10.0.0.1/24', '']) t.throws(() => macOfAddress(each), RangeError);
 });

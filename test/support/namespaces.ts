@@ -39,6 +39,14 @@ export function hostInside(namespacePath: string): Host {
       const result = await host.run(...enter('cat', [`/proc/sys/${path}`]), { signal });
       return result.status === 0 ? result.output.trimEnd() : null;
     },
+    async readLinkFile(link, path) {
+      const signal = AbortSignal.timeout(30_000);
+      // Links of a namespace are seen in a mount that was made in it.
+      const script = 'mount -t sysfs sysfs /sys && exec cat "/sys/class/net/$0/$1"';
+      const args = ['--mount', 'sh', '-c', script, link, path];
+      const result = await host.run(...enter('unshare', args), { signal });
+      return result.status === 0 ? result.output.trimEnd() : null;
+    },
     async writeSetting(path, value) {
       const signal = AbortSignal.timeout(30_000);
       const result = await host.run(...enter('tee', [`/proc/sys/${path}`]), { input: value, signal });

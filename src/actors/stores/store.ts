@@ -194,7 +194,10 @@ export interface Store {
    * Trims journals and streams by age, and drops expired tombstones unless `tombstones` is `keep`:
    * a host that is away may still have what has ended meanwhile.
    */
-  trim(now: number, tombstones: 'drop' | 'keep'): Promise<{ readonly actors: number; readonly records: number }>;
+  trim(
+    now: number,
+    tombstones: 'drop' | 'keep',
+  ): Promise<{ readonly actors: number; readonly records: number }>;
   durability(): Promise<DurabilityReport>;
   /** The same for a store that nobody has opened, which it stays. @throws TroupeError STORE_UNAVAILABLE */
   check(): Promise<DurabilityReport>;

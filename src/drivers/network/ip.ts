@@ -15,11 +15,6 @@ export interface Link {
   readonly ifalias?: string;
   readonly address?: string;
   readonly mtu: number;
-  readonly linkinfo?: {
-    readonly info_kind?: string;
-    /** Of a bridge's port, among others: `forwarding`. */
-    readonly info_slave_data?: { readonly state?: string };
-  };
 }
 
 export interface LinkAddress {
@@ -82,7 +77,7 @@ export function createIp(host: Host): Ip {
   return {
     links: (signal) => read<Link>(['link', 'show'], signal),
     async link(name, signal) {
-      const result = await run(['-json', '-details', 'link', 'show', 'dev', name], '', signal);
+      const result = await run(['-json', 'link', 'show', 'dev', name], '', signal);
       if (result.status !== 0) {
         if (/does not exist/i.test(result.errors)) return null;
         throw commandFailure(`The link "${name}" could not be read`, 'ip', result);

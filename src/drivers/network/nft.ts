@@ -31,16 +31,68 @@ export interface Nft {
   contents(family: Family, table: string, signal: AbortSignal): Promise<Contents | null>;
 }
 
+interface Change {
+  readonly attempt: string;
+  readonly script: string;
+  readonly signal: AbortSignal;
+}
+
+/** Aborts once each of them has. */
+function allAborted(signals: readonly AbortSignal[]): AbortSignal {
+  const all = new AbortController();
+  let left = signals.length;
+  const count = (): void => void ((left -= 1) === 0 && all.abort());
+  for (const signal of signals) {
+    if (signal.aborted) count();
+    else signal.addEventListener('abort', count, { once: true });
+  }
+  return all.signal;
+}
+
 export function createNft(host: Host): Nft {
   const list = (args: readonly string[], signal: AbortSignal) =>
     host.run('nft', ['--json', 'list', ...args], { signal });
   const objects = (output: string) => (JSON.parse(output) as { nftables: readonly NftObject[] }).nftables;
 
+  const run = (script: string, signal: AbortSignal) =>
+    host.run('nft', ['-f', '-'], { input: script, signal });
+  const applyAlone = async ({ attempt, script, signal }: Change): Promise<void> => {
+    const result = await run(script, signal);
+    if (result.status !== 0) throw commandFailure(attempt, 'nft', result);
+  };
+
+  let waiting: (Change & { readonly settle: (done: Promise<void>) => void })[] = [];
+  let isBusy = false;
+  /** What came meanwhile goes in one transaction: each costs the kernel a pause of its own. */
+  const pump = async (): Promise<void> => {
+    isBusy = true;
+    while (waiting.length > 0) {
+      const changes = waiting;
+      waiting = [];
+      const isDone = changes.length > 1 && (await applyTogether(changes));
+      for (const change of changes) {
+        const done = isDone ? Promise.resolve() : applyAlone(change);
+        change.settle(done);
+        await done.catch(() => {});
+      }
+    }
+    isBusy = false;
+  };
+  /** False: nothing of it was done, since one of them can't be, or nobody waits any more. */
+  const applyTogether = async (changes: readonly Change[]): Promise<boolean> => {
+    const script = changes.map((change) => change.script).join('');
+    return run(script, allAborted(changes.map(({ signal }) => signal))).then(
+      ({ status }) => status === 0,
+      () => false,
+    );
+  };
+
   return {
-    async apply(attempt, script, signal) {
-      const result = await host.run('nft', ['-f', '-'], { input: script, signal });
-      if (result.status !== 0) throw commandFailure(attempt, 'nft', result);
-    },
+    apply: (attempt, script, signal) =>
+      new Promise((settle) => {
+        waiting.push({ attempt, script, signal, settle });
+        if (!isBusy) void pump();
+      }),
     async check(script, signal) {
       const result = await host.run('nft', ['--check', '-f', '-'], { input: script, signal });
       return result.status === 0 ? null : reason(result);

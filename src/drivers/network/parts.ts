@@ -31,7 +31,7 @@ export async function hasIpv6(host: Host): Promise<boolean> {
 }
 
 /** Whether a bridge or a port is this world's, half made or whole. */
-export function belongsTo({ ifalias, group }: Link, worldId: string): boolean {
+export function belongsTo({ ifalias, group }: Pick<Link, 'ifalias' | 'group'>, worldId: string): boolean {
   const owner = names.parseNetworkAlias(ifalias) ?? names.parsePortAlias(ifalias);
   return owner ? owner.worldId === worldId : group === String(names.linkGroup(worldId));
 }
@@ -43,32 +43,43 @@ export function subnetsOf(contents: Contents | null, networkId: string): readonl
     .flatMap(elementKey);
 }
 
-/** The host's end of a port with its namespace's end, and the rules; with the last of a world, its tables. */
+/** The host's end of a port with its namespace's end, and the rules. */
 export async function removePortOf(
   parts: Parts,
   worldId: string,
   link: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const { ip, nft } = parts;
-  const attempt = `The port at "${link}" could not be unplugged`;
-  const table = names.tableName(worldId);
-  const [present, contents] = await Promise.all([
-    ip.link(link, signal),
-    nft.contents('bridge', table, signal),
+  const { nft } = parts;
+  const [, contents] = await Promise.all([
+    removeEnd(parts, worldId, link, signal),
+    nft.contents('bridge', names.tableName(worldId), signal),
   ]);
-  if (present && belongsTo(present, worldId)) {
-    try {
-      await ip.batch(attempt, [`link delete dev ${link}`], signal);
-    } catch (error) {
-      // It went with its namespace in this moment.
-      if (await ip.link(link, signal)) throw error;
-    }
-  }
-  if (!contents) return;
-  const guarded = (contents.get(firewall.held.ports) ?? []).flatMap(elementKey);
-  if (guarded.includes(link)) await nft.apply(attempt, firewall.removePort(worldId, link), signal);
+  const guarded = (contents?.get(firewall.held.ports) ?? []).flatMap(elementKey);
+  if (guarded.includes(link)) await nft.apply(unpluggingOf(link), firewall.removePort(worldId, link), signal);
 }
+
+/** The same of what has no rules of ours. */
+export async function removeEnd(
+  { host, ip }: Parts,
+  worldId: string,
+  link: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const [ifalias, group] = await Promise.all([
+    host.readLinkFile(link, 'ifalias'),
+    host.readLinkFile(link, 'netdev_group'),
+  ]);
+  if (ifalias === null || group === null || !belongsTo({ ifalias, group }, worldId)) return;
+  try {
+    await ip.batch(unpluggingOf(link), [`link delete dev ${link}`], signal);
+  } catch (error) {
+    // It went with its namespace in this moment.
+    if (await ip.link(link, signal)) throw error;
+  }
+}
+
+const unpluggingOf = (link: string): string => `The port at "${link}" could not be unplugged`;
 
 /** Leaves the host as it was before the world's first network. */
 export async function removeWorld(

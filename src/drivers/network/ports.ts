@@ -2,6 +2,7 @@
  * Ports: a veth pair each, one end at the network's bridge, the other in a
  * sandbox's namespace. The rules of what it may send are there before it is.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { TroupeError } from '../../errors/errors.ts';
 import { familyOf } from '../../model/subnet.ts';
 import { checkPlug } from './check-specs.ts';
@@ -12,7 +13,7 @@ import { commandFailure } from './network-errors.ts';
 import { ensureNeutronBridge } from './neutron-bridge.ts';
 import type { NetworkDriver, PlugSpec } from './network-driver.ts';
 import { attemptOf, ensurePair, type Stale } from './port-pair.ts';
-import { guardedNames, hasIpv6, isOurTap, isPort, type Parts, removePortOf } from './parts.ts';
+import { guardedNames, hasIpv6, isOurTap, isPort, type Parts, removeEnd, removePortOf } from './parts.ts';
 import { removePublications } from './publications.ts';
 
 export function ports(parts: Parts): Pick<NetworkDriver, 'plug' | 'identify' | 'unplug' | 'listPorts'> {
@@ -32,7 +33,7 @@ export function ports(parts: Parts): Pick<NetworkDriver, 'plug' | 'identify' | '
         await removePortOf(parts, worldId, link, signal);
       });
       const tap = names.tapName(portId);
-      await queue(tap, () => removePortOf(parts, worldId, tap, signal));
+      await queue(tap, () => removeEnd(parts, worldId, tap, signal));
     },
     async listPorts(signal) {
       const links = (await ip.links(signal)).filter((link) => isPort(link) || isOurTap(link));
@@ -59,23 +60,28 @@ async function plug(parts: Parts, spec: PlugSpec, namespace: Namespace, signal: 
   // Engines switch it off in the namespaces they make.
   if (wantsIpv6(spec)) await writeInside(spec, namespace, [`ipv6/conf/${dev}/disable_ipv6`], '0', signal);
   await ip.batch(attempt, await insideLines(parts, spec, stale), signal, { inside: namespace });
-  await awaitForwarding(parts, spec, signal);
-  await announce(parts, spec, namespace, signal);
+  await awaitForwarding(parts, spec);
+  // On our own networks an address has the same MAC, whoever has it.
+  if (spec.of === 'neutron') await announce(parts, spec, namespace, signal);
 }
 
 /** The kernel tells the bridge a moment later that the port has a carrier; until then nothing passes it. */
-async function awaitForwarding({ ip }: Parts, spec: PlugSpec, signal: AbortSignal): Promise<void> {
+async function awaitForwarding({ host }: Parts, spec: PlugSpec): Promise<void> {
+  const link = names.linkOf(spec);
   for (let looks = 0; looks < mostLooks; looks++) {
-    const link = await ip.link(names.linkOf(spec), signal);
-    if (link?.linkinfo?.info_slave_data?.state === 'forwarding') return;
+    if ((await host.readLinkFile(link, 'brport/state')) === forwarding) return;
+    await pause(lookMs);
   }
   throw new TroupeError('NETWORK_ERROR', `${attemptOf(spec)}: its bridge lets nothing pass it`, {
     retryable: true,
   });
 }
 
-/** Each takes as long as starting a program: together some tenths of a second. */
-const mostLooks = 100;
+/** linux/if_bridge.h: BR_STATE_FORWARDING */
+const forwarding = '3';
+/** Together a second. */
+const lookMs = 5;
+const mostLooks = 200;
 
 async function insideLines({ host }: Parts, spec: PlugSpec, stale: Stale): Promise<readonly string[]> {
   const { interfaceName: dev, addresses, gateway, routes } = spec;

@@ -144,7 +144,11 @@ for (const [from, to] of [
       { kind: 'committed', position: 6 },
       { kind: 'committed', position: 1 },
     ]);
-    t.match(await target.trim(77 + defaultRetention.keepMs, 'drop'), { actors: 1 }, 'tombstones keep their age');
+    t.match(
+      await target.trim(77 + defaultRetention.keepMs, 'drop'),
+      { actors: 1 },
+      'tombstones keep their age',
+    );
   });
 }
 
