@@ -496,6 +496,8 @@ export interface ControlPlane {
   /** What people asked of it, newest first. */
   actions(address: Address): Promise<readonly ContainerAction[]>;
   commandHost(hostId: string, command: HostOperatorCommand, caller: Caller): Promise<CommandAnswer>;
+  /** Resolves once it is gone, or is known to stay (refused, with what holds it), or the caller has waited long enough (queued). */
+  removeHost(hostId: string, caller: Caller): Promise<CommandAnswer>;
   /** Whether the tenant bears other tenants on its hosts. Refused when looser than the site wants it. */
   isolate(tenant: string, neighbours: Neighbours, caller: Caller): Promise<CommandAnswer>;
   /** Of one project, in its tenant's chart; what is lower than what is used holds for what is asked from then on. */
