@@ -153,8 +153,6 @@ export interface ContainerAction {
 export interface ContainerQuery {
   /** Null = all tenants (the caller has been authorised for it). */
   readonly tenant: string | null;
-  readonly status?: string;
-  readonly name?: string;
 }
 
 export interface WatchFilter {
@@ -447,8 +445,11 @@ export interface ControlPlane {
    * @throws TroupeError CONTAINER_NOT_FOUND, NAME_AMBIGUOUS
    */
   container(tenant: string | null, idOrName: string): ContainerView;
-  /** In order of creation. */
-  containers(query: ContainerQuery): readonly ContainerView[];
+  /**
+   * In order of creation, each as it is committed when it is come to. One that stays as it is, is the very same object: what is
+   * made of it may be kept as long.
+   */
+  containers(query: ContainerQuery): Iterable<ContainerView>;
   /** One that has ended, by its id, while its history is kept; null when there is none within `tenant` (null = all). */
   ended(kind: OwnedKind, tenant: string | null, id: string): Address | null;
   /**
