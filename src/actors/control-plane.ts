@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { TroupeError } from '../errors/errors.ts';
 import type { HostLinkEvents, HostLinks } from '../link/host-links.ts';
 import { noAmounts } from '../machines/amounts.ts';
-import type { Chart } from '../machines/chart.ts';
+import type { Chart, Projection } from '../machines/chart.ts';
 import type { CapsuleContext } from '../machines/capsule/context.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { HostContext } from '../machines/host/context.ts';
@@ -33,6 +33,7 @@ import type { Neighbours } from '../model/placement.ts';
 import type { Strategy } from '../scheduler/request.ts';
 import { getArchive, putArchive } from './archives.ts';
 import { audit } from './audit.ts';
+import { createAwaited } from './awaited.ts';
 import { boot } from './boot.ts';
 import { actionsOf } from './container-actions.ts';
 import { createCapsules } from './capsules.ts';
@@ -43,9 +44,11 @@ import { createDecider } from './decide.ts';
 import { actorDocuments, type Sealer } from './documents.ts';
 import { deadlineEffect } from './effects/deadline.ts';
 import { discardImageEffect } from './effects/discard-image.ts';
+import { dismissHostEffect } from './effects/dismiss-host.ts';
 import type { Effect } from './effects/effect.ts';
 import { fillPoolEffect } from './effects/fill-pool.ts';
 import { findImageUsersEffect } from './effects/find-image-users.ts';
+import { findResidentsEffect } from './effects/find-residents.ts';
 import { hostOperations } from './effects/host-operations.ts';
 import { neutronPorts } from './effects/neutron-ports.ts';
 import { tellContainersEffect } from './effects/tell-containers.ts';
@@ -167,6 +170,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const hub = createWatchHub(store, readModel.snapshot, () => world.worldId);
   let stopping = false;
 
+  const awaited = createAwaited(environment, config.answerMs);
   const images = createImages({
     environment,
     runtime: () => runtime,
@@ -174,7 +178,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     links: () => links,
     deadlines: config.deadlines,
     commitsTo: config.commitsTo,
-    answerMs: config.answerMs,
+    until: awaited.until,
     ask: (address, event, caller) => command(address, event, caller),
   });
 
@@ -224,7 +228,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         rollCall.placed(address);
       }
       hub.publish(record, position);
-      images.moved(address);
+      awaited.moved(address);
     },
     fenced: (reason) => tellFenced(reason),
     born(cell) {
@@ -241,6 +245,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       deadline: deadlineEffect(environment),
       rankHosts: rank,
       tellContainers: tellContainersEffect(() => runtime),
+      findResidents: findResidentsEffect(
+        environment,
+        () => runtime,
+        (address) => readModel.label(address).name,
+      ),
+      dismissHost: dismissHostEffect(() => runtime, enrolment),
       fillPool: fillPoolEffect(() => runtime),
       tellHosts: tellHostsEffect(() => runtime),
       findImageUsers: findImageUsersEffect(
@@ -405,6 +415,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     throw new TroupeError('CONTAINER_NOT_FOUND', `Container ${parseAddress(address).id} could not be found.`);
   };
 
+  const commandHost: ControlPlane['commandHost'] = (hostId, event, caller) =>
+    runtime.cell(hostAddress(hostId))
+      ? command(hostAddress(hostId), event, caller)
+      : Promise.reject(new TroupeError('HOST_NOT_FOUND', `Compute host ${hostId} could not be found.`));
+
   const related = ({ address, committed }: Cell): readonly RelatedActor[] =>
     relatedTo(address, committed?.record.context).flatMap((each) => {
       const status = runtime.cell(each)?.committed?.projection.status;
@@ -562,13 +577,18 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       putArchive(links, cellOf(address).committed!.record.context as ContainerContext, path, tar, signal),
     actions: async (address) =>
       actionsOf(await store.journal(address, { after: 0, limit: journalMost }), charts.container.machine),
-    commandHost: (hostId, event, caller) => {
-      if (!runtime.cell(hostAddress(hostId))) {
-        return Promise.reject(
-          new TroupeError('HOST_NOT_FOUND', `Compute host ${hostId} could not be found.`),
-        );
-      }
-      return command(hostAddress(hostId), event, caller);
+    commandHost,
+    async removeHost(hostId, caller) {
+      const address = hostAddress(hostId);
+      const asked = await commandHost(hostId, { type: 'host.remove' }, caller);
+      if (asked.answer === 'refused') return asked;
+      const state = (): Projection | undefined => runtime.cell(address)?.committed?.projection;
+      await awaited.until(address, () => state()?.status !== 'removing');
+      const left = state();
+      if (left === undefined) return asked;
+      return left.status === 'removing'
+        ? { ...asked, answer: 'queued', reason: 'It is being removed' }
+        : { ...asked, answer: 'refused', reason: left.reason ?? 'It is heard again' };
     },
     async setLimits(tenant, limits, caller) {
       const address = await admission.tenant(tenant, causeOf(caller));

@@ -4,7 +4,8 @@
  *
  * A token stands for one host, decided when it is made. Until that host has
  * said hello, enrolling again gives it a new credential, since the answer with
- * the first may have been lost; from its hello on the token is used up.
+ * the first may have been lost; from its hello on the token is used up. A host
+ * that was removed comes back as another, with another token.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../errors/errors.ts';
@@ -31,6 +32,8 @@ export interface Enrolment {
   enrol(joinToken: string): Promise<{ readonly hostId: string; readonly credential: string }>;
   /** @throws TroupeError LINK_REFUSED */
   authenticate(hostId: string, credential: string): Promise<void>;
+  /** Neither its credential nor the token that it joined with is good for anything any more; revoked again, nothing changes. */
+  revoke(hostId: string): Promise<void>;
 }
 
 export function createEnrolment(
@@ -89,6 +92,14 @@ export function createEnrolment(
       const joined = (await store.settings(joinedKey(hostId)))[joinedKey(hostId)];
       if (joined === undefined) return;
       await Promise.all([store.putSetting(joined, null), store.putSetting(joinedKey(hostId), null)]);
+    },
+    async revoke(hostId) {
+      await store.putSetting(credentialKey(hostId), null);
+      const joined = (await store.settings(joinedKey(hostId)))[joinedKey(hostId)];
+      if (joined === undefined) return;
+      // Which token it was is forgotten last.
+      await store.putSetting(joined, null);
+      await store.putSetting(joinedKey(hostId), null);
     },
   };
 }

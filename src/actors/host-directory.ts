@@ -6,7 +6,7 @@
 import type { HostContext } from '../machines/host/context.ts';
 import { warmMemoryOf } from '../machines/host/warm.ts';
 import { hostViewOf } from '../machines/host/view.ts';
-import { hostAddress, type Address } from '../model/address.ts';
+import { hostAddress, parseAddress, type Address } from '../model/address.ts';
 import type { HostView } from '../model/host.ts';
 import type { HostDetail, PoolView } from './index.ts';
 import type { Cell } from './cell.ts';
@@ -60,7 +60,10 @@ export function createHostDirectory(runtime: () => Runtime): HostDirectory {
       const cell = runtime().cell(address);
       const seen = cell ? detail(cell) : null;
       if (seen) details.set(address, seen);
-      else details.delete(address);
+      else {
+        details.delete(address);
+        images.delete(parseAddress(address).id);
+      }
     }
     stale.clear();
     all = [...details.values()];

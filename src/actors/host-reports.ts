@@ -35,7 +35,7 @@ import type { LeftPorts } from './left-ports.ts';
 import type { Recount } from './recount.ts';
 import type { Runtime } from './runtime.ts';
 import type { World } from './stores/store.ts';
-import type { Source, TurnEvent } from './turn.ts';
+import type { Source, TurnAnswer, TurnEvent } from './turn.ts';
 
 export interface HostReportsOptions {
   readonly environment: Environment;
@@ -75,8 +75,13 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
   const fact = (hostId: string, sequence: number, address: Address, event: TurnEvent): Promise<void> =>
     tell(address, event, { kind: 'agent', hostId, sequence }, { kind: 'fact' });
 
-  const hostFact = async (hostId: string, event: TurnEvent): Promise<void> => {
-    await runtime().ask(hostAddress(hostId), event, { kind: 'agent', hostId, sequence: 0 }, 'fact');
+  const hostFact = (hostId: string, event: TurnEvent): Promise<TurnAnswer> =>
+    runtime().ask(hostAddress(hostId), event, { kind: 'agent', hostId, sequence: 0 }, 'fact');
+
+  /** @throws TroupeError LINK_REFUSED */
+  const turnAwayRemoved = (hostId: string): void => {
+    if (runtime().tombstones.has(hostAddress(hostId)))
+      throw refusedForGood(`Host "${hostId}" was removed; join it again with a new token`);
   };
 
   /** The actor a host speaks of, if it is placed there. */
@@ -180,11 +185,13 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
   return {
     async enrol(joinToken, hostname) {
       const { hostId, credential } = await enrolment.enrol(joinToken);
+      turnAwayRemoved(hostId);
       if (runtime().cell(hostAddress(hostId))?.committed) return { hostId, credential };
       await beginHost(hostId, hostname, { kind: 'runtime', reason: `host "${hostname}" has joined` });
       return { hostId, credential };
     },
     async authenticate(hostId, credential) {
+      turnAwayRemoved(hostId);
       await enrolment.authenticate(hostId, credential);
       if (runtime().cell(hostAddress(hostId))) return;
       if (options.isUnreadable(hostAddress(hostId)))
@@ -203,8 +210,10 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       );
     },
     world: async (agentEpoch) => (agentEpoch > world().epoch ? options.raiseEpoch(agentEpoch) : world()),
-    connected: (hostId, session, fingerprint) =>
-      hostFact(hostId, { type: 'link.connected', session, fingerprint }),
+    async connected(hostId, session, fingerprint) {
+      const { answer, reason } = await hostFact(hostId, { type: 'link.connected', session, fingerprint });
+      if (answer === 'refused') throw refusedForGood(`Host "${hostId}" is not let in: ${reason ?? ''}`);
+    },
     async inventory(hostId, _session, items, images, resources) {
       hosts.setImages(hostId, images);
       await missingImages(hostId, images);
@@ -260,7 +269,9 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       }
       return { remove };
     },
-    synced: (hostId, session) => hostFact(hostId, { type: 'link.synced', session }),
+    async synced(hostId, session) {
+      await hostFact(hostId, { type: 'link.synced', session });
+    },
     async record(hostId, sequence, record) {
       if (record.kind === 'result') return result(hostId, sequence, record);
       const said = record.fact;
@@ -295,9 +306,15 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       }
     },
     images: (hostId, images) => hosts.setImages(hostId, images),
-    closed: (hostId, session, reason) => hostFact(hostId, { type: 'link.closed', session, reason }),
+    async closed(hostId, session, reason) {
+      await hostFact(hostId, { type: 'link.closed', session, reason });
+    },
   };
 }
+
+/** The agent gives up, and says why. */
+const refusedForGood = (message: string): TroupeError =>
+  new TroupeError('LINK_REFUSED', message, { details: { fatal: true } });
 
 /** What an observation says to the chart; null while the engine removes it. */
 function factOf(hostId: string, observation: Observation, opId: string | null): TurnEvent | null {

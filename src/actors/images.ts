@@ -5,11 +5,12 @@
 import { TroupeError, fromFailure } from '../errors/errors.ts';
 import type { HostLinks } from '../link/host-links.ts';
 import type { ImageContext } from '../machines/image/context.ts';
-import { imageAddress, kindOf, type Address } from '../model/address.ts';
+import { imageAddress, type Address } from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerDeadlines } from '../model/events.ts';
 import { committedImage, imageIdOf, isCommitted, splitImage, taggedImage } from '../model/image.ts';
 import type { ImageInput } from '../model/image-events.ts';
+import type { Awaited } from './awaited.ts';
 import { causeOf } from './cause-of.ts';
 import type { Cell } from './cell.ts';
 import type { HostDirectory } from './host-directory.ts';
@@ -26,19 +27,14 @@ export interface ImagesOptions {
   readonly deadlines: ContainerDeadlines;
   /** Where images that are made of containers are kept. */
   readonly commitsTo: CommitsTo;
-  /** How long a caller waits for a removal to end, or a commit to begin. */
-  readonly answerMs: number;
+  /** For callers of a removal, until it has ended, and of a commit, until it has begun. */
+  readonly until: Awaited['until'];
   /** @throws TroupeError QUARANTINED, STORE_UNAVAILABLE, COMMIT_UNKNOWN */
   readonly ask: (address: Address, event: TurnEvent, caller: Caller) => Promise<CommandAnswer>;
 }
 
 /** `layers`: in Glance, with layers that a project's images share. */
 export type CommitsTo = 'host' | 'glance' | 'layers';
-
-export interface ImagesDesk extends Images {
-  /** The actor has had a durable turn. */
-  moved(address: Address): void;
-}
 
 /** For an engine to list what it has, and to search a registry. */
 const listMs = 5_000;
@@ -55,9 +51,8 @@ const contextOf = ({ committed }: Cell): ImageContext => committed!.record.conte
 const isIn = ({ committed }: Cell, state: string): boolean =>
   committed!.paths.some((path) => path.split('.')[0] === state);
 
-export function createImages(options: ImagesOptions): ImagesDesk {
-  const { environment, runtime, hosts, links, deadlines, ask } = options;
-  const waiting = new Map<Address, Set<() => void>>();
+export function createImages(options: ImagesOptions): Images {
+  const { environment, runtime, hosts, links, deadlines, ask, until } = options;
   /** Being begun, by host and reference: two requests at once must not both begin one. */
   const taking = new Set<string>();
 
@@ -176,21 +171,6 @@ export function createImages(options: ImagesOptions): ImagesDesk {
     }
   };
 
-  /** Resolves once it is so after a turn of the actor, or the caller has waited long enough. */
-  const until = (address: Address, isSo: () => boolean): Promise<void> =>
-    new Promise((resolve) => {
-      if (isSo()) return resolve();
-      const end = (): void => {
-        waiting.get(address)?.delete(look);
-        if (waiting.get(address)?.size === 0) waiting.delete(address);
-        cancel();
-        resolve();
-      };
-      const look = (): void => void (isSo() && end());
-      const cancel = environment.schedule(options.answerMs, end);
-      waiting.set(address, (waiting.get(address) ?? new Set()).add(look));
-    });
-
   const isRemoving = (address: Address): boolean => {
     const cell = runtime().cell(address);
     return cell?.committed != null && isIn(cell, 'removing');
@@ -284,9 +264,6 @@ export function createImages(options: ImagesOptions): ImagesDesk {
       return committedOn(tenant, reference) === null ? null : reference;
     },
     committedOn,
-    moved(address) {
-      if (kindOf(address) === 'image') for (const look of waiting.get(address) ?? []) look();
-    },
   };
 }
 

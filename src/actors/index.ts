@@ -153,8 +153,6 @@ export interface ContainerAction {
 export interface ContainerQuery {
   /** Null = all tenants (the caller has been authorised for it). */
   readonly tenant: string | null;
-  readonly status?: string;
-  readonly name?: string;
 }
 
 export interface WatchFilter {
@@ -447,8 +445,11 @@ export interface ControlPlane {
    * @throws TroupeError CONTAINER_NOT_FOUND, NAME_AMBIGUOUS
    */
   container(tenant: string | null, idOrName: string): ContainerView;
-  /** In order of creation. */
-  containers(query: ContainerQuery): readonly ContainerView[];
+  /**
+   * In order of creation, each as it is committed when it is come to. One that stays as it is, is the very same object: what is
+   * made of it may be kept as long.
+   */
+  containers(query: ContainerQuery): Iterable<ContainerView>;
   /** One that has ended, by its id, while its history is kept; null when there is none within `tenant` (null = all). */
   ended(kind: OwnedKind, tenant: string | null, id: string): Address | null;
   /**
@@ -496,6 +497,8 @@ export interface ControlPlane {
   /** What people asked of it, newest first. */
   actions(address: Address): Promise<readonly ContainerAction[]>;
   commandHost(hostId: string, command: HostOperatorCommand, caller: Caller): Promise<CommandAnswer>;
+  /** Resolves once it is gone, or is known to stay (refused, with what holds it), or the caller has waited long enough (queued). */
+  removeHost(hostId: string, caller: Caller): Promise<CommandAnswer>;
   /** Whether the tenant bears other tenants on its hosts. Refused when looser than the site wants it. */
   isolate(tenant: string, neighbours: Neighbours, caller: Caller): Promise<CommandAnswer>;
   /** Of one project, in its tenant's chart; what is lower than what is used holds for what is asked from then on. */

@@ -5,7 +5,7 @@
 import { TroupeError } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
-import { limitsOf } from '../model/container.ts';
+import { limitsOf, type ContainerSpec } from '../model/container.ts';
 import {
   actorKinds,
   hostAddress,
@@ -22,11 +22,12 @@ import type { ContainerQuery, ContainerView, WatchFilter } from './index.ts';
 import type { WatchSnapshotItem } from '../model/watch.ts';
 import type { Runtime } from './runtime.ts';
 import type { Specs } from './specs.ts';
+import type { ActorState } from './turn.ts';
 
 export interface ReadModel {
   container(tenant: string | null, idOrName: string): ContainerView;
-  /** In order of creation. */
-  containers(query: ContainerQuery): readonly ContainerView[];
+  /** In order of creation, each made when it is come to. */
+  containers(query: ContainerQuery): Iterable<ContainerView>;
   view(cell: Cell): ContainerView | null;
   snapshot(filter: WatchFilter): readonly WatchSnapshotItem[];
   label(address: Address): { readonly name: string | null; readonly host: string | null };
@@ -43,6 +44,29 @@ interface Labelled {
   readonly networks: readonly NetworkRequest[];
 }
 
+/** A view, and what it is made of: while all of that is the very same, so is the view. */
+interface MadeView {
+  readonly state: ActorState;
+  readonly quarantined: Cell['quarantined'];
+  readonly spec: ContainerSpec;
+  readonly published: ContainerView['published'];
+  readonly view: ContainerView;
+}
+
+const isMadeOf = (
+  made: MadeView,
+  state: ActorState,
+  quarantined: Cell['quarantined'],
+  spec: ContainerSpec,
+  published: ContainerView['published'],
+): boolean =>
+  made.state === state &&
+  made.quarantined === quarantined &&
+  made.spec === spec &&
+  made.published === published;
+
+const nothing: readonly never[] = [];
+
 /** @param unreadable containers whose actor could not be restored and whose spec is known */
 export function createReadModel(
   runtime: () => Runtime,
@@ -52,40 +76,49 @@ export function createReadModel(
   const byTenant = new Map<string, Shelf>();
   const byId = createShelf();
 
+  /** Views as they were made last. */
+  const made = new Map<Address, MadeView>();
+
   /** Its sandbox knows. */
-  const publishedOf = (tenant: string, { sandboxId, published }: ContainerContext) => {
-    if (sandboxId === null || published.length === 0) return [];
+  const publishedOf = ({ tenant, sandboxId, published }: ContainerContext): ContainerView['published'] => {
+    if (sandboxId === null || published.length === 0) return nothing;
     const sandbox = runtime().cell(sandboxAddress(tenant, sandboxId))?.committed?.record.context;
-    return (sandbox as SandboxContext | undefined)?.bound ?? [];
+    return (sandbox as SandboxContext | undefined)?.bound ?? nothing;
   };
 
   const view = (cell: Cell): ContainerView | null => {
-    const state = cell.committed;
+    const { address, committed: state, quarantined } = cell;
     if (!state || state.record.endedAt !== null) return null;
     const context = state.record.context as ContainerContext;
-    const { id, tenant } = parseAddress(cell.address);
-    return {
-      address: cell.address,
-      id,
-      tenant: tenant ?? '',
+    const spec = specs.get(address);
+    const published = publishedOf(context);
+    const known = made.get(address);
+    if (known && isMadeOf(known, state, quarantined, spec, published)) return known.view;
+    const { record } = state;
+    const fresh: ContainerView = {
+      address,
+      id: context.id,
+      tenant: context.tenant,
       capsuleId: context.capsuleId,
-      spec: { ...specs.get(cell.address), ...limitsOf(context.amounts) },
-      generation: state.record.generation,
-      revision: state.record.revision,
+      spec: { ...spec, ...limitsOf(context.amounts) },
+      generation: record.generation,
+      revision: record.revision,
       ...statusOf(cell),
       statePaths: state.paths,
       hostId: context.hostId,
       hostname: context.hostname,
       observation: context.observation,
       ports: context.ports,
-      published: publishedOf(tenant ?? '', context),
+      published,
       restarts: context.restarts,
       failure: context.failure,
       refusals: context.refusals,
-      createdAt: state.record.createdAt,
-      updatedAt: state.record.updatedAt,
-      since: state.record.since,
+      createdAt: record.createdAt,
+      updatedAt: record.updatedAt,
+      since: record.since,
     };
+    made.set(address, { state, quarantined, spec, published, view: fresh });
+    return fresh;
   };
 
   const shelfOf = (tenant: string | null): Shelf | undefined =>
@@ -143,19 +176,18 @@ export function createReadModel(
       if (!only) throw new TroupeError('CONTAINER_NOT_FOUND', `Container ${idOrName} could not be found.`);
       return only;
     },
-    containers({ tenant, status, name }) {
-      const views: ContainerView[] = [];
-      for (const cell of shelfOf(tenant)?.inOrder() ?? []) {
-        const each = view(cell);
-        if (each) views.push(each);
-      }
+    *containers({ tenant }) {
+      const cells = shelfOf(tenant)?.inOrder() ?? [];
       const others = unreadableOf(tenant);
-      if (others.length > 0) views.push(...others);
-      if (others.length > 0) views.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
-      return views.filter(
-        (each) =>
-          (status === undefined || each.status === status) && (name === undefined || each.spec.name === name),
-      );
+      if (others.length > 0) {
+        const all = [...cells].flatMap((cell) => view(cell) ?? []).concat(others);
+        yield* all.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+      } else {
+        for (const cell of cells) {
+          const each = view(cell);
+          if (each) yield each;
+        }
+      }
     },
     snapshot({ kinds, tenant, id }) {
       const items: WatchSnapshotItem[] = [];
@@ -206,6 +238,7 @@ export function createReadModel(
     remove(address) {
       const { id, tenant } = parseAddress(address);
       byId.remove(id);
+      made.delete(address);
       if (tenant !== null) byTenant.get(tenant)?.remove(id);
       specs.forget(address);
     },

@@ -10,6 +10,7 @@ import type { Neighbours } from '../model/placement.ts';
 import { assumedResult } from './assumed-results.ts';
 import type { Cell } from './cell.ts';
 import { answerOf, type Decider, type Decision, type Invoke } from './decide.ts';
+import { residentsOf } from './effects/find-residents.ts';
 import type { WhatIf, WhatIfActor, WhatIfEvent, WhatIfOptions, WhatIfStep } from '../model/what-if.ts';
 import { startedEffect, startsOf } from './lifecycle.ts';
 import { forJournal } from './stage.ts';
@@ -142,15 +143,21 @@ export function whatIf(
     return paths?.includes('link.online') ?? false;
   };
 
+  /** Undefined for what can't be told without doing it. */
+  const outputOf = (copy: Copy, invoke: Invoke, told: readonly unknown[] | null): unknown => {
+    if (told) return { told: told.length };
+    if (invoke.src === 'findResidents')
+      return { residents: residentsOf(world.placedOn(parseAddress(copy.address).id), world.label) };
+    if (!isHeard(invoke)) return undefined;
+    return assumedResult(invoke, copy.snapshot.context, world.now() + steps.length);
+  };
+
   const end = (copy: Copy, invoke: Invoke, since: number): void => {
     const { address } = copy;
     const told = toldBy(world, address, invoke);
+    const output = outputOf(copy, invoke, told);
     for (const { to, event } of told ?? [])
       queue.push({ by: since, kind: 'message', to, event, from: address });
-    if (!told && !isHeard(invoke)) return;
-    const output = told
-      ? { told: told.length }
-      : assumedResult(invoke, copy.snapshot.context, world.now() + steps.length);
     if (output === undefined) return;
     queue.push({ by: since, kind: 'effect', to: address, event: doneOf(invoke, output), from: null, since });
   };
@@ -258,10 +265,10 @@ function toldBy(
   { src, input }: Invoke,
 ): readonly { readonly to: Address; readonly event: TurnEvent }[] | null {
   const { id } = parseAddress(address);
-  if (src === 'tellContainers')
+  if (src === 'tellContainers' || src === 'dismissHost')
     return [...world.placedOn(id)].map((cell) => ({
       to: cell.address,
-      event: { type: 'host.lost', hostId: id },
+      event: { type: src === 'dismissHost' ? 'host.removed' : 'host.lost', hostId: id },
     }));
   if (src !== 'tellHosts') return null;
   const { neighbours } = input as { readonly neighbours: Neighbours };

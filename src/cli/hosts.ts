@@ -61,6 +61,14 @@ export function hostCommands(program: Command, { client, terminal, format }: Com
     });
   }
   hosts
+    .command('rm')
+    .description('let go of a host for good that is not heard and has nothing on it')
+    .argument('<host>', 'hostname or id')
+    .action(async (host: string) => {
+      await client().call('DELETE', `/v1/hosts/${encodeURIComponent(host)}`);
+      terminal.say(`${host} is removed; its agent may join again with a new token`);
+    });
+  hosts
     .command('label')
     .description('label a host, over its agent’s own labels; show them when none is given')
     .argument('<host>', 'hostname or id')

@@ -52,6 +52,11 @@ const descriptions: Readonly<Record<string, string>> = {
   tellContainers: 'its containers to take note',
   'tell.deadline': 'the time to tell its containers to run out',
   'tell.pause': 'the pause before its containers are told again',
+  findResidents: 'what holds it to be looked for',
+  'find.deadline': 'the time to look for what holds it to run out',
+  dismissHost: 'its credential to be revoked, and what was only there to take note',
+  'dismiss.deadline': 'the time to let go of it to run out',
+  'dismiss.pause': 'the pause before it is let go of again',
 };
 
 const inRegion = (paths: readonly string[], region: string): readonly string[] =>
@@ -83,6 +88,7 @@ export const hostChart: Chart = {
     { type: 'host.drain' },
     { type: 'host.maintain' },
     { type: 'host.giveUp' },
+    { type: 'host.remove' },
     { type: 'host.label', labels: {} },
   ],
   migrations: {

@@ -105,6 +105,9 @@ const imageSetup = setup({
   },
 });
 
+/** No host is let go of while something of it is in Glance. */
+const heldByGlance = {};
+
 const busy = (reason: string) =>
   ({
     'image.pull': { actions: { type: 'refuseCommand', params: { reason } } },
@@ -168,6 +171,7 @@ export const imageMachine = imageSetup.createMachine({
     'image.commit': { target: '.committing', actions: 'recordOrigin' },
     'image.missing': {},
     'host.lost': {},
+    'host.removed': { guard: 'isOfItsHost', target: '.gone' },
     'resource.seen': {},
     'actor.restored': {},
   },
@@ -213,6 +217,7 @@ export const imageMachine = imageSetup.createMachine({
         'image.delete': { target: 'discarding', actions: 'recordLeaving' },
         // Each one for Glance has an actor of its own: this is what it has begun with.
         'image.commit': {},
+        'host.removed': heldByGlance,
       },
       invoke: {
         id: 'store.deadline',
@@ -262,6 +267,7 @@ export const imageMachine = imageSetup.createMachine({
           ],
         },
         'image.commit': {},
+        'host.removed': heldByGlance,
       },
       invoke: {
         id: 'discard.deadline',

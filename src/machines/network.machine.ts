@@ -226,6 +226,7 @@ export const networkMachine = setup({
     'network.found': [{ guard: 'isCountedRight' }, { target: '.making', actions: 'recordFound' }],
     'message.undeliverable': { guard: 'isAllocationBounced', actions: 'takeBack' },
     'host.lost': {},
+    'host.removed': { guard: 'isOnItsHost', target: '.gone' },
     'resource.seen': {},
     'actor.restored': {},
   },

@@ -45,6 +45,7 @@ export const poolMachine = setup({
     isMissing: ({ context }) => missing(context) > 0,
     isMaking: ({ context }) => context.making > 0,
     isTooMany: ({ context }) => context.ready > context.target,
+    isOnItsHost: ({ context, event }) => 'hostId' in event && event.hostId === context.hostId,
     isEmpty: ({ context }) => context.target === 0 && context.ready === 0 && context.making === 0,
   },
   actions: {
@@ -104,6 +105,7 @@ export const poolMachine = setup({
     'pool.left': { actions: 'countLeave' },
     'pool.bounded': { target: '.bounded', actions: 'sayBounded' },
     'pool.flush': { target: '.shrinking', actions: 'wantNone' },
+    'host.removed': { guard: 'isOnItsHost', target: '.gone' },
     'message.undeliverable': {},
     'actor.restored': {},
   },
@@ -227,6 +229,12 @@ export const poolMachine = setup({
         onDone: 'deciding',
         onError: 'deciding',
       },
+    },
+    gone: {
+      description: 'Its host is no host any more.',
+      type: 'final',
+      tags: 'settled',
+      meta: { status: 'gone' },
     },
   },
 });

@@ -343,6 +343,7 @@ export const sandboxMachine = sandboxSetup.createMachine({
     'sandbox.found': {},
     'sandbox.displaced': {},
     'host.lost': {},
+    'host.removed': { guard: 'isOnItsHost', target: '.releasing' },
     'message.undeliverable': { guard: 'isContainerGone', target: '.draining' },
     'resource.seen': {},
     'actor.restored': {},

@@ -116,6 +116,7 @@ export const volumeMachine = volumeSetup.createMachine({
     'volume.detach': { actions: 'detach' },
     'message.undeliverable': { guard: 'isContainerGone', actions: 'takeBack' },
     'host.lost': {},
+    'host.removed': { guard: 'isOnItsHost', target: '.gone' },
     'resource.seen': {},
     'actor.restored': {},
   },

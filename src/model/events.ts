@@ -312,6 +312,8 @@ export type HostOperatorCommand =
   | { readonly type: 'host.maintain' }
   /** It is dead, as the operator knows: its deadline need not be waited for. */
   | { readonly type: 'host.giveUp' }
+  /** It is not heard and will not be again, and nothing is there: it is forgotten. */
+  | { readonly type: 'host.remove' }
   /** The operator's labels, over the agent's; null gives the agent's back. */
   | { readonly type: 'host.label'; readonly labels: Readonly<Record<string, string | null>> };
 
@@ -415,6 +417,9 @@ export interface EffectResults {
   updateContainer: null;
   tellContainers: { readonly told: number };
   tellHosts: { readonly told: number };
+  /** What holds a host, in words, such as `volume "data" of project p1`. */
+  findResidents: { readonly residents: readonly string[] };
+  dismissHost: { readonly told: number };
   /** `at`: epoch ms when it fired. */
   deadline: { readonly at: number };
 }

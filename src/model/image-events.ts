@@ -53,7 +53,7 @@ export type ImageMessage = {
 export type ImageFact =
   /** Its host has no such image (any more). */
   | { readonly type: 'image.missing'; readonly hostId: string }
-  | { readonly type: 'host.lost'; readonly hostId: string };
+  | { readonly type: 'host.lost' | 'host.removed'; readonly hostId: string };
 
 export type ImageEvent = ImageCommand | ImageMessage | ImageFact | Seen | Restored;
 

@@ -65,7 +65,7 @@ export type SandboxMessage =
       readonly mac: string;
     }
   | { readonly type: 'network.refused'; readonly portId: string; readonly reason: string }
-  | { readonly type: 'host.lost'; readonly hostId: string };
+  | { readonly type: 'host.lost' | 'host.removed'; readonly hostId: string };
 
 export type SandboxFact =
   /** Its process, or its namespace, is gone. */
@@ -131,8 +131,9 @@ export type PoolMessage =
   /** One that was made ahead is gone, before or after it was ready. */
   | { readonly type: 'pool.left'; readonly wasReady: boolean };
 
-/** From its host: the memory for sandboxes made ahead is used up. */
-export type PoolHostMessage = { readonly type: 'pool.bounded' };
+/** From its host: the memory for sandboxes made ahead is used up; it is no host any more. */
+export type PoolHostMessage =
+  { readonly type: 'pool.bounded' } | { readonly type: 'host.removed'; readonly hostId: string };
 
 /** An operator's: all that is ready goes, now. */
 export type PoolCommand = { readonly type: 'pool.flush' };
@@ -167,7 +168,7 @@ export type NetworkMessage =
       readonly fixedAddress: string | null;
     }
   | { readonly type: 'network.release'; readonly portId: string; readonly address: string }
-  | { readonly type: 'host.lost'; readonly hostId: string };
+  | { readonly type: 'host.lost' | 'host.removed'; readonly hostId: string };
 
 export type NetworkFact =
   /** What sandboxes hold of it, where a store that lost its tail has forgotten some. */

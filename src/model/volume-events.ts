@@ -20,7 +20,7 @@ export type VolumeCommand = { readonly type: 'volume.delete' };
 export type VolumeMessage =
   | { readonly type: 'volume.attach'; readonly containerId: string }
   | { readonly type: 'volume.detach'; readonly containerId: string }
-  | { readonly type: 'host.lost'; readonly hostId: string };
+  | { readonly type: 'host.lost' | 'host.removed'; readonly hostId: string };
 
 export type VolumeEvent = VolumeCommand | VolumeMessage | Undeliverable | Seen | Restored;
 

@@ -41,3 +41,13 @@ t.test('a kept token is given back while its host can still join with it', async
   await environment.advance(day + 1);
   t.not(await enrolment.createJoinToken(next), next, 'expired');
 });
+
+t.test('a host that was let go of has neither its credential nor its token any more', async (t) => {
+  const { enrolment } = scene();
+  const token = await enrolment.createJoinToken();
+  const { hostId, credential } = await enrolment.enrol(token);
+  await enrolment.revoke(hostId);
+  await enrolment.revoke(hostId);
+  await t.rejects(enrolment.authenticate(hostId, credential), { code: 'LINK_REFUSED' });
+  await t.rejects(enrolment.enrol(token), { code: 'LINK_REFUSED' });
+});

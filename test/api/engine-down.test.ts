@@ -89,7 +89,8 @@ t.test('a stop and a delete are done when it is back', async (t) => {
   await up(
     site,
     () =>
-      statusOf(site, one.uuid) === 'Stopped' && site.controlPlane.containers({ tenant: 'p1' }).length === 1,
+      statusOf(site, one.uuid) === 'Stopped' &&
+      [...site.controlPlane.containers({ tenant: 'p1' })].length === 1,
   );
   t.same([...site.hosts[0]!.driver.containers.keys()], [one.uuid]);
 });

@@ -12,6 +12,7 @@ import { containerAddress } from '../../src/model/address.ts';
 import { spec } from '../support/link-scene.ts';
 import { createTestEnvironment } from '../support/test-environment.ts';
 import { createApiSite, type Answer, type Json, type User } from './site.ts';
+import { until } from './until.ts';
 
 const site = await createApiSite(t);
 const names = ({ json }: Answer): string[] => (json['containers'] as Json[]).map(({ name }) => String(name));
@@ -387,4 +388,43 @@ t.test('of ten thousand a page draws what it shows, whichever page it is', async
     path = next && new URL(next).pathname + new URL(next).search;
   }
   t.same(seen, ids);
+});
+
+t.test('a list shows what each shows by itself, to whom it shows it, and as it is now', async (t) => {
+  const site = await createApiSite(t);
+  for (const name of ['first', 'second', 'third'])
+    await site.reach((await site.create({ name, labels: { quote: '"}' } }, { run: true })).uuid, 'Running');
+  const listed = async (as: User) => {
+    const { headers, json } = await site.call('GET', '/v1/containers?all_projects=false', { as });
+    t.match(headers['content-type'], /^application\/json/);
+    return json['containers'] as Json[];
+  };
+  const alike = async (moment: string): Promise<void> => {
+    for (const as of ['ann', 'ray', 'ann'] as const) {
+      const all = await listed(as);
+      for (const each of all) {
+        const { links, ...alone } = (await site.call('GET', `/v1/containers/${String(each['uuid'])}`, { as }))
+          .json;
+        t.ok(links);
+        t.same(each, alone, `${moment}, to ${as}`);
+        t.same(Object.keys(each), Object.keys(alone), 'in the same order');
+      }
+    }
+  };
+  await alike('at first');
+  t.notOk('host' in (await listed('ann'))[0]!);
+  await site.clock.advance(61_000);
+  await alike('a minute later');
+  t.match(await listed('ann'), [{ status_detail: /^Up 1 mins/ }, {}, {}]);
+  await site.call('PATCH', '/v1/containers/second', { body: { name: 'other', memory: 64 } });
+  await site.call('POST', '/v1/containers/third/stop?timeout=0');
+  await until(async () => (await listed('ann'))[2]!['status'] === 'Stopped');
+  await alike('after changes');
+  t.match(await listed('ann'), [{ name: 'first' }, { name: 'other', memory: '64' }, { name: 'third' }]);
+  await site.call('DELETE', '/v1/containers/first?stop=true');
+  await until(async () => (await listed('ann')).length === 2);
+  await alike('after a removal');
+  const everywhere = (await site.call('GET', '/v1/containers?all_projects=true', { as: 'root' })).json;
+  t.match(everywhere['containers'], [{ host: 'host1' }, { host: 'host1' }], 'an admin sees more of the same');
+  t.notOk('host' in (await listed('ann'))[0]!, 'and nobody else does from then on');
 });

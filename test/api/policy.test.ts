@@ -116,7 +116,9 @@ const rows: readonly Row[] = [
   row('admin', 'POST', '/v1/hosts/:id/uncordon', 'host:uncordon'),
   row('admin', 'POST', '/v1/hosts/:id/give_up', 'host:give_up'),
   row('admin', 'PATCH', '/v1/hosts/:id/labels', 'host:label', { rack: '1' }),
+  row('admin', 'DELETE', '/v1/hosts/:id', 'host:remove'),
   row('admin', 'GET', '/v1/services', 'zun-service:get_all'),
+  row('admin', 'DELETE', '/v1/services?host=host1&binary=zun-compute', 'zun-service:delete'),
   row('admin', 'PUT', '/v1/services/disable?host=host1&binary=zun-compute', 'zun-service:disable'),
   row('admin', 'PUT', '/v1/services/enable?host=host1&binary=zun-compute', 'zun-service:enable'),
   row(
@@ -175,7 +177,7 @@ const asides: readonly RuleName[] = [
 
 /** Of Zun's routes that this release has not: a policy file may hold them. */
 const unserved: readonly RuleName[] = [
-  'container:action:events', 'zun-service:delete',
+  'container:action:events',
 ]; // prettier-ignore
 
 /** Rules that others are made of have no colon. */

@@ -64,6 +64,41 @@ t.test('who knows that a host is dead need not wait until it is given up', async
   t.match(await force(false), { status: 200, json: { service: { forced_down: false } } });
 });
 
+t.test('a host that is gone for good is removed once nothing is there any more', async (t) => {
+  const site = await createApiSite(t, { hosts: 2 });
+  const remove = (as: 'ann' | 'root' = 'root') =>
+    site.call('DELETE', '/v1/services?host=host2&binary=zun-compute', { as });
+  const state = async () => (await site.call('GET', '/v1/hosts/host2', { as: 'root' })).json['state'];
+  const { uuid } = await site.create({ host: 'host2' }, { as: 'root' });
+  await site.reach(uuid, 'Created');
+  t.equal((await remove('ann')).status, 403, 'for admins');
+  t.match((await remove()).error, {
+    status: 409,
+    title: /^Cannot delete service zun-compute on host host2: It is heard; drain it and stop its agent first/,
+  });
+  await site.hosts[1]!.agent.stop();
+  await until(async () => (await state()) === 'suspect');
+  t.match((await remove()).error, { status: 409, title: /give it up first, or wait until it is lost/ });
+  await site.call('PUT', '/v1/services/force_down?host=host2&binary=zun-compute', { as: 'root' });
+  await site.reach(uuid, 'Unknown');
+  t.match((await remove()).error, { status: 409, title: /1 container is still there; delete what is there/ });
+  t.match((await site.call('DELETE', '/v1/hosts/host2', { as: 'root' })).error, {
+    status: 409,
+    title: /^Cannot remove host host2: 1 container is still there/,
+  });
+  t.equal((await site.call('DELETE', `/v1/containers/${uuid}?stop=true`, { as: 'root' })).status, 204);
+  await site.gone(uuid);
+  const empty = () =>
+    site.controlPlane.hosts().find(({ hostname }) => hostname === 'host2')?.used.containers === 0;
+  await until(empty);
+  t.match(await remove(), { status: 200, json: null });
+  t.match((await site.call('GET', '/v1/services', { as: 'root' })).json['services'], [{ host: 'host1' }]);
+  t.equal((await site.call('GET', '/v1/hosts/host2', { as: 'root' })).status, 404);
+  t.match((await remove()).error, { status: 404, code: 'container.zun-service-not-found' });
+  const next = await site.create();
+  t.match(await site.reach(next.uuid, 'Created'), { host: 'host1' }, 'nothing is placed there any more');
+});
+
 t.test('availability zones are those of the hosts, for everybody', async (t) => {
   const site = await createApiSite(t, { hosts: 2 });
   t.same((await site.call('GET', '/v1/availability_zones')).json, {

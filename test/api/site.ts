@@ -154,7 +154,7 @@ export async function createApiSite(test: Test, options: SiteOptions = {}): Prom
   };
 
   const statusOf = (uuid: string): string | null =>
-    running!.controlPlane.containers({ tenant: null }).find(({ id }) => id === uuid)?.status ?? null;
+    [...running!.controlPlane.containers({ tenant: null })].find(({ id }) => id === uuid)?.status ?? null;
 
   const site: ApiSite = {
     clock,

@@ -219,7 +219,7 @@ t.test('audit is an empty list and exit code 0 when clean, else the entries and 
   t.match(dirty.out, /^PROBLEM .*\nquota-differs  tenant\/p +counted 1\n$/);
 });
 
-t.test('hosts are listed, cordoned and opened', async (t) => {
+t.test('hosts are listed, cordoned, opened and removed', async (t) => {
   const hosts = [
     {
       uuid: 'u', hostname: 'h1', state: 'online', admission: 'open', total_containers: 2, cpus: 8, cpu_used: 0.5,
@@ -232,6 +232,7 @@ t.test('hosts are listed, cordoned and opened', async (t) => {
       'GET /v1/hosts': { hosts },
       'POST /v1/hosts/h1/cordon': null,
       'POST /v1/hosts/h1/uncordon': null,
+      'DELETE /v1/hosts/h1': null,
     },
   });
   await cli.run('hosts', '-o', 'json');
@@ -242,6 +243,8 @@ t.test('hosts are listed, cordoned and opened', async (t) => {
   t.equal(cli.err, 'h1 is cordoned: nothing new is placed there\n');
   t.equal(await cli.run('hosts', 'uncordon', 'h1'), 0);
   t.equal(await cli.run('hosts', 'cordon', 'h2'), 3);
+  t.equal(await cli.run('hosts', 'rm', 'h1'), 0);
+  t.match(cli.err, /h1 is removed; its agent may join again with a new token/);
 });
 
 t.test('doctor exits with 1 when something is wrong, and says what to do', async (t) => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
+import { WebSocket } from 'ws';
 import { atTerminal, type AtTerminal } from '../support/pseudo-terminal.ts';
 import { startRegistry } from '../support/registry.ts';
 import { createSite, docker, testImage, until } from '../support/troupe.ts';
@@ -52,6 +53,23 @@ async function client(...args: string[]): Promise<{ code: number; out: string; e
     return { code, out: stdout, err: stderr };
   }
 }
+/** Joins a host of which nothing more is heard. */
+function enrol(joinToken: string, hostname: string): Promise<unknown> {
+  const socket = new WebSocket(`${site.api.url.replace(/^http/, 'ws')}/link`);
+  const params = { protocol: 1, joinToken, hostname };
+  return new Promise((resolve, reject) => {
+    socket.on('error', reject);
+    socket.on('open', () => socket.send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'enrol', params })));
+    socket.on('message', (data: Buffer) => {
+      const { id, result, error } = JSON.parse(data.toString()) as Record<string, unknown>;
+      if (id !== 1) return;
+      socket.close();
+      if (error) reject(new Error(JSON.stringify(error)));
+      else resolve(result);
+    });
+  });
+}
+
 const shown = async () =>
   JSON.parse((await openstack('show', 'compat', '-f', 'json')).out) as Record<string, unknown>;
 
@@ -150,6 +168,15 @@ t.test('hosts and services of the site', async (t) => {
   t.match(await services(), [{ Disabled: false }]);
   const heard = await openstack('service', 'forcedown', hostname, 'zun-compute');
   t.match(heard, { code: 1, err: /It is heard; stop its agent first/ });
+  const kept = await openstack('service', 'delete', hostname, 'zun-compute');
+  t.match(`${kept.out}${kept.err}`, /It is heard; drain it and stop its agent first/);
+  // One that has joined, and whose agent never came.
+  const made = await site.api.call<{ join_token: string }>('POST', '/v1/join_tokens');
+  await enrol(made!.body.join_token, 'never-came');
+  t.equal((await services()).length, 2);
+  const gone = await openstack('service', 'delete', 'never-came', 'zun-compute');
+  t.equal(gone.code, 0, gone.err);
+  t.equal((await services()).length, 1);
   const zones = await openstack('availability', 'zone', 'list', '-f', 'json');
   t.match(JSON.parse(zones.out), [{ availability_zone: 'nova' }]);
 });

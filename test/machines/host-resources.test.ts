@@ -4,7 +4,7 @@ import type { NetworkContext } from '../../src/machines/network/context.ts';
 import type { PoolContext } from '../../src/machines/pool/context.ts';
 import type { VolumeContext } from '../../src/machines/volume/context.ts';
 import { common } from './common-proofs.ts';
-import { explore, proofs, releasesEverything, type Holding } from './proofs.ts';
+import { explore, proofs, releasesEverything, type Holding, type ProofEvent } from './proofs.ts';
 import { imageSubject } from './image-space.ts';
 import { registrySubject } from './registry-space.ts';
 import { networkSubject } from './network-space.ts';
@@ -114,11 +114,13 @@ t.test('the network chart', async (t) => {
   t.same(inUse, [], 'no network is deleted under its containers');
 });
 
+const isHostGone = ({ type }: ProofEvent): boolean => type === 'host.lost' || type === 'host.removed';
+
 const volumeHolding: Holding = {
   resource: 'volume',
   acquired: ({ to }) => to.invokes.has('ensureVolume'),
   released: ({ event }) => event.type === 'xstate.done.actor.removeVolume',
-  abandoned: ({ event, to }) => event.type === 'host.lost' && to.snapshot.status === 'done',
+  abandoned: ({ event, to }) => isHostGone(event) && to.snapshot.status === 'done',
 };
 
 t.test('the volume chart', async (t) => {
@@ -159,7 +161,7 @@ const imageHolding: Holding = {
   released: ({ event }) =>
     event.type === 'xstate.done.actor.removeImage' || event.type === 'xstate.done.actor.storeImage',
   abandoned: ({ event, to }) =>
-    (event.type === 'host.lost' || event.type === 'image.missing') && to.snapshot.status === 'done',
+    (isHostGone(event) || event.type === 'image.missing') && to.snapshot.status === 'done',
 };
 
 const isDiscarding = ({ paths }: { readonly paths: readonly string[] }): boolean =>

@@ -63,7 +63,7 @@ export const hostSubject: ProofSubject = {
       { type: 'sandbox.ready', sandboxId: `s${countReady(ready)}`, ...pool },
       { type: 'sandbox.withdrawn', sandboxId: 's0', ...pool }, { type: 'pool.shrink', keep: 1, ...pool },
       bounced({ type: 'claim.granted', sandboxId: 's9', ...claims[0] }),
-      { type: 'host.cordon' }, { type: 'host.cordon', reason: 'A fan is broken' }, { type: 'host.giveUp' }, { type: 'host.uncordon' }, { type: 'host.drain' }, { type: 'host.maintain' }, { type: 'host.juggle' },
+      { type: 'host.cordon' }, { type: 'host.cordon', reason: 'A fan is broken' }, { type: 'host.giveUp' }, { type: 'host.remove' }, { type: 'host.uncordon' }, { type: 'host.drain' }, { type: 'host.maintain' }, { type: 'host.juggle' },
       { type: 'host.label', labels: { disk: 'ssd' } }, { type: 'host.label', labels: { disk: null } },
       { type: 'host.label', labels: tooManyLabels }, { type: 'actor.restored' },
       { type: 'link.connected', session: 's', fingerprint },
@@ -84,7 +84,10 @@ export const hostSubject: ProofSubject = {
     ]; // prettier-ignore
   },
   results: (invokeId, src) => [
-    { type: `xstate.done.actor.${invokeId}`, output: src === 'deadline' ? { at: 0 } : { told: 1 } },
+    ...(src === 'findResidents'
+      ? [{ residents: [] }, { residents: ['volume "data" of project p1'] }]
+      : [src === 'deadline' ? { at: 0 } : { told: 1 }]
+    ).map((output) => ({ type: `xstate.done.actor.${invokeId}`, output })),
     {
       type: `xstate.error.actor.${invokeId}`,
       error: { code: 'INTERNAL', message: 'It failed', retryable: false },

@@ -330,3 +330,32 @@ t.test('a smaller budget takes effect at once, the largest pool giving first', a
   });
   t.equal(warmMemoryOf(contextOf(host)).budgetMib, 4, 'its agent has the last word');
 });
+
+t.test('a host is removed only when it is not heard and nothing is there', async (t) => {
+  const remove = (host: Walk): Walk => host.send({ type: 'host.remove' });
+  t.match(answered(remove(online())), /It is heard; drain it and stop its agent first/);
+  const away = claim(online()).send({ type: 'link.closed', session: 's', reason: 'cut' });
+  t.match(answered(remove(away)), /It may be heard again any moment/);
+  const dead = away.send({ type: 'host.giveUp' }).done('tellContainers', { told: 1 });
+  t.match(answered(remove(dead)), /1 container is still there; delete what is there first/);
+  release(dead);
+  remove(dead).done('findResidents', { residents: ['volume "a" of project p1', 'volume "b" of project p2'] });
+  t.match(dead.paths, ['admission.open', 'link.lost.telling']);
+  t.match(
+    dead.reason,
+    /volume "a" of project p1, volume "b" of project p2 are still there; delete them first/,
+  );
+  remove(dead).done('findResidents', { residents: [] });
+  t.equal(dead.status, 'removing');
+  const late = dead.send({ type: 'link.connected', session: 's2', fingerprint });
+  t.match(answered(late), /join it again with a new token/, 'its credential may be gone already');
+  dead.done('dismissHost', { told: 0 });
+  t.same(dead.paths, ['admission.removed', 'link.removed']);
+});
+
+t.test('a host that is heard while it is looked at is not removed', async (t) => {
+  const host = walk(hostChart, hostInput).send({ type: 'host.remove' });
+  t.equal(host.status, 'removing', 'one that was never connected may go');
+  host.send({ type: 'link.connected', session: 's', fingerprint });
+  t.equal(host.status, 'syncing');
+});

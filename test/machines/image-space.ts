@@ -57,6 +57,7 @@ export const imageSubject: ProofSubject = {
     ...['h1', 'h2'].flatMap((hostId) => [
       { type: 'image.missing', hostId },
       { type: 'host.lost', hostId },
+      { type: 'host.removed', hostId },
     ]),
     { type: 'resource.seen', hostId: 'h1' },
     { type: 'actor.restored' },

@@ -43,6 +43,8 @@ export const networkSubject: ProofSubject = {
       { type: 'network.juggle' },
       { type: 'host.lost', hostId: 'h1' },
       { type: 'host.lost', hostId: 'h2' },
+      { type: 'host.removed', hostId: 'h1' },
+      { type: 'host.removed', hostId: 'h2' },
       {
         type: 'message.undeliverable',
         to: 'sandbox/p1/s1',

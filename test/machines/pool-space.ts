@@ -29,6 +29,8 @@ export const poolSubject: ProofSubject = {
     { type: 'pool.left', wasReady: false },
     { type: 'pool.bounded' },
     { type: 'pool.flush' },
+    { type: 'host.removed', hostId: 'h1' },
+    { type: 'host.removed', hostId: 'h2' },
     { type: 'pool.juggle' },
     { type: 'message.undeliverable', to: 'host/h1', gone: true, message: { type: 'pool.shrink' } },
     { type: 'actor.restored' },

@@ -14,7 +14,7 @@ t.test('the host chart', async (t) => {
   t.same(
     proofs.projectionIsTotal(
       space,
-      ['joining', 'syncing', 'online', 'suspect', 'lost'],
+      ['joining', 'syncing', 'online', 'suspect', 'lost', 'removing', 'removed'],
       (status) => status === 'suspect',
     ),
     [],

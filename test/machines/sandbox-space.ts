@@ -110,6 +110,8 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     { type: 'network.refused', portId: 'an older one', reason: 'No address is left' },
     { type: 'host.lost', hostId: 'h1' },
     { type: 'host.lost', hostId: 'h2' },
+    { type: 'host.removed', hostId: 'h1' },
+    { type: 'host.removed', hostId: 'h2' },
     {
       type: 'message.undeliverable',
       to: 'network/p1/n1',
@@ -231,7 +233,7 @@ export const sandboxHoldings: readonly Holding[] = [
       event.type === 'xstate.done.actor.stuck.removeSandbox',
     // Its host removes what is left of it when it returns, by the tombstone.
     abandoned: ({ event, to }) =>
-      event.type === 'host.lost' &&
+      (event.type === 'host.lost' || event.type === 'host.removed') &&
       (to.snapshot.status === 'done' || to.paths[0]?.startsWith('releasing') === true),
   },
 ];

@@ -33,6 +33,8 @@ export const volumeSubject: ProofSubject = {
       { type: 'volume.juggle' },
       { type: 'host.lost', hostId: 'h1' },
       { type: 'host.lost', hostId: 'h2' },
+      { type: 'host.removed', hostId: 'h1' },
+      { type: 'host.removed', hostId: 'h2' },
       {
         type: 'message.undeliverable',
         to: 'container/p1/c1',

@@ -30,6 +30,7 @@ const eventRules: Readonly<Record<string, RuleName>> = {
   'host.drain': 'host:drain',
   'host.maintain': 'host:maintain',
   'host.giveUp': 'host:give_up',
+  'host.remove': 'host:remove',
   'host.label': 'host:label',
   'tenant.isolate': 'tenant:isolate',
 };

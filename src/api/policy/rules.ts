@@ -115,6 +115,7 @@ export const defaultRules = {
   'host:drain': admin('Empty it'),
   'host:maintain': admin('Empty it and keep it so'),
   'host:give_up': admin('Take it for lost'),
+  'host:remove': admin('Let go of it for good'),
   'host:label': admin('Change its labels'),
   'zun-service:get_all': admin('List services'),
   'zun-service:enable': admin('Enable one'),

@@ -7,7 +7,8 @@ import type { ContainerService } from '../../model/events.ts';
 import type { Target } from '../policy/expression.ts';
 import { offersTo } from '../policy/offers.ts';
 import type { RuleName } from '../policy/rules.ts';
-import { containerView, type ViewOptions } from './container-view.ts';
+import type { Shown } from './container-texts.ts';
+import { containerView, guardedFields, type ViewOptions } from './container-view.ts';
 import { baseUrlOf } from './discovery.ts';
 import { queryInteger } from './values.ts';
 
@@ -76,6 +77,23 @@ export const shownTo =
   ({ access }: FastifyRequest, view: ContainerView): ViewOptions['shows'] =>
   (field) =>
     access.may(`container:get_one:${field}`, targetOf(view));
+
+/** The same for many: a rule knows of a container only whose it is. */
+export function shownToCaller({ access }: FastifyRequest): (view: ContainerView) => Shown {
+  const byTenant = new Map<string, Map<string, Shown>>();
+  return (view) => {
+    const { tenant, spec } = view;
+    let byUser = byTenant.get(tenant);
+    if (!byUser) byTenant.set(tenant, (byUser = new Map()));
+    let shown = byUser.get(spec.userId);
+    if (!shown) {
+      const target = targetOf(view);
+      const fields = guardedFields.filter((field) => access.may(`container:get_one:${field}`, target));
+      byUser.set(spec.userId, (shown = { shows: (field) => fields.includes(field), key: fields.join() }));
+    }
+    return shown;
+  };
+}
 
 export function createContainerAccess(controlPlane: ControlPlane, environment: Environment): ContainerAccess {
   const check = (

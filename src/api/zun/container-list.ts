@@ -56,17 +56,21 @@ export function listContainers(controlPlane: ControlPlane, request: FastifyReque
     const text = key === 'auto_remove' ? String(queryBoolean(key, value, false)) : String(value);
     return [(view: ContainerView): boolean => String(column(view) ?? '') === text];
   });
-  const views = controlPlane
-    .containers({ tenant: all ? null : request.identity.projectId })
-    // Members are shown with their capsule. @see zun-api 2.3
-    .filter((view) => view.capsuleId === null && wanted.every((matches) => matches(view)));
-  return page(views, query, {
+  const views = controlPlane.containers({ tenant: all ? null : request.identity.projectId });
+  // Members are shown with their capsule. @see zun-api 2.3
+  const isWanted = (view: ContainerView): boolean =>
+    view.capsuleId === null && wanted.every((matches) => matches(view));
+  return page(only(views, isWanted), query, {
     id: ({ id }) => id,
     sortKeys: Object.fromEntries(
       Object.entries(sortKeys).filter(([key]) => guarded[key] === undefined || access.may(guarded[key])),
     ),
     notFound: (marker) => new TroupeError('CONTAINER_NOT_FOUND', `Container ${marker} could not be found.`),
   });
+}
+
+function* only<T>(items: Iterable<T>, isWanted: (item: T) => boolean): Iterable<T> {
+  for (const item of items) if (isWanted(item)) yield item;
 }
 
 /** @throws TroupeError FORBIDDEN naming the rule that says who may ask for it */

@@ -3,9 +3,12 @@ import type { ContainerView } from '../../actors/index.ts';
 import { placesOf } from '../../model/network.ts';
 import { healthCheckView } from './health-check.ts';
 
+/** Fields that not everybody sees. */
+export const guardedFields = ['host', 'image_pull_policy', 'privileged', 'runtime'] as const;
+
 export interface ViewOptions {
   /** Whether a field that not everybody sees is shown. */
-  readonly shows: (field: 'host' | 'image_pull_policy' | 'privileged' | 'runtime') => boolean;
+  readonly shows: (field: (typeof guardedFields)[number]) => boolean;
   /** Scheme and host of the request; null in lists, which carry no links. */
   readonly baseUrl: string | null;
 }
@@ -31,7 +34,7 @@ function ago(ms: number): string {
 }
 
 /** Human text such as `Up 3 mins` or `Exited(0) 10 mins ago `, with Zun's trailing blank. */
-function statusDetail({ status, observation }: ContainerView, now: number): string | null {
+export function statusDetail({ status, observation }: ContainerView, now: number): string | null {
   if (!observation) return null;
   const { state, startedAt, finishedAt, exitCode } = observation;
   if (state === 'created') return 'Created';
@@ -46,15 +49,24 @@ function statusDetail({ status, observation }: ContainerView, now: number): stri
 
 export function containerView(
   view: ContainerView,
-  { shows, baseUrl }: ViewOptions,
+  options: ViewOptions,
   now: number,
 ): Record<string, unknown> {
+  const [before, after] = lastingFields(view, options);
+  return { ...before, status_detail: statusDetail(view, now), ...after };
+}
+
+/** What stays as it is while the container does: what comes before `status_detail`, which tells time, and what after it. */
+export function lastingFields(
+  view: ContainerView,
+  { shows, baseUrl }: ViewOptions,
+): readonly [before: Record<string, unknown>, after: Record<string, unknown>] {
   const { spec, observation } = view;
   const restartPolicy = spec.restartPolicy && {
     Name: spec.restartPolicy.name,
     MaximumRetryCount: String(spec.restartPolicy.maximumRetryCount),
   };
-  return {
+  const before = {
     uuid: view.id,
     ...(baseUrl === null
       ? {}
@@ -85,7 +97,8 @@ export function containerView(
     ...(shows('image_pull_policy') ? { image_pull_policy: spec.imagePullPolicy } : {}),
     ...(shows('host') ? { host: view.hostname } : {}),
     restart_policy: restartPolicy,
-    status_detail: statusDetail(view, now),
+  };
+  const after = {
     interactive: spec.interactive,
     tty: spec.tty,
     image_driver: spec.imageDriver,
@@ -112,6 +125,7 @@ export function containerView(
     ...(view.capsuleId === null ? {} : { capsule_uuid: view.capsuleId }),
     lifecycle_state: view.statePaths,
   };
+  return [before, after];
 }
 
 export const publishedView = (published: ContainerView['published']): readonly object[] =>

@@ -11,13 +11,13 @@ import {
   nothing,
   parametersOf,
   queryOf,
-  shownTo,
+  shownToCaller,
   type ById,
   type Fields,
 } from './container-access.ts';
 import { allProjects, listContainers } from './container-list.ts';
 import { containerLogs } from './container-logs.ts';
-import { containerView } from './container-view.ts';
+import { createContainerTexts } from './container-texts.ts';
 import { parseCreateBody } from './create-body.ts';
 import { baseUrlOf } from './discovery.ts';
 import { list } from './body-fields.ts';
@@ -90,15 +90,15 @@ export function containers({ controlPlane, environment, defaults, images, neutro
       return show(request, view);
     });
 
-    app.get('/v1/containers', (request) => {
+    const textsOf = createContainerTexts();
+    app.get('/v1/containers', (request, reply) => {
       const { items, next } = listContainers(controlPlane, request);
-      const now = environment.now();
-      return {
-        containers: items.map((view) =>
-          containerView(view, { shows: shownTo(request, view), baseUrl: null }, now),
-        ),
-        next: next === null ? null : `${baseUrlOf(request)}/v1/containers?${next}`,
-      };
+      const link = next === null ? null : `${baseUrlOf(request)}/v1/containers?${next}`;
+      const containers = textsOf(items, shownToCaller(request), environment.now());
+      const [before, after] = ['{"containers":', `,"next":${JSON.stringify(link)}}`];
+      return reply
+        .type('application/json')
+        .send(Buffer.concat([Buffer.from(before), containers, Buffer.from(after)]));
     });
 
     app.get<ById>('/v1/containers/:id', (request) => {

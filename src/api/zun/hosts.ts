@@ -135,6 +135,15 @@ export function hosts(controlPlane: ControlPlane) {
         return reply.code(202).type('application/json').send('null');
       });
     }
+    app.delete<{ Params: { id: string } }>('/v1/hosts/:id', async (request, reply) => {
+      request.access.require('host:remove', {});
+      onlyKnown(request.query as Body, []);
+      const host = find(request.params.id);
+      const { answer, reason } = await controlPlane.removeHost(host.id, callerOf(request));
+      if (answer === 'refused')
+        throw new TroupeError('INVALID_STATE', `Cannot remove host ${host.hostname}: ${reason}`);
+      return reply.code(204).send();
+    });
     // Over the agent's own labels; null gives the agent's value back.
     app.patch<{ Params: { id: string } }>('/v1/hosts/:id/labels', async (request) => {
       request.access.require('host:label', {});

@@ -22,7 +22,7 @@ export interface Page<T> {
 
 /** @throws TroupeError INVALID_VALUE, or what `notFound` gives */
 export function page<T>(
-  items: readonly T[],
+  items: Iterable<T>,
   query: Readonly<Record<string, unknown>>,
   { id, sortKeys, notFound }: Listing<T>,
 ): Page<T> {
@@ -45,18 +45,29 @@ export function page<T>(
       `The sort_key value "${key}" is invalid for sorting; it is one of ${known}`,
     );
   }
-  const sorted = valueOf ? items.toSorted((a, b) => compare(valueOf(a), valueOf(b))) : [...items];
-  if (direction === 'desc') sorted.reverse();
-  let from = 0;
-  if (marker !== undefined && marker !== 'None') {
-    from = sorted.findIndex((item) => id(item) === marker) + 1;
-    if (from === 0) throw notFound(String(marker));
-  }
   const size = Math.min(limit, pageMost);
-  const selected = sorted.slice(from, from + size);
+  const selected: T[] = [];
+  let isBehind = marker === undefined || marker === 'None';
+  for (const item of ordered(items, valueOf, direction)) {
+    if (!isBehind) isBehind = id(item) === marker;
+    else if (selected.push(item) === size) break;
+  }
+  if (!isBehind) throw notFound(String(marker));
   const last = selected.at(-1);
   const full = selected.length === size && last !== undefined;
   return { items: selected, next: full ? nextQuery(query, key, direction, size, id(last)) : null };
+}
+
+/** As they are given they need not all be looked at. */
+function ordered<T>(
+  items: Iterable<T>,
+  valueOf: ((item: T) => Sortable) | null,
+  direction: 'asc' | 'desc',
+): Iterable<T> {
+  if (!valueOf && direction === 'asc') return items;
+  const all = [...items];
+  if (valueOf) all.sort((a, b) => compare(valueOf(a), valueOf(b)));
+  return direction === 'desc' ? all.reverse() : all;
 }
 
 function nextQuery(

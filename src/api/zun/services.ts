@@ -93,6 +93,18 @@ export function services(controlPlane: ControlPlane) {
       if (isForced) await ask(request, host, { type: 'host.giveUp' }, (now) => now?.status === 'lost');
       return { service: { host: host.hostname, binary, forced_down: isForced } };
     });
+    app.delete('/v1/services', async (request, reply) => {
+      request.access.require('zun-service:delete', {});
+      onlyKnown(queryOf(request), ['host', 'binary']);
+      const { id, hostname } = find(queryOf(request));
+      const { answer, reason } = await controlPlane.removeHost(id, callerOf(request));
+      if (answer === 'refused')
+        throw new TroupeError(
+          'INVALID_STATE',
+          `Cannot delete service ${binary} on host ${hostname}: ${reason}`,
+        );
+      return reply.type('application/json').send('null');
+    });
     app.get('/v1/availability_zones', (request) => {
       request.access.require('availability_zones:get_all');
       onlyKnown(queryOf(request), []);

@@ -74,5 +74,6 @@ export const admission = hostSetup.createStateConfig({
         'host.reclaim': { actions: { type: 'refuseMore', params: { reason: 'it is in maintenance' } } },
       },
     },
+    removed: { description: 'It is no host any more.', type: 'final', tags: 'settled' },
   },
 });

@@ -1,5 +1,5 @@
 /** The host chart's vocabulary: events, guards, actions and the effects it names. */
-import { assign, emit, enqueueActions, setup } from 'xstate';
+import { assign, emit, enqueueActions, setup, type EventObject } from 'xstate';
 import { capsuleAddress, containerAddress, type Address } from '../../model/address.ts';
 import type { Restored, Undeliverable } from '../../model/delivery.ts';
 import type {
@@ -42,6 +42,18 @@ const claimOf = ({ containerId, isCapsule, tenant, generation, amounts, terms }:
   terms,
 });
 
+/** Of what holds a host, so much is named. */
+const namedMost = 5;
+
+const residentsOf = (event: EventObject): readonly string[] =>
+  (event as unknown as { output: EffectResults['findResidents'] }).output.residents;
+
+function whatHolds(residents: readonly string[]): string {
+  const more = residents.length > namedMost ? ` and ${residents.length - namedMost} more` : '';
+  const [are, them] = residents.length === 1 ? ['is', 'it'] : ['are', 'them'];
+  return `${residents.slice(0, namedMost).join(', ')}${more} ${are} still there; delete ${them} first`;
+}
+
 export const hostSetup = setup({
   types: {
     input: {} as HostInput,
@@ -54,6 +66,8 @@ export const hostSetup = setup({
   actors: {
     deadline: unbound<EffectResults['deadline'], { readonly ms: number }>('deadline'),
     tellContainers: unbound<EffectResults['tellContainers'], { readonly hostId: string }>('tellContainers'),
+    findResidents: unbound<EffectResults['findResidents'], { readonly hostId: string }>('findResidents'),
+    dismissHost: unbound<EffectResults['dismissHost'], { readonly hostId: string }>('dismissHost'),
   },
   guards: {
     isThisSession: ({ context, event }) => 'session' in event && event.session === context.session,
@@ -61,6 +75,7 @@ export const hostSetup = setup({
     isRoomFor: ({ context, event }) =>
       event.type === 'host.reclaim' && shortageOf(context, event.amounts) === null,
     isEmpty: ({ context }) => context.totals.containers === 0,
+    isInhabited: ({ event }) => residentsOf(event).length > 0,
     isCountedRight: ({ context, event }) => event.type === 'host.recount' && isSameTally(context, event),
     isGrantBounced: ({ event }) =>
       event.type === 'message.undeliverable' &&
@@ -90,6 +105,9 @@ export const hostSetup = setup({
     recordSilence: assign({
       reason: ({ event }) =>
         event.type === 'link.closed' ? `The link has closed: ${event.reason}` : 'It was not heard in time',
+    }),
+    recordResidents: assign({
+      reason: ({ event }) => `It is not heard, and was not removed: ${whatHolds(residentsOf(event))}`,
     }),
     recordPolicy: assign({
       policy: ({ context, event }) => (event.type === 'host.configured' ? event.policy : context.policy),
@@ -198,11 +216,15 @@ export const hostSetup = setup({
     }),
     recount: assign(({ context, event }) => (event.type === 'host.recount' ? tallyOf(event) : context)),
     refuse: emit((_, params: { readonly reason: string }) => commandAnswer('refused', params.reason)),
+    queue: emit((_, params: { readonly reason: string }) => commandAnswer('queued', params.reason)),
     refuseLabels: emit(({ context, event }) =>
       commandAnswer(
         'refused',
         event.type === 'host.label' ? labelProblem(context.labels, event.labels) : null,
       ),
+    ),
+    refuseRemoval: emit(({ context }) =>
+      commandAnswer('refused', `${stillThere(context)}; delete what is there first, with stop or force`),
     ),
     refuseWhileHeld: emit(({ context }) =>
       commandAnswer(

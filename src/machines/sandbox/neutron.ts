@@ -208,6 +208,7 @@ export const releasing = sandboxSetup.createStateConfig({
   on: {
     'sandbox.release': {},
     'sandbox.claim': { actions: { type: 'refuseClaim', params: { reason: 'It is being removed' } } },
+    'host.removed': {},
     'message.undeliverable': {},
   },
   initial: 'deciding',
