@@ -45,6 +45,7 @@ import { deadlineEffect } from './effects/deadline.ts';
 import { discardImageEffect } from './effects/discard-image.ts';
 import type { Effect } from './effects/effect.ts';
 import { fillPoolEffect } from './effects/fill-pool.ts';
+import { makeWayEffect } from './effects/make-way.ts';
 import { findImageUsersEffect } from './effects/find-image-users.ts';
 import { hostOperations } from './effects/host-operations.ts';
 import { neutronPorts } from './effects/neutron-ports.ts';
@@ -242,6 +243,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       rankHosts: rank,
       tellContainers: tellContainersEffect(() => runtime),
       fillPool: fillPoolEffect(() => runtime),
+      makeWay: makeWayEffect({ environment, runtime: () => runtime }),
       tellHosts: tellHostsEffect(() => runtime),
       findImageUsers: findImageUsersEffect(
         environment,
