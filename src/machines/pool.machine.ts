@@ -82,10 +82,7 @@ export const poolMachine = setup({
     /** Use of the window that ends decides how many the next one keeps; without use they halve. */
     endWindow: assign({
       target: ({ context }) =>
-        Math.min(
-          context.ceiling,
-          Math.max(wantedFor(context, context.used), Math.floor(context.target / 2)),
-        ),
+        Math.min(context.ceiling, Math.max(wantedFor(context, context.used), Math.floor(context.target / 2))),
       used: 0,
     }),
     forgetMaking: assign({ making: 0 }),

@@ -26,12 +26,18 @@ const home = await neutron.network(
 const isReady = ({ tags }: WirePort): boolean => tags.includes('troupe:ready');
 const readyPorts = async (): Promise<readonly WirePort[]> =>
   (await neutron.ports(`network_id=${home}`)).filter(isReady);
-const awaitReady = (count: number): Promise<readonly WirePort[]> =>
-  until(
-    `${count} ports that wait, ACTIVE`,
-    readyPorts,
-    (ports) => ports.length === count && ports.every(({ status }) => status === 'ACTIVE'),
-  );
+/** How many the hosts have to hand out. */
+const countReady = async (): Promise<number> => {
+  const { json } = await site.call('GET', '/v1/hosts', cloud.adminToken);
+  const hosts = json['hosts'] as readonly { pools: readonly { project_id: string; ready: number }[] }[];
+  return hosts
+    .flatMap(({ pools }) => pools)
+    .reduce((sum, { project_id, ready }) => sum + (project_id === blue.id ? ready : 0), 0);
+};
+const awaitReady = async (count: number): Promise<readonly WirePort[]> => {
+  await until(`${count} that wait`, countReady, (ready) => ready === count);
+  return readyPorts();
+};
 const awaitAudit = (): Promise<readonly unknown[]> =>
   until(
     'an empty ledger',
@@ -48,7 +54,8 @@ t.test('a start takes a port that is ACTIVE already, and Neutron hears of it aft
   t.same(await readyPorts(), [], 'a first use alone keeps nothing ahead');
   const two = await run('two');
   const ready = await awaitReady(2);
-  for (const { name, device_id, device_owner, project_id } of ready) {
+  for (const { name, device_id, device_owner, project_id, status } of ready) {
+    t.equal(status, 'ACTIVE');
     t.match(name, /^troupe-ready-/);
     t.not(device_id, '', 'so that nobody else takes it');
     t.match({ device_owner, project_id }, { device_owner: 'compute:kuryr', project_id: blue.id });
@@ -126,7 +133,7 @@ t.test('who asks for an address of its own gets it made, and what waits gives wa
 
 t.test('what waits goes when it is told to', async (t) => {
   const fill = async (): Promise<void> => {
-    const containers = [await run('first'), await run('second')];
+    const containers = await Promise.all([run('first'), run('second')]);
     await awaitReady(2);
     await remove(...containers);
   };

@@ -47,7 +47,12 @@ export const makeWayEffect =
     const makeWay = async (): Promise<number> => {
       const end = environment.monotonic() + longestMs;
       const giving = of<SandboxContext>('sandbox', isAhead);
-      const cause = { kind: 'actor', address, revision: operation.revision, requestId: operation.requestId } as const;
+      const cause = {
+        kind: 'actor',
+        address,
+        revision: operation.revision,
+        requestId: operation.requestId,
+      } as const;
       const pools = of<PoolContext>('pool', ({ ready, making }) => ready + making > 0);
       await Promise.all(
         pools.map((pool) => runtime().ask(pool.address, { type: 'pool.flush' }, cause, 'command')),
