@@ -37,6 +37,7 @@ export function assumedResult({ src, input }: Invoke, context: unknown, now: num
     case 'updateContainer':
     case 'unplugPort':
     case 'awaitPorts':
+    case 'markPorts':
     case 'returnPorts':
     case 'removeSandbox':
     case 'removeNetwork':

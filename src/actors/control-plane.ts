@@ -47,6 +47,7 @@ import { discardImageEffect } from './effects/discard-image.ts';
 import { dismissHostEffect } from './effects/dismiss-host.ts';
 import type { Effect } from './effects/effect.ts';
 import { fillPoolEffect } from './effects/fill-pool.ts';
+import { makeWayEffect } from './effects/make-way.ts';
 import { findImageUsersEffect } from './effects/find-image-users.ts';
 import { findResidentsEffect } from './effects/find-residents.ts';
 import { hostOperations } from './effects/host-operations.ts';
@@ -252,6 +253,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       ),
       dismissHost: dismissHostEffect(() => runtime, enrolment),
       fillPool: fillPoolEffect(() => runtime),
+      makeWay: makeWayEffect({ environment, runtime: () => runtime }),
       tellHosts: tellHostsEffect(() => runtime),
       findImageUsers: findImageUsersEffect(
         environment,

@@ -8,7 +8,7 @@ import type { InventoryResource } from '../link/protocol.ts';
 import { parseAddress, sandboxAddress, type Address } from '../model/address.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Neutron, NeutronPort } from '../model/neutron.ts';
-import { isMadeByUs, neutronHostOf, sandboxOf, unbound, worldTag } from './effects/neutron-ports.ts';
+import { keyOf, neutronHostOf, sandboxOf, unbound, worldTag } from './effects/neutron-ports.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface LeftPortsOptions {
@@ -45,7 +45,7 @@ export function createLeftPorts({
       const address = sandboxAddress(port.projectId, sandboxOf(port));
       const isKnown = runtime().cell(address) !== undefined || isUnreadable(address);
       if (isKnown || !isLeft(port, address)) continue;
-      if (isMadeByUs(port)) await neutron.deletePort(port.id);
+      if (keyOf(port) !== null) await neutron.deletePort(port.id);
       else await unbound(neutron, port);
       environment.log.warn({ port: port.id, actor: address }, 'a port that was left is given back');
     }

@@ -7,7 +7,7 @@ import { toFailure } from '../errors/errors.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
 import { sandboxAddress, type Address } from '../model/address.ts';
 import type { Neutron, NeutronPort } from '../model/neutron.ts';
-import { deviceOwner, isMadeByUs, nameOf, sandboxOf, worldTag } from './effects/neutron-ports.ts';
+import { deviceOwner, keyOf, sandboxOf, worldTag } from './effects/neutron-ports.ts';
 import type { AuditEntry } from './index.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -21,7 +21,7 @@ export interface PortAuditOptions {
 interface Belief {
   readonly address: Address;
   readonly hostId: string;
-  /** Ids of those it has, and names of those that may be there. */
+  /** Ids of those it has, and of the intents of those that may be there. */
   readonly explains: ReadonlySet<string>;
   /** Those that are there when nothing is under way. */
   readonly rests: readonly string[];
@@ -43,7 +43,7 @@ export async function auditPorts(options: PortAuditOptions): Promise<readonly Au
   const explained = new Set([...before.values(), ...after.values()].flatMap(({ explains }) => [...explains]));
   return [
     ...found.flatMap((port): readonly AuditEntry[] => {
-      if (explained.has(port.id) || explained.has(port.name)) return [];
+      if (explained.has(port.id) || explained.has(keyOf(port) ?? port.id)) return [];
       const sandboxId = sandboxOf(port);
       const address = sandboxId === '' ? null : sandboxAddress(port.projectId, sandboxId);
       const hasEnded = address !== null && runtime.tombstones.has(address);
@@ -74,7 +74,7 @@ async function portsOf(neutron: Neutron, worldId: string): Promise<readonly Neut
   ]);
   return [
     ...tagged,
-    ...owned.filter((port) => isMadeByUs(port) && !port.tags.some((tag) => tag.startsWith(worldTag('')))),
+    ...owned.filter((port) => keyOf(port) !== null && !port.tags.some((tag) => tag.startsWith(worldTag('')))),
   ];
 }
 
@@ -92,7 +92,7 @@ function beliefsOf(runtime: Runtime): ReadonlyMap<string, Belief> {
       explains: new Set([
         ...ids,
         ...(leaving ? [leaving.portId] : []),
-        ...(portIntent ? [nameOf(portIntent.key), portIntent.request.neutron?.portId ?? ''] : []),
+        ...(portIntent ? [portIntent.key, portIntent.request.neutron?.portId ?? ''] : []),
       ]),
       rests: isResting && Object.keys(committed.record.operations).length === 0 ? ids : [],
       revision: committed.record.revision,

@@ -25,6 +25,10 @@ const pauseMs = 5_000;
 /** One that is being made and was never heard of again is not counted for ever. */
 const makingMs = 120_000;
 
+/** What so many uses in a window ask for. A port of Neutron is somebody's quota: a first use alone keeps none ahead. */
+const wantedFor = ({ networks, target }: PoolContext, used: number): number =>
+  target === 0 && used < 2 && networks.some(({ neutron }) => neutron) ? 0 : used;
+
 const missing = ({ target, making, ready }: PoolContext): number =>
   Math.min(madeAtOnce - making, target - making - ready);
 
@@ -54,7 +58,7 @@ export const poolMachine = setup({
       const used = context.used + 1;
       return {
         used,
-        target: Math.min(context.ceiling, Math.max(context.target, used)),
+        target: Math.min(context.ceiling, Math.max(context.target, wantedFor(context, used))),
         ready: event.ahead ? Math.max(0, context.ready - 1) : context.ready,
       };
     }),
@@ -79,7 +83,7 @@ export const poolMachine = setup({
     /** Use of the window that ends decides how many the next one keeps; without use they halve. */
     endWindow: assign({
       target: ({ context }) =>
-        Math.min(context.ceiling, Math.max(context.used, Math.floor(context.target / 2))),
+        Math.min(context.ceiling, Math.max(wantedFor(context, context.used), Math.floor(context.target / 2))),
       used: 0,
     }),
     forgetMaking: assign({ making: 0 }),

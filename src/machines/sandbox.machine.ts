@@ -14,12 +14,14 @@ import {
   attachWiring,
   binding,
   givingBack,
+  marking,
   regrouping,
   releasing,
   wiring,
 } from './sandbox/neutron.ts';
 import { hostInput, sandboxSetup } from './sandbox/setup.ts';
 import { toVersion2 } from './sandbox/version2.ts';
+import { toVersion3 } from './sandbox/version3.ts';
 import { pauseBefore } from './retry-policy.ts';
 import { describeBy } from './describe.ts';
 
@@ -311,6 +313,8 @@ export const sandboxMachine = sandboxSetup.createMachine({
     ...(found ?? { ports: [], portsAsked: 0 }),
     leaving: null,
     portIntent: null,
+    // Nor is it known of one that was found.
+    marksOwed: input.claimedBy === null || found !== undefined,
     regroup: null,
     engineId: null,
     tries: 0,
@@ -391,9 +395,16 @@ export const sandboxMachine = sandboxSetup.createMachine({
       },
     },
     claimed: {
-      description: 'A container lives in it.',
-      tags: 'settled',
       meta: { status: 'claimed' },
+      initial: 'deciding',
+      states: {
+        deciding: {
+          tags: 'transient',
+          always: [{ guard: 'areMarksOwed', target: 'marking', actions: 'beginStep' }, { target: 'settled' }],
+        },
+        marking,
+        settled: { description: 'A container lives in it.', tags: 'settled' },
+      },
       on: {
         'sandbox.claim': [
           { guard: 'isSuspectedByIts', target: 'making' },
@@ -474,17 +485,22 @@ const descriptions: Readonly<Record<string, (context: SandboxContext) => string>
   'make.deadline': () => 'the time to make its namespace to run out',
   'bind.deadline': () => 'the time for Neutron to give its port to run out',
   ensurePort: () => 'Neutron to give its port',
+  makeWay: () => 'sandboxes made ahead to give way',
   'bind.backoff': () => 'the pause before Neutron is asked for its port again',
   'wire.deadline': () => 'the time for Neutron’s agent to wire its ports to run out',
   awaitPorts: (context) => `Neutron’s agent on ${onHost(context)} to wire its ports`,
   'wire.backoff': () => 'the pause before Neutron is asked again whether its ports are wired',
   'attach.ensurePort': () => 'Neutron to give its port',
+  'attach.makeWay': () => 'sandboxes made ahead to give way',
   'attach.bind.backoff': () => 'the pause before Neutron is asked for its port again',
   'attach.awaitPorts': (context) => `Neutron’s agent on ${onHost(context)} to wire its ports`,
   'attach.wire.backoff': () => 'the pause before Neutron is asked again whether its ports are wired',
   'giveBack.deadline': () => 'the time for Neutron to take its port back to run out',
   giveBack: () => 'Neutron to take its port back',
   'giveBack.backoff': () => 'the pause before its port is given back to Neutron again',
+  'mark.deadline': () => 'the time for Neutron to take note of whose its ports are to run out',
+  markPorts: () => 'Neutron to take note of whose its ports are',
+  'mark.backoff': () => 'the pause before Neutron is told again whose its ports are',
   'regroup.deadline': () => 'the time for Neutron to change its security groups to run out',
   regroupPorts: () => 'Neutron to change its security groups',
   'regroup.backoff': () => 'the pause before Neutron is asked again to change its security groups',
@@ -509,7 +525,7 @@ const descriptions: Readonly<Record<string, (context: SandboxContext) => string>
 
 export const sandboxChart: Chart = {
   kind: 'sandbox',
-  version: 2,
+  version: 3,
   machine: sandboxMachine,
   project: (paths, context) => ({
     status: metaOf(sandboxMachine, paths).status ?? 'making',
@@ -521,5 +537,7 @@ export const sandboxChart: Chart = {
   migrations: {
     // Version 2 may be a capsule's, and have ports of Neutron.
     1: toVersion2,
+    // Version 3 may have been made ahead with ports of Neutron.
+    2: toVersion3,
   },
 };

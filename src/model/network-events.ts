@@ -106,7 +106,7 @@ export type SandboxAnswer =
 
 /** What a pool is told when its first sandbox makes it known. */
 export interface PoolTerms {
-  /** `<host>.<network>`: one pool a host, project and network. */
+  /** `<host>.<networks>`: one pool a host, project and set of networks, with their security groups where these are Neutron's. */
   readonly id: string;
   /** Never more sandboxes ahead than this. */
   readonly ceiling: number;
@@ -114,7 +114,7 @@ export interface PoolTerms {
   readonly windowMs: number;
 }
 
-/** Sandboxes made ahead for one project on one network of one host. */
+/** Sandboxes made ahead for one project on the same networks of one host. */
 export interface PoolInput extends PoolTerms {
   readonly tenant: string;
   readonly hostId: string;
@@ -192,6 +192,10 @@ export interface NetworkEffectResults {
   /** Of Neutron: bound at the sandbox's host, not plugged yet. */
   ensurePort: Port;
   awaitPorts: null;
+  /** The ports of one that was made ahead say whose they are now. */
+  markPorts: null;
+  /** How many sandboxes made ahead are gone with their ports. */
+  makeWay: { readonly gone: number };
   returnPorts: null;
   /** By port: the groups that it has now. */
   regroupPorts: Readonly<Record<string, readonly string[]>>;

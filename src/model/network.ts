@@ -109,9 +109,17 @@ export interface PublishedPort {
 export const defaultNetworkId = (tenant: string, hostId: string): string =>
   namedUuid(`network/${tenant}/${hostId}`);
 
-/** Networks in the order of their interfaces, alike for all hosts. */
+/** Networks in the order of their interfaces, with the security groups of each, alike for all hosts. */
 export const networksKey = (networks: readonly NetworkRequest[]): string =>
-  networks.map(({ networkId, isDefault }) => (isDefault ? 'default' : networkId)).join('+');
+  networks
+    .map(({ networkId, isDefault, neutron }) =>
+      isDefault ? 'default' : [networkId, ...(neutron?.securityGroups ?? []).toSorted()].join('~'),
+    )
+    .join('+');
+
+/** Any address and port of the network would do. */
+export const isLikeOthers = ({ fixedAddress, neutron }: NetworkRequest): boolean =>
+  fixedAddress === null && !neutron?.portId && !neutron?.fixedAddress6;
 
 /** One pool a host, project and set of networks. */
 export const poolId = (hostId: string, networks: readonly NetworkRequest[]): string =>

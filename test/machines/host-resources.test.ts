@@ -8,8 +8,9 @@ import { explore, proofs, releasesEverything, type Holding, type ProofEvent } fr
 import { imageSubject } from './image-space.ts';
 import { registrySubject } from './registry-space.ts';
 import { networkSubject } from './network-space.ts';
-import { poolSubject } from './pool-space.ts';
+import { boundPool, poolSubject } from './pool-space.ts';
 import { poolChart } from '../../src/machines/pool.machine.ts';
+import { sandboxChart } from '../../src/machines/sandbox.machine.ts';
 import { walk } from './walk.ts';
 import { sandboxHoldings, sandboxSubject } from './sandbox-space.ts';
 import { volumeSubject } from './volume-space.ts';
@@ -79,6 +80,25 @@ t.test('a pool whose host has no memory for more makes none before its window en
   pool.send({ type: 'pool.left', wasReady: true }).done('bounded.window');
   t.same(pool.paths, ['empty'], 'without use it gives up');
   t.equal(pool.reason, null);
+});
+
+t.test('a pool on a network of Neutron keeps nothing ahead before its second use', async (t) => {
+  const pool = walk(poolChart, boundPool).send({ type: 'pool.used', ahead: false }).done('quiet');
+  t.same(pool.paths, ['empty']);
+  pool.send({ type: 'pool.used', ahead: false }).done('quiet');
+  t.same(pool.paths, ['filling']);
+  pool.done('fillPool', { begun: 2 }).send({ type: 'pool.joined' }).send({ type: 'pool.joined' });
+  t.same(pool.paths, ['keeping']);
+  pool.done('window').done('window');
+  t.same(pool.paths, ['shrinking'], 'without use they go');
+});
+
+t.test('a sandbox of version 2 lives on: none had ports that do not say whose they are', async (t) => {
+  const migrate = (value: unknown) =>
+    sandboxChart.migrations[2]!({ value, context: { id: 's1' }, chartVersion: 2 });
+  const context = { id: 's1', marksOwed: false };
+  t.match(migrate('claimed'), { value: { claimed: 'settled' }, context });
+  t.match(migrate({ wiring: 'waiting' }), { value: { wiring: 'waiting' }, context });
 });
 
 t.test('the network chart', async (t) => {

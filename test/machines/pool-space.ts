@@ -1,6 +1,7 @@
 import type { AnyMachineSnapshot } from 'xstate';
 import { poolChart } from '../../src/machines/pool.machine.ts';
 import type { PoolContext } from '../../src/machines/pool/context.ts';
+import type { PoolInput } from '../../src/model/network-events.ts';
 import type { ProofSubject } from './proofs.ts';
 
 const failures = [
@@ -8,19 +9,32 @@ const failures = [
   { code: 'ENGINE_UNAVAILABLE', message: 'The engine is down', retryable: true },
 ];
 
-export const poolSubject: ProofSubject = {
-  chart: poolChart,
-  inputs: [
+const input: PoolInput = {
+  id: 'h1.n1',
+  tenant: 'p1',
+  hostId: 'h1',
+  networks: [],
+  ceiling: 3,
+  windowMs: 30_000,
+  deadlines: { allocateMs: 1, makeMs: 1, removeMs: 1, idleMs: 1 },
+};
+
+/** On a network of Neutron. */
+export const boundPool: PoolInput = {
+  ...input,
+  networks: [
     {
-      id: 'h1.n1',
-      tenant: 'p1',
-      hostId: 'h1',
-      networks: [],
-      ceiling: 3,
-      windowMs: 30_000,
-      deadlines: { allocateMs: 1, makeMs: 1, removeMs: 1, idleMs: 1 },
+      networkId: 'n1',
+      isDefault: false,
+      fixedAddress: null,
+      neutron: { portId: null, fixedAddress6: null, securityGroups: ['g'] },
     },
   ],
+};
+
+export const poolSubject: ProofSubject = {
+  chart: poolChart,
+  inputs: [input, boundPool],
   events: () => [
     { type: 'pool.used', ahead: true },
     { type: 'pool.used', ahead: false },
@@ -46,7 +60,7 @@ export const poolSubject: ProofSubject = {
     ];
   },
   project: (context) => {
-    const { target, making, ready, used } = context as PoolContext;
-    return [target, making, Math.min(ready, 5), Math.min(used, 4)];
+    const { target, making, ready, used, networks } = context as PoolContext;
+    return [networks.length, target, making, Math.min(ready, 5), Math.min(used, 4)];
   },
 };

@@ -143,12 +143,14 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
 const failures = [
   { code: 'ENGINE_ERROR', message: 'It failed', retryable: false },
   { code: 'ENGINE_UNAVAILABLE', message: 'The engine is down', retryable: true },
+  { code: 'QUOTA_EXCEEDED', message: 'No port is left', retryable: false },
 ];
 
 function outputOf(src: string, { portIntent }: SandboxContext): unknown {
   if (src === 'makeSandbox') return { engineId: 'e1' };
   if (src === 'deadline') return { at: 0 };
   if (src === 'regroupPorts') return {};
+  if (src === 'makeWay') return { gone: 1 };
   if (src !== 'ensurePort') return null;
   const { networkId, neutron } = portIntent!.request;
   return bound(networkId, neutron?.portId !== null);
@@ -166,10 +168,12 @@ export const sandboxSubject: ProofSubject = {
     { ...ahead, claimedBy: 'c1', isOfCapsule: true, pool: null },
     { ...ahead, claimedBy: 'c1', pool: null, networks: [ofNeutron('m1', null)] },
     { ...ahead, claimedBy: 'c1', pool: null, found: foundBound },
+    { ...ahead, networks: [ofNeutron('m1', null)] },
   ],
   events,
   results: (invokeId, src, snapshot) => [
     { type: `xstate.done.actor.${invokeId}`, output: outputOf(src, contextOf(snapshot)) },
+    ...(src === 'makeWay' ? [{ type: `xstate.done.actor.${invokeId}`, output: { gone: 0 } }] : []),
     ...failures.map((error) => ({ type: `xstate.error.actor.${invokeId}`, error })),
   ],
   project: (context) => {
@@ -182,6 +186,7 @@ export const sandboxSubject: ProofSubject = {
       c.ports.map((port) => [port.network.networkId, port.interfaceName, port.address]),
       c.leaving?.network.networkId,
       c.portIntent?.request.networkId,
+      c.marksOwed,
     ];
   },
 };

@@ -47,12 +47,13 @@ export interface NeutronSite {
   kill(): void;
 }
 
-export async function createNeutronSite(t: Test, cloud: Cloud): Promise<NeutronSite> {
+/** @param pool how many sandboxes are made ahead at most; none by default */
+export async function createNeutronSite(t: Test, cloud: Cloud, pool: object = {}): Promise<NeutronSite> {
   const site = await createKeystoneSite(
     t,
     cloud,
     { timeoutMs: 4_000 },
-    { network: { driver: 'neutron' }, site: { poolCeiling: 0 }, deadlines: { sandboxMs: 60_000 } },
+    { network: { driver: 'neutron' }, site: { poolCeiling: 0, ...pool }, deadlines: { sandboxMs: 60_000 } },
   );
   const bootstrapped = await site.bootstrap();
   if (bootstrapped.code !== 0) throw new Error(bootstrapped.err);

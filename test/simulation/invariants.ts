@@ -159,6 +159,9 @@ function addressesOf({ engines, neutron, lostAt }: SimulatedWorld, runtime: Runt
       if ((status === 'claimed' || status === 'ready') && (!plugged || plugged.namespace !== namespace))
         wrong.push(`I4: port ${portId} of ${address} is not plugged into it`);
     }
+    for (const { portId } of status === 'claimed' && lostAt.size === 0 ? ports : [])
+      if (neutron.ports.has(portId) && neutron.ports.get(portId)!.deviceId !== claimedBy)
+        wrong.push(`I4: Neutron does not know that port ${portId} is of ${claimedBy}`);
     if (claimedBy !== null && !runtime.cell(holderOf(sandbox, claimedBy)))
       wrong.push(`I4: ${address} on ${hostId} is kept for a container that has gone (${status})`);
   }

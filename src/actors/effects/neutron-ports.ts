@@ -43,8 +43,13 @@ export const sandboxOf = ({ tags }: NeutronPort): string =>
   tags.find((tag) => tag.startsWith(actorTagPrefix))?.slice(actorTagPrefix.length) ?? '';
 
 export const worldTag = (worldId: string): string => `troupe:world=${worldId}`;
+/** Of a port that no container has yet. */
+const readyTag = 'troupe:ready';
 /** What a port is called that is ours from the first to the last. */
-export const nameOf = (key: string): string => `troupe-${key}`;
+const nameOf = (key: string): string => `troupe-${key}`;
+/** And that nobody has asked for yet. */
+const readyNameOf = (key: string): string => `troupe-ready-${key}`;
+const ownName = /^troupe-(?:ready-)?([0-9a-f-]{36})$/;
 
 export function neutronPorts({ environment, neutron, runtime, worldId }: NeutronPortsOptions): Effects {
   const inTurn = oneAtATime();
@@ -73,10 +78,11 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
 
   const hostOf = (hostId: string): string => neutronHostOf(runtime(), hostId);
 
-  const tagsOf = ({ id, portsAsked }: SandboxContext): readonly string[] => [
+  const tagsOf = ({ id, portsAsked, claimedBy }: SandboxContext): readonly string[] => [
     worldTag(worldId()),
     actorTag(id),
     `troupe:generation=${portsAsked}`,
+    ...(claimedBy === null ? [readyTag] : []),
   ];
 
   /** The same each time (N1). */
@@ -84,7 +90,8 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
     const { id, tenant, claimedBy, portIntent } = context;
     const { key, request } = portIntent!;
     const { networkId, fixedAddress, neutron: wish } = request;
-    const [name, mac] = [nameOf(key), macOfPort(key)];
+    const mac = macOfPort(key);
+    const name = claimedBy === null ? readyNameOf(key) : nameOf(key);
     const made = await cloud().createPort({
       networkId,
       projectId: tenant,
@@ -96,7 +103,7 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
       fixedAddresses: [fixedAddress, wish?.fixedAddress6 ?? null].flatMap((each) => each ?? []),
       securityGroups: wish?.securityGroups ?? [],
     });
-    const port = made ?? (await cloud().ports({ networkId, mac })).find((each) => each.name === name);
+    const port = made ?? (await cloud().ports({ networkId, mac })).find((each) => keyOf(each) === key);
     if (!port)
       throw new TroupeError('NETWORK_ERROR', `Another port of network "${networkId}" has the MAC "${mac}"`);
     await cloud().setTags(port.id, tagsOf(context));
@@ -167,7 +174,26 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
     const { key, request } = context.portIntent;
     const wished = request.neutron?.portId ?? null;
     if (wished !== null) return unlessGone(giveBack(context, wished));
-    for (const { id } of await cloud().ports({ name: nameOf(key) })) await cloud().deletePort(id);
+    const made = await cloud().ports({ networkId: request.networkId, mac: macOfPort(key) });
+    for (const port of made) if (keyOf(port) === key) await cloud().deletePort(port.id);
+  };
+
+  /** Made ahead, and a container's since. */
+  const mark = async ({ id, claimedBy, ports }: SandboxContext): Promise<void> => {
+    for (const { portId, neutron: bound } of ports) {
+      if (!bound || bound.isUsers) continue;
+      const port = await cloud().port(portId);
+      if (!port)
+        throw new TroupeError('PORT_NOT_FOUND', `Somebody has deleted the port "${portId}" in Neutron`);
+      const key = keyOf(port);
+      await cloud().updatePort(portId, {
+        // What its users have called it meanwhile it stays.
+        ...(key !== null && { name: nameOf(key) }),
+        deviceId: claimedBy ?? id,
+        deviceOwner,
+      });
+      await cloud().removeTags(portId, [readyTag]);
+    }
   };
 
   const regroup = async ({ ports, regroup: change }: SandboxContext) => {
@@ -190,6 +216,10 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
       while (isWanted() && !(await isReady(ports))) await pause();
       return null;
     }),
+    markPorts: effect<NetworkEffectResults['markPorts']>(async (_, context) => {
+      await mark(context);
+      return null;
+    }),
     returnPorts: effect<NetworkEffectResults['returnPorts']>(async ({ operation }, context) => {
       const { all } = operation.input as { readonly all: boolean };
       const { ports, leaving } = context;
@@ -199,10 +229,10 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
   };
 }
 
-/** By its name and the MAC that follows from it; others are their users'. */
-export function isMadeByUs({ name, mac }: NeutronPort): boolean {
-  const [, key] = /^troupe-([0-9a-f-]{36})$/.exec(name) ?? [];
-  return key !== undefined && macOfPort(key) === mac;
+/** Of the intent that made it, by its name and the MAC that follows from it; null for a port of its users'. */
+export function keyOf({ name, mac }: NeutronPort): string | null {
+  const [, key] = ownName.exec(name) ?? [];
+  return key !== undefined && macOfPort(key) === mac ? key : null;
 }
 
 /** What Neutron calls a host of ours. */

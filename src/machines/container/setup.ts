@@ -27,6 +27,7 @@ import type { SandboxInput } from '../../model/network-events.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
 import {
   defaultNetworkId,
+  isLikeOthers,
   networksKey,
   poolId,
   requestOf,
@@ -149,13 +150,13 @@ const livesApart = ({ sandbox, candidates }: ContainerContext): boolean =>
 /** The networks of a sandbox made ahead that would do; one with wishes of its own needs its own. */
 const poolOf = (context: ContainerContext): string | null => {
   const { pool, published, askedHostname, networks } = context;
-  const isLikeOthers =
+  const isFromPool =
     livesApart(context) &&
     pool !== null &&
     published.length === 0 &&
     askedHostname === null &&
-    networks.every(({ fixedAddress, neutron }) => fixedAddress === null && !neutron);
-  return isLikeOthers ? networksKey(networks) : null;
+    networks.every(isLikeOthers);
+  return isFromPool ? networksKey(networks) : null;
 };
 
 const sandboxOf = (context: ContainerContext, id: string): SandboxInput => {

@@ -32,6 +32,8 @@ export interface SandboxContext {
   readonly portsAsked: number;
   /** A port of Neutron that may be there, though nobody has said so yet; null when all are known. */
   readonly portIntent: PortIntent | null;
+  /** Its ports of Neutron may still be named and marked as those of one made ahead. */
+  readonly marksOwed: boolean;
   /** A change of its ports' security groups that is under way. */
   readonly regroup: GroupChange | null;
   /** Its container or capsule, for its whole life: a namespace is never handed on. */

@@ -6,19 +6,21 @@
 import { pauseBefore } from '../retry-policy.ts';
 import { sandboxSetup } from './setup.ts';
 
-interface Question<S extends 'ensurePort' | 'awaitPorts' | 'regroupPorts', D, R> {
+type Asked = 'ensurePort' | 'awaitPorts' | 'regroupPorts';
+
+interface Question<S extends Asked, D, R> {
   readonly src: S;
   readonly id: string;
   readonly description: string;
   /** The pause before it is asked again. */
   readonly backoff: { readonly id: string; readonly description: string };
   readonly onDone: D;
-  /** Where asking again is no use. */
+  /** Where asking again is no use, or not at once. */
   readonly refused: R;
 }
 
 /** Neutron is asked, again after a pause where that may help. */
-const untilAnswered = <S extends 'ensurePort' | 'awaitPorts' | 'regroupPorts', const D, const R>({
+const untilAnswered = <S extends Asked, const D, const R extends readonly unknown[]>({
   description,
   backoff,
   refused,
@@ -32,12 +34,48 @@ const untilAnswered = <S extends 'ensurePort' | 'awaitPorts' | 'regroupPorts', c
         tags: 'transient',
         invoke: {
           ...question,
-          onError: [{ guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' }, refused],
+          onError: [{ guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' }, ...refused],
         },
       },
       waiting: pauseBefore('attempting', backoff.id, backoff.description),
     },
   }) as const;
+
+/**
+ * A port is asked for; where there is none left, what was made ahead goes first.
+ * @param prefix of its effects' ids
+ * @param refused where it goes when it is refused
+ * @param unmade where it goes when nothing gave way, either
+ */
+const untilBound = <const D, const R, const U>(prefix: string, onDone: D, refused: R, unmade: U) => {
+  const { initial, states } = untilAnswered({
+    src: 'ensurePort',
+    id: `${prefix}ensurePort`,
+    description: 'Neutron is asked for its port.',
+    backoff: {
+      id: `${prefix}bind.backoff`,
+      description: 'Neutron gave it no port yet; it will be asked again.',
+    },
+    onDone,
+    refused: [{ guard: 'isShortForIts', target: 'makingWay', actions: 'recordFailure' }, refused],
+  });
+  return {
+    initial,
+    states: {
+      ...states,
+      makingWay: {
+        description: 'No port or address is left; sandboxes made ahead give theirs back.',
+        tags: 'transient',
+        invoke: {
+          id: `${prefix}makeWay`,
+          src: 'makeWay',
+          onDone: [{ guard: 'hasWayBeenMade', target: 'attempting' }, unmade],
+          onError: unmade,
+        },
+      },
+    },
+  } as const;
+};
 
 /** Of `allocating`: one port, known by its intent, which is durable before Neutron is asked. */
 export const binding = sandboxSetup.createStateConfig({
@@ -54,14 +92,12 @@ export const binding = sandboxSetup.createStateConfig({
     },
     onError: '#sandbox.failed',
   },
-  ...untilAnswered({
-    src: 'ensurePort',
-    id: 'ensurePort',
-    description: 'Neutron is asked for its port.',
-    backoff: { id: 'bind.backoff', description: 'Neutron gave it no port yet; it will be asked again.' },
-    onDone: { target: '#sandbox.allocating.deciding', actions: 'recordBound' },
-    refused: { target: '#sandbox.failed', actions: 'recordFailure' },
-  }),
+  ...untilBound(
+    '',
+    { target: '#sandbox.allocating.deciding', actions: 'recordBound' },
+    { target: '#sandbox.failed', actions: 'recordFailure' },
+    { target: '#sandbox.failed' },
+  ),
 });
 
 /** Plugged, and not joined by anything before Neutron's agent lets packets pass. */
@@ -95,7 +131,7 @@ export const wiring = sandboxSetup.createStateConfig({
       description: 'Neutron could not say yet whether its port is wired; it will be asked again.',
     },
     onDone: '#sandbox.made',
-    refused: { target: '#sandbox.failed', actions: 'recordFailure' },
+    refused: [{ target: '#sandbox.failed', actions: 'recordFailure' }],
   }),
 });
 
@@ -104,17 +140,12 @@ export const attachBinding = sandboxSetup.createStateConfig({
   tags: 'transient',
   meta: { acquires: 'port' },
   entry: 'intendPort',
-  ...untilAnswered({
-    src: 'ensurePort',
-    id: 'attach.ensurePort',
-    description: 'Neutron is asked for its port.',
-    backoff: {
-      id: 'attach.bind.backoff',
-      description: 'Neutron gave it no port yet; it will be asked again.',
-    },
-    onDone: { target: '#sandbox.attaching.plugging', actions: 'recordBound' },
-    refused: { target: '#sandbox.detaching', actions: ['recordFailure', 'giveUpAttach'] },
-  }),
+  ...untilBound(
+    'attach.',
+    { target: '#sandbox.attaching.plugging', actions: 'recordBound' },
+    { target: '#sandbox.detaching', actions: ['recordFailure', 'giveUpAttach'] },
+    { target: '#sandbox.detaching', actions: 'giveUpAttach' },
+  ),
 });
 
 export const attachWiring = sandboxSetup.createStateConfig({
@@ -128,7 +159,7 @@ export const attachWiring = sandboxSetup.createStateConfig({
       description: 'Neutron could not say yet whether its port is wired; it will be asked again.',
     },
     onDone: { target: '#sandbox.claimed', actions: ['settle', 'tellChanged'] },
-    refused: { target: '#sandbox.detaching', actions: ['recordFailure', 'giveUpAttach'] },
+    refused: [{ target: '#sandbox.detaching', actions: ['recordFailure', 'giveUpAttach'] }],
   }),
 });
 
@@ -169,6 +200,40 @@ export const givingBack = sandboxSetup.createStateConfig({
   },
 });
 
+/** Of `claimed`: its container runs already, in one that was made ahead. */
+export const marking = sandboxSetup.createStateConfig({
+  initial: 'attempting',
+  states: {
+    attempting: {
+      description: 'A container lives in it; Neutron takes note of whose its ports are.',
+      tags: 'transient',
+      invoke: [
+        {
+          id: 'mark.deadline',
+          src: 'deadline',
+          input: ({ context }) => ({ ms: context.deadlines.allocateMs }),
+          onDone: 'waiting',
+          onError: 'waiting',
+        },
+        {
+          id: 'markPorts',
+          src: 'markPorts',
+          onDone: { target: '#sandbox.claimed.settled', actions: 'forgetMarks' },
+          onError: [
+            { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+            { target: '#sandbox.claimed.settled', actions: 'recordFailure' },
+          ],
+        },
+      ],
+    },
+    waiting: pauseBefore(
+      'attempting',
+      'mark.backoff',
+      'A container lives in it; Neutron is told again in a moment whose its ports are.',
+    ),
+  },
+});
+
 /** Its ports get or lose a security group; packets go on by the others meanwhile. */
 export const regrouping = sandboxSetup.createStateConfig({
   tags: 'transient',
@@ -197,7 +262,7 @@ export const regrouping = sandboxSetup.createStateConfig({
       description: 'Neutron did not change its security groups yet; it will be asked again.',
     },
     onDone: { target: '#sandbox.claimed', actions: ['recordGroups', 'tellChanged'] },
-    refused: { target: '#sandbox.claimed', actions: ['recordFailure', 'forgetRegroup', 'tellChanged'] },
+    refused: [{ target: '#sandbox.claimed', actions: ['recordFailure', 'forgetRegroup', 'tellChanged'] }],
   }),
 });
 

@@ -35,6 +35,9 @@ const isOf = (context: SandboxContext, event: SandboxEvent): boolean =>
 const lacking = ({ networks, ports }: SandboxContext): NetworkRequest | undefined =>
   networks.find(({ networkId }) => !ports.some(({ network }) => network.networkId === networkId));
 
+/** What is scarce is had again once others let go of it. */
+const scarcities: ReadonlySet<string> = new Set(['QUOTA_EXCEEDED', 'ADDRESSES_EXHAUSTED']);
+
 const isNeutronPort = (port: Port | null): boolean => port?.neutron !== undefined;
 
 /** A UUID, the same each time it is asked for. */
@@ -111,6 +114,8 @@ export const sandboxSetup = setup({
     // The control plane's own, of Neutron.
     ensurePort: unbound<NetworkEffectResults['ensurePort'], undefined>('ensurePort'),
     awaitPorts: unbound<NetworkEffectResults['awaitPorts'], undefined>('awaitPorts'),
+    markPorts: unbound<NetworkEffectResults['markPorts'], undefined>('markPorts'),
+    makeWay: unbound<NetworkEffectResults['makeWay'], undefined>('makeWay'),
     returnPorts: unbound<NetworkEffectResults['returnPorts'], { readonly all: boolean }>('returnPorts'),
     regroupPorts: unbound<NetworkEffectResults['regroupPorts'], undefined>('regroupPorts'),
   },
@@ -130,6 +135,12 @@ export const sandboxSetup = setup({
     isAddressLacking: ({ context }) => lacking(context) !== undefined,
     isPortLacking: ({ context }) => lacking(context)?.neutron !== undefined,
     hasNeutronPort: ({ context }) => context.ports.some(isNeutronPort),
+    areMarksOwed: ({ context }) => context.marksOwed && context.ports.some(isNeutronPort),
+    /** Who was promised a port comes before what nobody uses yet. */
+    isShortForIts: ({ context, event }) =>
+      context.claimedBy !== null && scarcities.has(failureOf(event).code),
+    hasWayBeenMade: ({ event }) =>
+      (event as unknown as { output: NetworkEffectResults['makeWay'] }).output.gone > 0,
     isLeavingPlugged: ({ context }) => context.leaving !== null,
     isPortLeaving: ({ context }) => isNeutronPort(context.leaving) || context.portIntent !== null,
     isPortHeld: ({ context }) =>
@@ -177,6 +188,7 @@ export const sandboxSetup = setup({
       const port = { ...output, interfaceName: interfaceName(context.ports) };
       return { ports: [...context.ports, port], portIntent: null, failure: null, reason: null };
     }),
+    forgetMarks: assign({ marksOwed: false, failure: null, reason: null }),
     forgetIntent: assign({ portIntent: null }),
     recordRegroup: assign({
       regroup: ({ context, event }) => (event.type === 'sandbox.regroup' ? event.change : context.regroup),
