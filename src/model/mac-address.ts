@@ -1,4 +1,4 @@
-import { isIPv4 } from 'node:net';
+import { familyOf, isAddress } from './subnet.ts';
 
 /**
  * The MAC address of a port, the same each time: locally administered,
@@ -20,7 +20,8 @@ export function macOfPort(portId: string): string {
  * @throws RangeError when `address` is none of IPv4
  */
 export function macOfAddress(address: string): string {
-  if (!isIPv4(address)) throw new RangeError(`Not an IPv4 address: "${address}"`);
+  if (!isAddress(address) || familyOf(address) !== 4)
+    throw new RangeError(`Not an IPv4 address: "${address}"`);
   return ['02', '54', ...address.split('.').map((octet) => Number(octet).toString(16).padStart(2, '0'))].join(
     ':',
   );

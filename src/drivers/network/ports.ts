@@ -2,7 +2,6 @@
  * Ports: a veth pair each, one end at the network's bridge, the other in a
  * sandbox's namespace. The rules of what it may send are there before it is.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { TroupeError } from '../../errors/errors.ts';
 import { familyOf } from '../../model/subnet.ts';
 import { checkPlug } from './check-specs.ts';
@@ -60,17 +59,17 @@ async function plug(parts: Parts, spec: PlugSpec, namespace: Namespace, signal: 
   // Engines switch it off in the namespaces they make.
   if (wantsIpv6(spec)) await writeInside(spec, namespace, [`ipv6/conf/${dev}/disable_ipv6`], '0', signal);
   await ip.batch(attempt, await insideLines(parts, spec, stale), signal, { inside: namespace });
-  await awaitForwarding(parts, spec);
+  await awaitForwarding(parts, spec, signal);
   // On our own networks an address has the same MAC, whoever has it.
   if (spec.of === 'neutron') await announce(parts, spec, namespace, signal);
 }
 
 /** The kernel tells the bridge a moment later that the port has a carrier; until then nothing passes it. */
-async function awaitForwarding({ host }: Parts, spec: PlugSpec): Promise<void> {
+async function awaitForwarding({ host }: Parts, spec: PlugSpec, signal: AbortSignal): Promise<void> {
   const link = names.linkOf(spec);
   for (let looks = 0; looks < mostLooks; looks++) {
     if ((await host.readLinkFile(link, 'brport/state')) === forwarding) return;
-    await pause(lookMs);
+    await host.run('sleep', [secondsBetweenLooks], { signal });
   }
   throw new TroupeError('NETWORK_ERROR', `${attemptOf(spec)}: its bridge lets nothing pass it`, {
     retryable: true,
@@ -79,9 +78,9 @@ async function awaitForwarding({ host }: Parts, spec: PlugSpec): Promise<void> {
 
 /** linux/if_bridge.h: BR_STATE_FORWARDING */
 const forwarding = '3';
-/** Together a second. */
-const lookMs = 5;
-const mostLooks = 200;
+/** Together a second, and what starting a program takes. */
+const secondsBetweenLooks = '0.01';
+const mostLooks = 100;
 
 async function insideLines({ host }: Parts, spec: PlugSpec, stale: Stale): Promise<readonly string[]> {
   const { interfaceName: dev, addresses, gateway, routes } = spec;
