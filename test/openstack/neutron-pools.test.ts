@@ -50,6 +50,13 @@ const awaitNone = async (): Promise<void> =>
     () => neutron.ports(`network_id=${home}`),
     ({ length }) => length === 0,
   ));
+/** Ports go after their container has. */
+const awaitOnlyReady = (): Promise<readonly WirePort[]> =>
+  until(
+    'only ports that wait',
+    () => neutron.ports(`network_id=${home}`),
+    (ports) => ports.every(isReady),
+  );
 const portOf = ({ addresses }: Container): string => addresses[home]![0]!.port;
 const run = (name: string, more: object = {}): Promise<Container> => site.run(token, { name, ...more });
 const remove = async (...containers: readonly Container[]): Promise<void> =>
@@ -60,6 +67,7 @@ const fill = async (): Promise<readonly WirePort[]> => {
   const containers = await Promise.all([run('first'), run('second')]);
   const ready = await awaitReady(2);
   await remove(...containers);
+  await awaitOnlyReady();
   return ready;
 };
 
@@ -111,11 +119,7 @@ t.test(
     t.equal(ping.code, 0, ping.out);
 
     await remove(one, two, three);
-    const left = await until(
-      'their ports, given back',
-      () => neutron.ports(`network_id=${home}`),
-      (ports) => ports.every(isReady),
-    );
+    const left = await awaitOnlyReady();
     t.ok(left.length > 0, 'others still wait');
   },
 );
