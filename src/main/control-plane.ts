@@ -12,7 +12,8 @@ import type { Policy } from '../api/policy/policy.ts';
 import { createSessionEndpoint } from '../api/stream/session-socket.ts';
 import { createSessions } from '../api/stream/sessions.ts';
 import { createTickets } from '../api/stream/tickets.ts';
-import { createNeutronDesk } from '../api/zun/neutron-desk.ts';
+import { createKnownNetworks } from '../api/zun/known-networks.ts';
+import { createNeutronDesk, type NeutronDesk } from '../api/zun/neutron-desk.ts';
 import { createWatchEndpoint } from '../api/stream/watch.ts';
 import type { Config } from '../config/schema.ts';
 import { createHostLinks } from '../link/host-link-server.ts';
@@ -109,6 +110,22 @@ interface Served extends CloudServices {
   readonly cloud: CloudCalls | null;
 }
 
+function neutronDesk(
+  environment: Environment,
+  neutron: Neutron,
+  controlPlane: RunningControlPlane,
+): NeutronDesk {
+  const desk = createNeutronDesk(neutron);
+  const isMadeAhead = (tenant: string, networks: string): boolean =>
+    controlPlane
+      .hosts()
+      .some(({ pools }) => pools.some((pool) => pool.tenant === tenant && pool.networks === networks));
+  return {
+    ...desk,
+    requests: createKnownNetworks({ environment, requests: desk.requests, isMadeAhead }),
+  };
+}
+
 async function serve(
   config: Config,
   environment: Environment,
@@ -133,7 +150,7 @@ async function serve(
     login: auth.login,
     onCloudCall: (listener) => cloud?.onCall(listener),
     policy,
-    neutron: neutron && createNeutronDesk(neutron),
+    neutron: neutron && neutronDesk(environment, neutron, controlPlane),
     tickets,
     sessions: { sessions, publicUrl },
     logger,

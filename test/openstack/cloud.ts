@@ -48,7 +48,7 @@ export interface Cloud {
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-export async function createCloud(t: Test): Promise<Cloud> {
+export async function createCloud(t: Pick<Test, 'teardown'>): Promise<Cloud> {
   const { auth } = (parse(readFileSync(cloudsFile, 'utf8')) as { clouds: { admin: { auth: AdminAuth } } })
     .clouds.admin;
   const authUrl = auth.auth_url;

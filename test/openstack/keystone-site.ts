@@ -36,7 +36,7 @@ export interface Answer {
 
 /** Not started yet. @param settings of section `auth` beside the kind, @param more of other sections */
 export async function createKeystoneSite(
-  t: Test,
+  t: Pick<Test, 'teardown'>,
   cloud: Cloud,
   settings: object = {},
   more: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {},

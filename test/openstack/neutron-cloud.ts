@@ -39,7 +39,7 @@ export interface NeutronCloud {
   awaitAgent(alive: boolean): Promise<void>;
 }
 
-export async function createNeutronCloud(t: Test, cloud: Cloud): Promise<NeutronCloud> {
+export async function createNeutronCloud(t: Pick<Test, 'teardown'>, cloud: Cloud): Promise<NeutronCloud> {
   const { services } = await cloud.admin<{ services: { id: string }[] }>('GET', '/services?type=network');
   const { endpoints } = await cloud.admin<{ endpoints: { url: string }[] }>(
     'GET',

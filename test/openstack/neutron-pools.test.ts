@@ -44,60 +44,85 @@ const awaitAudit = (): Promise<readonly unknown[]> =>
     () => site.audit(),
     (entries) => entries.length === 0,
   );
+const awaitNone = async (): Promise<void> =>
+  void (await until(
+    'no port',
+    () => neutron.ports(`network_id=${home}`),
+    ({ length }) => length === 0,
+  ));
+/** Ports go after their container has. */
+const awaitOnlyReady = (): Promise<readonly WirePort[]> =>
+  until(
+    'only ports that wait',
+    () => neutron.ports(`network_id=${home}`),
+    (ports) => ports.every(isReady),
+  );
 const portOf = ({ addresses }: Container): string => addresses[home]![0]!.port;
 const run = (name: string, more: object = {}): Promise<Container> => site.run(token, { name, ...more });
 const remove = async (...containers: readonly Container[]): Promise<void> =>
   void (await Promise.all(containers.map(({ uuid }) => site.remove(token, uuid))));
 
-t.test('a start takes a port that is ACTIVE already, and Neutron hears of it afterwards', async (t) => {
-  const one = await run('one');
-  t.same(await readyPorts(), [], 'a first use alone keeps nothing ahead');
-  const two = await run('two');
+/** A second use of the network, after which it is used no more. */
+const fill = async (): Promise<readonly WirePort[]> => {
+  const containers = await Promise.all([run('first'), run('second')]);
   const ready = await awaitReady(2);
-  for (const { name, device_id, device_owner, project_id, status } of ready) {
-    t.equal(status, 'ACTIVE');
-    t.match(name, /^troupe-ready-/);
-    t.not(device_id, '', 'so that nobody else takes it');
-    t.match({ device_owner, project_id }, { device_owner: 'compute:kuryr', project_id: blue.id });
-  }
-  t.same(await awaitAudit(), []);
+  await remove(...containers);
+  await awaitOnlyReady();
+  return ready;
+};
 
-  const three = await run('three');
-  const port = portOf(three);
-  t.ok(
-    ready.some(({ id }) => id === port),
-    'it is one of those that waited',
-  );
-  const marked = await until(
-    'Neutron, told whose the port is',
-    () => neutron.port(port),
-    (each) => !isReady(each),
-  );
-  t.match(marked, { device_id: three.uuid, status: 'ACTIVE', name: /^troupe-[0-9a-f-]{36}$/ });
-  t.equal(marked.tags.filter((tag) => /^troupe:(world|actor|generation)=/.test(tag)).length, 3);
+t.test(
+  'a start takes a port that is ACTIVE already and waits for no Neutron, which hears of it afterwards',
+  async (t) => {
+    const one = await run('one');
+    t.same(await readyPorts(), [], 'a first use alone keeps nothing ahead');
+    const two = await run('two');
+    const ready = await awaitReady(2);
+    for (const { name, device_id, device_owner, project_id, status } of ready) {
+      t.equal(status, 'ACTIVE');
+      t.match(name, /^troupe-ready-/);
+      t.not(device_id, '', 'so that nobody else takes it');
+      t.match({ device_owner, project_id }, { device_owner: 'compute:kuryr', project_id: blue.id });
+    }
+    t.same(await awaitAudit(), []);
 
-  const inside = await site.inside(
-    three.uuid,
-    'sh',
-    '-c',
-    'hostname; ip addr show eth0; ip route; cat /etc/resolv.conf /etc/hosts',
-  );
-  t.match(inside.out, new RegExp(`inet ${three.addresses[home]![0]!.addr}/24`));
-  t.match(inside.out, /mtu 1400/);
-  t.match(inside.out, /default via 10\.92\.1\.1/);
-  t.match(inside.out, /nameserver 10\.92\.1\.2/);
-  t.match(inside.out, new RegExp(`${one.addresses[home]![0]!.addr}\\s.*one`), 'it knows its neighbours');
-  const ping = await site.inside(two.uuid, 'ping', '-c', '1', '-W', '5', three.addresses[home]![0]!.addr);
-  t.equal(ping.code, 0, ping.out);
+    const frozen = neutron.freeze('neutron');
+    const three = await run('three');
+    const port = portOf(three);
+    t.pass('it runs while Neutron answers nobody');
+    frozen.thaw();
+    await site.awaitNeutron(token);
+    t.ok(
+      ready.some(({ id }) => id === port),
+      'it is one of those that waited',
+    );
+    const marked = await until(
+      'Neutron, told whose the port is',
+      () => neutron.port(port),
+      (each) => !isReady(each),
+    );
+    t.match(marked, { device_id: three.uuid, status: 'ACTIVE', name: /^troupe-[0-9a-f-]{36}$/ });
+    t.equal(marked.tags.filter((tag) => /^troupe:(world|actor|generation)=/.test(tag)).length, 3);
 
-  await remove(one, two, three);
-  const left = await until(
-    'their ports, given back',
-    () => neutron.ports(`network_id=${home}`),
-    (ports) => ports.every(isReady),
-  );
-  t.ok(left.length > 0, 'others still wait');
-});
+    const inside = await site.inside(
+      three.uuid,
+      'sh',
+      '-c',
+      'hostname; ip addr show eth0; ip route; cat /etc/resolv.conf /etc/hosts',
+    );
+    t.match(inside.out, new RegExp(`inet ${three.addresses[home]![0]!.addr}/24`));
+    t.match(inside.out, /mtu 1400/);
+    t.match(inside.out, /default via 10\.92\.1\.1/);
+    t.match(inside.out, /nameserver 10\.92\.1\.2/);
+    t.match(inside.out, new RegExp(`${one.addresses[home]![0]!.addr}\\s.*one`), 'it knows its neighbours');
+    const ping = await site.inside(two.uuid, 'ping', '-c', '1', '-W', '5', three.addresses[home]![0]!.addr);
+    t.equal(ping.code, 0, ping.out);
+
+    await remove(one, two, three);
+    const left = await awaitOnlyReady();
+    t.ok(left.length > 0, 'others still wait');
+  },
+);
 
 t.test('killed with its pools full, it comes back to the same ports', async (t) => {
   const before = await awaitReady(2);
@@ -110,8 +135,14 @@ t.test('killed with its pools full, it comes back to the same ports', async (t) 
   await remove(container);
 });
 
+t.test('what waits on a network goes when that is deleted here', async (t) => {
+  await awaitReady(2);
+  t.equal((await site.call('DELETE', `/v1/networks/${home}`, cloud.adminToken)).status, 204);
+  await awaitNone();
+});
+
 t.test('who asks for an address of its own gets it made, and what waits gives way to it', async (t) => {
-  const ready = await awaitReady(2);
+  const ready = await fill();
   const fixed = await run('fixed', { nets: [{ network: 'home', 'v4-fixed-ip': '10.92.1.77' }] });
   t.notOk(
     ready.some(({ id }) => id === portOf(fixed)),
@@ -132,18 +163,8 @@ t.test('who asks for an address of its own gets it made, and what waits gives wa
 });
 
 t.test('what waits goes when it is told to', async (t) => {
-  const fill = async (): Promise<void> => {
-    const containers = await Promise.all([run('first'), run('second')]);
-    await awaitReady(2);
-    await remove(...containers);
-  };
-  const awaitNone = async (): Promise<void> =>
-    void (await until('no port', () => neutron.ports(`network_id=${home}`), ({ length }) => length === 0)); // prettier-ignore
   await fill();
   t.equal((await site.call('DELETE', '/v1/pools', token)).status, 200);
-  await awaitNone();
-  await fill();
-  t.equal((await site.call('DELETE', `/v1/networks/${home}`, cloud.adminToken)).status, 204);
   await awaitNone();
   t.same(await awaitAudit(), []);
 });

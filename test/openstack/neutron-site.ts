@@ -48,7 +48,11 @@ export interface NeutronSite {
 }
 
 /** @param pool how many sandboxes are made ahead at most; none by default */
-export async function createNeutronSite(t: Test, cloud: Cloud, pool: object = {}): Promise<NeutronSite> {
+export async function createNeutronSite(
+  t: Pick<Test, 'teardown'>,
+  cloud: Cloud,
+  pool: object = {},
+): Promise<NeutronSite> {
   const site = await createKeystoneSite(
     t,
     cloud,

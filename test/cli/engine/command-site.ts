@@ -45,7 +45,10 @@ const troupe = join(projectFolder(), 'bin', 'troupe');
 type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** @param settings beside `state.directory` and `api.port`, by section */
-export async function createCommandSite(t: Test, settings: Settings = {}): Promise<CommandSite> {
+export async function createCommandSite(
+  t: Pick<Test, 'teardown'>,
+  settings: Settings = {},
+): Promise<CommandSite> {
   await ensureDocker();
   const directory = mkdtempSync(join(tmpdir(), 'troupe-cli-'));
   const port = await freePort();
