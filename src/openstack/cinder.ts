@@ -12,7 +12,8 @@
 import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { TroupeError, type ErrorCode } from '../errors/errors.ts';
-import type { Bearer } from './glance.ts';
+import type { Bearer } from '../model/bearer.ts';
+import type { Cinder, CinderAttachment, CinderVolume } from '../model/cinder.ts';
 import type { CloudSession } from './session.ts';
 import type { CloudAnswer } from './transport.ts';
 
@@ -22,6 +23,8 @@ const volumeShape = Type.Object({
   name: Type.Optional(text),
   status: Type.String(),
   size: Type.Integer(),
+  'os-vol-tenant-attr:tenant_id': Type.Optional(text),
+  'os-vol-mig-status-attr:name_id': Type.Optional(text),
   multiattach: Type.Optional(Type.Boolean()),
   metadata: Type.Optional(Type.Record(Type.String(), Type.String())),
   attachments: Type.Optional(
@@ -34,79 +37,20 @@ const volumeShape = Type.Object({
     ),
   ),
 });
+const links = Type.Optional(Type.Array(Type.Object({ rel: Type.String(), href: Type.String() })));
 const oneVolume = Compile(Type.Object({ volume: volumeShape }));
-const manyVolumes = Compile(Type.Object({ volumes: Type.Array(volumeShape) }));
-const oneAttachment = Compile(
-  Type.Object({
-    attachment: Type.Object({
-      id: Type.String(),
-      status: Type.String(),
-      volume_id: Type.String(),
-      instance: Type.Optional(text),
-      connection_info: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-    }),
-  }),
+const manyVolumes = Compile(Type.Object({ volumes: Type.Array(volumeShape), volumes_links: links }));
+const attachmentShape = Type.Object({
+  id: Type.String(),
+  status: Type.String(),
+  volume_id: Type.String(),
+  instance: Type.Optional(text),
+  connection_info: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+});
+const oneAttachment = Compile(Type.Object({ attachment: attachmentShape }));
+const manyAttachments = Compile(
+  Type.Object({ attachments: Type.Array(attachmentShape), attachments_links: links }),
 );
-
-export interface CinderVolume {
-  readonly id: string;
-  readonly name: string | null;
-  /** `creating`, `available`, `reserved`, `in-use`, `deleting`, `error` … */
-  readonly status: string;
-  readonly sizeGib: number;
-  /** Several may have it at once. */
-  readonly isShared: boolean;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly attachments: readonly { readonly id: string; readonly containerId: string | null }[];
-}
-
-export interface CinderAttachment {
-  readonly id: string;
-  readonly volumeId: string;
-  readonly containerId: string | null;
-  /** `reserved`, `attaching`, `attached`, `detaching` … */
-  readonly status: string;
-  /**
-   * How the volume is reached, for os-brick's connector of `driver_volume_type`; may hold passwords, and belongs into no log, journal
-   * or snapshot. Empty while it is reserved only.
-   */
-  readonly connection: Readonly<Record<string, unknown>>;
-}
-
-export interface Cinder {
-  /** By UUID, else by name. @throws TroupeError VOLUME_NOT_FOUND also for what the caller may not see, NAME_AMBIGUOUS */
-  find(idOrName: string, bearer: Bearer): Promise<CinderVolume>;
-  /** Of the caller's project. It is `creating` at first. @throws TroupeError QUOTA_EXCEEDED */
-  create(
-    wish: {
-      readonly name: string;
-      readonly sizeGib: number;
-      readonly metadata: Readonly<Record<string, string>>;
-    },
-    bearer: Bearer,
-  ): Promise<CinderVolume>;
-  /** Whosever it is; null when there is none. */
-  show(id: string): Promise<CinderVolume | null>;
-  /** @throws TroupeError VOLUME_IN_USE while it is attached */
-  remove(id: string): Promise<void>;
-  /**
-   * Attaches a volume to a container on the host that the connector describes.
-   * @param connector as os-brick's `get_connector_properties` tells it
-   * @throws TroupeError VOLUME_NOT_FOUND, VOLUME_IN_USE when somebody has it and it is not shared
-   */
-  attach(wish: {
-    readonly volumeId: string;
-    readonly containerId: string;
-    readonly connector: Readonly<Record<string, unknown>>;
-    readonly readOnly: boolean;
-  }): Promise<CinderAttachment>;
-  /** Null when there is none. */
-  attachment(id: string): Promise<CinderAttachment | null>;
-  /** The host has it: the volume is in use. */
-  complete(attachmentId: string): Promise<void>;
-  /** Succeeds when there is none; to be called once the host has let go of it. @throws TroupeError VOLUME_ERROR when Cinder can't */
-  detach(attachmentId: string): Promise<void>;
-}
 
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const service = 'Cinder';
@@ -172,6 +116,19 @@ export function createCinder(session: CloudSession): Cinder {
       return volumeOf(answer.body.volume);
     },
     show: (id) => showAs(id, null),
+    withMetadata: (metadata) =>
+      all(async (marker) => {
+        const query = new URLSearchParams({
+          all_tenants: 'true',
+          metadata: JSON.stringify(metadata),
+          ...marker,
+        });
+        const answer = await ask('list', 'GET', `/volumes/detail?${query}`);
+        if (answer.status !== 200) throw refusal(answer, 'list volumes', false);
+        if (!manyVolumes.Check(answer.body)) throw nonsense('list of volumes');
+        const { volumes, volumes_links: more = [] } = answer.body;
+        return { items: volumes.map(volumeOf), more: more.length > 0 };
+      }),
     async remove(id) {
       const answer = await ask('delete', 'DELETE', `/volumes/${encodeURIComponent(id)}`);
       if (answer.status === 202 || answer.status === 404) return;
@@ -197,6 +154,16 @@ export function createCinder(session: CloudSession): Cinder {
       if (answer.status !== 200) throw refusal(answer, `show attachment "${id}"`, false);
       return attachment(answer);
     },
+    attachments: (volumeId) =>
+      all(async (marker) => {
+        const query = new URLSearchParams({ all_tenants: 'true', ...marker });
+        if (volumeId !== null) query.set('volume_id', volumeId);
+        const answer = await ask('attachments', 'GET', `/attachments?${query}`);
+        if (answer.status !== 200) throw refusal(answer, 'list attachments', false);
+        if (!manyAttachments.Check(answer.body)) throw nonsense('list of attachments');
+        const { attachments, attachments_links: more = [] } = answer.body;
+        return { items: attachments.map(attachmentOf), more: more.length > 0 };
+      }),
     async complete(id) {
       const path = `/attachments/${encodeURIComponent(id)}/action`;
       const answer = await ask('complete', 'POST', path, { body: { 'os-complete': null } });
@@ -212,8 +179,36 @@ export function createCinder(session: CloudSession): Cinder {
 
 function attachment({ body }: CloudAnswer): CinderAttachment {
   if (!oneAttachment.Check(body)) throw nonsense('attachment');
-  const { id, status, volume_id: volumeId, instance, connection_info: connection } = body.attachment;
-  return { id, volumeId, containerId: instance ?? null, status, connection: connection ?? {} };
+  return attachmentOf(body.attachment);
+}
+
+const attachmentOf = ({
+  id,
+  status,
+  volume_id: volumeId,
+  instance,
+  connection_info: connection,
+}: Static<typeof attachmentShape>): CinderAttachment => ({
+  id,
+  volumeId,
+  containerId: instance ?? null,
+  status,
+  connection: connection ?? {},
+});
+
+/** Page by page, each from behind the last of the one before. */
+async function all<T extends { readonly id: string }>(
+  page: (marker: {
+    readonly marker?: string;
+  }) => Promise<{ readonly items: readonly T[]; readonly more: boolean }>,
+): Promise<readonly T[]> {
+  const found: T[] = [];
+  for (;;) {
+    const last = found.at(-1);
+    const { items, more } = await page(last === undefined ? {} : { marker: last.id });
+    found.push(...items);
+    if (!more || items.length === 0) return found;
+  }
 }
 
 const volumeOf = ({
@@ -221,6 +216,8 @@ const volumeOf = ({
   name,
   status,
   size,
+  'os-vol-tenant-attr:tenant_id': projectId,
+  'os-vol-mig-status-attr:name_id': backendId,
   multiattach,
   metadata,
   attachments,
@@ -229,6 +226,8 @@ const volumeOf = ({
   name: name ?? null,
   status,
   sizeGib: size,
+  projectId: projectId ?? null,
+  backendId: backendId ?? null,
   isShared: multiattach ?? false,
   metadata: metadata ?? {},
   attachments: (attachments ?? []).map(({ attachment_id, server_id }) => ({

@@ -11,7 +11,8 @@ import { createTransport } from '../../src/openstack/transport.ts';
 import { createEnvironment } from '../../src/main/environment.ts';
 import { until } from '../support/troupe.ts';
 import { createCloud } from './cloud.ts';
-import { createFaultProxy, type Fault } from './fault-proxy.ts';
+import { createCinderProxy } from './cinder-cloud.ts';
+import type { Fault } from './fault-proxy.ts';
 
 t.setTimeout(120_000);
 const cloud = await createCloud(t);
@@ -31,23 +32,7 @@ const bearerOf = async (project: typeof blue) => ({
 });
 const [inBlue, inRed] = [await bearerOf(blue), await bearerOf(red)];
 
-const { endpoints } = await cloud.admin<{
-  endpoints: { url: string; service_id: string; region_id: string }[];
-}>('GET', `/endpoints?region_id=RegionOne`);
-const known = await cloud.admin<{ services: { id: string }[] }>('GET', '/services?type=block-storage');
-const real = endpoints.find(({ service_id: of }) => of === known.services[0]!.id)!;
-const proxy = await createFaultProxy(t, /^https?:\/\/[^/]+/.exec(real.url)![0]);
-const region = `region-${randomUUID().slice(0, 8)}`;
-await cloud.admin('POST', '/regions', { region: { id: region } });
-t.teardown(() => cloud.forget(region, 'nobody'));
-await cloud.admin('POST', '/endpoints', {
-  endpoint: {
-    service_id: real.service_id,
-    interface: 'public',
-    url: `${proxy.url}/v3/%(project_id)s`,
-    region_id: region,
-  },
-});
+const { proxy, region } = await createCinderProxy(t, cloud);
 const access = accessFromVariables({
   OS_AUTH_URL: cloud.authUrl,
   OS_USERNAME: troupe.name,

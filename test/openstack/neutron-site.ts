@@ -47,18 +47,27 @@ export interface NeutronSite {
   kill(): void;
 }
 
-export async function createNeutronSite(t: Test, cloud: Cloud): Promise<NeutronSite> {
+export const createNeutronSite = (t: Test, cloud: Cloud): Promise<NeutronSite> =>
+  createCloudSite(t, cloud, 'RegionOne', { network: { driver: 'neutron' } });
+
+/** @param region where the cloud's services are looked for */
+export async function createCloudSite(
+  t: Test,
+  cloud: Cloud,
+  region: string,
+  settings: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+): Promise<NeutronSite> {
   const site = await createKeystoneSite(
     t,
     cloud,
     { timeoutMs: 4_000 },
-    { network: { driver: 'neutron' }, site: { poolCeiling: 0 }, deadlines: { sandboxMs: 60_000 } },
+    { ...settings, site: { poolCeiling: 0 }, deadlines: { sandboxMs: 60_000 } },
   );
   const bootstrapped = await site.bootstrap();
   if (bootstrapped.code !== 0) throw new Error(bootstrapped.err);
-  // Its own endpoint is in a region of the test's, Neutron's in the cloud's.
+  // Its own endpoint is in a region of the test's, those of the services elsewhere.
   const path = join(site.site.directory, 'state', 'clouds.yaml');
-  writeFileSync(path, readFileSync(path, 'utf8').replace(/region_name: .*/, 'region_name: RegionOne'));
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/region_name: .*/, `region_name: ${region}`));
   await start(site);
   const call: NeutronSite['call'] = (method, path_, token, body) =>
     site.call(method, path_, token, body === undefined ? {} : { body });
