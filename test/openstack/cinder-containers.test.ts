@@ -89,7 +89,7 @@ t.test('a volume by its size comes and goes with its container', async (t) => {
     'it is gone when its container is',
   );
   const scratch = { image: testImage, mounts: [{ size: 1, destination: '/scratch' }] };
-  const refused = await site.call('POST', '/v1/containers', token, { ...scratch, disk: 200 });
+  const refused = await site.call('POST', '/v1/containers', token, { ...scratch, disk: 120 });
   t.match(refused.text, /[Qq]uota/);
   const { uuid } = await site.create(token, { ...scratch, availability_zone: 'nowhere' });
   await site.reach(token, uuid, 'Error');
