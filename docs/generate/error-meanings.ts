@@ -201,9 +201,17 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
     'Choose another, or configure a larger pool.',
   ),
   HOST_PORT_IN_USE: say('The port of the host is taken.', 'Choose another.'),
-  VOLUME_NOT_FOUND: say('There is no such volume on this host.', 'Correct the name or id.'),
+  VOLUME_NOT_FOUND: say('There is no such volume on this host, or in Cinder.', 'Correct the name or id.'),
   VOLUME_IN_USE: say('A container has the volume.', 'Detach it, or delete that container.'),
-  VOLUME_ERROR: say('The host could not change its volumes.', 'Read what it says.'),
+  VOLUME_ERROR: say('The host, or Cinder, could not change its volumes.', 'Read what it says.'),
+  VOLUME_ATTACHED: say(
+    'Something has the volume of Cinder, and it is not for several at once.',
+    'Detach it, or delete that container.',
+  ),
+  VOLUME_NOT_USABLE: say(
+    'The volume of Cinder is in a state in which nobody can attach it.',
+    '`openstack volume show` says which; wait, or ask for another.',
+  ),
   IMAGE_UNKNOWN: say('There is no such image on a host.', '`troupe image ls` shows what there is.'),
   IMAGE_CORRUPT: say(
     'The bytes of an image are not those that its hash was made of, or are no image of a container.',

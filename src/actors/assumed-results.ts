@@ -43,6 +43,10 @@ export function assumedResult({ src, input }: Invoke, context: unknown, now: num
     case 'removeNetwork':
     case 'ensureVolume':
     case 'removeVolume':
+    case 'connectVolume':
+    case 'completeVolume':
+    case 'disconnectVolume':
+    case 'detachVolume':
     case 'removeImage':
     case 'discardImage':
       return null;

@@ -24,6 +24,7 @@ import {
   type OwnedKind,
 } from '../model/address.ts';
 import type { Amounts } from '../model/container.ts';
+import type { Cinder } from '../model/cinder.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerDeadlines, SandboxMode } from '../model/events.ts';
 import type { HostPolicy } from '../model/host.ts';
@@ -39,9 +40,11 @@ import { actionsOf } from './container-actions.ts';
 import { createCapsules } from './capsules.ts';
 import { createAdmission } from './create-container.ts';
 import { causeOf } from './cause-of.ts';
+import { auditCinder } from './cinder-audit.ts';
 import type { Cell } from './cell.ts';
 import { createDecider } from './decide.ts';
 import { actorDocuments, type Sealer } from './documents.ts';
+import { cinderVolumes } from './effects/cinder-volumes.ts';
 import { deadlineEffect } from './effects/deadline.ts';
 import { discardImageEffect } from './effects/discard-image.ts';
 import { dismissHostEffect } from './effects/dismiss-host.ts';
@@ -125,6 +128,8 @@ export interface ControlPlaneOptions {
   readonly config: ControlPlaneConfig;
   /** The cloud's networks; null where containers have those of their hosts. */
   readonly neutron?: Neutron | null;
+  /** The cloud's volumes; null where containers have those of their hosts. */
+  readonly cinder?: Cinder | null;
   /** Builds the control plane's end of the host links. */
   readonly links: (events: HostLinkEvents) => HostLinks;
   /** What keeps images apart from hosts, for this world. Default nothing. */
@@ -145,7 +150,7 @@ export interface RunningControlPlane extends ControlPlane {
  * @throws TroupeError STORE_UNAVAILABLE, INVALID_CONFIG
  */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<RunningControlPlane> {
-  const { environment, store, charts, config, neutron = null } = options;
+  const { environment, store, charts, config, neutron = null, cinder = null } = options;
   let world = await store.open(options.owner, 0);
   let tellFenced: (reason: string) => void = () => {};
   const fenced = new Promise<string>((resolve) => (tellFenced = resolve));
@@ -185,6 +190,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
 
   const imageStore = options.imageStore?.(world.worldId) ?? null;
   const transfers = createImageTransfers(environment, () => links, imageStore, config.commitsTo === 'layers');
+
+  const ofCinder = cinderVolumes({ environment, cinder, links: () => links });
 
   const registries = createRegistries({
     environment,
@@ -267,12 +274,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         runtime: () => runtime,
         worldId: () => world.worldId,
       }),
+      ...ofCinder.effects,
       ...hostOperations({
         links: () => links,
         transfers,
         epoch: () => world.epoch,
         spec: (address) => specs.get(address),
         credential: registries.credential,
+        reach: ofCinder.reach,
         defer: (task) => environment.defer(task),
         keepsake: keepsakes.of,
       }),
@@ -678,7 +687,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       });
       const inStore = imageStore ? await auditImages(runtime, imageStore) : [];
       const ofCloud = neutron ? await auditPorts({ neutron, runtime, worldId: world.worldId }) : [];
-      return [...audit(runtime, environment.now(), unreadable.all), ...onHosts, ...inStore, ...ofCloud];
+      const ofVolumes = cinder ? await auditCinder({ cinder, runtime, worldId: world.worldId }) : [];
+      return [
+        ...audit(runtime, environment.now(), unreadable.all),
+        ...onHosts,
+        ...inStore,
+        ...ofCloud,
+        ...ofVolumes,
+      ];
     },
     readiness,
     quarantined: () => [

@@ -174,7 +174,8 @@ export function volumeInputOf({
   hostId,
   sizeGib,
   isEphemeral,
+  cinder,
   deadlines,
 }: VolumeContext): VolumeInput {
-  return { id, tenant, name, hostId, sizeGib, isEphemeral, deadlines };
+  return { id, tenant, name, hostId, sizeGib, isEphemeral, cinder, deadlines };
 }

@@ -204,7 +204,8 @@ export function createLocalResources(options: LocalResourcesOptions): LocalResou
       const id = environment.id();
       const { sandboxMs: makeMs, removeMs } = deadlines;
       const input: VolumeInput = {
-        id, tenant, name, hostId: place(host, false), sizeGib, isEphemeral: false, deadlines: { makeMs, removeMs },
+        id, tenant, name, hostId: place(host, false), sizeGib, isEphemeral: false, cinder: null,
+        deadlines: { makeMs, removeMs },
       }; // prettier-ignore
       const isTaken = volumes(tenant).some((each) => each.name === name);
       return volumeView(

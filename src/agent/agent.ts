@@ -337,7 +337,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       serve: async (params) => ({
         answer: await serve(environment, options.driver, whose(), params, signal),
       }),
-      ask: async ({ question }) => ({ answer: await answer(options.driver, question, signal) }),
+      ask: async ({ question }) => ({ answer: await answer(options.driver, volumes, question, signal) }),
       ack({ sequence }) {
         lanes.acknowledged(outbox.acknowledge(sequence));
         return null;

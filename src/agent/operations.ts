@@ -68,6 +68,12 @@ export async function perform(
     case 'ensureVolume':
       await able(volumes).ensure(identity, id, args.sizeGib, signal);
       return null;
+    case 'connectVolume':
+      await able(volumes).connect(identity, id, args, signal);
+      return null;
+    case 'disconnectVolume':
+      await able(volumes).disconnect(identity, id, args.connection, signal);
+      return null;
     case 'commitContainer': {
       const { containerId, generation, image } = args;
       const { repo: repository, tag } = splitImage(image);

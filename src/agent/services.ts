@@ -2,11 +2,13 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { OperationIdentity } from '../drivers/runtime/operation-identity.ts';
 import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
-import type { ExecState, ImageDetails, ImageHit } from '../drivers/runtime/runtime-powers.ts';
+import type { ExecState } from '../drivers/runtime/runtime-powers.ts';
+import { TroupeError } from '../errors/errors.ts';
 import type { HostQuestion, HostStream, ServeParams } from '../link/protocol.ts';
 import type { Environment } from '../model/environment.ts';
 import { archiveOf, unpackInto } from './archives.ts';
 import { power } from './power.ts';
+import type { Volumes } from './volumes.ts';
 
 type Owner = Pick<OperationIdentity, 'worldId' | 'epoch'>;
 
@@ -49,11 +51,16 @@ export async function serve(
 }
 
 /** @throws TroupeError HOST_INCAPABLE, REGISTRY_UNAVAILABLE, ENGINE_UNAVAILABLE */
-export function answer(
+export async function answer(
   driver: RuntimeDriver,
+  volumes: Pick<Volumes, 'connector'> | null,
   question: HostQuestion,
   signal: AbortSignal,
-): Promise<readonly ImageDetails[] | readonly ImageHit[]> {
+): Promise<unknown> {
+  if (question.kind === 'connector') {
+    if (volumes) return volumes.connector(signal);
+    throw new TroupeError('HOST_INCAPABLE', 'This host has no volumes');
+  }
   const images = power(driver, 'imageTools');
   return question.kind === 'images' ? images.list(signal) : images.search(question.term, signal);
 }

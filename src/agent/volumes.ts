@@ -2,7 +2,7 @@
 import type { OwnerIdentity } from '../drivers/runtime/operation-identity.ts';
 import type { VolumeDriver } from '../drivers/volume/volume-driver.ts';
 import { TroupeError } from '../errors/errors.ts';
-import type { InventoryResource } from '../link/protocol.ts';
+import type { InventoryResource, OperationArguments, VolumeConnection } from '../link/protocol.ts';
 import { namedUuid } from '../model/named-uuid.ts';
 
 export interface Volumes {
@@ -12,6 +12,21 @@ export interface Volumes {
     sizeGib: number | null,
     signal: AbortSignal,
   ): Promise<void>;
+  /** A volume of Cinder's, under the id of its attachment's actor. */
+  connect(
+    identity: OwnerIdentity,
+    volumeId: string,
+    wish: Omit<Extract<OperationArguments, { kind: 'connectVolume' }>, 'kind'>,
+    signal: AbortSignal,
+  ): Promise<void>;
+  disconnect(
+    identity: OwnerIdentity,
+    volumeId: string,
+    connection: VolumeConnection | null,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** How os-brick describes this host to Cinder. */
+  connector(signal: AbortSignal): Promise<unknown>;
   remove(identity: OwnerIdentity, volumeId: string, signal: AbortSignal): Promise<void>;
   /** Where it is on this host. @throws TroupeError VOLUME_NOT_FOUND, FORBIDDEN for another project's */
   path(identity: OwnerIdentity, volumeId: string, signal: AbortSignal): Promise<string>;
@@ -30,11 +45,18 @@ export interface Volumes {
   sweep(worldId: string, signal: AbortSignal): Promise<void>;
 }
 
-export function createVolumes(driver: VolumeDriver): Volumes {
+/** @param hostname what this host is called in Cinder */
+export function createVolumes(driver: VolumeDriver, hostname: string): Volumes {
   return {
     async ensure({ worldId, tenant }, volumeId, sizeGib, signal) {
       await driver.ensureVolume({ worldId, volumeId, tenant, name: '', sizeGib }, signal);
     },
+    async connect({ worldId, tenant }, volumeId, wish, signal) {
+      await driver.connectVolume({ ...wish, worldId, volumeId, tenant, name: '' }, signal);
+    },
+    disconnect: ({ worldId }, volumeId, connection, signal) =>
+      driver.disconnectVolume({ worldId, volumeId }, connection, signal),
+    connector: (signal) => driver.connector(hostname, signal),
     remove: ({ worldId }, volumeId, signal) => driver.removeVolume({ worldId, volumeId }, signal),
     async path({ worldId, tenant }, volumeId, signal) {
       const all = await driver.listVolumes(signal);
@@ -43,6 +65,8 @@ export function createVolumes(driver: VolumeDriver): Volumes {
         throw new TroupeError('VOLUME_NOT_FOUND', `The volume "${volumeId}" is not on this host any more`);
       if (found.tenant !== tenant)
         throw new TroupeError('FORBIDDEN', `The volume "${volumeId}" is not of this container's project`);
+      // What connects it nobody here keeps.
+      if (found.kind === 'cinder') return (await driver.connectedPath(found, signal)).path;
       // After the machine was started anew, it may have to be mounted.
       return (await driver.ensureVolume(found, signal)).path;
     },

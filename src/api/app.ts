@@ -37,6 +37,7 @@ import { containers } from './zun/containers.ts';
 import { discovery } from './zun/discovery.ts';
 import { errorBody, sendError } from './zun/errors.ts';
 import { hosts } from './zun/hosts.ts';
+import type { CinderDesk } from './zun/cinder-desk.ts';
 import { images } from './zun/images.ts';
 import { registries } from './zun/registries.ts';
 import { services } from './zun/services.ts';
@@ -59,6 +60,8 @@ export interface AppOptions {
   readonly policy: Policy;
   /** Where containers are on networks of Neutron; null where they are on those of their hosts. */
   readonly neutron?: NeutronDesk | null;
+  /** Where containers mount volumes of Cinder; null where they mount those of their hosts. */
+  readonly cinder?: CinderDesk | null;
   readonly tickets: Tickets<Identity>;
   readonly sessions: SessionDesk;
   readonly defaults: { readonly cpu: number | null; readonly memoryMib: number | null };
@@ -95,7 +98,7 @@ const maxParamLength = 255;
 const requestTimeout = 600_000;
 
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { controlPlane, environment, tickets, neutron = null } = options;
+  const { controlPlane, environment, tickets, neutron = null, cinder = null } = options;
   const app = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : {}),
     ...(options.https ? { https: { cert: options.https.cert, key: options.https.key } } : {}),
@@ -156,10 +159,24 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(discovery);
   await app.register(health(controlPlane));
   await app.register(
-    containers({ controlPlane, environment, defaults: options.defaults, images: options.images, neutron }),
+    containers({
+      controlPlane,
+      environment,
+      defaults: options.defaults,
+      images: options.images,
+      neutron,
+      cinder,
+    }),
   );
   await app.register(
-    capsules({ controlPlane, environment, defaults: options.defaults, images: options.images, neutron }),
+    capsules({
+      controlPlane,
+      environment,
+      defaults: options.defaults,
+      images: options.images,
+      neutron,
+      cinder,
+    }),
   );
   await app.register(containerActions(controlPlane, environment, options.images));
   await app.register(containerServices(controlPlane, environment, options.sessions));

@@ -277,12 +277,21 @@ export const configSchema = Type.Object(
     ),
     volume: section(
       {
-        directory: text('', 'Where volumes lie; empty: "volumes" in the state directory', {
-          pattern: '^(/.*)?$',
-          rule: 'an absolute path',
+        driver: Type.Enum(['local', 'cinder'], {
+          default: 'local',
+          description:
+            'Whose volumes containers mount: those of their hosts, or the cloud’s; "cinder" needs auth.kind "keystone"',
         }),
+        directory: text(
+          '',
+          'Where volumes of this host lie, and those of Cinder are mounted; empty: "volumes" in the state directory',
+          {
+            pattern: '^(/.*)?$',
+            rule: 'an absolute path',
+          },
+        ),
       },
-      'Local volumes of this host',
+      'Volumes of containers; see [operations](operations.md#cinder)',
     ),
     site: section(
       {

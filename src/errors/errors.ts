@@ -87,6 +87,8 @@ export const errorTable = {
   HOST_PORT_IN_USE: { kind: 'conflict', retryable: false, zun: 'conflict' },
   VOLUME_NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'volume-not-found' },
   VOLUME_IN_USE: { kind: 'conflict', retryable: false, zun: 'volume-in-use' },
+  VOLUME_ATTACHED: { kind: 'invalid', retryable: false, zun: 'volume-in-use' },
+  VOLUME_NOT_USABLE: { kind: 'invalid', retryable: false, zun: 'volume-not-usable' },
   VOLUME_ERROR: { kind: 'internal', retryable: false, zun: '' },
   // ── images and registries ──
   IMAGE_UNKNOWN: { kind: 'not-found', retryable: false, zun: 'image-not-found' },

@@ -89,6 +89,20 @@ export type OperationArguments =
   | { readonly kind: 'removeNetwork' }
   | { readonly kind: 'ensureVolume'; readonly sizeGib: number | null }
   | { readonly kind: 'removeVolume' }
+  /** A volume of Cinder, as os-brick connects it, formatted where it holds nothing, and mounted. */
+  | {
+      readonly kind: 'connectVolume';
+      /** Cinder's id of it. */
+      readonly cinderId: string;
+      /** Ids that its backend may call it by. */
+      readonly names: readonly string[];
+      readonly sizeGib: number;
+      readonly readOnly: boolean;
+      /** Made for who mounts it: what is on it is nobody's. */
+      readonly isNew: boolean;
+      readonly connection: VolumeConnection;
+    }
+  | { readonly kind: 'disconnectVolume'; readonly connection: VolumeConnection | null }
   /** An image of what the container of this generation is now. */
   | {
       readonly kind: 'commitContainer';
@@ -109,6 +123,9 @@ export type OperationArguments =
       readonly isLayered: boolean;
     }
   | { readonly kind: 'removeImage'; readonly image: string };
+
+/** How a volume is reached, in Cinder's words for os-brick. It may hold passwords, and no agent keeps it. */
+export type VolumeConnection = Readonly<Record<string, unknown>>;
 
 /**
  * What a data socket of a `storeImage` begins with, a line of JSON; the bytes follow. Each is answered with a line of JSON, an
@@ -152,6 +169,8 @@ export const slotOf: Readonly<Record<HostEffectName, Slot>> = {
   removeNetwork: 'network',
   ensureVolume: 'volumes',
   removeVolume: 'volumes',
+  connectVolume: 'volumes',
+  disconnectVolume: 'volumes',
   createContainer: 'runtime',
   startContainer: 'runtime',
   stopContainer: 'runtime',
@@ -168,6 +187,7 @@ export const removals: ReadonlySet<HostEffectName> = new Set([
   'removeSandbox',
   'removeNetwork',
   'removeVolume',
+  'disconnectVolume',
   'removeImage',
 ]);
 
@@ -375,9 +395,14 @@ export type Service =
   /** Answered when the process has ended, or after the time limit. */
   | { readonly kind: 'awaitEnd'; readonly execId: string | null; readonly timeLimitMs: number };
 
-/** What is asked of a host beside its containers: answered with the images it has, or what a registry's search has found. */
+/**
+ * What is asked of a host beside its containers: answered with the images it has, what a registry's search has found, or how
+ * os-brick describes it to Cinder.
+ */
 export type HostQuestion =
-  { readonly kind: 'images' } | { readonly kind: 'searchImages'; readonly term: string };
+  | { readonly kind: 'images' }
+  | { readonly kind: 'searchImages'; readonly term: string }
+  | { readonly kind: 'connector' };
 
 export interface ServeParams {
   readonly containerId: string;

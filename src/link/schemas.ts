@@ -70,6 +70,8 @@ const limits = Type.Object({
   memoryMib: nullable(count),
 });
 
+const volumeConnection = Type.Record(Type.String(), Type.Unknown());
+
 const operationArguments = Type.Union([
   Type.Object({
     kind: Type.Literal('pullImage'),
@@ -104,6 +106,16 @@ const operationArguments = Type.Union([
   Type.Object({ kind: Type.Literal('removeNetwork') }),
   Type.Object({ kind: Type.Literal('ensureVolume'), sizeGib: nullable(count) }),
   Type.Object({ kind: Type.Literal('removeVolume') }),
+  Type.Object({
+    kind: Type.Literal('connectVolume'),
+    cinderId: id,
+    names: Type.Array(id),
+    sizeGib: count,
+    readOnly: Type.Boolean(),
+    isNew: Type.Boolean(),
+    connection: volumeConnection,
+  }),
+  Type.Object({ kind: Type.Literal('disconnectVolume'), connection: nullable(volumeConnection) }),
   Type.Object({ kind: Type.Literal('commitContainer'), containerId: id, generation: count, image: text }),
   Type.Object({
     kind: Type.Literal('storeImage'),
@@ -137,6 +149,7 @@ const service = Type.Union([
 const question = Type.Union([
   Type.Object({ kind: Type.Literal('images') }),
   Type.Object({ kind: Type.Literal('searchImages'), term: text }),
+  Type.Object({ kind: Type.Literal('connector') }),
 ]);
 
 const stream = Type.Union([

@@ -123,6 +123,8 @@ export const containerMachine = containerSetup.createMachine({
     'sandbox.changed': { guard: 'isFromItsSandbox', actions: 'recordPorts' },
     'volume.granted': [{ guard: 'isOfItsMounts', actions: 'recordMount' }, { actions: 'returnLateMount' }],
     'volume.refused': {},
+    'volume.released': {},
+    'volume.held': {},
     'host.lost': {},
     'message.undeliverable': {
       guard: 'isCapsuleGone',
@@ -205,7 +207,7 @@ function descriptionOf(paths: readonly string[]): string {
 
 export const containerChart: Chart = {
   kind: 'container',
-  version: 4,
+  version: 5,
   machine: containerMachine,
   project,
   describe: describeContainer,
@@ -235,5 +237,7 @@ export const containerChart: Chart = {
       ...envelope,
       context: { ...(context as object), capsuleId: null },
     }),
+    // Version 5 waits for its volumes of Cinder to be detached; what was there before had none.
+    4: (envelope) => envelope,
   },
 };

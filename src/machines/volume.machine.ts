@@ -1,122 +1,40 @@
 /**
  * A volume of one host: made, attached to containers, removed when nobody has
  * it. Data is removed only by a delete, or with the container that it was made for.
+ * Of a volume of Cinder it is the attachment, which goes with who mounts it (`volume/cinder.ts`).
  */
-import { assign, emit, enqueueActions, setup } from 'xstate';
-import { containerAddress } from '../model/address.ts';
-import type { Emitted } from '../model/events.ts';
-import type { VolumeAnswer, VolumeEffectResults, VolumeEvent, VolumeInput } from '../model/volume-events.ts';
 import type { Chart } from './chart.ts';
-import { metaOf } from './meta.ts';
-import { unbound } from './unbound.ts';
-import type { VolumeContext } from './volume/context.ts';
-import { failedAttempt, failureOf, noAttempt, pauseBefore } from './retry-policy.ts';
 import { describeBy } from './describe.ts';
-import { commandAnswer } from './command-answer.ts';
-
-/** Containers that may share one volume. */
-const attachedMost = 64;
-
-interface VolumeEffectInput {
-  readonly hostId: string;
-  readonly deadlineMs: number;
-}
-
-const containerOf = (event: VolumeEvent): string => ('containerId' in event ? event.containerId : '');
-
-const answer = (context: VolumeContext, containerId: string, event: VolumeAnswer) => ({
-  type: 'message' as const,
-  to: containerAddress(context.tenant, containerId),
-  event,
-});
-
-const volumeSetup = setup({
-  types: {
-    input: {} as VolumeInput,
-    context: {} as VolumeContext,
-    events: {} as VolumeEvent,
-    emitted: {} as Emitted,
-    tags: {} as 'transient' | 'settled',
-    meta: {} as { readonly status?: string; readonly acquires?: string; readonly releases?: string },
-  },
-  actors: {
-    deadline: unbound<VolumeEffectResults['deadline'], { readonly ms: number }>('deadline'),
-    ensureVolume: unbound<VolumeEffectResults['ensureVolume'], VolumeEffectInput>('ensureVolume'),
-    removeVolume: unbound<VolumeEffectResults['removeVolume'], VolumeEffectInput>('removeVolume'),
-  },
-  guards: {
-    isAttached: ({ context }) => context.attached.length > 0,
-    isAttachedHere: ({ context, event }) => context.attached.includes(containerOf(event)),
-    isCrowded: ({ context }) => context.attached.length >= attachedMost,
-    isLastOfEphemeral: ({ context, event }) =>
-      context.isEphemeral && context.attached.every((id) => id === containerOf(event)),
-    isOnItsHost: ({ context, event }) => 'hostId' in event && event.hostId === context.hostId,
-    isRetryable: ({ event }) => failureOf(event).retryable,
-    isContainerGone: ({ event }) =>
-      event.type === 'message.undeliverable' && event.message.type === 'volume.granted',
-  },
-  actions: {
-    beginStep: assign(noAttempt),
-    recordFailure: assign(({ context, event }) => failedAttempt(context.tries, event)),
-    recordMade: assign({ failure: null, reason: null }),
-    attach: assign({
-      attached: ({ context, event }) =>
-        context.attached.includes(containerOf(event))
-          ? context.attached
-          : [...context.attached, containerOf(event)],
-    }),
-    detach: assign({
-      attached: ({ context, event }) => context.attached.filter((id) => id !== containerOf(event)),
-    }),
-    /** A grant that found nobody. */
-    takeBack: assign({
-      attached: ({ context, event }) =>
-        event.type === 'message.undeliverable'
-          ? context.attached.filter((id) => containerAddress(context.tenant, id) !== event.to)
-          : context.attached,
-    }),
-    grant: emit(({ context, event }) =>
-      answer(context, containerOf(event), { type: 'volume.granted', volumeId: context.id }),
-    ),
-    grantWaiting: enqueueActions(({ enqueue, context }) => {
-      for (const id of context.attached)
-        enqueue.emit(answer(context, id, { type: 'volume.granted', volumeId: context.id }));
-    }),
-    refuse: emit(({ context, event }, params: { readonly reason: string | null }) =>
-      answer(context, containerOf(event), {
-        type: 'volume.refused',
-        volumeId: context.id,
-        reason: params.reason ?? context.reason ?? 'It could not be made',
-      }),
-    ),
-    refuseWaiting: enqueueActions(({ enqueue, context }) => {
-      for (const id of context.attached)
-        enqueue.emit(
-          answer(context, id, {
-            type: 'volume.refused',
-            volumeId: context.id,
-            reason: context.reason ?? 'It could not be made',
-          }),
-        );
-      enqueue.assign({ attached: [] });
-    }),
-    say: assign({ reason: (_, params: { readonly reason: string }) => params.reason }),
-    refuseCommand: emit((_, params: { readonly reason: string }) => commandAnswer('refused', params.reason)),
-    queueCommand: emit((_, params: { readonly reason: string }) => commandAnswer('queued', params.reason)),
-  },
-});
+import { metaOf } from './meta.ts';
+import { pauseBefore } from './retry-policy.ts';
+import { completing, connecting, detaching, disconnecting, reserving } from './volume/cinder.ts';
+import type { VolumeContext } from './volume/context.ts';
+import { attachedMost, volumeSetup } from './volume/setup.ts';
 
 export const volumeMachine = volumeSetup.createMachine({
   id: 'volume',
-  context: ({ input }) => ({ ...input, attached: [], tries: 0, failure: null, reason: null }),
+  context: ({ input }) => ({
+    ...input,
+    attached: [],
+    leaving: [],
+    attachmentId: null,
+    isConnected: false,
+    tries: 0,
+    failure: null,
+    reason: null,
+  }),
   on: {
     'volume.*': { actions: { type: 'refuseCommand', params: { reason: 'A volume does not know this' } } },
     'volume.delete': { target: '.deleting' },
     'volume.attach': { actions: { type: 'refuse', params: { reason: null } } },
-    'volume.detach': { actions: 'detach' },
+    'volume.detach': { actions: ['detach', 'release'] },
     'message.undeliverable': { guard: 'isContainerGone', actions: 'takeBack' },
     'host.lost': {},
-    'host.removed': { guard: 'isOnItsHost', target: '.gone' },
+    'host.removed': [
+      { guard: 'isLostWithHost', target: '.gone' },
+      // Nobody is there to disconnect it any more.
+      { guard: 'isOnItsHost', target: '.deleting.detaching', actions: 'recordDisconnect' },
+    ],
     'resource.seen': {},
     'actor.restored': {},
   },
@@ -132,7 +50,7 @@ export const volumeMachine = volumeSetup.createMachine({
         input: ({ context }) => ({ ms: context.deadlines.makeMs }),
         onDone: {
           target: 'failed',
-          actions: { type: 'say', params: { reason: 'Its host did not make it in time' } },
+          actions: { type: 'sayOverdue', params: { what: 'It was not made in time' } },
         },
         onError: 'failed',
       },
@@ -145,12 +63,19 @@ export const volumeMachine = volumeSetup.createMachine({
           { actions: 'attach' },
         ],
         'volume.detach': [
-          { guard: 'isLastOfEphemeral', target: 'deleting', actions: 'detach' },
-          { actions: 'detach' },
+          { guard: 'isLastOfEphemeral', target: 'deleting', actions: ['detach', 'recordLeaving'] },
+          { actions: ['detach', 'release'] },
         ],
       },
-      initial: 'attempting',
+      initial: 'deciding',
       states: {
+        deciding: {
+          tags: 'transient',
+          always: [{ guard: 'isOfCinder', target: 'reserving' }, { target: 'attempting' }],
+        },
+        reserving,
+        connecting,
+        completing,
         attempting: {
           description: 'Its host makes it.',
           tags: 'transient',
@@ -182,8 +107,8 @@ export const volumeMachine = volumeSetup.createMachine({
           { actions: ['attach', 'grant'] },
         ],
         'volume.detach': [
-          { guard: 'isLastOfEphemeral', target: 'deleting', actions: 'detach' },
-          { actions: 'detach' },
+          { guard: 'isLastOfEphemeral', target: 'deleting', actions: ['detach', 'recordLeaving'] },
+          { actions: ['detach', 'release'] },
         ],
         'volume.delete': [
           {
@@ -204,7 +129,7 @@ export const volumeMachine = volumeSetup.createMachine({
       entry: 'refuseWaiting',
       on: {
         'volume.attach': { target: 'making', actions: 'attach' },
-        'volume.detach': { guard: 'isLastOfEphemeral', target: 'deleting' },
+        'volume.detach': { guard: 'isLastOfEphemeral', target: 'deleting', actions: 'recordLeaving' },
       },
     },
     deleting: {
@@ -216,10 +141,21 @@ export const volumeMachine = volumeSetup.createMachine({
           actions: { type: 'queueCommand', params: { reason: 'It is being deleted already' } },
         },
         'volume.attach': { actions: { type: 'refuse', params: { reason: 'It is being deleted' } } },
-        'host.lost': { guard: 'isOnItsHost', target: 'gone' },
+        'volume.detach': { actions: ['detach', 'recordLeaving'] },
+        'host.lost': { guard: 'isLostWithHost', target: 'gone' },
       },
-      initial: 'attempting',
+      initial: 'deciding',
       states: {
+        deciding: {
+          tags: 'transient',
+          always: [
+            { guard: 'isConnected', target: 'disconnecting' },
+            { guard: 'isOfCinder', target: 'detaching' },
+            { target: 'attempting' },
+          ],
+        },
+        disconnecting,
+        detaching,
         attempting: {
           description: 'Its host removes it.',
           tags: 'transient',
@@ -256,6 +192,7 @@ export const volumeMachine = volumeSetup.createMachine({
       type: 'final',
       tags: 'settled',
       meta: { status: 'deleted' },
+      entry: 'releaseLeaving',
     },
   },
 });
@@ -263,6 +200,18 @@ export const volumeMachine = volumeSetup.createMachine({
 const descriptions: Readonly<Record<string, (context: VolumeContext) => string>> = {
   'make.deadline': () => 'the time to make it to run out',
   ensureVolume: ({ hostId }) => `host ${hostId} to make it`,
+  attachVolume: () => 'Cinder to attach it',
+  'attach.backoff': () => 'the pause before Cinder is asked again',
+  connectVolume: ({ hostId }) => `host ${hostId} to connect and mount it`,
+  'connect.backoff': () => 'the pause before it is connected again',
+  completeVolume: () => 'Cinder to take note that it is attached',
+  'complete.backoff': () => 'the pause before Cinder is told again',
+  'disconnect.deadline': () => 'the time to disconnect it to run out',
+  disconnectVolume: ({ hostId }) => `host ${hostId} to unmount and disconnect it`,
+  'disconnect.backoff': () => 'the pause before it is disconnected again',
+  'detach.deadline': () => 'the time to detach it to run out',
+  detachVolume: () => 'Cinder to end its attachment',
+  'detach.backoff': () => 'the pause before Cinder is asked again',
   'make.backoff': () => 'the pause before it is made again',
   'remove.deadline': () => 'the time to remove it to run out',
   removeVolume: ({ hostId }) => `host ${hostId} to remove it`,
@@ -271,7 +220,7 @@ const descriptions: Readonly<Record<string, (context: VolumeContext) => string>>
 
 export const volumeChart: Chart = {
   kind: 'volume',
-  version: 1,
+  version: 2,
   machine: volumeMachine,
   project: (paths, context) => ({
     status: metaOf(volumeMachine, paths).status ?? 'creating',
@@ -280,5 +229,11 @@ export const volumeChart: Chart = {
   }),
   describe: describeBy('volume', descriptions),
   commands: [{ type: 'volume.delete' }],
-  migrations: {},
+  migrations: {
+    // Version 2: attachments of volumes of Cinder.
+    1: ({ context, ...envelope }) => ({
+      ...envelope,
+      context: { ...(context as object), cinder: null, leaving: [], attachmentId: null, isConnected: false },
+    }),
+  },
 };

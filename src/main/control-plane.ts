@@ -12,6 +12,7 @@ import type { Policy } from '../api/policy/policy.ts';
 import { createSessionEndpoint } from '../api/stream/session-socket.ts';
 import { createSessions } from '../api/stream/sessions.ts';
 import { createTickets } from '../api/stream/tickets.ts';
+import { createCinderDesk } from '../api/zun/cinder-desk.ts';
 import { createKnownNetworks } from '../api/zun/known-networks.ts';
 import { createNeutronDesk, type NeutronDesk } from '../api/zun/neutron-desk.ts';
 import { createWatchEndpoint } from '../api/stream/watch.ts';
@@ -19,8 +20,10 @@ import type { Config } from '../config/schema.ts';
 import { createHostLinks } from '../link/host-link-server.ts';
 import { createLinkAcceptor } from '../link/ws-acceptor.ts';
 import { charts } from '../machines/catalogue.ts';
+import type { Cinder } from '../model/cinder.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Neutron } from '../model/neutron.ts';
+import { createCinder } from '../openstack/cinder.ts';
 import { createGlance, type Glance } from '../openstack/glance.ts';
 import { createNeutron } from '../openstack/neutron.ts';
 import { createImageCatalogue, createImageStore } from './glance.ts';
@@ -67,6 +70,7 @@ export async function runControlPlane(
     const services: CloudServices = {
       glance: cloud && createGlance(cloud.session),
       neutron: config.network.driver === 'neutron' && cloud ? createNeutron(cloud.session) : null,
+      cinder: config.volume.driver === 'cinder' && cloud ? createCinder(cloud.session) : null,
     };
     controlPlane = await startActors(config, environment, store, services);
     return await serve(config, environment, store, logger, { controlPlane, policy, cloud, ...services });
@@ -81,13 +85,15 @@ interface CloudServices {
   readonly glance: Glance | null;
   /** Null where containers are on networks of their hosts. */
   readonly neutron: Neutron | null;
+  /** Null where containers have volumes of their hosts. */
+  readonly cinder: Cinder | null;
 }
 
 function startActors(
   config: Config,
   environment: Environment,
   store: Store,
-  { glance, neutron }: CloudServices,
+  { glance, neutron, cinder }: CloudServices,
 ): Promise<RunningControlPlane> {
   const files = paths(config);
   ensureAdminToken(files.tokens, files.adminToken);
@@ -99,6 +105,7 @@ function startActors(
     owner: { hostname: hostname(), pid: process.pid, startedAt: environment.now() },
     config: controlPlaneConfig(config),
     neutron,
+    cinder,
     links: (events) => createHostLinks({ environment, events, timing: linkTiming(config) }),
     imageStore: glance && ((worldId) => createImageStore(glance, worldId, () => environment.id())),
   });
@@ -131,7 +138,7 @@ async function serve(
   environment: Environment,
   store: Store,
   logger: FastifyBaseLogger,
-  { controlPlane, policy, cloud, glance, neutron }: Served,
+  { controlPlane, policy, cloud, glance, neutron, cinder }: Served,
 ): Promise<ControlPlaneProcess> {
   const tls =
     config.api.certFile === ''
@@ -151,6 +158,7 @@ async function serve(
     onCloudCall: (listener) => cloud?.onCall(listener),
     policy,
     neutron: neutron && neutronDesk(environment, neutron, controlPlane),
+    cinder: cinder && createCinderDesk(cinder, controlPlane.world.worldId),
     tickets,
     sessions: { sessions, publicUrl },
     logger,

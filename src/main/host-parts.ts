@@ -65,7 +65,7 @@ export async function hostParts(
           mtu,
         })
       : null,
-    volumes: createVolumes(createLocalVolumeDriver({ directory: volumes })),
+    volumes: createVolumes(createLocalVolumeDriver({ directory: volumes }), hostnameOf(config)),
     networks: {
       able: able && isWanted,
       problem: isWanted ? problems.join('; ') || null : 'its configuration says network.mode "engine"',

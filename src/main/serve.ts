@@ -71,12 +71,18 @@ export async function serve(loaded: LoadedConfig, parts: Parts): Promise<void> {
 
 /** The cloud whose people these are; null where the site has tokens of its own. @throws TroupeError INVALID_CONFIG */
 async function cloudOf(loaded: LoadedConfig, environment: Environment): Promise<CloudCalls | null> {
-  const { auth, network, site } = loaded.config;
+  const { auth, network, volume, site } = loaded.config;
   if (network.driver === 'neutron' && auth.kind === 'tokens')
     throw badSetting(
       loaded,
       'network.driver',
       'may be "neutron" only where auth.kind is "keystone": networks are of Keystone’s projects',
+    );
+  if (volume.driver === 'cinder' && auth.kind === 'tokens')
+    throw badSetting(
+      loaded,
+      'volume.driver',
+      'may be "cinder" only where auth.kind is "keystone": volumes are of Keystone’s projects',
     );
   if (network.driver === 'neutron' && site.sandboxes === 'engine')
     throw badSetting(

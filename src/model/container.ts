@@ -80,6 +80,18 @@ export interface Made {
   readonly sizeGib: number | null;
   /** It stays when they go; absent = it goes with them. */
   readonly isKept?: true;
+  /** It is Cinder's: what is made is its attachment. */
+  readonly cinder?: CinderMount;
+}
+
+/** A volume of Cinder in a container. */
+export interface CinderMount {
+  /** Cinder's id of it. */
+  readonly volumeId: string;
+  /** Cinder is to delete it when who mounts it goes. */
+  readonly isTemporary: boolean;
+  /** Nobody who mounts it writes to it. */
+  readonly readOnly: boolean;
 }
 
 /** A volume in the container. */

@@ -1,5 +1,11 @@
 /** What volumes hear and say: places for data of one host that outlive containers. */
+import type { CinderMount } from './container.ts';
 import type { Restored, Seen, Undeliverable } from './delivery.ts';
+
+export interface CinderAttachmentInput extends CinderMount {
+  /** The container, or its capsule, that Cinder is told to have it. */
+  readonly holderId: string;
+}
 
 export interface VolumeInput {
   readonly id: string;
@@ -11,6 +17,8 @@ export interface VolumeInput {
   readonly sizeGib: number | null;
   /** It goes with the container that it was made for. */
   readonly isEphemeral: boolean;
+  /** What is made is the attachment of a volume of Cinder's; null = it is the host's own. */
+  readonly cinder: CinderAttachmentInput | null;
   readonly deadlines: { readonly makeMs: number; readonly removeMs: number };
 }
 
@@ -27,10 +35,19 @@ export type VolumeEvent = VolumeCommand | VolumeMessage | Undeliverable | Seen |
 /** To the container that asked. */
 export type VolumeAnswer =
   | { readonly type: 'volume.granted'; readonly volumeId: string }
-  | { readonly type: 'volume.refused'; readonly volumeId: string; readonly reason: string };
+  | { readonly type: 'volume.refused'; readonly volumeId: string; readonly reason: string }
+  /** Of Cinder's: it is let go of, after it was detached. */
+  | { readonly type: 'volume.released'; readonly volumeId: string }
+  /** Of Cinder's: it can't be let go of yet. */
+  | { readonly type: 'volume.held'; readonly volumeId: string; readonly reason: string };
 
 export interface VolumeEffectResults {
   ensureVolume: null;
   removeVolume: null;
+  attachVolume: { readonly attachmentId: string };
+  connectVolume: null;
+  completeVolume: null;
+  disconnectVolume: null;
+  detachVolume: null;
   deadline: { readonly at: number };
 }

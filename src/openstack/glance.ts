@@ -13,6 +13,7 @@ import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { TroupeError } from '../errors/errors.ts';
 import { digestAlgorithms, type ImageDigest } from '../model/image.ts';
+import type { Bearer } from '../model/bearer.ts';
 import type { CloudSession } from './session.ts';
 import type { CloudAnswer } from './transport.ts';
 
@@ -69,13 +70,6 @@ export interface NewImage {
   readonly containerFormat: string;
   /** Left out of lists that do not ask for such. */
   readonly isHidden: boolean;
-}
-
-/** In whose name something is asked. */
-export interface Bearer {
-  readonly token: string;
-  readonly projectId: string;
-  readonly requestId: string;
 }
 
 export interface Glance {

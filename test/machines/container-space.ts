@@ -55,6 +55,12 @@ const inputs: readonly ContainerInput[] = [
     networks: [{ networkId: '', isDefault: true, fixedAddress: null }],
     pool: { ceiling: 8, windowMs: 30_000 },
     restartPolicy: policy('always'),
+    mounts: [
+      {
+        volumeId: 'v1',
+        made: { sizeGib: 1, cinder: { volumeId: 'of-cinder', isTemporary: true, readOnly: false } },
+      },
+    ],
   },
   {
     ...containerInput,
@@ -177,6 +183,14 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     { type: 'volume.granted', volumeId: 'v1' },
     { type: 'volume.granted', volumeId: 'v9' },
     { type: 'volume.refused', volumeId: 'v1', reason: 'full' },
+    { type: 'volume.held', volumeId: 'v1', reason: 'a process works in it' },
+    ...['v1', 'v9'].map((volumeId) => ({ type: 'volume.released', volumeId })),
+    ...['v1', 'v9'].map((volumeId) => ({
+      type: 'message.undeliverable',
+      to: `volume/p1/${volumeId}`,
+      gone: true,
+      message: { type: 'volume.detach' },
+    })),
     {
       type: 'message.undeliverable',
       to: `sandbox/p1/${sandboxId}`,
@@ -272,7 +286,14 @@ export const containerSubject: ProofSubject = {
     const within = (...tops: readonly string[]): boolean => tops.includes(top);
     // On the way out, what it was and would have been decides nothing any more.
     if (within('removing', 'deleted'))
-      return [held, c.capsuleId, c.hostId !== null, c.mounts.length, seen, c.resize?.granted];
+      return [
+        held,
+        c.capsuleId,
+        c.hostId !== null,
+        c.mounts.map(({ made }) => made?.cinder !== undefined),
+        seen,
+        c.resize?.granted,
+      ];
     const isOnItsWay = within('placing', 'acquiring', 'creating', 'error');
     return [
       // What the input says; it never changes.

@@ -143,11 +143,41 @@ const volumeHolding: Holding = {
   abandoned: ({ event, to }) => isHostGone(event) && to.snapshot.status === 'done',
 };
 
+/** Of a volume of Cinder's: what its host has of it, and what Cinder has. */
+const cinderHoldings: readonly Holding[] = [
+  {
+    resource: 'connection',
+    acquired: ({ to }) => to.invokes.has('connectVolume'),
+    released: ({ event }) => event.type === 'xstate.done.actor.disconnectVolume',
+    abandoned: () => false,
+  },
+  {
+    resource: 'attachment',
+    acquired: ({ to }) => to.invokes.has('attachVolume'),
+    released: ({ event }) => event.type === 'xstate.done.actor.detachVolume',
+    abandoned: () => false,
+  },
+];
+
 t.test('the volume chart', async (t) => {
   const space = explore(volumeSubject);
   common(t, 'volume', space);
   t.same(proofs.theEndIsInReach(space), [], 'from everywhere there is a way to gone');
-  t.same(releasesEverything(space, [volumeHolding], []), [], 'what was made is removed');
+  t.same(
+    releasesEverything(space, [volumeHolding, ...cinderHoldings], []),
+    [],
+    'what was made is removed, and what was attached is let go of',
+  );
+  const early = space.steps.filter(
+    ({ to, from }) => to.invokes.has('detachVolume') && (from.snapshot.context as VolumeContext).isConnected,
+  );
+  t.same(
+    early
+      .filter(({ event }) => event.type !== 'xstate.done.actor.disconnectVolume')
+      .map(({ event }) => event),
+    [],
+    'Cinder ends no attachment before its host has let go of it',
+  );
   t.same(
     proofs.projectionIsTotal(
       space,

@@ -7,15 +7,24 @@ const failures = [
   { code: 'ENGINE_UNAVAILABLE', message: 'The engine is down', retryable: true },
 ];
 
+const outputs: Readonly<Record<string, unknown>> = {
+  deadline: { at: 0 },
+  attachVolume: { attachmentId: 'a1' },
+};
+
 export const volumeSubject: ProofSubject = {
   chart: volumeChart,
-  inputs: [false, true].map((isEphemeral) => ({
+  inputs: [false, true, 'cinder' as const].map((kind) => ({
     id: 'v1',
     tenant: 'p1',
-    name: isEphemeral ? null : 'data',
+    name: kind === false ? 'data' : null,
     hostId: 'h1',
     sizeGib: 1,
-    isEphemeral,
+    isEphemeral: kind !== false,
+    cinder:
+      kind === 'cinder'
+        ? { volumeId: 'of-cinder', isTemporary: true, readOnly: false, holderId: 'c1' }
+        : null,
     deadlines: { makeMs: 60_000, removeMs: 60_000 },
   })),
   events: (snapshot) => {
@@ -47,16 +56,29 @@ export const volumeSubject: ProofSubject = {
         gone: true,
         message: { type: 'volume.refused' },
       },
+      {
+        type: 'message.undeliverable',
+        to: 'container/p1/c1',
+        gone: true,
+        message: { type: 'volume.held' },
+      },
       { type: 'resource.seen', hostId: 'h1' },
       { type: 'actor.restored' },
     ];
   },
   results: (invokeId, src) => [
-    { type: `xstate.done.actor.${invokeId}`, output: src === 'deadline' ? { at: 0 } : null },
+    { type: `xstate.done.actor.${invokeId}`, output: outputs[src] ?? null },
     ...failures.map((error) => ({ type: `xstate.error.actor.${invokeId}`, error })),
   ],
   project: (context) => {
-    const { attached, isEphemeral } = context as VolumeContext;
-    return [isEphemeral, attached.includes('c1'), attached.includes('c2'), attached.length];
+    const { attached, isEphemeral, cinder, isConnected } = context as VolumeContext;
+    return [
+      isEphemeral,
+      attached.includes('c1'),
+      attached.includes('c2'),
+      attached.length,
+      cinder !== null,
+      isConnected,
+    ];
   },
 };

@@ -7,9 +7,9 @@ import type { Test } from 'tap';
 
 /**
  * An answer's status, silence, a page that is no JSON, JSON that is not what was asked for, a connection that is cut; and of an
- * answer that is the real one: silence in its middle, its end there, or one byte that is another.
+ * answer that is the real one: that it never comes, silence in its middle, its end there, or one byte that is another.
  */
-export type Fault = number | 'hang' | 'page' | 'nonsense' | 'cut' | 'stall' | 'half' | 'corrupt';
+export type Fault = number | 'hang' | 'page' | 'nonsense' | 'cut' | 'lost' | 'stall' | 'half' | 'corrupt';
 
 type Middle = 'stall' | 'half' | 'corrupt';
 
@@ -44,7 +44,7 @@ export async function createFaultProxy(t: Test, target: string): Promise<FaultPr
       (proxy.onlyAt === null || proxy.onlyAt.test(`${method} ${path}`));
     const fault = isMeant ? proxy.fault : null;
     const isOfMiddle = fault === 'stall' || fault === 'half' || fault === 'corrupt';
-    if (fault !== null && !isOfMiddle) {
+    if (fault !== null && fault !== 'lost' && !isOfMiddle) {
       incoming.resume();
       return fail(outgoing, fault);
     }
@@ -52,6 +52,10 @@ export async function createFaultProxy(t: Test, target: string): Promise<FaultPr
       `${origin}${incoming.url}`,
       { method: incoming.method ?? 'GET', headers: incoming.headers, agent: false },
       (answer) => {
+        if (fault === 'lost') {
+          answer.resume();
+          return outgoing.destroy();
+        }
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
         if (isOfMiddle) pipeline(answer, spoilt(fault), outgoing).catch(() => outgoing.destroy());
         else answer.pipe(outgoing);
@@ -72,7 +76,7 @@ export async function createFaultProxy(t: Test, target: string): Promise<FaultPr
         yield chunk;
       }
     };
-  const fail = (outgoing: ServerResponse, fault: Exclude<Fault, Middle>): void => {
+  const fail = (outgoing: ServerResponse, fault: Exclude<Fault, Middle | 'lost'>): void => {
     if (fault === 'hang') return void held.add(outgoing);
     if (fault === 'cut') return void outgoing.destroy();
     if (fault === 'page')

@@ -48,22 +48,31 @@ export interface NeutronSite {
 }
 
 /** @param pool how many sandboxes are made ahead at most; none by default */
-export async function createNeutronSite(
+export const createNeutronSite = (
   t: Pick<Test, 'teardown'>,
   cloud: Cloud,
   pool: object = {},
+): Promise<NeutronSite> =>
+  createCloudSite(t, cloud, 'RegionOne', { network: { driver: 'neutron' }, site: pool });
+
+/** @param region where the cloud's services are looked for */
+export async function createCloudSite(
+  t: Pick<Test, 'teardown'>,
+  cloud: Cloud,
+  region: string,
+  { site: ofSite, ...settings }: Readonly<Record<string, object>>,
 ): Promise<NeutronSite> {
   const site = await createKeystoneSite(
     t,
     cloud,
     { timeoutMs: 4_000 },
-    { network: { driver: 'neutron' }, site: { poolCeiling: 0, ...pool }, deadlines: { sandboxMs: 60_000 } },
+    { ...settings, site: { poolCeiling: 0, ...ofSite }, deadlines: { sandboxMs: 60_000 } },
   );
   const bootstrapped = await site.bootstrap();
   if (bootstrapped.code !== 0) throw new Error(bootstrapped.err);
-  // Its own endpoint is in a region of the test's, Neutron's in the cloud's.
+  // Its own endpoint is in a region of the test's, those of the services elsewhere.
   const path = join(site.site.directory, 'state', 'clouds.yaml');
-  writeFileSync(path, readFileSync(path, 'utf8').replace(/region_name: .*/, 'region_name: RegionOne'));
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/region_name: .*/, `region_name: ${region}`));
   await start(site);
   const call: NeutronSite['call'] = (method, path_, token, body) =>
     site.call(method, path_, token, body === undefined ? {} : { body });

@@ -29,7 +29,8 @@ export async function removeRemains(directory: string, socket = dockerSocket): P
       if (of === worldId && networkId !== null) await networks.removeNetwork({ worldId, networkId }, signal);
     await networks.sweep(worldId, signal);
     const volumes = createLocalVolumeDriver({ directory: join(dirname(agent), 'volumes') });
-    for (const { volumeId } of await volumes.listVolumes(signal))
-      await volumes.removeVolume({ worldId, volumeId }, signal);
+    for (const { volumeId, kind } of await volumes.listVolumes(signal))
+      if (kind === 'cinder') await volumes.disconnectVolume({ worldId, volumeId }, null, signal);
+      else await volumes.removeVolume({ worldId, volumeId }, signal);
   }
 }

@@ -3,7 +3,7 @@
  * come back as upward records (see `../host-reports.ts`), not from here; ending
  * one only stops asking for it.
  */
-import { toFailure } from '../../errors/errors.ts';
+import { toFailure, TroupeError } from '../../errors/errors.ts';
 import { parseAddress, type Address } from '../../model/address.ts';
 import { limitsOf, type ContainerSpec, type StoredImageRef } from '../../model/container.ts';
 import type { Environment } from '../../model/environment.ts';
@@ -24,6 +24,7 @@ import type { SandboxContext } from '../../machines/sandbox/context.ts';
 import type { VolumeContext } from '../../machines/volume/context.ts';
 import type { StoredImageWish } from '../image-store.ts';
 import type { ImageTransfers } from '../image-transfers.ts';
+import type { ReachedVolume } from './cinder-volumes.ts';
 import type { Effect, EffectRun, Effects } from './effect.ts';
 
 /** What every host effect's input has; made by the chart. */
@@ -48,6 +49,8 @@ export interface HostOperationsOptions {
   readonly spec: (address: Address) => ContainerSpec;
   /** What is shown to the image's registry. @throws TroupeError REGISTRY_NOT_FOUND, FORBIDDEN */
   readonly credential: (tenant: string, registryId: string, image: string) => RegistryCredential | null;
+  /** How Cinder's volume is reached, by its attachment; null where that has ended. @throws TroupeError CLOUD_UNAVAILABLE */
+  readonly reach: Reach;
   readonly defer: Environment['defer'];
   /** What the host keeps of the actor from then on. */
   readonly keepsake: (address: Address, context: unknown, operation: HostEffectName) => string;
@@ -73,6 +76,7 @@ const changing: ReadonlySet<HostEffectName> = new Set([
   'unplugPort',
   'ensureNetwork',
   'ensureVolume',
+  'connectVolume',
 ]);
 
 type Arguments = (
@@ -129,9 +133,29 @@ const networkArguments: Readonly<Record<string, (context: NetworkContext) => Ope
   removeNetwork: () => ({ kind: 'removeNetwork' }),
 };
 
-const volumeArguments: Readonly<Record<string, (context: VolumeContext) => OperationArguments>> = {
+type Reach = (context: VolumeContext) => Promise<ReachedVolume | null>;
+
+const volumeArguments: Readonly<
+  Record<string, (context: VolumeContext, reach: Reach) => OperationArguments | Promise<OperationArguments>>
+> = {
   ensureVolume: ({ sizeGib }) => ({ kind: 'ensureVolume', sizeGib }),
   removeVolume: () => ({ kind: 'removeVolume' }),
+  async connectVolume(context, reach) {
+    const found = await reach(context);
+    if (found === null)
+      throw new TroupeError('VOLUME_NOT_FOUND', 'Somebody has ended its attachment in Cinder');
+    return {
+      kind: 'connectVolume',
+      cinderId: context.cinder?.volumeId ?? '',
+      readOnly: context.cinder?.readOnly ?? false,
+      isNew: context.cinder?.isTemporary ?? false,
+      ...found,
+    };
+  },
+  disconnectVolume: async (context, reach) => ({
+    kind: 'disconnectVolume',
+    connection: (await reach(context))?.connection ?? null,
+  }),
 };
 
 const imageArguments: Readonly<
@@ -175,6 +199,7 @@ export function hostOperations({
   epoch,
   spec,
   credential,
+  reach,
   defer,
   keepsake,
 }: HostOperationsOptions): Effects {
@@ -187,9 +212,7 @@ export function hostOperations({
     };
   };
   /** By the kind of actor, then by the name that its chart gives an effect. */
-  const argumentsOf: Readonly<
-    Record<SubjectKind, Readonly<Record<string, (run: EffectRun) => OperationArguments>>>
-  > = {
+  const argumentsOf: Readonly<Record<SubjectKind, Readonly<Record<string, ArgumentsOf>>>> = {
     container: mapped(containerArguments, (make, { address, operation, context }) =>
       make(
         operation.input as ContainerEffectInput,
@@ -201,7 +224,7 @@ export function hostOperations({
     ),
     sandbox: mapped(sandboxArguments, (make, { context }) => make(context as SandboxContext)),
     network: mapped(networkArguments, (make, { context }) => make(context as NetworkContext)),
-    volume: mapped(volumeArguments, (make, { context }) => make(context as VolumeContext)),
+    volume: mapped(volumeArguments, (make, { context }) => make(context as VolumeContext, reach)),
     image: mapped(imageArguments, (make, { address, operation, context }) =>
       make(
         context as ImageContext,
@@ -218,28 +241,38 @@ export function hostOperations({
       const { kind, id, tenant } = parseAddress(address);
       const subject = kind as SubjectKind;
       const { hostId, deadlineMs } = operation.input as HostEffectInput;
-      let args: OperationArguments;
+      const send = (args: OperationArguments): void => {
+        const params: OperateParams = {
+          opId: operation.opId,
+          subject,
+          containerId: id,
+          tenant: tenant ?? '',
+          generation: subject === 'container' ? (context as ContainerContext).generation : 1,
+          epoch: epoch(),
+          revision: operation.revision,
+          deadlineMs,
+          args,
+          desired: subject === 'container' ? desiredOf(args, context as ContainerContext) : nothing,
+          ...(changing.has(args.kind) && { keepsake: keepsake(address, context, args.kind) }),
+        };
+        links().operate(hostId, params);
+      };
+      let wanted = true;
+      let args: ReturnType<ArgumentsOf>;
       try {
         args = argumentsOf[subject][name]!(run);
       } catch (error) {
         defer(() => run.failed(toFailure(error)));
         return () => {};
       }
-      const params: OperateParams = {
-        opId: operation.opId,
-        subject,
-        containerId: id,
-        tenant: tenant ?? '',
-        generation: subject === 'container' ? (context as ContainerContext).generation : 1,
-        epoch: epoch(),
-        revision: operation.revision,
-        deadlineMs,
-        args,
-        desired: subject === 'container' ? desiredOf(args, context as ContainerContext) : nothing,
-        ...(changing.has(args.kind) && { keepsake: keepsake(address, context, args.kind) }),
-      };
-      links().operate(hostId, params);
+      if (args instanceof Promise)
+        args.then(
+          (found) => wanted && send(found),
+          (error: unknown) => wanted && run.failed(toFailure(error)),
+        );
+      else send(args);
       return () => {
+        wanted = false;
         links().forget(hostId, operation.opId);
         transfers.end(operation.opId);
       };
@@ -249,11 +282,14 @@ export function hostOperations({
   return Object.fromEntries([...names].map((name) => [name, operate(name)]));
 }
 
+/** Asked of the cloud first where an agent is to know what nobody keeps. */
+type ArgumentsOf = (run: EffectRun) => OperationArguments | Promise<OperationArguments>;
+
 /** The same names, each with what makes its arguments of a run. */
 const mapped = <M>(
   makers: Readonly<Record<string, M>>,
-  make: (maker: M, run: EffectRun) => OperationArguments,
-): Readonly<Record<string, (run: EffectRun) => OperationArguments>> =>
+  make: (maker: M, run: EffectRun) => ReturnType<ArgumentsOf>,
+): Readonly<Record<string, ArgumentsOf>> =>
   Object.fromEntries(
     Object.entries(makers).map(([name, maker]) => [name, (run: EffectRun) => make(maker, run)]),
   );

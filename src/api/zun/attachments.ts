@@ -16,6 +16,8 @@ export interface AttachmentsContext {
   readonly seed: string;
   /** Networks, and what lets others in, are Neutron's: they are asked for there. */
   readonly neutron: boolean;
+  /** Volumes are Cinder's: they are asked for there. */
+  readonly cinder: boolean;
 }
 
 export type Attachments = Pick<ContainerSpec, 'networks' | 'published' | 'mounts' | 'files'>;
@@ -128,12 +130,27 @@ function exposed(body: Body): readonly PublishedPort[] {
   });
 }
 
-function mounts(
-  body: Body,
-  { local, tenant, seed }: AttachmentsContext,
-): Pick<Attachments, 'mounts' | 'files'> {
-  const found_: { mounts: ContainerSpec['mounts'][number][]; files: ContainerSpec['files'][number][] } = {
-    mounts: [],
+/** A volume that a request wants mounted. */
+export interface VolumeWish {
+  /** Tells those of a request apart: where it stands in it, or what it is called there. */
+  readonly name: string;
+  /** By name or id; null = one is to be made. */
+  readonly source: string | null;
+  readonly sizeGib: number | null;
+  /** Of one that is made: it stays when who mounts it goes. */
+  readonly isKept: boolean;
+  /** Absolute. */
+  readonly destination: string;
+  readonly readOnly: boolean;
+}
+
+/** `mounts` of a create's body, before anybody is asked for them. @throws TroupeError INVALID_INPUT, INVALID_VALUE */
+export function mountWishes(body: Body): {
+  readonly volumes: readonly VolumeWish[];
+  readonly files: ContainerSpec['files'];
+} {
+  const wishes: { volumes: VolumeWish[]; files: ContainerSpec['files'][number][] } = {
+    volumes: [],
     files: [],
   };
   const destinations = new Set<string>();
@@ -151,20 +168,31 @@ function mounts(
       const content = text(mount, 'source', { least: 0, most: contentMost });
       if (content === null || Buffer.from(content, 'base64').toString('base64') !== content)
         throw invalidField('mounts', '***', 'source of a bind must be the content of a file, as base64');
-      found_.files.push({ destination, content });
+      wishes.files.push({ destination, content });
     } else if (type === 'volume') {
       const source = mount['source'] === '' ? null : text(mount, 'source', words);
-      const size = mount['size'] === '' ? null : integer(mount, 'size', volumeBounds);
-      if (source !== null) {
-        const { id: volumeId } = found(() => local.volume(tenant, source));
-        found_.mounts.push({ volumeId, made: null, destination, readOnly });
-      } else {
-        const volumeId = namedUuid(`volume/${seed}/${index}`);
-        found_.mounts.push({ volumeId, made: { sizeGib: size }, destination, readOnly });
-      }
+      const sizeGib = mount['size'] === '' ? null : integer(mount, 'size', volumeBounds);
+      wishes.volumes.push({ name: `${index}`, source, sizeGib, isKept: false, destination, readOnly });
     } else throw invalidField('mounts', type, 'type must be volume or bind');
   }
-  return found_;
+  return wishes;
+}
+
+/** Volumes of hosts; those of Cinder come from its desk. */
+function mounts(
+  body: Body,
+  { local, tenant, seed, cinder }: AttachmentsContext,
+): Pick<Attachments, 'mounts' | 'files'> {
+  const { volumes, files } = mountWishes(body);
+  if (cinder) return { mounts: [], files };
+  return {
+    mounts: volumes.map(({ name, source, sizeGib, destination, readOnly }) =>
+      source === null
+        ? { volumeId: namedUuid(`volume/${seed}/${name}`), made: { sizeGib }, destination, readOnly }
+        : { volumeId: found(() => local.volume(tenant, source)).id, made: null, destination, readOnly },
+    ),
+    files,
+  };
 }
 
 const isPlace = (path: string): boolean =>

@@ -12,7 +12,7 @@ import type { ContainerSpec, Made, MountSpec, RestartPolicy } from '../../model/
 import type { Environment } from '../../model/environment.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
 import type { Access } from '../policy/policy.ts';
-import { found, volumeBounds, type AttachmentsContext } from './attachments.ts';
+import { found, volumeBounds, type AttachmentsContext, type VolumeWish } from './attachments.ts';
 import { cpuBounds, memoryBounds, nameLength, namePattern, pidsLimit } from './create-body.ts';
 import { generateName } from './names.ts';
 import { invalidField } from './values.ts';
@@ -145,11 +145,17 @@ export interface TemplateContext extends AttachmentsContext {
   readonly nameImage: (image: string) => ImageName;
 }
 
+export interface ReadTemplate {
+  readonly template: CapsuleTemplate;
+  /** Of Cinder, yet to be asked for. Where a mount says `volumeId`, it is the name of one of these. */
+  readonly volumes: readonly VolumeWish[];
+}
+
 /** @throws TroupeError INVALID_INPUT naming field, value and rule; INVALID_CAPSULE for parts that don't fit; INVALID_VALUE for a volume that is not there */
 export function parseTemplate(
   body: Readonly<Record<string, unknown>>,
   context: TemplateContext,
-): CapsuleTemplate {
+): ReadTemplate {
   const other = Object.keys(body).find((key) => key !== 'template');
   if (other !== undefined)
     throw new TroupeError(
@@ -231,7 +237,7 @@ export function parseTemplate(
   };
   everyVolumeIsMounted(asked);
   everyPortIsOnce(read);
-  return read;
+  return { template: read, volumes: context.cinder ? wishesOf(asked) : [] };
 }
 
 const publishedOf = ({ ports = [] }: Container): ContainerSpec['published'] =>
@@ -335,7 +341,7 @@ interface Volume {
 
 function volumesOf(
   { spec }: Template,
-  { local, tenant, seed }: TemplateContext,
+  { local, tenant, seed, cinder: isCinders }: TemplateContext,
 ): ReadonlyMap<string, Volume> {
   const volumes = new Map<string, Volume>();
   for (const { name: volume, cinder } of spec.volumes ?? []) {
@@ -343,17 +349,33 @@ function volumesOf(
     if (volumes.has(volume)) throw bad(`Two volumes are called "${volume}"`);
     if ((source === undefined) === (size === undefined))
       throw bad(`The volume "${volume}" must have either volumeID or size`);
-    volumes.set(
-      volume,
-      source === undefined
-        ? {
-            volumeId: namedUuid(`volume/${seed}/${volume}`),
-            made: { sizeGib: size!, ...(autoRemove ? {} : { isKept: true as const }) },
-          }
-        : { volumeId: found(() => local.volume(tenant, source)).id, made: null },
-    );
+    if (isCinders) volumes.set(volume, { volumeId: volume, made: null });
+    else
+      volumes.set(
+        volume,
+        source === undefined
+          ? {
+              volumeId: namedUuid(`volume/${seed}/${volume}`),
+              made: { sizeGib: size!, ...(autoRemove ? {} : { isKept: true as const }) },
+            }
+          : { volumeId: found(() => local.volume(tenant, source)).id, made: null },
+      );
   }
   return volumes;
+}
+
+function wishesOf({ spec }: Template): readonly VolumeWish[] {
+  const all = [...spec.containers, ...(spec.initContainers ?? [])].flatMap(
+    ({ volumeMounts = [] }) => volumeMounts,
+  );
+  return (spec.volumes ?? []).map(({ name, cinder: { volumeID, size, autoRemove = false } }) => ({
+    name,
+    source: volumeID ?? null,
+    sizeGib: size ?? null,
+    isKept: !autoRemove,
+    destination: '',
+    readOnly: all.every((mount) => mount.name !== name || mount.readOnly === true),
+  }));
 }
 
 function mountsOf(

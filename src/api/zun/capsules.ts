@@ -2,19 +2,21 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { CapsuleView, ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
-import type { ContainerSpec } from '../../model/container.ts';
+import type { ContainerSpec, MountSpec } from '../../model/container.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { RuleName } from '../policy/rules.ts';
 import { callerOf } from '../request.ts';
+import type { VolumeWish } from './attachments.ts';
 import { parseTemplate } from './capsule-template.ts';
 import { capsuleView } from './capsule-view.ts';
+import { withVolumes, type CinderDesk } from './cinder-desk.ts';
 import { keyOf, queryOf, shownTo, targetOf, type ById, type Fields } from './container-access.ts';
 import { allProjects } from './container-list.ts';
 import { containerView } from './container-view.ts';
 import { baseUrlOf } from './discovery.ts';
 import type { NeutronDesk } from './neutron-desk.ts';
 import { page, pagingParameters, type Listing } from './paging.ts';
-import { nameStoredImage, type ImageDesk } from './stored-images.ts';
+import { bearerOf, nameStoredImage, type ImageDesk } from './stored-images.ts';
 import { onlyKnown, queryBoolean } from './values.ts';
 
 export interface CapsulesOptions {
@@ -24,6 +26,8 @@ export interface CapsulesOptions {
   readonly images: ImageDesk;
   /** Null where networks are those of hosts. */
   readonly neutron: NeutronDesk | null;
+  /** Null where volumes are those of hosts. */
+  readonly cinder: CinderDesk | null;
 }
 
 const sortKeys: Listing<CapsuleView>['sortKeys'] = {
@@ -39,7 +43,7 @@ const sortKeys: Listing<CapsuleView>['sortKeys'] = {
   updated_at: ({ updatedAt }) => updatedAt,
 };
 
-export function capsules({ controlPlane, environment, defaults, images, neutron }: CapsulesOptions) {
+export function capsules({ controlPlane, environment, defaults, images, neutron, cinder }: CapsulesOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     const find = (request: FastifyRequest, id: string, rule: RuleName, everywhere: boolean): CapsuleView => {
       const { access, identity } = request;
@@ -65,7 +69,8 @@ export function capsules({ controlPlane, environment, defaults, images, neutron 
       onlyKnown(queryOf(request), []);
       const { projectId, userId } = request.identity;
       const idempotencyKey = keyOf(request);
-      const template = parseTemplate((request.body ?? {}) as Fields, {
+      const seed = idempotencyKey === null ? environment.id() : `${projectId}/${idempotencyKey}`;
+      const { template, volumes } = parseTemplate((request.body ?? {}) as Fields, {
         environment,
         may: request.access.may,
         userId,
@@ -74,7 +79,8 @@ export function capsules({ controlPlane, environment, defaults, images, neutron 
         local: controlPlane.local,
         tenant: projectId,
         neutron: neutron !== null,
-        seed: idempotencyKey === null ? environment.id() : `${projectId}/${idempotencyKey}`,
+        cinder: cinder !== null,
+        seed,
       });
       // A template names no driver: its images are where the site's are.
       const withImages = (specs: readonly ContainerSpec[]): Promise<readonly ContainerSpec[]> =>
@@ -89,15 +95,23 @@ export function capsules({ controlPlane, environment, defaults, images, neutron 
       // Of its first, since they are all on the capsule's.
       const networks = (await neutron?.requests(asking, [], [])) ?? [];
       const [first, ...others] = await withImages(template.containers);
-      const view = await controlPlane.capsules.create({
-        caller: callerOf(request),
-        template: {
-          ...template,
-          initContainers: await withImages(template.initContainers),
-          containers: [{ ...first!, networks }, ...others],
+      const initContainers = await withImages(template.initContainers);
+      const view = await withVolumes(
+        cinder && (() => cinder.mounts(volumes, seed, bearerOf(request))),
+        (mounts) => {
+          const mounted = (spec: ContainerSpec): ContainerSpec =>
+            mounts ? { ...spec, mounts: spec.mounts.map((each) => ofCinder(each, volumes, mounts)) } : spec;
+          return controlPlane.capsules.create({
+            caller: callerOf(request),
+            template: {
+              ...template,
+              initContainers: initContainers.map(mounted),
+              containers: [{ ...first!, networks }, ...others].map(mounted),
+            },
+            idempotencyKey,
+          });
         },
-        idempotencyKey,
-      });
+      );
       reply.code(202).header('location', `${baseUrlOf(request)}/v1/capsules/${view.id}`);
       return show(request, view);
     });
@@ -138,4 +152,13 @@ export function capsules({ controlPlane, environment, defaults, images, neutron 
       return reply.code(204).send();
     });
   };
+}
+
+/** What a template calls a volume, as the volume that Cinder has. */
+function ofCinder(
+  { volumeId: name, destination, readOnly }: MountSpec,
+  wishes: readonly VolumeWish[],
+  mounts: readonly MountSpec[],
+): MountSpec {
+  return { ...mounts[wishes.findIndex((wish) => wish.name === name)]!, destination, readOnly };
 }

@@ -4,6 +4,8 @@ import type { ContainerView, ControlPlane } from '../../actors/index.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { ContainerCommand } from '../../model/events.ts';
 import { callerOf } from '../request.ts';
+import { mountWishes } from './attachments.ts';
+import { withVolumes, type CinderDesk } from './cinder-desk.ts';
 import {
   createContainerAccess,
   graceOf,
@@ -24,7 +26,7 @@ import { list } from './body-fields.ts';
 import { netWishes, type NeutronDesk } from './neutron-desk.ts';
 import { requireVersion } from './microversion.ts';
 import { generateName } from './names.ts';
-import { nameStoredImage, type ImageDesk } from './stored-images.ts';
+import { bearerOf, nameStoredImage, type ImageDesk } from './stored-images.ts';
 import { onlyKnown, queryBoolean } from './values.ts';
 
 export interface ContainersOptions {
@@ -34,9 +36,18 @@ export interface ContainersOptions {
   readonly images: ImageDesk;
   /** Null where networks are those of hosts. */
   readonly neutron: NeutronDesk | null;
+  /** Null where volumes are those of hosts. */
+  readonly cinder: CinderDesk | null;
 }
 
-export function containers({ controlPlane, environment, defaults, images, neutron }: ContainersOptions) {
+export function containers({
+  controlPlane,
+  environment,
+  defaults,
+  images,
+  neutron,
+  cinder,
+}: ContainersOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     const { ask, find, show } = createContainerAccess(controlPlane, environment);
     const act = async (
@@ -54,6 +65,8 @@ export function containers({ controlPlane, environment, defaults, images, neutro
       const run = queryBoolean('run', queryOf(request)['run'], false);
       const idempotencyKey = keyOf(request);
       const body = (request.body ?? {}) as Fields;
+      const seed =
+        idempotencyKey === null ? environment.id() : `${request.identity.projectId}/${idempotencyKey}`;
       const asked = parseCreateBody(body, {
         minor: request.minor,
         may: request.access.may,
@@ -66,9 +79,9 @@ export function containers({ controlPlane, environment, defaults, images, neutro
         attachments: {
           local: controlPlane.local,
           tenant: request.identity.projectId,
-          seed:
-            idempotencyKey === null ? environment.id() : `${request.identity.projectId}/${idempotencyKey}`,
+          seed,
           neutron: neutron !== null,
+          cinder: cinder !== null,
         },
       });
       const asking = { tenant: request.identity.projectId, may: request.access.may };
@@ -79,13 +92,17 @@ export function containers({ controlPlane, environment, defaults, images, neutro
           networks: await neutron.requests(asking, netWishes(body), list(body, 'security_groups') ?? []),
         }),
       };
-      const view = await controlPlane.createContainer({
-        caller: callerOf(request),
-        spec,
-        run,
-        idempotencyKey,
-        nameGenerated: body['name'] === undefined || body['name'] === null,
-      });
+      const view = await withVolumes(
+        cinder && (() => cinder.mounts(mountWishes(body).volumes, seed, bearerOf(request))),
+        (mounts) =>
+          controlPlane.createContainer({
+            caller: callerOf(request),
+            spec: { ...spec, mounts: mounts ?? spec.mounts },
+            run,
+            idempotencyKey,
+            nameGenerated: body['name'] === undefined || body['name'] === null,
+          }),
+      );
       reply.code(202).header('location', `${baseUrlOf(request)}/v1/containers/${view.id}`);
       return show(request, view);
     });

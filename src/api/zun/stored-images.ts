@@ -1,25 +1,19 @@
 /** Images of Glance as requests name them: looked up in the caller's name, so that everybody sees there what Glance shows them. */
 import type { FastifyRequest } from 'fastify';
 import { TroupeError } from '../../errors/errors.ts';
+import type { Bearer } from '../../model/bearer.ts';
 import type { ContainerSpec, StoredImageRef } from '../../model/container.ts';
 import { storedImage } from '../../model/image.ts';
-
-/** Who asks Glance. */
-export interface GlanceBearer {
-  readonly token: string;
-  readonly projectId: string;
-  readonly requestId: string;
-}
 
 /** What the API asks of Glance. `main` binds it. */
 export interface ImageCatalogue {
   /** @throws TroupeError IMAGE_NOT_FOUND, NAME_AMBIGUOUS, INVALID_VALUE for what is no image of a container, CLOUD_UNAVAILABLE */
-  find(idOrName: string, bearer: GlanceBearer): Promise<StoredImageRef>;
+  find(idOrName: string, bearer: Bearer): Promise<StoredImageRef>;
   /** As Glance describes them. @throws TroupeError CLOUD_UNAVAILABLE */
   search(
     text: string,
     isExact: boolean,
-    bearer: GlanceBearer,
+    bearer: Bearer,
   ): Promise<readonly Readonly<Record<string, unknown>>[]>;
 }
 
@@ -35,7 +29,7 @@ export type StoredImageFields = Pick<
   'image' | 'imageDriver' | 'imageReference' | 'registryId' | 'stored'
 >;
 
-export const bearerOf = ({ headers, identity, requestId }: FastifyRequest): GlanceBearer => ({
+export const bearerOf = ({ headers, identity, requestId }: FastifyRequest): Bearer => ({
   token: String(headers['x-auth-token'] ?? ''),
   projectId: identity.projectId,
   requestId,

@@ -58,7 +58,7 @@ export async function mountImage(
  * Programs refuse to begin in a folder that isn't empty. What the file system
  * came with is there until the volume is ready for the first time.
  */
-async function clearNew(data: string): Promise<void> {
+export async function clearNew(data: string): Promise<void> {
   const extra = join(data, 'lost+found');
   try {
     await access(extra);
@@ -86,6 +86,6 @@ export async function unmountImage(
   throw commandFailure(attempt, 'umount', result);
 }
 
-async function isMounted(data: string): Promise<boolean> {
+export async function isMounted(data: string): Promise<boolean> {
   return mountOf(await ownMounts(), data)?.point === data;
 }

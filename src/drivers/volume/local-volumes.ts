@@ -1,10 +1,12 @@
-/** The volume driver for folders of this host. It keeps no state beside them. */
+/** The volume driver for folders of this host, and what Cinder gives to it. It keeps no state beside them. */
 import { chmod, mkdir, readFile, rename, stat, statfs } from 'node:fs/promises';
 import { TroupeError } from '../../errors/errors.ts';
 import { createHost, type Host } from '../host.ts';
 import { oneAtATime } from '../../model/one-at-a-time.ts';
+import { createBrick } from './brick.ts';
 import { checkFile, checkVolume } from './check-specs.ts';
-import { makeImage, mountImage } from './image.ts';
+import { connectVolume, disconnectVolume, hideUnmounted } from './connect.ts';
+import { isMounted, makeImage, mountImage } from './image.ts';
 import { chooseProject, joinProject, limitProject } from './quota.ts';
 import { eraseRemains, removeVolume, sweep } from './remove.ts';
 import { fileSystemOf, type Parts, probe, sizing } from './sizing.ts';
@@ -40,6 +42,7 @@ export interface LocalVolumeOptions {
 export function createLocalVolumeDriver(options: LocalVolumeOptions): VolumeDriver {
   const { directory, host = createHost() } = options;
   const parts: Parts = { directory, host, queue: oneAtATime() };
+  const brick = createBrick(host);
   const attend = <T>(
     attempt: string,
     { worldId, volumeId }: VolumeIdentity,
@@ -61,6 +64,25 @@ export function createLocalVolumeDriver(options: LocalVolumeOptions): VolumeDriv
       const attempt = attemptOf(spec);
       return attend(attempt, spec, (folder) => ensureFile(parts, attempt, folder, spec, signal));
     },
+    connector: (hostname, signal) => brick.connector(hostname, signal),
+    async connectVolume(spec, signal) {
+      const attempt = `The volume "${spec.cinderId}" of Cinder could not be connected`;
+      return attend(attempt, spec, (folder) => connectVolume(parts, brick, attempt, folder, spec, signal));
+    },
+    async disconnectVolume(identity, connection, signal) {
+      const attempt = `The volume "${identity.volumeId}" could not be disconnected`;
+      await attend(attempt, identity, (folder) =>
+        disconnectVolume(parts, brick, attempt, folder, connection, signal),
+      );
+    },
+    async connectedPath(identity) {
+      const path = dataOf(folderOf(directory, identity).path);
+      if (await isMounted(path)) return { path };
+      throw new TroupeError(
+        'VOLUME_NOT_FOUND',
+        `The volume "${identity.volumeId}" is not mounted here any more`,
+      );
+    },
     async removeVolume(identity, signal) {
       const attempt = `The volume "${identity.volumeId}" could not be removed`;
       await attend(attempt, identity, (folder) => removeVolume(parts, attempt, folder, signal));
@@ -70,7 +92,10 @@ export function createLocalVolumeDriver(options: LocalVolumeOptions): VolumeDriv
       const attempt = `The volume "${identity.volumeId}" could not be measured`;
       return telling(attempt, () => usage(parts, attempt, identity, signal));
     },
-    sweep: (worldId, signal) => sweep(parts, worldId, signal),
+    async sweep(worldId, signal) {
+      await telling('Volumes of Cinder could not be looked at', () => hideUnmounted(parts, worldId));
+      return sweep(parts, worldId, signal);
+    },
   };
 }
 

@@ -23,18 +23,33 @@ export async function removeVolume(
   folder: VolumeFolder,
   signal: AbortSignal,
 ): Promise<void> {
+  if ((await readRecord(folder.path))?.kind === 'cinder')
+    throw new TroupeError('VOLUME_IN_USE', `${attempt}: it is Cinder's, and has to be disconnected`);
   if (await isThere(folder.path)) {
     // Not by its record: it may have been lost, and what is mounted is mounted all the same.
     for (const path of [dataOf(folder.path), contentOf(folder.path)]) await refuseUsed(attempt, path);
     await unmountImage(parts.host, attempt, folder.path, signal);
-    await refuseMounts(attempt, folder.path);
-    await doom(folder);
+    await removeWhole(parts, attempt, folder, signal);
+    return;
   }
   await eraseRemains(parts, attempt, folder, signal);
   await forgetWorldIfEmpty(folder);
 }
 
-async function refuseUsed(attempt: string, path: string): Promise<void> {
+/** What is on the disk of it; nothing of it may be mounted any more. */
+export async function removeWhole(
+  parts: Parts,
+  attempt: string,
+  folder: VolumeFolder,
+  signal: AbortSignal,
+): Promise<void> {
+  await refuseMounts(attempt, folder.path);
+  await doom(folder);
+  await eraseRemains(parts, attempt, folder, signal);
+  await forgetWorldIfEmpty(folder);
+}
+
+export async function refuseUsed(attempt: string, path: string): Promise<void> {
   const user = (await isThere(path)) ? await findUser(path) : null;
   if (user)
     throw new TroupeError(

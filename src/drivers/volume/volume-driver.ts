@@ -9,6 +9,8 @@
  * `TroupeError` only. No text of a user becomes part of a path.
  */
 
+import type { Connection } from './brick.ts';
+
 /** All ids are UUIDs. */
 export interface VolumeIdentity {
   readonly worldId: string;
@@ -32,6 +34,20 @@ export interface FileSpec extends VolumeIdentity {
   readonly mode: number;
 }
 
+/** A volume of Cinder, whose attachment says how it is reached. */
+export interface CinderSpec extends VolumeIdentity {
+  readonly tenant: string;
+  readonly name: string;
+  readonly sizeGib: number;
+  readonly cinderId: string;
+  /** What its backend may call it. */
+  readonly names: readonly string[];
+  readonly readOnly: boolean;
+  /** It was made to be mounted here: what is on it is nobody's. */
+  readonly isNew: boolean;
+  readonly connection: Connection;
+}
+
 export interface VolumePath {
   /** What to mount into the container: a folder, or a file. */
   readonly path: string;
@@ -39,9 +55,9 @@ export interface VolumePath {
 
 /**
  * How a volume is kept to its size: not at all, by a project quota of the file
- * system it lies on, or by a file system of its own in a file.
+ * system it lies on, by a file system of its own in a file, or by the device that Cinder gives.
  */
-export type VolumeKind = 'folder' | 'quota' | 'image' | 'file';
+export type VolumeKind = 'folder' | 'quota' | 'image' | 'file' | 'cinder';
 
 export interface ListedVolume extends VolumeIdentity {
   readonly kind: VolumeKind;
@@ -76,6 +92,27 @@ export interface VolumeDriver {
   ensureFile(spec: FileSpec, signal: AbortSignal): Promise<VolumePath>;
   /** @throws VOLUME_IN_USE naming a process that has it mounted */
   removeVolume(identity: VolumeIdentity, signal: AbortSignal): Promise<void>;
+  /** How this machine is described to Cinder. @throws HOST_INCAPABLE */
+  connector(hostname: string, signal: AbortSignal): Promise<Connection>;
+  /**
+   * Connects a volume of Cinder, makes a file system where it holds nothing, and mounts it.
+   *
+   * @throws HOST_INCAPABLE, VOLUME_ERROR for a device that is another or holds what can't be mounted, VOLUME_IN_USE
+   */
+  connectVolume(spec: CinderSpec, signal: AbortSignal): Promise<VolumePath>;
+  /**
+   * Unmounts and disconnects it; its data stays where it is.
+   *
+   * @param connection null where its attachment has ended
+   * @throws VOLUME_IN_USE naming a process that has it mounted, VOLUME_ERROR
+   */
+  disconnectVolume(
+    identity: VolumeIdentity,
+    connection: Connection | null,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Of Cinder's; its folder while it is mounted. @throws VOLUME_NOT_FOUND */
+  connectedPath(identity: VolumeIdentity, signal: AbortSignal): Promise<VolumePath>;
   /** Of all worlds in this driver's folder. */
   listVolumes(signal: AbortSignal): Promise<readonly ListedVolume[]>;
   /** @throws VOLUME_NOT_FOUND */

@@ -5,6 +5,8 @@
  *                                  data/          what containers see (a folder's, a quota's, an image's)
  *                                  content        what containers see (a file's)
  *                                  disk.img       an image's file system
+ *
+ * A volume of Cinder has `data/` only while it is mounted there.
  *     <directory>/<world>/.making-<volume>        not whole yet: nobody has it
  *     <directory>/<world>/.doomed-<volume>        not whole any more: nobody gets it
  *
@@ -26,6 +28,10 @@ export interface VolumeRecord {
   readonly sizeGib: number | null;
   /** The number a quota goes by; null for other kinds. */
   readonly project: number | null;
+  /** Cinder's id, of a volume of its. */
+  readonly cinderId?: string;
+  /** The block device, once it was connected. */
+  readonly device?: string;
 }
 
 export interface VolumeFolder {
@@ -68,6 +74,13 @@ export async function beginMaking(folder: VolumeFolder, record: VolumeRecord): P
   // Names of other users' volumes are nobody's business on this host.
   await mkdir(folder.making, { recursive: true, mode: 0o700 });
   await writeThrough(join(folder.making, 'volume.json'), JSON.stringify(record), 0o600);
+}
+
+/** Of a volume that is there. */
+export async function writeRecord({ path }: VolumeFolder, record: VolumeRecord): Promise<void> {
+  await writeThrough(join(path, 'volume.json.new'), JSON.stringify(record), 0o600);
+  await rename(join(path, 'volume.json.new'), join(path, 'volume.json'));
+  await syncFolder(path);
 }
 
 /** From now on it is there, also after the power was cut. */

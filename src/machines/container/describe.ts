@@ -52,6 +52,7 @@ const descriptions: Readonly<Record<string, (context: ContainerContext) => strin
   'remove.deadline': () => 'the time to remove it to run out',
   removeContainer: (context) => `the container engine ${onHost(context)} to remove it`,
   'remove.backoff': () => 'the pause before it is removed again',
+  'leaving.pause': () => 'its volumes to be detached',
   'stuck.pause': (context) => `the pause before the engine ${onHost(context)} is asked again to remove it`,
   'stuck.deadline': (context) => `the engine ${onHost(context)}, which hangs, to answer in time`,
   'stuck.removeContainer': (context) => `the engine ${onHost(context)}, which hangs, to remove it`,

@@ -24,6 +24,12 @@ export const error = containerSetup.createStateConfig({
   },
 });
 
+/** A volume of Cinder is nobody else's before its host has let go of it: that is waited for. The rest the host removes when it returns. */
+const whenGivenUp = [
+  { guard: 'isVolumeHeld', target: '#container.removing', actions: 'recordGrace' },
+  { target: '#container.deleted' },
+] as const;
+
 export const lost = containerSetup.createStateConfig({
   description: 'Its host is not heard. Whether it runs is not known.',
   tags: 'settled',
@@ -53,9 +59,10 @@ export const lost = containerSetup.createStateConfig({
           params: { reason: 'Its host is not heard, so it may be running; delete it with stop or force' },
         },
       },
-      { target: '#container.deleted' },
+      { guard: 'isForced', target: '#container.deleted' },
+      ...whenGivenUp,
     ],
-    'capsule.deleted': { target: '#container.deleted' },
+    'capsule.deleted': whenGivenUp,
     'runtime.started': [
       { guard: 'isStopDue', target: '#container.stopping', actions: 'recordObservation' },
       { guard: 'isCurrentRun', target: '#container.running', actions: ['recordReturn'] },

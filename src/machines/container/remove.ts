@@ -1,6 +1,7 @@
 /** Removing: everything that was acquired is released, whatever was in flight. */
 import { containerSetup, hostInput } from './setup.ts';
 import { pauseBefore } from '../retry-policy.ts';
+import { leaving } from './volumes.ts';
 
 /** How long one attempt may take once the engine is known to hang. */
 const stuckAttemptMs = 30_000;
@@ -19,7 +20,7 @@ export const removing = containerSetup.createStateConfig({
     'container.stop': { actions: { type: 'refuse', params: { reason: 'It is being deleted' } } },
     'runtime.exited': { guard: 'isCurrentRun', actions: 'refreshObservation' },
     'runtime.gone': { guard: 'isOurContainerGone', actions: 'forgetContainer' },
-    'host.lost': { guard: 'isFromOurHost', target: '#container.deleted' },
+    'host.lost': { guard: 'isLostWithHost', target: '#container.deleted' },
   },
   initial: 'deciding',
   states: {
@@ -28,7 +29,7 @@ export const removing = containerSetup.createStateConfig({
       always: [
         { guard: 'isGraceful', target: 'stopping' },
         { guard: 'isPlaced', target: 'container' },
-        { target: '#container.deleted' },
+        { target: 'leaving' },
       ],
     },
     stopping: {
@@ -70,7 +71,7 @@ export const removing = containerSetup.createStateConfig({
             id: 'removeContainer',
             src: 'removeContainer',
             input: ({ context }) => hostInput(context, context.deadlines.removeMs),
-            onDone: { target: '#container.deleted', actions: 'forgetContainer' },
+            onDone: { target: '#container.removing.leaving', actions: 'forgetContainer' },
             onError: { target: 'waiting', actions: 'recordFailure' },
           },
         },
@@ -81,6 +82,7 @@ export const removing = containerSetup.createStateConfig({
         ),
       },
     },
+    leaving,
     stuck: {
       description: 'The engine does not answer. The quota is given back, the room on the host is not.',
       tags: 'transient',
@@ -112,7 +114,7 @@ export const removing = containerSetup.createStateConfig({
               id: 'stuck.removeContainer',
               src: 'removeContainer',
               input: ({ context }) => hostInput(context, stuckAttemptMs),
-              onDone: { target: '#container.deleted', actions: 'forgetContainer' },
+              onDone: { target: '#container.removing.leaving', actions: 'forgetContainer' },
               onError: 'pausing',
             },
           ],

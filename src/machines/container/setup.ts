@@ -196,15 +196,19 @@ const imageOf = (
   deadlines: { makeMs: deadlines.imageMs, removeMs: deadlines.removeMs },
 });
 
-const volumeOf = (context: ContainerContext, id: string, { sizeGib, isKept }: Made): VolumeInput => ({
+const volumeOf = (context: ContainerContext, id: string, { sizeGib, isKept, cinder }: Made): VolumeInput => ({
   id,
   tenant: context.tenant,
   name: null,
   hostId: context.hostId ?? '',
   sizeGib,
-  isEphemeral: isKept !== true,
+  // Of Cinder's it is the attachment, which is kept for nobody.
+  isEphemeral: isKept !== true || cinder !== undefined,
+  cinder: cinder ? { ...cinder, holderId: context.capsuleId ?? context.id } : null,
   deadlines: { makeMs: context.deadlines.sandboxMs, removeMs: context.deadlines.removeMs },
 });
+
+const isOfCinder = ({ made }: ContainerContext['mounts'][number]): boolean => made?.cinder !== undefined;
 
 /** To the volumes that have yet to be granted. */
 const mountMessages = (context: ContainerContext): readonly Message[] =>
@@ -334,6 +338,14 @@ export const containerSetup = setup({
     areMountsGranted: ({ context }) => context.mounts.every(({ granted }) => granted),
     isOfItsMounts: ({ context, event }) =>
       'volumeId' in event && context.mounts.some(({ volumeId }) => volumeId === event.volumeId),
+    /** Volumes of Cinder that it has yet to let go of. */
+    isVolumeHeld: ({ context }) => context.mounts.some(isOfCinder),
+    /** Nothing of it is elsewhere. */
+    isLostWithHost: ({ context, event }) =>
+      'hostId' in event && event.hostId === context.hostId && !context.mounts.some(isOfCinder),
+    isForced: ({ event }) => event.type === 'container.delete' && event.mode === 'force',
+    isLeftBounced: ({ event }) =>
+      event.type === 'message.undeliverable' && event.message.type === 'volume.detach',
     isMountBounced: ({ event }) =>
       event.type === 'message.undeliverable' && event.message.type === 'volume.attach',
     isPlaced: ({ context }) => isPlaced(context),
@@ -630,6 +642,28 @@ export const containerSetup = setup({
         });
       }
       enqueue.assign({ mounts: [] });
+    }),
+    /** Those of Cinder are waited for; one that was never begun is, since Cinder may have made a volume for it. */
+    releaseVolumes: enqueueActions(({ enqueue, context }) => {
+      for (const { volumeId, made } of context.mounts.filter(isOfCinder)) {
+        enqueue.emit({
+          type: 'message',
+          to: volumeAddress(context.tenant, volumeId),
+          event: { type: 'volume.detach', containerId: context.id },
+          ...(made && { begin: volumeOf(context, volumeId, made) }),
+        });
+      }
+    }),
+    forgetVolume: assign({
+      mounts: ({ context, event }) =>
+        context.mounts.filter(({ volumeId }) => !('volumeId' in event) || event.volumeId !== volumeId),
+    }),
+    /** It has ended already. */
+    forgetLeft: assign({
+      mounts: ({ context, event }) =>
+        context.mounts.filter(
+          ({ volumeId }) => !('to' in event) || event.to !== volumeAddress(context.tenant, volumeId),
+        ),
     }),
     returnLateMount: emit(({ context, event }) => ({
       type: 'message' as const,

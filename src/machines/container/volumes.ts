@@ -1,6 +1,10 @@
-/** Of `acquiring.volumes`: all it mounts is granted before it is created. */
+/** What it mounts: granted before it is created, and let go of once it is removed. */
 import { containerSetup } from './setup.ts';
 
+/** Between the words to those that were not let go of yet. */
+const heldPauseMs = 15_000;
+
+/** Of `acquiring`. */
 export const acquiringVolumes = containerSetup.createStateConfig({
   initial: 'deciding',
   states: {
@@ -48,5 +52,40 @@ export const acquiringVolumes = containerSetup.createStateConfig({
       },
     },
     ready: { type: 'final', tags: 'transient' },
+  },
+});
+
+/** Of `removing`: a volume of Cinder is not another's before it is detached, so that is waited for, however long. */
+export const leaving = containerSetup.createStateConfig({
+  tags: 'transient',
+  initial: 'deciding',
+  states: {
+    deciding: {
+      tags: 'transient',
+      always: [{ guard: 'isVolumeHeld', target: 'waiting' }, { target: '#container.deleted' }],
+    },
+    waiting: {
+      description: 'Its volumes are detached.',
+      tags: 'transient',
+      meta: { releases: 'volume' },
+      entry: 'releaseVolumes',
+      invoke: {
+        id: 'leaving.pause',
+        src: 'deadline',
+        input: { ms: heldPauseMs },
+        onDone: { target: 'waiting', reenter: true },
+        onError: { target: 'waiting', reenter: true },
+      },
+      on: {
+        // What is left then is told by the ledger, until it is detached.
+        'container.delete': [
+          { guard: 'isForced', target: '#container.deleted' },
+          { actions: { type: 'queue', params: { reason: 'It is being deleted already' } } },
+        ],
+        'volume.released': { target: 'deciding', actions: 'forgetVolume' },
+        'volume.held': { actions: { type: 'say', params: ({ event }) => ({ reason: event.reason }) } },
+        'message.undeliverable': { guard: 'isLeftBounced', target: 'deciding', actions: 'forgetLeft' },
+      },
+    },
   },
 });

@@ -1,0 +1,159 @@
+/**
+ * What the attachment of a volume of Cinder needs beside: Cinder is asked for
+ * it, its host connects and mounts it, and Cinder is told that it is there;
+ * given up in the reverse order. Cinder is asked by the control plane, never by
+ * a host.
+ */
+import { pauseBefore } from '../retry-policy.ts';
+import { volumeSetup } from './setup.ts';
+
+/** Of `making`, whose deadline all three share. Known by who has it, which is durable before Cinder is asked. */
+export const reserving = volumeSetup.createStateConfig({
+  tags: 'transient',
+  meta: { acquires: 'attachment' },
+  initial: 'attempting',
+  states: {
+    attempting: {
+      description: 'Cinder attaches it.',
+      tags: 'transient',
+      invoke: {
+        id: 'attachVolume',
+        src: 'attachVolume',
+        onDone: { target: '#volume.making.connecting', actions: 'recordAttachment' },
+        onError: [
+          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+          { target: '#volume.failed', actions: 'recordFailure' },
+        ],
+      },
+    },
+    waiting: pauseBefore(
+      'attempting',
+      'attach.backoff',
+      'Cinder did not attach it yet; it will be asked again.',
+    ),
+  },
+});
+
+export const connecting = volumeSetup.createStateConfig({
+  tags: 'transient',
+  meta: { acquires: 'connection' },
+  initial: 'attempting',
+  states: {
+    attempting: {
+      description: 'Its host connects and mounts it.',
+      tags: 'transient',
+      invoke: {
+        id: 'connectVolume',
+        src: 'connectVolume',
+        input: ({ context }) => ({ hostId: context.hostId, deadlineMs: context.deadlines.makeMs }),
+        onDone: '#volume.making.completing',
+        onError: [
+          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+          { target: '#volume.failed', actions: 'recordFailure' },
+        ],
+      },
+    },
+    waiting: pauseBefore(
+      'attempting',
+      'connect.backoff',
+      'It could not be connected; it will be tried again.',
+    ),
+  },
+});
+
+export const completing = volumeSetup.createStateConfig({
+  tags: 'transient',
+  initial: 'attempting',
+  states: {
+    attempting: {
+      description: 'Cinder is told that its host has it.',
+      tags: 'transient',
+      invoke: {
+        id: 'completeVolume',
+        src: 'completeVolume',
+        onDone: { target: '#volume.available', actions: ['recordMade', 'grantWaiting'] },
+        onError: [
+          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
+          { target: '#volume.failed', actions: 'recordFailure' },
+        ],
+      },
+    },
+    waiting: pauseBefore(
+      'attempting',
+      'complete.backoff',
+      'Cinder could not be told that its host has it; it will be told again.',
+    ),
+  },
+});
+
+/** Of `deleting`. Who waits for it hears why it takes so long. */
+export const disconnecting = volumeSetup.createStateConfig({
+  tags: 'transient',
+  initial: 'attempting',
+  states: {
+    attempting: {
+      description: 'Its host unmounts and disconnects it.',
+      tags: 'transient',
+      meta: { releases: 'connection' },
+      invoke: [
+        {
+          id: 'disconnect.deadline',
+          src: 'deadline',
+          input: ({ context }) => ({ ms: context.deadlines.removeMs }),
+          onDone: {
+            target: 'waiting',
+            actions: [{ type: 'say', params: { reason: 'Its host does not disconnect it' } }, 'tellHeld'],
+          },
+          onError: 'waiting',
+        },
+        {
+          id: 'disconnectVolume',
+          src: 'disconnectVolume',
+          input: ({ context }) => ({ hostId: context.hostId, deadlineMs: context.deadlines.removeMs }),
+          onDone: { target: '#volume.deleting.detaching', actions: 'recordDisconnect' },
+          onError: { target: 'waiting', actions: ['recordFailure', 'tellHeld'] },
+        },
+      ],
+    },
+    waiting: pauseBefore(
+      'attempting',
+      'disconnect.backoff',
+      'It could not be disconnected; it will be tried again.',
+    ),
+  },
+});
+
+export const detaching = volumeSetup.createStateConfig({
+  tags: 'transient',
+  initial: 'attempting',
+  states: {
+    attempting: {
+      description: 'Cinder ends its attachment.',
+      tags: 'transient',
+      meta: { releases: 'attachment' },
+      invoke: [
+        {
+          id: 'detach.deadline',
+          src: 'deadline',
+          input: ({ context }) => ({ ms: context.deadlines.removeMs }),
+          onDone: {
+            target: 'waiting',
+            actions: [{ type: 'say', params: { reason: 'Cinder does not end its attachment' } }, 'tellHeld'],
+          },
+          onError: 'waiting',
+        },
+        {
+          id: 'detachVolume',
+          src: 'detachVolume',
+          onDone: '#volume.gone',
+          onError: { target: 'waiting', actions: ['recordFailure', 'tellHeld'] },
+        },
+      ],
+    },
+    waiting: pauseBefore(
+      'attempting',
+      'detach.backoff',
+      'Cinder did not end its attachment; it will be asked again.',
+    ),
+  },
+});

@@ -1,0 +1,96 @@
+/** The real Cinder for tests: behind a proxy that fails as it is told to, and what users do there. */
+import { randomUUID } from 'node:crypto';
+import type { Test } from 'tap';
+import { request } from 'undici';
+import { until } from '../support/troupe.ts';
+import type { Cloud } from './cloud.ts';
+import { createFaultProxy, type FaultProxy } from './fault-proxy.ts';
+
+interface Proxied {
+  readonly proxy: FaultProxy;
+  /** Where Cinder is behind the proxy. */
+  readonly region: string;
+  /** Where it is without. */
+  readonly url: string;
+}
+
+export async function createCinderProxy(t: Test, cloud: Cloud): Promise<Proxied> {
+  const { endpoints } = await cloud.admin<{
+    endpoints: { url: string; service_id: string; region_id: string }[];
+  }>('GET', `/endpoints?region_id=RegionOne`);
+  const endpointOf = async (type: string) => {
+    const known = await cloud.admin<{ services: { id: string }[] }>('GET', `/services?type=${type}`);
+    return endpoints.find(({ service_id: of }) => of === known.services[0]!.id)!;
+  };
+  const [real, glance] = await Promise.all([endpointOf('block-storage'), endpointOf('image')]);
+  const url = /^https?:\/\/[^/]+/.exec(real.url)![0];
+  const proxy = await createFaultProxy(t, url);
+  const region = `region-${randomUUID().slice(0, 8)}`;
+  await cloud.admin('POST', '/regions', { region: { id: region } });
+  t.teardown(() => cloud.forget(region, 'nobody'));
+  for (const [{ service_id }, at] of [
+    [real, `${proxy.url}/v3/%(project_id)s`],
+    [glance, glance.url],
+  ] as const)
+    await cloud.admin('POST', '/endpoints', {
+      endpoint: { service_id, interface: 'public', url: at, region_id: region },
+    });
+  return { proxy, region, url };
+}
+
+export interface WireVolume {
+  readonly id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly size: number;
+  readonly attachments: readonly { readonly server_id: string; readonly attachment_id: string }[];
+}
+
+/** A project's volumes, asked for in the name of one of its people. */
+export interface ProjectVolumes {
+  /** It is `available`. */
+  make(name: string): Promise<WireVolume>;
+  all(): Promise<readonly WireVolume[]>;
+  /** Waits until it is like this. */
+  reach(id: string, status: string): Promise<WireVolume>;
+  /** Also those that are not complete. */
+  attachments(id: string): Promise<readonly { readonly id: string; readonly status: string }[]>;
+  remove(id: string): Promise<void>;
+}
+
+export function projectVolumes(t: Test, url: string, projectId: string, token: string): ProjectVolumes {
+  const call = async <T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<T> => {
+    const answer = await request(`${url}/v3/${projectId}${path}`, {
+      method,
+      headers: {
+        'x-auth-token': token,
+        'openstack-api-version': 'volume 3.54',
+        'content-type': 'application/json',
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    const text = await answer.body.text();
+    return (text === '' ? {} : JSON.parse(text)) as T;
+  };
+  const volumes: ProjectVolumes = {
+    async make(name) {
+      const { volume } = await call<{ volume: WireVolume }>('POST', '/volumes', {
+        volume: { name, size: 1 },
+      });
+      t.teardown(() => volumes.remove(volume.id));
+      return volumes.reach(volume.id, 'available');
+    },
+    all: async () => (await call<{ volumes: WireVolume[] }>('GET', '/volumes/detail')).volumes,
+    reach: (id, status) =>
+      until(
+        `the volume ${status}`,
+        async () => (await call<{ volume: WireVolume }>('GET', `/volumes/${id}`)).volume,
+        (volume) => volume.status === status,
+      ),
+    attachments: async (id) =>
+      (await call<{ attachments: { id: string; status: string }[] }>('GET', `/attachments?volume_id=${id}`))
+        .attachments,
+    remove: async (id) => void (await call('DELETE', `/volumes/${id}`)),
+  };
+  return volumes;
+}
