@@ -1,5 +1,6 @@
 /** What people did to a container, read from its journal: who, when, and what came of it. */
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
+import type { Failure } from '../model/failure.ts';
 import type { JournalRecord } from '../model/journal.ts';
 import type { ContainerAction } from './index.ts';
 
@@ -37,9 +38,21 @@ export function actionsOf(journal: readonly JournalRecord[], machine: AnyStateMa
       startedAt: record.at,
       finishedAt: end?.at ?? null,
       failed: end?.to.includes('error') ?? false,
+      trace: end?.to.includes('error') ? traceOf(journal.slice(at, journal.indexOf(end) + 1)) : null,
     });
   }
   return actions.reverse();
+}
+
+/** What went wrong, and the turns that led there, in their order. */
+function traceOf(turns: readonly JournalRecord[]): string {
+  const failure = turns
+    .map(({ patch }) => (patch as { readonly failure?: Failure | null }).failure)
+    .findLast((each) => each);
+  const lines = turns.map(
+    ({ at, event, to }) => `  at ${new Date(at).toISOString()} ${event.type} → ${to.join(', ')}`,
+  );
+  return [failure ? `${failure.code}: ${failure.message}` : 'It failed', ...lines].join('\n');
 }
 
 function isSettled(machine: AnyStateMachine, path: string): boolean {

@@ -148,6 +148,8 @@ export interface ContainerAction {
   /** Null while it is under way. */
   readonly finishedAt: number | null;
   readonly failed: boolean;
+  /** What went wrong, and the turns that led there; null unless it failed. */
+  readonly trace: string | null;
 }
 
 export interface ContainerQuery {

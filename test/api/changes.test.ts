@@ -227,3 +227,19 @@ t.test('what people asked of a container, newest first, with what came of it', a
   });
   t.equal((await site.call('GET', path, { as: 'bob' })).status, 404);
 });
+
+t.test('how it failed is for admins; that it did, for its owner', async (t) => {
+  const site = await createApiSite(t);
+  site.hosts[0]!.driver.failNext('createContainer', new TroupeError('INVALID_SPEC', 'It is no command'));
+  const created = await site.call('POST', '/v1/containers', { body: { image: 'busybox' } });
+  const uuid = String(created.json['uuid']);
+  await site.reach(uuid, 'Error');
+  const path = `/v1/containers/${uuid}/container_actions/${created.headers['x-openstack-request-id']}`;
+  t.match((await site.call('GET', path)).json, {
+    message: 'Error',
+    events: [{ event: 'compute__do_container_create', result: 'Error', traceback: null }],
+  });
+  t.match((await site.call('GET', path, { as: 'root' })).json, {
+    events: [{ traceback: /^INVALID_SPEC: It is no command\n  at \d{4}-.*Z actor\.created → [^]*→ error$/ }],
+  });
+});

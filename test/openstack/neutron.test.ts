@@ -141,7 +141,9 @@ t.test('what is another project’s is not there', async (t) => {
   const name = { name: 'first', neutron_net_id: nets.first };
   t.equal((await site.call('POST', '/v1/networks', token, name)).status, 403, 'for admins');
   const taken = await site.call('POST', '/v1/networks', cloud.adminToken, name);
-  t.match(taken.json, { neutron_net_id: nets.first, name: 'first', project_id: blue.id });
+  t.match(taken.json, { neutron_net_id: nets.first, name: 'first', project_id: blue.id, user_id: /./ });
+  for (const lacking of [{ name: 'first' }, { neutron_net_id: nets.first }])
+    t.equal((await site.call('POST', '/v1/networks', cloud.adminToken, lacking)).status, 400);
   const remove = (id: string, by: string) => site.call('DELETE', `/v1/networks/${id}`, by);
   t.equal((await remove(nets.first, token)).status, 403);
   t.equal((await remove(nets.first, cloud.adminToken)).status, 204);

@@ -147,7 +147,7 @@ export const components: Readonly<Record<string, TSchema>> = {
     password: Type.Union([string, Type.Null()], { description: '*** where there is one' }),
   }), // prettier-ignore
   Network: made('A network: of one host, or of Neutron', {
-    uuid, name: string, project_id: string, network_id: string, neutron_net_id: maybe, status: string, status_reason: maybe,
+    uuid, name: string, project_id: string, user_id: Type.Optional(Type.String({ description: 'Who took it over' })), network_id: string, neutron_net_id: maybe, status: string, status_reason: maybe,
     subnet: maybe, gateway: maybe, mtu: nullable(count), default: flag, ports: nullable(count), created_at: string,
   }), // prettier-ignore
   Volume: made('A volume of one host', {

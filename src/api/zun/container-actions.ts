@@ -13,6 +13,7 @@ import {
   nothing,
   parametersOf,
   queryOf,
+  targetOf,
   type ById,
   type Fields,
 } from './container-access.ts';
@@ -143,11 +144,13 @@ export function containerActions(controlPlane: ControlPlane, environment: Enviro
       '/v1/containers/:id/container_actions/:request',
       async (request) => {
         onlyKnown(queryOf(request), []);
-        const { address, id } = find(request, request.params.id, 'container:actions');
+        const view = find(request, request.params.id, 'container:actions');
+        const { address, id } = view;
+        const isTraced = request.access.may('container:action:events', targetOf(view));
         const wanted = request.params.request;
         const action = (await controlPlane.actions(address)).find(({ requestId }) => requestId === wanted);
         if (!action) throw new TroupeError('NOT_FOUND', `The Action resource ${wanted} could not be found.`);
-        return { ...actionView(action, id), events: [eventView(action)] };
+        return { ...actionView(action, id), events: [eventView(action, isTraced)] };
       },
     );
   };
@@ -235,10 +238,11 @@ const actionView = (action: ContainerAction, containerId: string): Fields => ({
   user_id: action.userId,
 });
 
-const eventView = (action: ContainerAction): Fields => ({
+/** @param isTraced the caller may see how it failed */
+const eventView = (action: ContainerAction, isTraced: boolean): Fields => ({
   event: `compute__do_container_${action.action}`,
   start_time: zunTime(action.startedAt),
   finish_time: zunTime(action.finishedAt),
   result: action.finishedAt === null ? null : action.failed ? 'Error' : 'Success',
-  traceback: null,
+  traceback: isTraced ? action.trace : null,
 });

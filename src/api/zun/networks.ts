@@ -91,12 +91,16 @@ function cloudNetworks({ local }: ControlPlane, desk: NeutronDesk) {
       const body = (request.body ?? {}) as Fields;
       onlyKnown(body, ['name', 'subnet', 'host', 'neutron_net_id']);
       const id = text(body, 'neutron_net_id', { least: 1, most: 255 });
+      const name = text(body, 'name', nameLength);
       if (id === null)
         throw new TroupeError(
           'INVALID_VALUE',
           "Networks of this site are Neutron's: make it there (openstack network create) and name it here by 'neutron_net_id'",
         );
-      return cloudView(await desk.network(askingOf(request), id));
+      if (name === null) throw new TroupeError('INVALID_INPUT', "'name' is a required property");
+      // It is called what Neutron calls it: nothing is kept here under another name.
+      const network = await desk.network(askingOf(request), id);
+      return { ...cloudView(network), user_id: request.identity.userId };
     });
     app.delete<ById>('/v1/networks/:id', async (request, reply) => {
       if (request.minor < 27) throw new TroupeError('NOT_ACCEPTABLE', '');
