@@ -89,25 +89,17 @@ export async function disconnectVolume(
     return;
   }
   const { cinderId = '', device } = record;
-  await unmountCinder(parts, attempt, folder, signal);
+  const data = dataOf(folder.path);
   await parts.queue(`cinder/${cinderId}`, async () => {
     const isShared = (await othersWith(parts, folder, cinderId)).length > 0;
+    // Whose mount of it a container has can't be told from theirs; a process that works in ours keeps it mounted.
+    if (!isShared) await refuseUsed(attempt, data);
+    await unmountImage(parts.host, attempt, folder.path, signal);
+    await removeEmpty(data);
     if (connection !== null && device !== undefined && !isShared)
       await brick.disconnect(attempt, connection, device, signal);
   });
   await removeWhole(parts, attempt, folder, signal);
-}
-
-async function unmountCinder(
-  parts: Parts,
-  attempt: string,
-  folder: VolumeFolder,
-  signal: AbortSignal,
-): Promise<void> {
-  const data = dataOf(folder.path);
-  await refuseUsed(attempt, data);
-  await unmountImage(parts.host, attempt, folder.path, signal);
-  await removeEmpty(data);
 }
 
 /** Where other containers of this host have it. */
