@@ -11,7 +11,7 @@
  *     before who needs it; no address of the host's is given away again before
  *     all is counted.
  * D4. A capsule has nothing on the host by itself: its sandbox's keepsake has it,
- *     with those of its members that the host does not have.
+ *     or that of a member where the sandbox is gone, with its members.
  */
 import type { HostLinks } from '../link/host-links.ts';
 import type { InventoryItem, InventoryResource, Recalled, SubjectKind } from '../link/protocol.ts';
@@ -254,13 +254,13 @@ export function createFindings(options: FindingsOptions): Findings {
 
       const capsuleAt = (address: Address): CapsuleContext | undefined =>
         runtime().cell(address)?.committed?.record.context as CapsuleContext | undefined;
-      const capsules = capsulesOf(ofKind<SandboxContext>('sandbox'), hostId).filter(
-        ({ address, context }) => {
-          const known = capsuleAt(address);
-          const isOlder = known !== undefined && known.sandboxesAsked > context.sandboxesAsked;
-          return isOurs(options.worldId(), address) && !isOlder && (known?.hostId ?? hostId) === hostId;
-        },
-      );
+      // A sandbox knows best; where it is gone, a member does.
+      const keepers = [...ofKind('container'), ...ofKind('sandbox')];
+      const capsules = capsulesOf(keepers, hostId).filter(({ address, context }) => {
+        const known = capsuleAt(address);
+        const isOlder = known !== undefined && known.sandboxesAsked > context.sandboxesAsked;
+        return isOurs(options.worldId(), address) && !isOlder && (known?.hostId ?? hostId) === hostId;
+      });
 
       /** Who lives in a capsule's sandbox: the capsule that has it, or that asks for it. */
       const capsuleIn = (
@@ -369,7 +369,7 @@ export function createFindings(options: FindingsOptions): Findings {
   return findings;
 }
 
-/** A capsule as the keepsake of the sandbox that was made for it last has it. */
+/** A capsule as the keepsake has it that knows of the last sandbox that it asked for. */
 interface FoundWithin {
   readonly address: Address;
   readonly context: CapsuleContext;
@@ -377,9 +377,9 @@ interface FoundWithin {
   readonly members: readonly Keepsake[];
 }
 
-function capsulesOf(sandboxes: readonly Found<SandboxContext>[], hostId: string): readonly FoundWithin[] {
+function capsulesOf(keepers: readonly Found<unknown>[], hostId: string): readonly FoundWithin[] {
   const latest = new Map<Address, FoundWithin>();
-  for (const { keepsake } of sandboxes) {
+  for (const { keepsake } of keepers) {
     const [capsule, ...members] = keepsake.others;
     if (!capsule || mismatchOf(capsule, capsule.address, hostId) !== null) continue;
     const { address, document } = capsule;

@@ -19,7 +19,7 @@ export interface Keepsake {
   readonly context: unknown;
   /** The stored document of a container's spec, or a capsule's. */
   readonly document: string | null;
-  /** With a capsule's sandbox, those that need not have anything on the host: the capsule, then its members. */
+  /** With a capsule's sandbox, and with each member: the capsule, which has nothing on a host by itself, then its other members. */
   readonly others: readonly Keepsake[];
 }
 
@@ -52,14 +52,23 @@ export function createKeepsakes(
     document: specs.document(address)?.body ?? null,
     chartVersion: charts[kindOf(address)].version,
   });
-  const othersOf = (context: unknown, operation: HostEffectName): readonly Kept[] => {
-    const { tenant, isOfCapsule, claimedBy } = context as SandboxContext;
-    const address = capsuleAddress(tenant, claimedBy ?? '');
-    const capsule = isOfCapsule ? (contextOf(address) as CapsuleContext | null) : null;
+  /** The capsule that a sandbox was made for, or that a container is a member of. */
+  const capsuleOf = (address: Address, context: unknown): Address | null => {
+    if (kindOf(address) === 'sandbox') {
+      const { tenant, isOfCapsule, claimedBy } = context as SandboxContext;
+      return isOfCapsule ? capsuleAddress(tenant, claimedBy ?? '') : null;
+    }
+    if (kindOf(address) !== 'container') return null;
+    const { tenant, capsuleId } = context as ContainerContext;
+    return capsuleId === null ? null : capsuleAddress(tenant, capsuleId);
+  };
+  const othersOf = (of: Address, context: unknown, operation: HostEffectName): readonly Kept[] => {
+    const address = capsuleOf(of, context);
+    const capsule = address && (contextOf(address) as CapsuleContext | null);
     if (!capsule) return [];
     const members = capsule.members.flatMap(({ containerId }) => {
-      const member = containerAddress(tenant, containerId);
-      const known = contextOf(member);
+      const member = containerAddress(capsule.tenant, containerId);
+      const known = member === of ? null : contextOf(member);
       return known === null ? [] : [kept(member, known, operation)];
     });
     return [kept(address, capsule, operation), ...members];
@@ -75,7 +84,7 @@ export function createKeepsakes(
       sealer.seal(
         JSON.stringify({
           ...kept(address, context, operation),
-          ...(kindOf(address) === 'sandbox' && { others: othersOf(context, operation) }),
+          others: othersOf(address, context, operation),
         }),
       ),
     open(sealed) {

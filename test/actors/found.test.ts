@@ -218,6 +218,15 @@ t.test('a capsule comes back with its sandbox’s keepsake, and with it who is n
     'whoever has an actor',
   );
   t.equal(mismatchOf(opened.others[0]!, capsule, hostId), null);
+  const one = { ...waiting, id: 'c1', capsuleId: 'pod' };
+  const kind = keepsakes.open(keepsakes.of(containerAddress(tenant, 'c1'), one, 'createContainer'));
+  t.match(
+    kind,
+    { others: [{ address: capsule, document: 'the spec' }] },
+    'or with a member’s, should that be gone',
+  );
+  const alone = keepsakes.open(keepsakes.of(address, { ...one, capsuleId: null }, 'createContainer'));
+  t.match(alone, { others: [] });
 
   const input = capsuleInputOf(kept, foundCapsule(kept, finder));
   t.match(capsules.initial(input).snapshot.context, { hostId, sandboxId: 's1', sandboxesAsked: 1 });
