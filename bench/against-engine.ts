@@ -41,7 +41,7 @@ export async function measureAgainstEngine({ tell }: Figures, site: RealSite): P
 }
 
 /** What Troupe asks the engine for, asked for directly. */
-export async function startRaw({ docker }: RealSite): Promise<StartedContainer> {
+export async function startRaw({ docker }: Pick<RealSite, 'docker'>): Promise<StartedContainer> {
   const container = await docker.createContainer({
     Image: image,
     Cmd: command,

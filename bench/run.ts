@@ -19,6 +19,7 @@ import { measureSwarm } from './swarm.ts';
 import { everyWarmth, measureWarmStarts } from './warm-starts.ts';
 import { measureSandboxMemory } from './sandbox-memory.ts';
 import { measureIdle } from './idle.ts';
+import { measureNeutronStarts } from './neutron-starts.ts';
 import { openRealSite, type RealSite } from './real-site.ts';
 import { measureRestart } from './restart.ts';
 import { measurePlacements } from './placements.ts';
@@ -33,7 +34,8 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '3' },
   },
 });
-const wanted = (part: string): boolean => values.only === undefined || values.only.includes(part);
+const only = values.only?.split(',');
+const wanted = (part: string): boolean => only === undefined || only.includes(part);
 const hostCounts = values.quick ? [100] : [100, 5_000];
 const starts = 5_000;
 const restarted = values.quick ? 10_000 : 100_000;
@@ -102,6 +104,7 @@ try {
   if (wanted('8')) await measureFanOut(figures, newDirectory());
   if (wanted('8')) await measureOverview(figures, newDirectory(), Number(values.minutes));
   if (wanted('9')) await measureApi(figures, newDirectory());
+  if (wanted('10')) await measureNeutronStarts(figures);
   await measureReal([
     ...(wanted('2') ? [(site: RealSite) => measureKilled(figures, site)] : []),
     ...(wanted('5') ? [(site: RealSite) => measureAgainstEngine(figures, site)] : []),

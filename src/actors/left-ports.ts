@@ -40,8 +40,13 @@ export function createLeftPorts({
   /** What is asked for last, by the host that it is about. */
   const newest = new Map<string, object>();
 
-  const removeAll = async (isLeft: (port: NeutronPort, address: Address) => boolean): Promise<void> => {
-    for (const port of await neutron.ports({ tag: worldTag(worldId()) })) {
+  /** @param at of this host of Neutron's; null = of all */
+  const removeAll = async (
+    at: string | null,
+    isLeft: (port: NeutronPort, address: Address) => boolean,
+  ): Promise<void> => {
+    const query = { tag: worldTag(worldId()), ...(at !== null && { hostId: at }) };
+    for (const port of await neutron.ports(query)) {
       const address = sandboxAddress(port.projectId, sandboxOf(port));
       const isKnown = runtime().cell(address) !== undefined || isUnreadable(address);
       if (isKnown || !isLeft(port, address)) continue;
@@ -51,12 +56,16 @@ export function createLeftPorts({
     }
   };
 
-  const attempt = (about: string, isLeft: (port: NeutronPort, address: Address) => boolean): void => {
+  const attempt = (
+    about: string,
+    at: string | null,
+    isLeft: (port: NeutronPort, address: Address) => boolean,
+  ): void => {
     const mine = {};
     newest.set(about, mine);
     const again = (pauseMs: number): void => {
       if (newest.get(about) !== mine) return;
-      removeAll(isLeft).then(
+      removeAll(at, isLeft).then(
         () => newest.get(about) === mine && newest.delete(about),
         (error: unknown) => {
           environment.log.warn({ err: error }, 'ports that were left could not be given back');
@@ -70,12 +79,13 @@ export function createLeftPorts({
   const hasEnded = (address: Address): boolean => runtime().tombstones.has(address);
 
   return {
-    giveBack: () => attempt('', (_, address) => hasEnded(address)),
+    giveBack: () => attempt('', null, (_, address) => hasEnded(address)),
     giveBackAt(hostId, resources) {
       const host = neutronHostOf(runtime(), hostId);
       const present = new Set(resources.filter(({ subject }) => subject === 'sandbox').map(({ id }) => id));
       attempt(
         hostId,
+        host,
         (port, address) =>
           hasEnded(address) || (port.hostId === host && !present.has(parseAddress(address).id)),
       );

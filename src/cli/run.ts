@@ -30,6 +30,8 @@ interface RunOptions extends HealthOptions {
   readonly registry?: string;
   readonly imageDriver?: string;
   readonly net?: readonly string[];
+  readonly port?: readonly string[];
+  readonly securityGroup?: readonly string[];
   readonly volume?: readonly string[];
   readonly mount?: readonly string[];
   readonly publish?: readonly string[];
@@ -75,7 +77,17 @@ export function runCommand(program: Command, context: CommandContext): void {
     .option('--pull <policy>', 'always, ifnotpresent, never')
     .option('--registry <registry>', 'name or id of the registry whose login its image is pulled with')
     .option('--image-driver <driver>', 'docker: from a registry; glance: from the cloud’s images')
-    .option('--net <network[:address]>', 'a network of this project; may be given again', collect)
+    .option(
+      '--net <network[:address]>',
+      'a network of this project, with an address of one’s choice, IPv4, IPv6 or both (10.0.0.7,fd00::7); may be given again',
+      collect,
+    )
+    .option('--port <port>', 'a port of Neutron’s, which is given back; may be given again', collect)
+    .option(
+      '--security-group <group>',
+      'of its ports of Neutron, the project’s default one otherwise; may be given again',
+      collect,
+    )
     .option('-v, --volume <volume:path[:ro]>', 'a volume of this project; may be given again', collect)
     .option(
       '--mount <gib:path>',
@@ -274,25 +286,26 @@ function createBody(
     ...(options.interactive === true ? { interactive: true, tty: true } : {}),
     ...(cpu === undefined ? {} : { cpu: Number.isNaN(Number(cpu)) ? cpu : Number(cpu) }),
     ...(entrypoint === undefined ? {} : { entrypoint: [entrypoint] }),
-    ...list('nets', options.net, netOf),
-    ...list(
-      'mounts',
-      [...(options.volume ?? []).map(volumeOf), ...(options.mount ?? []).map(mountOf)],
-      (each) => each,
-    ),
+    ...list('nets', [...(options.net ?? []).map(netOf), ...(options.port ?? []).map((port) => ({ port }))]),
+    ...list('security_groups', options.securityGroup),
+    ...list('mounts', [...(options.volume ?? []).map(volumeOf), ...(options.mount ?? []).map(mountOf)]),
     ...(healthcheck ? { healthcheck } : {}),
     ...(options.publish ? { exposed_ports: Object.fromEntries(options.publish.map(portOf)) } : {}),
     ...(policy ? { restart_policy: { Name: policy, MaximumRetryCount: count ?? '0' } } : {}),
   };
 }
 
-function list<T>(key: string, given: readonly T[] | undefined, make: (each: T) => object): object {
-  return given && given.length > 0 ? { [key]: given.map(make) } : {};
+function list(key: string, given: readonly unknown[] = []): object {
+  return given.length > 0 ? { [key]: given } : {};
 }
 
 function netOf(given: string): object {
-  const [network, address] = given.split(':');
-  return { network, ...(address === undefined ? {} : { 'v4-fixed-ip': address }) };
+  const [, network, addresses] = /^([^:]*)(?::(.*))?$/s.exec(given)!;
+  const fixed = (addresses?.split(',') ?? []).map((address) => [
+    address.includes(':') ? 'v6-fixed-ip' : 'v4-fixed-ip',
+    address,
+  ]);
+  return { network, ...Object.fromEntries(fixed) };
 }
 
 function volumeOf(given: string): object {

@@ -91,6 +91,8 @@ export interface PortQuery {
   /** One of its fixed addresses. */
   readonly address?: string;
   readonly deviceOwner?: string;
+  /** Bound at this host. */
+  readonly hostId?: string;
   readonly tag?: string;
 }
 

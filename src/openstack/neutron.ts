@@ -195,7 +195,7 @@ export function createNeutron(session: CloudSession): Neutron {
     },
     subnets: async (networkId) =>
       (await listOf('subnets', subnetShape, 'subnets', { network_id: networkId })).map(subnetOf),
-    async ports({ id, name, networkId, projectId, mac, address, deviceOwner, tag }: PortQuery) {
+    async ports({ id, name, networkId, projectId, mac, address, deviceOwner, hostId, tag }: PortQuery) {
       const query = {
         id,
         name,
@@ -204,6 +204,7 @@ export function createNeutron(session: CloudSession): Neutron {
         mac_address: mac,
         fixed_ips: address === undefined ? undefined : `ip_address=${address}`,
         device_owner: deviceOwner,
+        'binding:host_id': hostId,
         tags: tag,
       };
       return (await listOf('ports', portShape, 'ports', query)).map(portOf);

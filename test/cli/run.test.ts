@@ -211,6 +211,24 @@ t.test('its options are handed on in the API’s words', async (t) => {
   t.match(cli.err, /--env NOT_HERE has no value/);
 });
 
+t.test('networks with addresses of one’s choice, ports and security groups', async (t) => {
+  const cli = scene();
+  cli.tell(changed('running.up', 'Running'));
+  const options = ['--net', 'a', '--net', 'b:10.0.0.7', '--net', 'c:fd00::7', '--net', 'd:10.0.0.8,fd00::8'];
+  const groups = ['--port', 'mine', '--security-group', 'web', '--security-group', 'ssh'];
+  t.equal(await cli.run('run', '-d', ...options, ...groups, 'busybox'), 0);
+  t.match(cli.body(create), {
+    nets: [
+      { network: 'a' },
+      { network: 'b', 'v4-fixed-ip': '10.0.0.7' },
+      { network: 'c', 'v6-fixed-ip': 'fd00::7' },
+      { network: 'd', 'v4-fixed-ip': '10.0.0.8', 'v6-fixed-ip': 'fd00::8' },
+      { port: 'mine' },
+    ],
+    security_groups: ['web', 'ssh'],
+  });
+});
+
 t.test('health checks by command, http and tcp, as the API takes them', async (t) => {
   const asked = async (...options: readonly string[]): Promise<unknown> => {
     const cli = scene();

@@ -76,7 +76,7 @@ export function createNeutron(kernel: Kernel, engines: readonly SimulatedEngine[
           call('subnets', () => [
             { id: 's', version: 4, cidr: '10.77.0.0/16', gateway: '10.77.0.1', nameservers: [], routes: [] },
           ]),
-        ports: ({ id, name, mac, deviceOwner, tag }) =>
+        ports: ({ id, name, mac, deviceOwner, hostId, tag }) =>
           call('ports', () =>
             [...ports.values()]
               .filter(
@@ -85,6 +85,7 @@ export function createNeutron(kernel: Kernel, engines: readonly SimulatedEngine[
                   (name === undefined || port.name === name) &&
                   (mac === undefined || port.mac === mac) &&
                   (deviceOwner === undefined || port.deviceOwner === deviceOwner) &&
+                  (hostId === undefined || port.hostId === hostId) &&
                   (tag === undefined || port.tags.includes(tag)),
               )
               .map(seen),
