@@ -155,7 +155,9 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       if (resource.alive) {
         alive.add(address);
         facts.push(fact(hostId, 0, address, { type: 'resource.seen', hostId }));
-      } else died(address, 'Its network namespace is gone');
+      } else if (subject === 'volume')
+        facts.push(fact(hostId, 0, address, { type: 'volume.unmounted', hostId }));
+      else died(address, 'Its network namespace is gone');
     }
     for (const { address } of runtime().placedOn(hostId)) {
       if (kindOf(address) === 'sandbox' && !alive.has(address)) died(address, 'It is no longer on its host');

@@ -1,6 +1,6 @@
 /** Volumes of this host as the agent's operations ask for them, and files of users' content, which are volumes too. */
 import type { OwnerIdentity } from '../drivers/runtime/operation-identity.ts';
-import type { VolumeDriver } from '../drivers/volume/volume-driver.ts';
+import type { ListedVolume, VolumeDriver } from '../drivers/volume/volume-driver.ts';
 import { TroupeError } from '../errors/errors.ts';
 import type { InventoryResource, OperationArguments, VolumeConnection } from '../link/protocol.ts';
 import { namedUuid } from '../model/named-uuid.ts';
@@ -82,16 +82,22 @@ export function createVolumes(driver: VolumeDriver, hostname: string): Volumes {
           await driver.removeVolume({ worldId, volumeId }, signal);
     },
     async list(signal) {
-      const all = await driver.listVolumes(signal);
-      return all
-        .filter(({ kind }) => kind !== 'file')
-        .map(({ volumeId, tenant, worldId }) => ({
-          subject: 'volume',
-          id: volumeId,
-          tenant,
-          worldId,
-          alive: true,
-        }));
+      const all = (await driver.listVolumes(signal)).filter(({ kind }) => kind !== 'file');
+      // After the machine was started anew it is Cinder that knows how one of its is reached.
+      const isThere = (volume: ListedVolume): Promise<boolean> =>
+        driver.connectedPath(volume, signal).then(
+          () => true,
+          () => false,
+        );
+      return Promise.all(
+        all.map(async (volume) => ({
+          subject: 'volume' as const,
+          id: volume.volumeId,
+          tenant: volume.tenant,
+          worldId: volume.worldId,
+          alive: volume.kind !== 'cinder' || (await isThere(volume)),
+        })),
+      );
     },
     async sweep(worldId, signal) {
       await driver.sweep(worldId, signal);

@@ -27,6 +27,7 @@ const tones: Readonly<Record<string, Tone>> = {
   shrinking: 'moving',
   draining: 'moving',
   deleting: 'moving',
+  removing: 'moving',
   Running: 'good',
   available: 'good',
   present: 'good',

@@ -30,6 +30,7 @@ export const volumeMachine = volumeSetup.createMachine({
     'volume.detach': { actions: ['detach', 'release'] },
     'message.undeliverable': { guard: 'isContainerGone', actions: 'takeBack' },
     'host.lost': {},
+    'volume.unmounted': {},
     'host.removed': [
       { guard: 'isLostWithHost', target: '.gone' },
       // Nobody is there to disconnect it any more.
@@ -110,6 +111,7 @@ export const volumeMachine = volumeSetup.createMachine({
           { guard: 'isLastOfEphemeral', target: 'deleting', actions: ['detach', 'recordLeaving'] },
           { actions: ['detach', 'release'] },
         ],
+        'volume.unmounted': { guard: 'isLostConnection', target: 'making.connecting' },
         'volume.delete': [
           {
             guard: 'isAttached',
@@ -129,6 +131,7 @@ export const volumeMachine = volumeSetup.createMachine({
       entry: 'refuseWaiting',
       on: {
         'volume.attach': { target: 'making', actions: 'attach' },
+        'volume.unmounted': { guard: 'isLostConnection', target: 'making.connecting' },
         'volume.detach': { guard: 'isLastOfEphemeral', target: 'deleting', actions: 'recordLeaving' },
       },
     },

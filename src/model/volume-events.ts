@@ -28,7 +28,9 @@ export type VolumeCommand = { readonly type: 'volume.delete' };
 export type VolumeMessage =
   | { readonly type: 'volume.attach'; readonly containerId: string }
   | { readonly type: 'volume.detach'; readonly containerId: string }
-  | { readonly type: 'host.lost' | 'host.removed'; readonly hostId: string };
+  | { readonly type: 'host.lost' | 'host.removed'; readonly hostId: string }
+  /** Of Cinder's: its host knows of it, and has it mounted no more; it was started anew. */
+  | { readonly type: 'volume.unmounted'; readonly hostId: string };
 
 export type VolumeEvent = VolumeCommand | VolumeMessage | Undeliverable | Seen | Restored;
 

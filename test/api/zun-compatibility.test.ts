@@ -457,7 +457,7 @@ engine (\`test/compat/openstack-client.test.ts\`).
 
 ● taken, as by Zun; ＋ taken, though Zun refuses it; empty: refused by both, with 409. \`Dead\` and \`Deleted\` are not met: what an
 engine calls dead has ended, and what was deleted is gone. Attaching and detaching of networks is tested with real ones
-(\`test/main/networks.test.ts\`); security groups are not had yet.
+(\`test/main/networks.test.ts\`); security groups with a real Neutron (\`test/openstack/neutron.test.ts\`).
 
 ${table(['action', ...met], cells)}
 

@@ -64,8 +64,11 @@ export interface Space {
 /** More configurations than this and the projection is wrong, not the chart large. */
 const configurationsMost = 50_000;
 
-/** Walks the whole space, breadth first. */
-export function explore(subject: ProofSubject): Space {
+/** Walks the whole space, breadth first, or until what was come to is enough. */
+export function explore(
+  subject: ProofSubject,
+  isEnough: (configuration: Configuration) => boolean = () => false,
+): Space {
   const began = performance.now();
   const guards = new Map<string, Set<boolean>>();
   const machine = subject.chart.machine;
@@ -102,7 +105,7 @@ export function explore(subject: ProofSubject): Space {
       initialEmitted.set(configuration.key, decision.emitted);
       return configuration;
     });
-    for (let from = queue.shift(); from; from = queue.shift()) {
+    for (let from = queue.shift(); from && !isEnough(from); from = queue.shift()) {
       if (configurations.size > configurationsMost)
         throw new Error('The space does not close: project the context further');
       if (from.snapshot.status !== 'active') continue;

@@ -63,6 +63,8 @@ export const volumeSubject: ProofSubject = {
         message: { type: 'volume.held' },
       },
       { type: 'resource.seen', hostId: 'h1' },
+      { type: 'volume.unmounted', hostId: 'h1' },
+      { type: 'volume.unmounted', hostId: 'h2' },
       { type: 'actor.restored' },
     ];
   },

@@ -28,6 +28,12 @@ const post = (by: string, ...mounts: readonly object[]) =>
 const at = { source: 'data', destination: '/data' };
 /** Devices of Cinder's that are still given out. */
 const devices = (): string => execFileSync('losetup', ['--noheadings', '--output', 'BACK-FILE']).toString();
+/** Where the only volume is mounted. */
+const dataFolder = (): string => {
+  const folder = join(site.site.site.directory, 'state', 'volumes');
+  const world = readdirSync(folder)[0]!;
+  return join(folder, world, readdirSync(join(folder, world))[0]!, 'data');
+};
 const clear = (): void => {
   proxy.fault = null;
   proxy.onlyAt = null;
@@ -141,12 +147,34 @@ t.test('whatever is cut off in the middle of an attachment, there is one', async
   t.match(await cinder.reach(data.id, 'available'), { attachments: [] });
 });
 
+t.test('after its machine was started anew a container has its volume again', async (t) => {
+  const held = await site.run(token, { mounts: [at] });
+  await site.call('POST', `/v1/containers/${held.uuid}/stop?timeout=1`, token);
+  await site.reach(token, held.uuid, 'Stopped');
+  site.kill();
+  // A machine that starts has nothing mounted.
+  execFileSync('umount', [dataFolder()]);
+  await start(site.site);
+  await until(
+    'its mount',
+    async () => execFileSync('findmnt', ['--list', '--noheadings', '--output', 'TARGET']).toString(),
+    (mounted) => mounted.includes(dataFolder()),
+  );
+  await until(
+    'Cinder to have been told',
+    () => site.call('POST', `/v1/containers/${held.uuid}/start`, token),
+    ({ status }) => status === 202,
+  );
+  await site.reach(token, held.uuid, 'Running');
+  t.match(await shell(held, 'cat /data/words'), { out: /kept/ });
+  t.equal((await cinder.attachments(data.id)).length, 1);
+  t.same(await site.audit(), []);
+  await site.remove(token, held.uuid);
+});
+
 t.test('a volume that can’t be let go of keeps its container, and says why', async (t) => {
   const busy = await site.run(token, { mounts: [at] });
-  const folder = join(site.site.site.directory, 'state', 'volumes');
-  const world = readdirSync(folder)[0]!;
-  const volume = readdirSync(join(folder, world))[0]!;
-  const file = openSync(join(folder, world, volume, 'data', 'words'), 'r');
+  const file = openSync(join(dataFolder(), 'words'), 'r');
   await site.call('DELETE', `/v1/containers/${busy.uuid}?stop=true`, token);
   const held = await until(
     'why it is held',

@@ -59,6 +59,9 @@ export const volumeSetup = setup({
     isLostWithHost: ({ context, event }) =>
       context.cinder === null && 'hostId' in event && event.hostId === context.hostId,
     isOnItsHost: ({ context, event }) => 'hostId' in event && event.hostId === context.hostId,
+    /** Connected once, as far as is known. */
+    isLostConnection: ({ context, event }) =>
+      context.isConnected && 'hostId' in event && event.hostId === context.hostId,
     isOfCinder: ({ context }) => context.cinder !== null,
     isConnected: ({ context }) => context.isConnected,
     isRetryable: ({ event }) => failureOf(event).retryable,
