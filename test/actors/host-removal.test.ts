@@ -91,7 +91,7 @@ t.test(
     [poolAddress('p1', poolId), { ...own, id: poolId, networks: [], ceiling: 1, windowMs: 1 }],
     [imageAddress('p1', 'i1'), { ...own, id: 'i1', reference: 'busybox:1', name: 'busybox:1', storedId: null, origin: { kind: 'pull', policy: 'always', registryId: null } }],
     [sandboxAddress('p1', 's1'), { ...own, id: 's1', hostname: null, networks: [], published: [], claimedBy: null, isOfCapsule: false, pool: { id: poolId, ceiling: 1, windowMs: 1 } }],
-    [volumeAddress('p1', 'v1'), { ...own, id: 'v1', name: 'data', sizeGib: null, isEphemeral: false }],
+    [volumeAddress('p1', 'v1'), { ...own, id: 'v1', name: 'data', sizeGib: null, isEphemeral: false, cinder: null }],
   ]; // prettier-ignore
     for (const [address, input] of placed)
       await settled(first, plane.runtime.begin(address, input, cause, null));
