@@ -15,6 +15,8 @@ export const volumeMachine = volumeSetup.createMachine({
   id: 'volume',
   context: ({ input }) => ({
     ...input,
+    // A message that an earlier release sent says nothing of it.
+    cinder: input.cinder ?? null,
     attached: [],
     leaving: [],
     attachmentId: null,
