@@ -1,12 +1,13 @@
 /**
- * Ports of Neutron in the ledger. A port with our world's tag is a leak only if
+ * Ports of Neutron in the ledger, and security groups that were made for them. A port with our world's tag is a leak only if
  * no sandbox explained it before Neutron was asked and none does now.
  * @see left-ports.ts for what is given back of them
  */
 import { toFailure } from '../errors/errors.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
 import { sandboxAddress, type Address } from '../model/address.ts';
-import type { Neutron, NeutronPort } from '../model/neutron.ts';
+import type { Neutron, NeutronPort, NeutronSecurityGroup } from '../model/neutron.ts';
+import { groupDescription, holderOfGroup } from './effects/exposed-ports.ts';
 import { deviceOwner, keyOf, sandboxOf, worldTag } from './effects/neutron-ports.ts';
 import type { AuditEntry } from './index.ts';
 import type { Runtime } from './runtime.ts';
@@ -21,6 +22,8 @@ export interface PortAuditOptions {
 interface Belief {
   readonly address: Address;
   readonly hostId: string;
+  /** Who lives in it; null for one that waits. */
+  readonly holderId: string | null;
   /** Ids of those it has, and of the intents of those that may be there. */
   readonly explains: ReadonlySet<string>;
   /** Those that are there when nothing is under way. */
@@ -32,13 +35,18 @@ export async function auditPorts(options: PortAuditOptions): Promise<readonly Au
   const { neutron, runtime, worldId } = options;
   const before = beliefsOf(runtime);
   let found: readonly NeutronPort[];
+  let groups: readonly NeutronSecurityGroup[];
   try {
-    found = await portsOf(neutron, worldId);
+    [found, groups] = await Promise.all([
+      portsOf(neutron, worldId),
+      neutron.securityGroups(null, groupDescription(worldId)),
+    ]);
   } catch (error) {
     const detail = `What ports Neutron has is not known: ${toFailure(error).message}`;
     return [{ problem: 'cloud-silent', address: null, hostId: null, detail }];
   }
   const after = beliefsOf(runtime);
+  const holders = new Set([...before.values(), ...after.values()].map(({ holderId }) => holderId));
   const there = new Set(found.map(({ id }) => id));
   const explained = new Set([...before.values(), ...after.values()].flatMap(({ explains }) => [...explains]));
   return [
@@ -50,6 +58,11 @@ export async function auditPorts(options: PortAuditOptions): Promise<readonly Au
       const why = hasEnded ? 'its actor has ended' : 'it has no actor';
       const detail = `port "${port.id}" of network "${port.networkId}" is there: ${why}`;
       return [{ problem: 'port-without-actor', address, hostId: null, detail }];
+    }),
+    ...groups.flatMap((group): readonly AuditEntry[] => {
+      if (holders.has(holderOfGroup(group))) return [];
+      const detail = `security group "${group.name}" (${group.id}) was made for a container that is gone; ports that somebody gave it to may have it still`;
+      return [{ problem: 'group-without-actor', address: null, hostId: null, detail }];
     }),
     ...[...before].flatMap(([id, { address, hostId, rests, revision }]): readonly AuditEntry[] =>
       after.get(id)?.revision === revision
@@ -83,12 +96,13 @@ function beliefsOf(runtime: Runtime): ReadonlyMap<string, Belief> {
   const beliefs = new Map<string, Belief>();
   for (const { address, committed } of runtime.cellsOf('sandbox').values()) {
     if (!committed) continue;
-    const { id, hostId, ports, leaving, portIntent } = committed.record.context as SandboxContext;
+    const { id, hostId, claimedBy, ports, leaving, portIntent } = committed.record.context as SandboxContext;
     const ids = ports.filter(({ neutron }) => neutron).map(({ portId }) => portId);
     const isResting = ['ready', 'claimed'].includes(committed.projection.status);
     beliefs.set(id, {
       address,
       hostId,
+      holderId: claimedBy,
       explains: new Set([
         ...ids,
         ...(leaving ? [leaving.portId] : []),

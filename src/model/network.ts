@@ -30,6 +30,14 @@ export interface NeutronRequest {
   readonly fixedAddress6: string | null;
   /** Ids. A port of the user's own keeps those that it has. */
   readonly securityGroups: readonly string[];
+  /** What a group of the container's own lets in, instead of these; absent = it has none. */
+  readonly exposed?: readonly ExposedPort[];
+}
+
+/** A port that anybody reaches at the container itself. */
+export interface ExposedPort {
+  readonly protocol: 'tcp' | 'udp';
+  readonly containerPort: number;
 }
 
 /** One plug: an address of a network, in a sandbox. */
@@ -119,7 +127,7 @@ export const networksKey = (networks: readonly NetworkRequest[]): string =>
 
 /** Any address and port of the network would do. */
 export const isLikeOthers = ({ fixedAddress, neutron }: NetworkRequest): boolean =>
-  fixedAddress === null && !neutron?.portId && !neutron?.fixedAddress6;
+  fixedAddress === null && !neutron?.portId && !neutron?.fixedAddress6 && !neutron?.exposed;
 
 /** One pool a host, project and set of networks. */
 export const poolId = (hostId: string, networks: readonly NetworkRequest[]): string =>

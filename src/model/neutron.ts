@@ -1,4 +1,5 @@
 /** Neutron as Troupe needs it: what a client of it offers, and its things in our words. */
+import type { ExposedPort } from './network.ts';
 
 export interface NeutronNetwork {
   readonly id: string;
@@ -61,6 +62,7 @@ export interface NeutronPort {
 export interface NeutronSecurityGroup {
   readonly id: string;
   readonly name: string;
+  readonly projectId: string;
 }
 
 export interface PortWish {
@@ -132,6 +134,19 @@ export interface Neutron {
   /** Instead of those it has. @throws TroupeError PORT_NOT_FOUND */
   setTags(portId: string, tags: readonly string[]): Promise<void>;
   removeTags(portId: string, tags: readonly string[]): Promise<void>;
-  /** Of a project, its default one among them: Neutron makes that when it is asked first. */
-  securityGroups(projectId: string): Promise<readonly NeutronSecurityGroup[]>;
+  /**
+   * Of a project (null = of all), its default one among them: Neutron makes that when it is asked first.
+   * @param description only those that are described so
+   */
+  securityGroups(projectId: string | null, description?: string): Promise<readonly NeutronSecurityGroup[]>;
+  /** It lets out all, and nothing in. @throws TroupeError QUOTA_EXCEEDED */
+  createSecurityGroup(wish: {
+    readonly projectId: string;
+    readonly name: string;
+    readonly description: string;
+  }): Promise<NeutronSecurityGroup>;
+  /** From everywhere, by both families. What is let in already is. @throws TroupeError QUOTA_EXCEEDED, SECURITY_GROUP_NOT_FOUND */
+  letIn(groupId: string, projectId: string, port: ExposedPort): Promise<void>;
+  /** What is gone already is deleted. False while a port has it. */
+  deleteSecurityGroup(id: string): Promise<boolean>;
 }

@@ -10,6 +10,7 @@ import type {
   Neutron,
   NeutronNetwork,
   NeutronPort,
+  NeutronSecurityGroup,
   NeutronSubnet,
   PortChange,
   PortQuery,
@@ -53,7 +54,7 @@ const portShape = Type.Object({
   tags: Type.Optional(Type.Array(text)),
   revision_number: Type.Optional(Type.Integer()),
 });
-const groupShape = Type.Object({ id: text, name: text });
+const groupShape = Type.Object({ id: text, name: text, project_id: text });
 const ruleShape = Type.Object({ object_id: text, action: text });
 const problemShape = Compile(Type.Object({ NeutronError: Type.Object({ type: text, message: text }) }));
 
@@ -113,6 +114,12 @@ const portOf = (each: Static<typeof portShape>): NeutronPort => ({
   securityGroups: each.security_groups,
   tags: each.tags ?? [],
   revision: each.revision_number ?? 0,
+});
+
+const groupOf = ({ id, name, project_id }: Static<typeof groupShape>): NeutronSecurityGroup => ({
+  id,
+  name,
+  projectId: project_id,
 });
 
 const changesOf = ({ name, deviceId, deviceOwner, hostId, securityGroups }: PortChange): object => ({
@@ -242,12 +249,56 @@ export function createNeutron(session: CloudSession): Neutron {
       for (const tag of tags)
         await unlessGone(send('DELETE', `/ports/${portId}/tags/${encodeURIComponent(tag)}`, 'untag port'));
     },
-    securityGroups: (projectId) =>
-      listOf('security_groups', groupShape, 'security-groups', { project_id: projectId }),
+    securityGroups: async (projectId, description) =>
+      (
+        await listOf('security_groups', groupShape, 'security-groups', {
+          project_id: projectId ?? undefined,
+          description,
+        })
+      ).map(groupOf),
+    async createSecurityGroup({ projectId, name, description }) {
+      const body = { security_group: { project_id: projectId, name, description } };
+      const answer = await send('POST', '/security-groups', 'create security group', { body });
+      if (!groupAnswer.Check(answer.body)) throw odd('no security group');
+      return groupOf(answer.body.security_group);
+    },
+    async letIn(groupId, projectId, { protocol, containerPort }) {
+      for (const [ethertype, everywhere] of [
+        ['IPv4', '0.0.0.0/0'],
+        ['IPv6', '::/0'],
+      ]) {
+        const rule = {
+          security_group_id: groupId,
+          project_id: projectId,
+          direction: 'ingress',
+          ethertype,
+          protocol,
+          port_range_min: containerPort,
+          port_range_max: containerPort,
+          remote_ip_prefix: everywhere,
+        };
+        try {
+          await send('POST', '/security-group-rules', 'create rule', { body: { security_group_rule: rule } });
+        } catch (error) {
+          if (!(error instanceof TroupeError) || error.details['type'] !== 'SecurityGroupRuleExists')
+            throw error;
+        }
+      }
+    },
+    async deleteSecurityGroup(id) {
+      try {
+        await unlessGone(send('DELETE', `/security-groups/${id}`, 'delete security group'));
+        return true;
+      } catch (error) {
+        if (error instanceof TroupeError && error.details['type'] === 'SecurityGroupInUse') return false;
+        throw error;
+      }
+    },
   };
 }
 
 const portAnswer = Compile(Type.Object({ port: portShape }));
+const groupAnswer = Compile(Type.Object({ security_group: groupShape }));
 
 async function unlessGone(sent: Promise<unknown>): Promise<void> {
   try {

@@ -104,6 +104,63 @@ t.test(
   },
 );
 
+t.test(
+  'ports that are exposed are let in, by a group of the container’s own that goes with it',
+  async (t) => {
+    const command = [
+      'sh',
+      '-c',
+      'mkdir /www; echo here > /www/index.html; httpd -h /www -p 81; exec httpd -f -h /www -p 80',
+    ];
+    const exposed_ports = { '80/tcp': {} };
+    const [server, client] = await Promise.all([
+      site.run(token, { command, exposed_ports }),
+      site.run(token, { name: 'client' }),
+    ]);
+    const groupsOf = async () =>
+      (
+        await neutron.call<{ security_groups: { id: string; project_id: string }[] }>(
+          'GET',
+          `/security-groups?name=zun-${server.uuid}`,
+        )
+      ).security_groups;
+    const [group] = await groupsOf();
+    t.match(server.security_groups, [group!.id]);
+    t.equal(group!.project_id, blue.id);
+    const asks = async (port: number) =>
+      site.inside(
+        client.uuid,
+        'wget',
+        '-q',
+        '-T',
+        '2',
+        '-O',
+        '-',
+        `http://${addressOf(server, nets.first)}:${port}/`,
+      );
+    const answer = await until(
+      'an answer',
+      () => asks(80),
+      ({ code }) => code === 0,
+    );
+    t.match(answer.out, /here/);
+    t.not((await asks(81)).code, 0, 'what is not exposed is not reached');
+
+    for (const [body, problem] of [
+      [{ exposed_ports, security_groups: ['default'] }, /leave one of them out/],
+      [{ exposed_ports: { '80/tcp': { host_port: 80 } } }, /reached at its own address/],
+    ] as const) {
+      const refused = await site.call('POST', '/v1/containers', token, { image: testImage, ...body });
+      t.equal(refused.status, 400);
+      t.match(refused.text, problem);
+    }
+    t.same(await site.audit(), []);
+    await Promise.all([server, client].map(({ uuid }) => site.remove(token, uuid)));
+    await until('the end of its group', groupsOf, (left) => left.length === 0);
+    t.same(await site.audit(), []);
+  },
+);
+
 t.test('what is another project’s is not there', async (t) => {
   const other = await cloud.token(ben, green);
   const post = (body: object) => site.call('POST', '/v1/containers', other, { image: testImage, ...body });

@@ -4,7 +4,7 @@
  * is bound.
  */
 import { TroupeError } from '../../src/errors/errors.ts';
-import type { Neutron, NeutronPort } from '../../src/model/neutron.ts';
+import type { Neutron, NeutronPort, NeutronSecurityGroup } from '../../src/model/neutron.ts';
 import type { SimulatedEngine } from './engine.ts';
 import type { Kernel, SimulatedProcess } from './kernel.ts';
 
@@ -20,6 +20,7 @@ export const neutronNetwork = '00000000-0000-4000-8000-00000000007e';
 
 export function createNeutron(kernel: Kernel, engines: readonly SimulatedEngine[]): SimulatedNeutron {
   const ports = new Map<string, NeutronPort>();
+  const groups = new Map<string, NeutronSecurityGroup & { readonly description: string }>();
   const faults = { lostAnswer: 0, unavailable: 0, slow: 0 };
   let last = 1;
 
@@ -123,7 +124,30 @@ export function createNeutron(kernel: Kernel, engines: readonly SimulatedEngine[
           call('untag', () => {
             if (ports.has(id)) change(id, { tags: must(id).tags.filter((tag) => !tags.includes(tag)) });
           }),
-        securityGroups: () => call('groups', () => [{ id: 'g', name: 'default' }]),
+        securityGroups: (projectId, description) =>
+          call('groups', () => [
+            ...(description === undefined && projectId !== null
+              ? [{ id: 'g', name: 'default', projectId }]
+              : []),
+            ...[...groups.values()].filter(
+              (group) =>
+                (projectId === null || group.projectId === projectId) &&
+                (description === undefined || group.description === description),
+            ),
+          ]),
+        createSecurityGroup: (wish) =>
+          call('create group', () => {
+            const group = { ...wish, id: kernel.id() };
+            groups.set(group.id, group);
+            return group;
+          }),
+        letIn: () => call('rule', () => {}),
+        deleteSecurityGroup: (id) =>
+          call('delete group', () => {
+            const isUsed = [...ports.values()].some((port) => port.securityGroups.includes(id));
+            if (!isUsed) groups.delete(id);
+            return !isUsed;
+          }),
       };
     },
   };

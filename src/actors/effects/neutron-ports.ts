@@ -22,6 +22,7 @@ import type { Neutron, NeutronNetwork, NeutronPort, NeutronSubnet } from '../../
 import { parseSubnet } from '../../model/subnet.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Effect, EffectRun, Effects } from './effect.ts';
+import { ensureGroup, removeGroup } from './exposed-ports.ts';
 
 export interface NeutronPortsOptions {
   readonly environment: Environment;
@@ -92,6 +93,7 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
     const { networkId, fixedAddress, neutron: wish } = request;
     const mac = macOfPort(key);
     const name = claimedBy === null ? readyNameOf(key) : nameOf(key);
+    const exposed = wish?.exposed;
     const made = await cloud().createPort({
       networkId,
       projectId: tenant,
@@ -101,7 +103,9 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
       deviceOwner,
       hostId,
       fixedAddresses: [fixedAddress, wish?.fixedAddress6 ?? null].flatMap((each) => each ?? []),
-      securityGroups: wish?.securityGroups ?? [],
+      securityGroups: exposed
+        ? [await ensureGroup(cloud(), context, exposed, worldId())]
+        : (wish?.securityGroups ?? []),
     });
     const port = made ?? (await cloud().ports({ networkId, mac })).find((each) => keyOf(each) === key);
     if (!port)
@@ -178,6 +182,14 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
     for (const port of made) if (keyOf(port) === key) await cloud().deletePort(port.id);
   };
 
+  /** A network that it has left is not among its own any more, and may have been the one. */
+  const removeOwnGroup = async (context: SandboxContext): Promise<void> => {
+    const { networks, leaving, portIntent } = context;
+    const requests = [...networks, ...(portIntent ? [portIntent.request] : [])];
+    if (leaving || requests.some((each) => each.neutron?.exposed))
+      await removeGroup(cloud(), context, worldId());
+  };
+
   /** Made ahead, and a container's since. */
   const mark = async ({ id, claimedBy, ports }: SandboxContext): Promise<void> => {
     for (const { portId, neutron: bound } of ports) {
@@ -224,6 +236,7 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
       const { all } = operation.input as { readonly all: boolean };
       const { ports, leaving } = context;
       await returnAll(context, [...(all ? ports : []), ...(leaving ? [leaving] : [])]);
+      if (all || ports.every(({ neutron: bound }) => !bound)) await removeOwnGroup(context);
       return null;
     }),
   };

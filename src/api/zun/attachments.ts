@@ -4,7 +4,7 @@ import type { LocalResources } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { ContainerSpec } from '../../model/container.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
-import type { NetworkRequest, PublishedPort } from '../../model/network.ts';
+import type { ExposedPort, NetworkRequest, PublishedPort } from '../../model/network.ts';
 import { contains, familyOf, isAddress } from '../../model/subnet.ts';
 import { flag, integer, object, text, type Body } from './body-fields.ts';
 import { integerIn, invalidField } from './values.ts';
@@ -33,11 +33,6 @@ const networksMost = 8;
 export function parseAttachments(body: Body, context: AttachmentsContext): Attachments {
   if (!context.neutron)
     return { networks: nets(body, context), published: exposed(body), ...mounts(body, context) };
-  if (exposed(body).length > 0)
-    throw new TroupeError(
-      'INVALID_VALUE',
-      "On networks of Neutron, what reaches a container is said by its security groups ('exposed_ports'); name one that lets it in",
-    );
   return { networks: [], published: [], ...mounts(body, context) };
 }
 
@@ -128,6 +123,23 @@ function exposed(body: Body): readonly PublishedPort[] {
     const hostPort = integer(options, 'host_port', { least: 0, most: 65_535 }) ?? 0;
     return { protocol: protocol as PublishedPort['protocol'], containerPort: port, hostPort };
   });
+}
+
+/** `exposed_ports` where networks are Neutron's: no port of a host's stands for them. @throws TroupeError INVALID_INPUT, INVALID_VALUE */
+export function exposedAtContainer(body: Body): readonly ExposedPort[] {
+  const ports = exposed(body);
+  if (ports.some(({ hostPort }) => hostPort !== 0))
+    throw new TroupeError(
+      'INVALID_VALUE',
+      "On a network of Neutron a container is reached at its own address, so its ports have no 'host_port'; leave it out",
+    );
+  const groups = body['security_groups'];
+  if (ports.length > 0 && Array.isArray(groups) && groups.length > 0)
+    throw new TroupeError(
+      'INVALID_VALUE',
+      "'exposed_ports' makes a security group for the container, so 'security_groups' can't be named beside it; leave one of them out",
+    );
+  return ports.map(({ protocol, containerPort }) => ({ protocol, containerPort }));
 }
 
 /** A volume that a request wants mounted. */

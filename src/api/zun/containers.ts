@@ -4,7 +4,7 @@ import type { ContainerView, ControlPlane } from '../../actors/index.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { ContainerCommand } from '../../model/events.ts';
 import { callerOf } from '../request.ts';
-import { mountWishes } from './attachments.ts';
+import { exposedAtContainer, mountWishes } from './attachments.ts';
 import { withVolumes, type CinderDesk } from './cinder-desk.ts';
 import {
   createContainerAccess,
@@ -23,7 +23,7 @@ import { createContainerTexts } from './container-texts.ts';
 import { parseCreateBody } from './create-body.ts';
 import { baseUrlOf } from './discovery.ts';
 import { list } from './body-fields.ts';
-import { netWishes, type NeutronDesk } from './neutron-desk.ts';
+import { exposing, netWishes, type NeutronDesk } from './neutron-desk.ts';
 import { requireVersion } from './microversion.ts';
 import { generateName } from './names.ts';
 import { bearerOf, nameStoredImage, type ImageDesk } from './stored-images.ts';
@@ -89,7 +89,10 @@ export function containers({
         ...asked,
         ...(asked.imageDriver === 'glance' && (await nameStoredImage(request, images, asked.image))),
         ...(neutron && {
-          networks: await neutron.requests(asking, netWishes(body), list(body, 'security_groups') ?? []),
+          networks: exposing(
+            await neutron.requests(asking, netWishes(body), list(body, 'security_groups') ?? []),
+            exposedAtContainer(body),
+          ),
         }),
       };
       const view = await withVolumes(

@@ -5,7 +5,7 @@
  * thing is not there. @see zun-api 3.6
  */
 import { TroupeError } from '../../errors/errors.ts';
-import type { NetworkRequest } from '../../model/network.ts';
+import type { ExposedPort, NetworkRequest } from '../../model/network.ts';
 import type { Neutron, NeutronNetwork, NeutronPort } from '../../model/neutron.ts';
 import { contains, familyOf, isAddress } from '../../model/subnet.ts';
 import { isUuid } from '../../model/uuid.ts';
@@ -95,6 +95,19 @@ export function checkWish({ network, port, v4, v6 }: NetWish): void {
 
 /** Clients send what they were not given as empty text. */
 const filled = (body: Body, key: string): string | null => (body[key] === '' ? null : text(body, key, words));
+
+/** The same with ports that are let in, by a group of the container's own. A port of the user's own keeps its groups. */
+export const exposing = (
+  requests: readonly NetworkRequest[],
+  exposed: readonly ExposedPort[],
+): readonly NetworkRequest[] =>
+  exposed.length === 0
+    ? requests
+    : requests.map((each) =>
+        each.neutron?.portId === null
+          ? { ...each, neutron: { ...each.neutron, securityGroups: [], exposed } }
+          : each,
+      );
 
 export function createNeutronDesk(neutron: Neutron): NeutronDesk {
   const missing = (name: string): TroupeError =>
