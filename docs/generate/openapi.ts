@@ -22,6 +22,7 @@ export async function openApiDocument(): Promise<string> {
     login: { attemptsMost: 1 } as LoginDesk,
     onCloudCall: () => {},
     consoleDirectory: null,
+    disableFile: '',
   });
   await app.ready();
   const document = JSON.stringify(app.swagger());

@@ -69,6 +69,8 @@ export interface AppOptions {
   readonly images: ImageDesk;
   /** What the build made of the console; null where it was not built. */
   readonly consoleDirectory: string | null;
+  /** While it is there `/healthcheck` says so. */
+  readonly disableFile: string;
   readonly logger?: FastifyBaseLogger;
   readonly https?: { readonly cert: string; readonly key: string };
 }
@@ -157,7 +159,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await describeRoutes(app);
   measure(app, controlPlane, options.onCloudCall);
   await app.register(discovery);
-  await app.register(health(controlPlane));
+  await app.register(health(controlPlane, options.disableFile));
   await app.register(
     containers({
       controlPlane,

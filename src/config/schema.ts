@@ -73,6 +73,11 @@ export const configSchema = Type.Object(
           'Rules of who may do what, as oslo.policy’s policy.yaml has them; see [policy](policy.md)',
           { pattern: '^(/.*)?$', rule: 'an absolute path' },
         ),
+        disableFile: text(
+          '/etc/zun/healthcheck_disable',
+          'While it is there `GET /healthcheck` answers 503, so that a load balancer sends its requests elsewhere',
+          { pattern: '^/.+$', rule: 'an absolute path' },
+        ),
         certFile: text('', 'PEM certificate; with keyFile the API and the host links speak TLS'),
         keyFile: text('', 'PEM key of certFile'),
       },

@@ -166,6 +166,7 @@ async function serve(
     copies: archiveLimits(config),
     images: { catalogue: glance && createImageCatalogue(glance), driver: config.images.driver },
     consoleDirectory: builtConsole(),
+    disableFile: config.api.disableFile,
     ...(tls ? { https: tls } : {}),
   });
   const watch = createWatchEndpoint({

@@ -1,4 +1,6 @@
 /** For load balancers and Prometheus: what they are told, and what they are not. */
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import type { Outcome } from '../../src/actors/stores/store.ts';
 import { full, unknown } from './held-store.ts';
@@ -37,6 +39,16 @@ t.test('alive is alive, whatever else', async (t) => {
     'a full store is no reason to be restarted',
   );
   site.store.outcome = null;
+});
+
+t.test('a file takes it out of a load balancer', async (t) => {
+  const disableFile = join(t.testdir({}), 'disable');
+  const site = await createApiSite(t, { hosts: 0, settings: { 'api.disableFile': disableFile } });
+  const told = () => site.call('GET', '/healthcheck', { as: null, version: null });
+  writeFileSync(disableFile, '');
+  t.match(await told(), { status: 503, text: 'DISABLED BY FILE' });
+  rmSync(disableFile);
+  t.match(await told(), { status: 200, text: 'OK' });
 });
 
 t.test('ready says what it is ready with', async (t) => {

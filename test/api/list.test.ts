@@ -375,6 +375,7 @@ t.test('of ten thousand a page draws what it shows, whichever page it is', async
     images: { catalogue: null, driver: 'docker' },
     copies: { jsonBytesMost: 1, bytesMost: 1, entriesMost: 1, ratioMost: 1 },
     consoleDirectory: null,
+    disableFile: '',
   });
   const seen: string[] = [];
   for (let path: string | null = '/v1/containers?limit=250'; path !== null;) {

@@ -1,4 +1,5 @@
 /** For load balancers and Prometheus: no token, no secret. */
+import { existsSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ControlPlane } from '../../actors/index.ts';
@@ -14,11 +15,15 @@ export type OnCloudCall = (listener: (call: CloudCall) => void) => void;
 
 const mib = 1024 * 1024;
 
-export function health(controlPlane: ControlPlane) {
+/** @param disableFile takes the API out of a load balancer while it is there, as oslo.middleware's `disable_by_file` does */
+export function health(controlPlane: ControlPlane, disableFile: string) {
   return async (app: FastifyInstance): Promise<void> => {
     const config = { public: true };
     app.get('/healthz', { config }, (_, reply) => reply.type('text/plain').send('ok'));
-    app.get('/healthcheck', { config }, (_, reply) => reply.type('text/plain').send('OK'));
+    app.get('/healthcheck', { config }, (_, reply) => {
+      reply.type('text/plain');
+      return existsSync(disableFile) ? reply.code(503).send('DISABLED BY FILE') : reply.send('OK');
+    });
     app.get('/readyz', { config }, (request, reply) => {
       const { ready, checks } = controlPlane.readiness();
       reply.code(ready ? 200 : 503);

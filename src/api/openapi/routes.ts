@@ -137,7 +137,7 @@ const oneRegistry = Type.Object({ registry: ref('Registry') });
 const zun: Readonly<Record<string, RouteSchema>> = {
   'GET /': { tag: 'Zun', summary: 'Versions of the API', answers: { 200: Type.Object({ name: plain, description: plain, versions: listOf(ref('Version'), 'One'), default_version: ref('Version') }) } },
   'GET /v1': { tag: 'Zun', summary: 'What there is', answers: { 200: Type.Object({ id: plain }) } },
-  'GET /healthcheck': { tag: 'Zun', summary: 'Whether the process answers', gives: ['text/plain'], answers: { 200: plain } },
+  'GET /healthcheck': { tag: 'Zun', summary: 'Whether the process answers, and is to be asked', gives: ['text/plain'], answers: { 200: plain, 503: plain } },
   'POST /v1/containers': { tag: 'Zun', summary: 'Create a container, and start it with run=true', query: optional({ run: flag('Start it') }), body: createBody, headers: idempotency('container'), answers: { 202: ref('Container') } },
   'GET /v1/containers': { tag: 'Zun', summary: 'List containers', query: optional({ ...filters, ...paging, all_projects: allProjects }), answers: { 200: page('containers', 'Container') } },
   [`GET ${container}`]: { tag: 'Zun', summary: 'Show a container, by UUID or name', query: optional({ all_projects: allProjects }), answers: { 200: ref('Container') } },
