@@ -130,13 +130,9 @@ t.test(
     const asks = async (port: number) =>
       site.inside(
         client.uuid,
-        'wget',
-        '-q',
-        '-T',
-        '2',
-        '-O',
-        '-',
-        `http://${addressOf(server, nets.first)}:${port}/`,
+        'sh',
+        '-c',
+        `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 ${addressOf(server, nets.first)} ${port}`,
       );
     const answer = await until(
       'an answer',
