@@ -7,7 +7,7 @@ import { toFailure } from '../errors/errors.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
 import { sandboxAddress, type Address } from '../model/address.ts';
 import type { Neutron, NeutronPort, NeutronSecurityGroup } from '../model/neutron.ts';
-import { groupDescription, holderOfGroup } from './effects/exposed-ports.ts';
+import { holderOfGroup } from './effects/exposed-ports.ts';
 import { deviceOwner, keyOf, sandboxOf, worldTag } from './effects/neutron-ports.ts';
 import type { AuditEntry } from './index.ts';
 import type { Runtime } from './runtime.ts';
@@ -39,7 +39,7 @@ export async function auditPorts(options: PortAuditOptions): Promise<readonly Au
   try {
     [found, groups] = await Promise.all([
       portsOf(neutron, worldId),
-      neutron.securityGroups(null, groupDescription(worldId)),
+      neutron.securityGroups(null, worldTag(worldId)),
     ]);
   } catch (error) {
     const detail = `What ports Neutron has is not known: ${toFailure(error).message}`;

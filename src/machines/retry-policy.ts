@@ -47,3 +47,41 @@ export const pauseBefore = <A extends string, O extends string = A>(
       onError: otherwise,
     },
   }) as const;
+
+interface Question<S extends string, D, R> {
+  readonly src: S;
+  readonly id: string;
+  readonly description: string;
+  /** The pause before it is asked again. */
+  readonly backoff: { readonly id: string; readonly description: string };
+  readonly onDone: D;
+  /** Where asking again is no use, or not at once. */
+  readonly refused: R;
+}
+
+/** A step that somebody else does: asked for, and again after a pause where that may help. */
+export const untilAnswered = <
+  S extends string,
+  const D,
+  const R extends readonly unknown[],
+  const Q extends object,
+>({
+  description,
+  backoff,
+  refused,
+  ...question
+}: Question<S, D, R> & Q) =>
+  ({
+    initial: 'attempting',
+    states: {
+      attempting: {
+        description,
+        tags: 'transient',
+        invoke: {
+          ...question,
+          onError: [{ guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' }, ...refused],
+        },
+      },
+      waiting: pauseBefore('attempting', backoff.id, backoff.description),
+    },
+  }) as const;

@@ -54,22 +54,7 @@ max_pool_size = 5
 
 $(authtoken_of cinder)
 CONF
-    cat >"$folder/uwsgi.ini" <<CONF
-[uwsgi]
-plugins = python3
-wsgi-file = /usr/bin/cinder-wsgi
-pyargv = --config-file=$folder/cinder.conf
-master = true
-processes = 1
-threads = 4
-enable-threads = true
-lazy-apps = true
-die-on-term = true
-no-orphans = true
-buffer-size = 65535
-add-header = Connection: close
-disable-logging = true
-CONF
+    uwsgi_settings /usr/bin/cinder-wsgi "--config-file=$folder/cinder.conf" >"$folder/uwsgi.ini"
   )
 }
 

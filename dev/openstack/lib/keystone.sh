@@ -44,21 +44,7 @@ backend = dogpile.cache.memory
 [identity]
 password_hash_rounds = 4
 CONF
-    cat >"$folder/uwsgi.ini" <<CONF
-[uwsgi]
-plugins = python3
-wsgi-file = /usr/bin/keystone-wsgi-public
-master = true
-processes = 1
-threads = 4
-enable-threads = true
-lazy-apps = true
-die-on-term = true
-no-orphans = true
-buffer-size = 65535
-add-header = Connection: close
-disable-logging = true
-CONF
+    uwsgi_settings /usr/bin/keystone-wsgi-public >"$folder/uwsgi.ini"
   )
   chown keystone:keystone "$folder/keystone.conf" "$folder/uwsgi.ini"
 }

@@ -76,3 +76,23 @@ refuse_taken_port() {
     return 1
   fi
 }
+
+# uwsgi_settings <program> [argument]: what uwsgi is told to run an API of OpenStack, in one process.
+uwsgi_settings() {
+  cat <<CONF
+[uwsgi]
+plugins = python3
+wsgi-file = $1
+${2:+pyargv = $2
+}master = true
+processes = 1
+threads = 4
+enable-threads = true
+lazy-apps = true
+die-on-term = true
+no-orphans = true
+buffer-size = 65535
+add-header = Connection: close
+disable-logging = true
+CONF
+}

@@ -8,9 +8,6 @@ import type { SandboxContext } from '../../machines/sandbox/context.ts';
 import type { ExposedPort } from '../../model/network.ts';
 import type { Neutron, NeutronSecurityGroup } from '../../model/neutron.ts';
 
-/** What a group of ours says of itself. */
-export const groupDescription = (worldId: string): string => `troupe:world=${worldId}`;
-
 const nameOf = (holderId: string): string => `zun-${holderId}`;
 
 /** Whose group it is; null for one that is called otherwise. */
@@ -22,32 +19,34 @@ type Holder = Pick<SandboxContext, 'id' | 'tenant' | 'claimedBy'>;
 const groupsOf = async (
   neutron: Neutron,
   { id, tenant, claimedBy }: Holder,
-  worldId: string,
+  mark: string,
 ): Promise<readonly NeutronSecurityGroup[]> =>
-  (await neutron.securityGroups(tenant, groupDescription(worldId))).filter(
-    ({ name }) => name === nameOf(claimedBy ?? id),
-  );
+  (await neutron.securityGroups(tenant, mark)).filter(({ name }) => name === nameOf(claimedBy ?? id));
 
-/** @returns its id. @throws TroupeError QUOTA_EXCEEDED, CLOUD_UNAVAILABLE, CLOUD_REFUSED */
+/**
+ * @param mark its description: whose world it is of
+ * @returns its id
+ * @throws TroupeError QUOTA_EXCEEDED, CLOUD_UNAVAILABLE, CLOUD_REFUSED
+ */
 export async function ensureGroup(
   neutron: Neutron,
   holder: Holder,
   ports: readonly ExposedPort[],
-  worldId: string,
+  mark: string,
 ): Promise<string> {
-  const [found] = await groupsOf(neutron, holder, worldId);
+  const [found] = await groupsOf(neutron, holder, mark);
   const group =
     found ??
     (await neutron.createSecurityGroup({
       projectId: holder.tenant,
       name: nameOf(holder.claimedBy ?? holder.id),
-      description: groupDescription(worldId),
+      description: mark,
     }));
   for (const port of ports) await neutron.letIn(group.id, holder.tenant, port);
   return group.id;
 }
 
 /** Where its users gave it to ports of theirs it stays, and the ledger tells of it. */
-export async function removeGroup(neutron: Neutron, holder: Holder, worldId: string): Promise<void> {
-  for (const { id } of await groupsOf(neutron, holder, worldId)) await neutron.deleteSecurityGroup(id);
+export async function removeGroup(neutron: Neutron, holder: Holder, mark: string): Promise<void> {
+  for (const { id } of await groupsOf(neutron, holder, mark)) await neutron.deleteSecurityGroup(id);
 }

@@ -104,7 +104,7 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
       hostId,
       fixedAddresses: [fixedAddress, wish?.fixedAddress6 ?? null].flatMap((each) => each ?? []),
       securityGroups: exposed
-        ? [await ensureGroup(cloud(), context, exposed, worldId())]
+        ? [await ensureGroup(cloud(), context, exposed, worldTag(worldId()))]
         : (wish?.securityGroups ?? []),
     });
     const port = made ?? (await cloud().ports({ networkId, mac })).find((each) => keyOf(each) === key);
@@ -187,7 +187,7 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
     const { networks, leaving, portIntent } = context;
     const requests = [...networks, ...(portIntent ? [portIntent.request] : [])];
     if (leaving || requests.some((each) => each.neutron?.exposed))
-      await removeGroup(cloud(), context, worldId());
+      await removeGroup(cloud(), context, worldTag(worldId()));
   };
 
   /** Made ahead, and a container's since. */

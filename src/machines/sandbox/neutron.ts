@@ -3,43 +3,8 @@
  * it is plugged, waited for once it is, and given back when it is not any more.
  * Neutron is asked by the control plane, never by a host.
  */
-import { pauseBefore } from '../retry-policy.ts';
+import { pauseBefore, untilAnswered } from '../retry-policy.ts';
 import { sandboxSetup } from './setup.ts';
-
-type Asked = 'ensurePort' | 'awaitPorts' | 'regroupPorts';
-
-interface Question<S extends Asked, D, R> {
-  readonly src: S;
-  readonly id: string;
-  readonly description: string;
-  /** The pause before it is asked again. */
-  readonly backoff: { readonly id: string; readonly description: string };
-  readonly onDone: D;
-  /** Where asking again is no use, or not at once. */
-  readonly refused: R;
-}
-
-/** Neutron is asked, again after a pause where that may help. */
-const untilAnswered = <S extends Asked, const D, const R extends readonly unknown[]>({
-  description,
-  backoff,
-  refused,
-  ...question
-}: Question<S, D, R>) =>
-  ({
-    initial: 'attempting',
-    states: {
-      attempting: {
-        description,
-        tags: 'transient',
-        invoke: {
-          ...question,
-          onError: [{ guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' }, ...refused],
-        },
-      },
-      waiting: pauseBefore('attempting', backoff.id, backoff.description),
-    },
-  }) as const;
 
 /**
  * A port is asked for; where there is none left, what was made ahead goes first.

@@ -4,86 +4,60 @@
  * given up in the reverse order. Cinder is asked by the control plane, never by
  * a host.
  */
-import { pauseBefore } from '../retry-policy.ts';
-import { volumeSetup } from './setup.ts';
+import { pauseBefore, untilAnswered } from '../retry-policy.ts';
+import type { VolumeContext } from './context.ts';
+import { volumeSetup, type VolumeEffectInput } from './setup.ts';
+
+const refused = [{ target: '#volume.failed', actions: 'recordFailure' }] as const;
+
+const atItsHost =
+  (deadline: keyof VolumeContext['deadlines']) =>
+  ({ context }: { readonly context: VolumeContext }): VolumeEffectInput => ({
+    hostId: context.hostId,
+    deadlineMs: context.deadlines[deadline],
+  });
 
 /** Of `making`, whose deadline all three share. Known by who has it, which is durable before Cinder is asked. */
 export const reserving = volumeSetup.createStateConfig({
   tags: 'transient',
   meta: { acquires: 'attachment' },
-  initial: 'attempting',
-  states: {
-    attempting: {
-      description: 'Cinder attaches it.',
-      tags: 'transient',
-      invoke: {
-        id: 'attachVolume',
-        src: 'attachVolume',
-        onDone: { target: '#volume.making.connecting', actions: 'recordAttachment' },
-        onError: [
-          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
-          { target: '#volume.failed', actions: 'recordFailure' },
-        ],
-      },
-    },
-    waiting: pauseBefore(
-      'attempting',
-      'attach.backoff',
-      'Cinder did not attach it yet; it will be asked again.',
-    ),
-  },
+  ...untilAnswered({
+    src: 'attachVolume',
+    id: 'attachVolume',
+    description: 'Cinder attaches it.',
+    backoff: { id: 'attach.backoff', description: 'Cinder did not attach it yet; it will be asked again.' },
+    onDone: { target: '#volume.making.connecting', actions: 'recordAttachment' },
+    refused,
+  }),
 });
 
 export const connecting = volumeSetup.createStateConfig({
   tags: 'transient',
   meta: { acquires: 'connection' },
-  initial: 'attempting',
-  states: {
-    attempting: {
-      description: 'Its host connects and mounts it.',
-      tags: 'transient',
-      invoke: {
-        id: 'connectVolume',
-        src: 'connectVolume',
-        input: ({ context }) => ({ hostId: context.hostId, deadlineMs: context.deadlines.makeMs }),
-        onDone: '#volume.making.completing',
-        onError: [
-          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
-          { target: '#volume.failed', actions: 'recordFailure' },
-        ],
-      },
-    },
-    waiting: pauseBefore(
-      'attempting',
-      'connect.backoff',
-      'It could not be connected; it will be tried again.',
-    ),
-  },
+  ...untilAnswered({
+    src: 'connectVolume',
+    id: 'connectVolume',
+    description: 'Its host connects and mounts it.',
+    input: atItsHost('makeMs'),
+    backoff: { id: 'connect.backoff', description: 'It could not be connected; it will be tried again.' },
+    onDone: '#volume.making.completing',
+    refused,
+  }),
 });
 
 export const completing = volumeSetup.createStateConfig({
   tags: 'transient',
-  initial: 'attempting',
-  states: {
-    attempting: {
-      description: 'Cinder is told that its host has it.',
-      tags: 'transient',
-      invoke: {
-        id: 'completeVolume',
-        src: 'completeVolume',
-        onDone: { target: '#volume.available', actions: ['recordMade', 'grantWaiting'] },
-        onError: [
-          { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
-          { target: '#volume.failed', actions: 'recordFailure' },
-        ],
-      },
+  ...untilAnswered({
+    src: 'completeVolume',
+    id: 'completeVolume',
+    description: 'Cinder is told that its host has it.',
+    backoff: {
+      id: 'complete.backoff',
+      description: 'Cinder could not be told that its host has it; it will be told again.',
     },
-    waiting: pauseBefore(
-      'attempting',
-      'complete.backoff',
-      'Cinder could not be told that its host has it; it will be told again.',
-    ),
-  },
+    onDone: { target: '#volume.available', actions: ['recordMade', 'grantWaiting'] },
+    refused,
+  }),
 });
 
 /** Of `deleting`. Who waits for it hears why it takes so long. */
@@ -109,7 +83,7 @@ export const disconnecting = volumeSetup.createStateConfig({
         {
           id: 'disconnectVolume',
           src: 'disconnectVolume',
-          input: ({ context }) => ({ hostId: context.hostId, deadlineMs: context.deadlines.removeMs }),
+          input: atItsHost('removeMs'),
           onDone: { target: '#volume.deleting.detaching', actions: 'recordDisconnect' },
           onError: { target: 'waiting', actions: ['recordFailure', 'tellHeld'] },
         },
