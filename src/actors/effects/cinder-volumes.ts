@@ -7,7 +7,7 @@
  * C2. What one attachment asks is asked one after the other, also where nobody
  *     waits for the first any more: what ends it finds all that was made.
  */
-import { TroupeError, toFailure } from '../../errors/errors.ts';
+import { TroupeError } from '../../errors/errors.ts';
 import type { HostLinks } from '../../link/host-links.ts';
 import type { VolumeConnection } from '../../link/protocol.ts';
 import type { VolumeContext } from '../../machines/volume/context.ts';
@@ -15,7 +15,7 @@ import type { Cinder, CinderAttachment, CinderVolume } from '../../model/cinder.
 import type { Environment } from '../../model/environment.ts';
 import { oneAtATime } from '../../model/one-at-a-time.ts';
 import type { CinderAttachmentInput, VolumeEffectResults } from '../../model/volume-events.ts';
-import type { Effect, Effects } from './effect.ts';
+import { promised, type Effect, type Effects } from './effect.ts';
 
 export interface CinderVolumesOptions {
   readonly environment: Environment;
@@ -59,21 +59,13 @@ export function cinderVolumes({ environment, cinder, links }: CinderVolumesOptio
   };
 
   /** @param work told whether its result is still wanted */
-  const effect =
-    <T>(
-      work: (wish: CinderAttachmentInput, context: VolumeContext, isWanted: () => boolean) => Promise<T>,
-    ): Effect =>
-    (run) => {
-      let wanted = true;
+  const effect = <T>(
+    work: (wish: CinderAttachmentInput, context: VolumeContext, isWanted: () => boolean) => Promise<T>,
+  ): Effect =>
+    promised((run, isWanted) => {
       const context = run.context as VolumeContext;
-      inTurn(run.address, async () => work(context.cinder!, context, () => wanted)).then(
-        (output) => wanted && run.done(output),
-        (error: unknown) => wanted && run.failed(toFailure(error)),
-      );
-      return () => {
-        wanted = false;
-      };
-    };
+      return inTurn(run.address, async () => work(context.cinder!, context, isWanted));
+    });
 
   const pause = (): Promise<void> =>
     new Promise((resolve) => void environment.schedule(lookMs, () => resolve()));

@@ -3,6 +3,7 @@
  * its result or by a later turn that leaves the state. Restored effects start
  * again with the same operation id, so each is an *ensure*.
  */
+import { toFailure } from '../../errors/errors.ts';
 import type { Address } from '../../model/address.ts';
 import type { Failure } from '../../model/failure.ts';
 import type { Operation } from '../../model/journal.ts';
@@ -24,3 +25,17 @@ export type Effect = (run: EffectRun) => StopEffect;
 
 /** By the name in the chart (`src`). A name that is missing fails its actor visibly. */
 export type Effects = Readonly<Record<string, Effect>>;
+
+/** One whose result is what `work` comes to. @param work told whether it is still wanted; how it rejects is its failure */
+export const promised =
+  (work: (run: EffectRun, isWanted: () => boolean) => Promise<unknown>): Effect =>
+  (run) => {
+    let wanted = true;
+    work(run, () => wanted).then(
+      (output) => wanted && run.done(output),
+      (error: unknown) => wanted && run.failed(toFailure(error)),
+    );
+    return () => {
+      wanted = false;
+    };
+  };

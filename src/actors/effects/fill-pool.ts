@@ -1,19 +1,16 @@
 /** Begins sandboxes ahead for a pool. Asked again by the same operation, it finds those that it began. */
 import type { PoolContext } from '../../machines/pool/context.ts';
-import { toFailure } from '../../errors/errors.ts';
 import { parseAddress, sandboxAddress } from '../../model/address.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
 import type { SandboxInput } from '../../model/network-events.ts';
 import type { Runtime } from '../runtime.ts';
-import type { Effect } from './effect.ts';
+import { promised, type Effect } from './effect.ts';
 
-export const fillPoolEffect =
-  (runtime: () => Runtime): Effect =>
-  ({ address, operation, context, done, failed }) => {
+export const fillPoolEffect = (runtime: () => Runtime): Effect =>
+  promised(async ({ address, operation, context }) => {
     const { tenant } = parseAddress(address);
     const { hostId, networks, id, ceiling, windowMs, deadlines } = context as PoolContext;
     const { count } = operation.input as { readonly count: number };
-    let stopped = false;
     const begin = async (index: number): Promise<void> => {
       const sandboxId = namedUuid(`ahead/${operation.opId}/${index}`);
       const to = sandboxAddress(tenant ?? '', sandboxId);
@@ -33,11 +30,6 @@ export const fillPoolEffect =
       const cause = { kind: 'actor', address, revision: operation.revision, requestId: null } as const;
       await runtime().begin(to, input, cause, null);
     };
-    Promise.all(Array.from({ length: count }, (_, index) => begin(index))).then(
-      () => stopped || done({ begun: count }),
-      (error: unknown) => stopped || failed(toFailure(error)),
-    );
-    return () => {
-      stopped = true;
-    };
-  };
+    await Promise.all(Array.from({ length: count }, (_, index) => begin(index)));
+    return { begun: count };
+  });

@@ -9,7 +9,7 @@
  * N3. What one sandbox asks is asked one after the other, also where nobody waits
  *     for the first any more: what gives back finds all that was made.
  */
-import { TroupeError, toFailure } from '../../errors/errors.ts';
+import { TroupeError } from '../../errors/errors.ts';
 import type { HostContext } from '../../machines/host/context.ts';
 import type { SandboxContext } from '../../machines/sandbox/context.ts';
 import { hostAddress } from '../../model/address.ts';
@@ -21,7 +21,7 @@ import { oneAtATime } from '../../model/one-at-a-time.ts';
 import type { Neutron, NeutronNetwork, NeutronPort, NeutronSubnet } from '../../model/neutron.ts';
 import { parseSubnet } from '../../model/subnet.ts';
 import type { Runtime } from '../runtime.ts';
-import type { Effect, EffectRun, Effects } from './effect.ts';
+import { promised, type Effect, type EffectRun, type Effects } from './effect.ts';
 import { ensureGroup, removeGroup } from './exposed-ports.ts';
 
 export interface NeutronPortsOptions {
@@ -64,18 +64,12 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
   };
 
   /** @param work told whether its result is still wanted */
-  const effect =
-    <T>(work: (run: EffectRun, context: SandboxContext, isWanted: () => boolean) => Promise<T>): Effect =>
-    (run) => {
-      let wanted = true;
-      inTurn(run.address, async () => work(run, run.context as SandboxContext, () => wanted)).then(
-        (output) => wanted && run.done(output),
-        (error: unknown) => wanted && run.failed(toFailure(error)),
-      );
-      return () => {
-        wanted = false;
-      };
-    };
+  const effect = <T>(
+    work: (run: EffectRun, context: SandboxContext, isWanted: () => boolean) => Promise<T>,
+  ): Effect =>
+    promised((run, isWanted) =>
+      inTurn(run.address, async () => work(run, run.context as SandboxContext, isWanted)),
+    );
 
   const hostOf = (hostId: string): string => neutronHostOf(runtime(), hostId);
 

@@ -7,14 +7,12 @@ import type { HostContext } from '../../machines/host/context.ts';
 import { parseAddress } from '../../model/address.ts';
 import type { Neighbours } from '../../model/placement.ts';
 import type { Runtime } from '../runtime.ts';
-import type { Effect } from './effect.ts';
+import { promised, type Effect } from './effect.ts';
 
-export const tellHostsEffect =
-  (runtime: () => Runtime): Effect =>
-  ({ address, operation, done }) => {
+export const tellHostsEffect = (runtime: () => Runtime): Effect =>
+  promised(async ({ address, operation }) => {
     const tenant = parseAddress(address).id;
     const { neighbours } = operation.input as { neighbours: Neighbours };
-    let stopped = false;
     const asked: Promise<unknown>[] = [];
     for (const cell of runtime().cellsOf('host').values()) {
       if (!cell.committed) continue;
@@ -31,10 +29,6 @@ export const tellHostsEffect =
         }),
       );
     }
-    void Promise.all(asked).then(() => {
-      if (!stopped) done({ told: asked.length });
-    });
-    return () => {
-      stopped = true;
-    };
-  };
+    await Promise.all(asked);
+    return { told: asked.length };
+  });

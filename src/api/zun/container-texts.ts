@@ -3,10 +3,11 @@
  * stays as it is: a view that is the very same object shows the very same, but for
  * the words that tell time.
  */
+import { LRUCache } from 'lru-cache';
 import type { ContainerView } from '../../actors/index.ts';
 import { lastingFields, statusDetail, type ViewOptions } from './container-view.ts';
 
-/** Containers kept of each way to show them: between half as many and these, the last that were listed. */
+/** Containers kept of each way to show them, the last that were listed. */
 const keptMost = 20_000;
 
 /** What is shown of a container to somebody. */
@@ -30,12 +31,15 @@ export type TextsOf = (
 ) => Buffer;
 
 export function createContainerTexts(): TextsOf {
-  const ways = new Map<string, Recent>();
+  const ways = new Map<string, LRUCache<string, Text>>();
   const textOf = (view: ContainerView, { key, shows }: Shown): Text => {
     let recent = ways.get(key);
-    if (!recent) ways.set(key, (recent = createRecent()));
+    if (!recent) ways.set(key, (recent = new LRUCache({ max: keptMost })));
     const known = recent.get(view.id);
-    return known?.view === view ? known : recent.keep(written(view, shows));
+    if (known?.view === view) return known;
+    const text = written(view, shows);
+    recent.set(view.id, text);
+    return text;
   };
   return (views, shown, now) => {
     /** Many say the same. */
@@ -67,30 +71,5 @@ function written(view: ContainerView, shows: ViewOptions['shows']): Text {
     view,
     before: Buffer.from(`${JSON.stringify(before).slice(0, -1)},"status_detail":`),
     after: Buffer.from(`,${JSON.stringify(after).slice(1)}`),
-  };
-}
-
-interface Recent {
-  get(id: string): Text | undefined;
-  keep(text: Text): Text;
-}
-
-/** What was not looked at while half of the room was filled, is forgotten. */
-function createRecent(): Recent {
-  let now = new Map<string, Text>();
-  let earlier = now;
-  const keep = (text: Text): Text => {
-    if (now.size >= keptMost / 2) [earlier, now] = [now, new Map()];
-    now.set(text.view.id, text);
-    return text;
-  };
-  return {
-    get(id) {
-      const found = now.get(id);
-      if (found || now === earlier) return found;
-      const older = earlier.get(id);
-      return older && keep(older);
-    },
-    keep,
   };
 }
