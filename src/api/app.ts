@@ -160,26 +160,16 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   measure(app, controlPlane, options.onCloudCall);
   await app.register(discovery);
   await app.register(health(controlPlane, options.disableFile));
-  await app.register(
-    containers({
-      controlPlane,
-      environment,
-      defaults: options.defaults,
-      images: options.images,
-      neutron,
-      cinder,
-    }),
-  );
-  await app.register(
-    capsules({
-      controlPlane,
-      environment,
-      defaults: options.defaults,
-      images: options.images,
-      neutron,
-      cinder,
-    }),
-  );
+  const making = {
+    controlPlane,
+    environment,
+    defaults: options.defaults,
+    images: options.images,
+    neutron,
+    cinder,
+  };
+  await app.register(containers(making));
+  await app.register(capsules(making));
   await app.register(containerActions(controlPlane, environment, options.images));
   await app.register(containerServices(controlPlane, environment, options.sessions));
   await app.register(containerSessions(controlPlane, environment, options.sessions));
