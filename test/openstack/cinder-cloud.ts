@@ -1,42 +1,7 @@
-/** The real Cinder for tests: behind a proxy that fails as it is told to, and what users do there. */
-import { randomUUID } from 'node:crypto';
+/** What users do at the real Cinder. */
 import type { Test } from 'tap';
 import { request } from 'undici';
 import { until } from '../support/troupe.ts';
-import type { Cloud } from './cloud.ts';
-import { createFaultProxy, type FaultProxy } from './fault-proxy.ts';
-
-interface Proxied {
-  readonly proxy: FaultProxy;
-  /** Where Cinder is behind the proxy. */
-  readonly region: string;
-  /** Where it is without. */
-  readonly url: string;
-}
-
-export async function createCinderProxy(t: Test, cloud: Cloud): Promise<Proxied> {
-  const { endpoints } = await cloud.admin<{
-    endpoints: { url: string; service_id: string; region_id: string }[];
-  }>('GET', `/endpoints?region_id=RegionOne`);
-  const endpointOf = async (type: string) => {
-    const known = await cloud.admin<{ services: { id: string }[] }>('GET', `/services?type=${type}`);
-    return endpoints.find(({ service_id: of }) => of === known.services[0]!.id)!;
-  };
-  const [real, glance] = await Promise.all([endpointOf('block-storage'), endpointOf('image')]);
-  const url = /^https?:\/\/[^/]+/.exec(real.url)![0];
-  const proxy = await createFaultProxy(t, url);
-  const region = `region-${randomUUID().slice(0, 8)}`;
-  await cloud.admin('POST', '/regions', { region: { id: region } });
-  t.teardown(() => cloud.forget(region, 'nobody'));
-  for (const [{ service_id }, at] of [
-    [real, `${proxy.url}/v3/%(project_id)s`],
-    [glance, glance.url],
-  ] as const)
-    await cloud.admin('POST', '/endpoints', {
-      endpoint: { service_id, interface: 'public', url: at, region_id: region },
-    });
-  return { proxy, region, url };
-}
 
 export interface WireVolume {
   readonly id: string;

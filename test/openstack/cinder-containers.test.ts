@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import t from 'tap';
 import { until } from '../support/troupe.ts';
 import { testImage } from '../cli/engine/command-site.ts';
-import { createCinderProxy, projectVolumes } from './cinder-cloud.ts';
+import { projectVolumes } from './cinder-cloud.ts';
 import { createCloud } from './cloud.ts';
 import { start } from './keystone-site.ts';
 import { createCloudSite, type Container } from './neutron-site.ts';
+import { createServiceProxy } from './service-proxy.ts';
 
 t.setTimeout(420_000);
 const cloud = await createCloud(t);
-const { proxy, region, url } = await createCinderProxy(t, cloud);
+const { proxy, region, url } = await createServiceProxy(t, cloud, 'block-storage');
 const site = await createCloudSite(t, cloud, region, { volume: { driver: 'cinder' } });
 const [blue, green] = [await cloud.project('blue'), await cloud.project('green')];
 const [mia, ben] = [await cloud.person('mia'), await cloud.person('ben')];

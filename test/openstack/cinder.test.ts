@@ -11,8 +11,8 @@ import { createTransport } from '../../src/openstack/transport.ts';
 import { createEnvironment } from '../../src/main/environment.ts';
 import { until } from '../support/troupe.ts';
 import { createCloud } from './cloud.ts';
-import { createCinderProxy } from './cinder-cloud.ts';
 import type { Fault } from './fault-proxy.ts';
+import { createServiceProxy } from './service-proxy.ts';
 
 t.setTimeout(120_000);
 const cloud = await createCloud(t);
@@ -32,7 +32,7 @@ const bearerOf = async (project: typeof blue) => ({
 });
 const [inBlue, inRed] = [await bearerOf(blue), await bearerOf(red)];
 
-const { proxy, region } = await createCinderProxy(t, cloud);
+const { proxy, region } = await createServiceProxy(t, cloud, 'block-storage');
 const access = accessFromVariables({
   OS_AUTH_URL: cloud.authUrl,
   OS_USERNAME: troupe.name,

@@ -47,13 +47,16 @@ export interface NeutronSite {
   kill(): void;
 }
 
-/** @param pool how many sandboxes are made ahead at most; none by default */
+/**
+ * @param pool how many sandboxes are made ahead at most; none by default
+ * @param region where the cloud's services are looked for
+ */
 export const createNeutronSite = (
   t: Pick<Test, 'teardown'>,
   cloud: Cloud,
   pool: object = {},
-): Promise<NeutronSite> =>
-  createCloudSite(t, cloud, 'RegionOne', { network: { driver: 'neutron' }, site: pool });
+  region = 'RegionOne',
+): Promise<NeutronSite> => createCloudSite(t, cloud, region, { network: { driver: 'neutron' }, site: pool });
 
 /** @param region where the cloud's services are looked for */
 export async function createCloudSite(
