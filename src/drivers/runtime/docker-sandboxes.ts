@@ -118,6 +118,8 @@ async function ensureCreated(
 const minimum = {
   Entrypoint: [sandboxProgram],
   User: '65534:65534',
+  // The namespace is the one that runc makes. For "none" alone Docker would make another, by calling itself twice.
+  NetworkDisabled: true,
   // The first process of a namespace ignores every other signal it has no handler for.
   StopSignal: 'SIGKILL',
   HostConfig: {

@@ -1,11 +1,15 @@
-/** What a container at a Docker engine has used. */
+/**
+ * What a container at a Docker engine has used. The kernel is asked, since an engine that doesn't know the
+ * network of a container's sandbox says nothing of the container at all (seen with Docker 20.10).
+ */
 import { readFile, readlink } from 'node:fs/promises';
 import { TroupeError } from '../../errors/errors.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import type { EngineReply } from './engine-request.ts';
+import { cgroupUsage } from './cgroup-usage.ts';
 import { refusal } from './docker-errors.ts';
 import { requireContainer } from './docker-find.ts';
-import type { StatsPower } from './runtime-powers.ts';
+import type { StatsPower, StatsSample } from './runtime-powers.ts';
 
 /** @see https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerStats */
 interface EngineStats {
@@ -32,29 +36,42 @@ export function dockerStats(engine: DockerEngine): StatsPower {
     async sample(containerId, signal) {
       const info = await requireContainer(engine, containerId, signal);
       if (!info.State.Running) throw notRunning(containerId);
-      const reply = await measure(engine, info.Id, signal);
-      if (!reply.ok) {
-        if (reply.status === 404 || reply.status === 409) throw notRunning(containerId);
-        throw refusal('The container could not be measured', reply.status, reply.message);
-      }
-      const { read, cpu_stats, memory_stats, blkio_stats, networks } = reply.body;
-      const traffic = (await trafficOf(info.State.Pid)) ?? Object.values(networks ?? {});
-      const blocks = blkio_stats.io_service_bytes_recursive ?? [];
-      const blockBytes = (name: string): number =>
-        sum(blocks.filter(({ op }) => op.toLowerCase() === name).map(({ value }) => value));
-      return {
-        at: Date.parse(read),
-        cpuNanos: cpu_stats.cpu_usage.total_usage,
-        systemCpuNanos: cpu_stats.system_cpu_usage ?? 0,
-        cpus: cpu_stats.online_cpus ?? 0,
-        memoryBytes: memory_stats.usage ?? 0,
-        memoryLimitBytes: memory_stats.limit ?? 0,
-        blockReadBytes: blockBytes('read'),
-        blockWriteBytes: blockBytes('write'),
-        networkReceivedBytes: sum(traffic.map(({ rx_bytes }) => rx_bytes)),
-        networkSentBytes: sum(traffic.map(({ tx_bytes }) => tx_bytes)),
-      };
+      const { Pid } = info.State;
+      const [used, traffic] = await Promise.all([cgroupUsage(Pid, info.Id), trafficOf(Pid)]);
+      if (!used || !traffic) return askEngine(engine, containerId, info.Id, signal);
+      return { at: Date.now(), ...used, ...trafficSums(traffic) };
     },
+  };
+}
+
+/** What the engine says: of a container that isn't this kernel's. */
+async function askEngine(
+  engine: DockerEngine,
+  containerId: string,
+  engineId: string,
+  signal: AbortSignal,
+): Promise<StatsSample> {
+  const reply = await measure(engine, engineId, signal);
+  if (!reply.ok) {
+    if (reply.status === 404 || reply.status === 409) throw notRunning(containerId);
+    throw refusal('The container could not be measured', reply.status, reply.message);
+  }
+  const { read, cpu_stats, memory_stats, blkio_stats, networks } = reply.body;
+  if (Date.parse(read) < 0)
+    throw new TroupeError('ENGINE_ERROR', `The engine does not tell what container "${containerId}" uses`);
+  const blocks = blkio_stats.io_service_bytes_recursive ?? [];
+  const blockBytes = (name: string): number =>
+    sum(blocks.filter(({ op }) => op.toLowerCase() === name).map(({ value }) => value));
+  return {
+    at: Date.parse(read),
+    cpuNanos: cpu_stats.cpu_usage.total_usage,
+    systemCpuNanos: cpu_stats.system_cpu_usage ?? 0,
+    cpus: cpu_stats.online_cpus ?? 0,
+    memoryBytes: memory_stats.usage ?? 0,
+    memoryLimitBytes: memory_stats.limit ?? 0,
+    blockReadBytes: blockBytes('read'),
+    blockWriteBytes: blockBytes('write'),
+    ...trafficSums(Object.values(networks ?? {})),
   };
 }
 
@@ -104,6 +121,15 @@ async function trafficOf(pid: number): Promise<readonly Traffic[] | null> {
   } catch {
     return null;
   }
+}
+
+function trafficSums(
+  traffic: readonly Traffic[],
+): Pick<StatsSample, 'networkReceivedBytes' | 'networkSentBytes'> {
+  return {
+    networkReceivedBytes: sum(traffic.map(({ rx_bytes }) => rx_bytes)),
+    networkSentBytes: sum(traffic.map(({ tx_bytes }) => tx_bytes)),
+  };
 }
 
 function sum(figures: readonly number[]): number {
