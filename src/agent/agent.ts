@@ -161,32 +161,15 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     inventoried: () => inventoried,
     exited: (observation) => restarts.exited(observation),
     engineChanged: () => void lookAtEngine(),
+    isOurs: (worldId) => worldId === identity?.worldId,
     unexpected(containerId) {
-      void isForeign(containerId).then((foreign) => {
-        if (foreign || signal.aborted) return;
-        environment.log.warn(
-          { container_id: containerId },
-          'a container has come into being that nothing asks for now',
-        );
-        session.renew(4003, 'A container nobody asked for: syncing anew');
-      });
+      environment.log.warn(
+        { container_id: containerId },
+        'a container has come into being that nothing asks for now',
+      );
+      session.renew(4003, 'A container nobody asked for: syncing anew');
     },
   });
-
-  /** Of another world that uses this engine too: nothing that our control plane could do about. */
-  const isForeign = async (id: string): Promise<boolean> => {
-    try {
-      const [containers, others] = await Promise.all([driver.list(signal), driver.listSandboxes(signal)]);
-      const found = [
-        ...containers.filter(({ observation }) => observation.containerId === id),
-        ...others.filter(({ sandboxId }) => sandboxId === id),
-      ];
-      return found.length > 0 && found.every(({ worldId }) => worldId !== identity?.worldId);
-    } catch {
-      // Unknown: a new inventory says.
-      return false;
-    }
-  };
 
   const operationEnded = ({ containerId, args }: OperateParams, outcome: OperationOutcome): void => {
     if (!outcome.ok) return;

@@ -30,6 +30,8 @@ export interface FactsOptions {
   readonly engineChanged: () => void;
   /** A container or sandbox of ours has come into being though nothing asked for it now, such as by a call of an agent that died. */
   readonly unexpected: (containerId: string) => void;
+  /** Of this world. Others may use the same engine. */
+  readonly isOurs: (worldId: string) => boolean;
   /** Whether an inventory has been, or is being, taken since this agent began. */
   readonly inventoried: () => boolean;
 }
@@ -258,6 +260,7 @@ export function createFacts(options: FactsOptions): Facts {
   return {
     async follow(signal) {
       for await (const event of driver.events(signal)) {
+        if ('worldId' in event && event.worldId !== null && !options.isOurs(event.worldId)) continue;
         if (event.kind === 'container') {
           takeEvent(event, signal);
         } else if (event.kind === 'sandbox') {

@@ -7,6 +7,7 @@ type ContainerEvent = Extract<EngineEvent, { kind: 'container' }>;
 
 const eventOf = (containerId: string, action: ContainerEvent['action']): ContainerEvent => ({
   kind: 'container',
+  worldId: null,
   containerId,
   engineId: `engine-${containerId}`,
   action,
@@ -21,6 +22,7 @@ t.test('an exit is told in full, once', async (t) => {
   scene.driver.exit('c1', 3);
   scene.driver.tell({
     kind: 'container',
+    worldId: null,
     containerId: 'c1',
     engineId: 'e',
     action: 'die',
@@ -174,6 +176,7 @@ t.test('an older listing does not undo what an event has shown meanwhile', async
   scene.driver.observe = () => Promise.reject(new Error('broken pipe'));
   scene.driver.tell({
     kind: 'container',
+    worldId: null,
     containerId: 'c1',
     engineId: 'e',
     action: 'health',
@@ -352,6 +355,7 @@ t.test('a container of ours that nothing asks for leads to a new inventory', asy
   });
   scene.driver.tell({
     kind: 'container',
+    worldId: null,
     containerId: 'c9',
     engineId: 'e',
     action: 'create',
@@ -362,25 +366,26 @@ t.test('a container of ours that nothing asks for leads to a new inventory', asy
   t.same(scene.events.inventories.at(-1)?.items.map((item) => item.observation.containerId), ['c1', 'c9']); // prettier-ignore
 });
 
-t.test('a container of another world on the same engine leaves the link alone', async (t) => {
+t.test('what happens to a container of another world on the same engine is nothing to us', async (t) => {
   const scene = await createLinkScene(t);
   await scene.begin();
-  const { observation, identity } = await scene.run('c1').then(() => scene.driver.containers.get('c1')!);
+  await scene.run('c1');
   const inventories = scene.events.inventories.length;
-  scene.driver.containers.set('c9', {
-    identity: { ...identity, containerId: 'c9', worldId: 'another' },
-    observation: { ...observation, containerId: 'c9' },
-  });
-  scene.driver.tell({
-    kind: 'container',
-    containerId: 'c9',
-    engineId: 'e',
-    action: 'create',
-    signal: null,
-    exit: null,
-  });
-  await scene.environment.advance(1_000);
+  scene.driver.observe = () => Promise.reject(new Error('It is looked at'));
+  scene.driver.list = () => Promise.reject(new Error('All are listed'));
+  for (const action of ['create', 'start', 'die', 'destroy'] as const) {
+    scene.driver.tell({ ...eventOf('c9', action), worldId: 'another' });
+    // Even by an id of ours: worlds are copied.
+    scene.driver.tell({ ...eventOf('c1', action), worldId: 'another' });
+  }
+  scene.driver.tell({ kind: 'sandbox', worldId: 'another', sandboxId: 's9', engineId: 'e', action: 'start' });
+  await scene.environment.advance(10_000);
   t.equal(scene.events.inventories.length, inventories);
+  t.same(scene.events.facts, []);
+  t.same(
+    scene.environment.logged.filter(({ level }) => level === 'warn'),
+    [],
+  );
 });
 
 type CreateArguments = Extract<OperationArguments, { kind: 'createContainer' }>;

@@ -5,6 +5,7 @@ import type { EngineEvent } from '../../src/drivers/runtime/runtime-driver.ts';
 
 const event = (containerId: string): EngineEvent => ({
   kind: 'container',
+  worldId: null,
   containerId,
   engineId: 'e',
   action: 'start',

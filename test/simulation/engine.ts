@@ -96,7 +96,15 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
     kernel.trace(`${host} ${action} ${containerId.slice(0, 8)}`);
     if (down) return;
     for (const listener of listeners)
-      listener({ kind: 'container', containerId, engineId: containerId, action, signal, exit });
+      listener({
+        kind: 'container',
+        worldId: null,
+        containerId,
+        engineId: containerId,
+        action,
+        signal,
+        exit,
+      });
   };
   // Docker's own clock has a finer grain than our runs need: no two starts share a moment.
   let lastStart = 0;
@@ -162,7 +170,8 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
     if (action === 'destroy') sandboxes.delete(sandboxId);
     kernel.trace(`${host} sandbox ${action} ${sandboxId.slice(0, 8)}`);
     if (down || (action === 'die' && !wasAlive)) return;
-    for (const listener of listeners) listener({ kind: 'sandbox', sandboxId, engineId: sandboxId, action });
+    for (const listener of listeners)
+      listener({ kind: 'sandbox', worldId: null, sandboxId, engineId: sandboxId, action });
   };
 
   const unavailable = (): TroupeError =>
@@ -276,7 +285,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
             if (sandbox.namespace === null) {
               sandbox.namespace = namespaces += 1;
               for (const listener of listeners)
-                listener({ kind: 'sandbox', sandboxId, engineId: sandboxId, action: 'start' });
+                listener({ kind: 'sandbox', worldId: null, sandboxId, engineId: sandboxId, action: 'start' });
             }
             return { sandboxId, engineId: sandboxId, netnsPath: `/proc/${sandbox.namespace}/ns/net` };
           }),

@@ -128,7 +128,15 @@ export function createFakeDriver(now: () => number): FakeDriver {
       exit = null,
     }: { readonly signal?: number | null; readonly exit?: EventExit | null } = {},
   ): void =>
-    tell({ kind: 'container', containerId, engineId: `engine-${containerId}`, action, signal, exit });
+    tell({
+      kind: 'container',
+      worldId: null,
+      containerId,
+      engineId: `engine-${containerId}`,
+      action,
+      signal,
+      exit,
+    });
 
   const change = (containerId: string, changes: Partial<Observation>): Observation => {
     const found = driver.containers.get(containerId);

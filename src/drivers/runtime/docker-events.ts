@@ -11,7 +11,7 @@
 import type { Environment } from '../../model/environment.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { connectionError, refusal } from './docker-errors.ts';
-import { containerIdLabel, sandboxIdLabel } from './docker-labels.ts';
+import { containerIdLabel, sandboxIdLabel, worldLabel } from './docker-labels.ts';
 import type { EngineDialect } from './engine-dialect.ts';
 import { EventQueue } from './event-queue.ts';
 import { jsonLines } from './json-lines.ts';
@@ -151,11 +151,13 @@ function toEvent(event: DockerEvent, dialect: EngineDialect): EngineEvent | null
   const action = dialect.events.actions[Action.split(':')[0] ?? ''];
   const containerId = Actor.Attributes[containerIdLabel];
   const sandboxId = Actor.Attributes[sandboxIdLabel];
-  if (!action) return null;
+  const worldId = Actor.Attributes[worldLabel];
+  if (!action || worldId === undefined) return null;
   if (containerId) {
     const signal = action === 'kill' ? Number(Actor.Attributes['signal'] ?? Number.NaN) : Number.NaN;
     return {
       kind: 'container',
+      worldId,
       containerId,
       engineId: Actor.ID,
       action,
@@ -164,7 +166,7 @@ function toEvent(event: DockerEvent, dialect: EngineDialect): EngineEvent | null
     };
   }
   if (sandboxId && (action === 'start' || action === 'die' || action === 'destroy'))
-    return { kind: 'sandbox', sandboxId, engineId: Actor.ID, action };
+    return { kind: 'sandbox', worldId, sandboxId, engineId: Actor.ID, action };
   return null;
 }
 

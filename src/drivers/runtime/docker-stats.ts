@@ -4,6 +4,7 @@
  */
 import { readFile, readlink } from 'node:fs/promises';
 import { TroupeError } from '../../errors/errors.ts';
+import type { Environment } from '../../model/environment.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import type { EngineReply } from './engine-request.ts';
 import { cgroupUsage } from './cgroup-usage.ts';
@@ -31,7 +32,7 @@ interface Traffic {
   readonly tx_bytes: number;
 }
 
-export function dockerStats(engine: DockerEngine): StatsPower {
+export function dockerStats(engine: DockerEngine, { now }: Pick<Environment, 'now'>): StatsPower {
   return {
     async sample(containerId, signal) {
       const info = await requireContainer(engine, containerId, signal);
@@ -39,7 +40,7 @@ export function dockerStats(engine: DockerEngine): StatsPower {
       const { Pid } = info.State;
       const [used, traffic] = await Promise.all([cgroupUsage(Pid, info.Id), trafficOf(Pid)]);
       if (!used || !traffic) return askEngine(engine, containerId, info.Id, signal);
-      return { at: Date.now(), ...used, ...trafficSums(traffic) };
+      return { at: now(), ...used, ...trafficSums(traffic) };
     },
   };
 }

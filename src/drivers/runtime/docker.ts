@@ -70,7 +70,7 @@ export function createDriver(
     exec: dockerExec(engine, environment),
     attach: dockerAttach(engine),
     top: dockerTop(engine),
-    stats: dockerStats(engine),
+    stats: dockerStats(engine, environment),
     archive: dockerArchives(engine),
     commit: dockerCommit(engine),
     imageTools: dockerImageTools(engine),

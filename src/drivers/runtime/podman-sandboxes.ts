@@ -116,7 +116,7 @@ export function podmanSandboxes(folder: string): PodmanSandboxes {
     watch(tell, signal) {
       if (signal.aborted) return;
       const told = (sandboxId: string, action: 'start' | 'die' | 'destroy'): void =>
-        tell({ kind: 'sandbox', sandboxId, engineId: null, action });
+        tell({ kind: 'sandbox', worldId: null, sandboxId, engineId: null, action });
       const watchers: FSWatcher[] = [
         watchFolder(netnsFolder, (name) => {
           if (!name.startsWith(prefix)) return;

@@ -105,6 +105,8 @@ export type EngineEvent =
    */
   | {
       readonly kind: 'container';
+      /** Whose it is; null where the engine keeps nobody else's. */
+      readonly worldId: string | null;
       readonly containerId: string;
       readonly engineId: string;
       readonly action:
@@ -126,6 +128,7 @@ export type EngineEvent =
   /** A sandbox lives, has died (its process or its namespace), or was removed. */
   | {
       readonly kind: 'sandbox';
+      readonly worldId: string | null;
       readonly sandboxId: string;
       readonly engineId: string | null;
       readonly action: 'start' | 'die' | 'destroy';
