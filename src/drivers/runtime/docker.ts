@@ -32,7 +32,7 @@ export interface DockerDriverOptions {
   readonly socketPath: string;
   /** The name this host goes by. */
   readonly hostname: string;
-  readonly environment: Pick<Environment, 'schedule' | 'random' | 'monotonic'>;
+  readonly environment: Pick<Environment, 'now' | 'schedule' | 'random' | 'monotonic'>;
   /** What is kept of each container's output. @defaultValue 3 files of 10 MiB */
   readonly logging?: LogRetention;
 }

@@ -19,7 +19,7 @@ export interface PodmanDriverOptions {
   readonly socketPath: string;
   /** The name this host goes by. */
   readonly hostname: string;
-  readonly environment: Pick<Environment, 'schedule' | 'random' | 'monotonic'>;
+  readonly environment: Pick<Environment, 'now' | 'schedule' | 'random' | 'monotonic'>;
   /**
    * Where records of sandboxes are kept: of this agent alone, and emptied by a reboot, as namespaces are.
    *
