@@ -433,8 +433,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
 
   const related = ({ address, committed }: Cell): readonly RelatedActor[] =>
     relatedTo(address, committed?.record.context).flatMap((each) => {
-      const status = runtime.cell(each)?.committed?.projection.status;
-      return status === undefined ? [] : [{ address: each, name: readModel.label(each).name, status }];
+      const known = runtime.cell(each)?.committed?.projection;
+      if (!known) return [];
+      const { status, reason } = known;
+      return [{ address: each, name: readModel.label(each).name, status, reason }];
     });
 
   /** What can't be read is there all the same: nobody is told that it is gone. */

@@ -1,4 +1,5 @@
 /** Containers on networks of the real Neutron, with its real agent and the real engine. */
+import { hostname } from 'node:os';
 import t from 'tap';
 import { pause, until } from '../support/troupe.ts';
 import { testImage } from '../cli/engine/command-site.ts';
@@ -361,6 +362,21 @@ t.test('a quota that is full, and an agent that is dead, are said in words', asy
 
   const dead = neutron.freeze('neutron-agent');
   await neutron.awaitAgent(false);
+  const doctor = await site.site.site.run('doctor', '-o', 'json');
+  t.match(
+    (JSON.parse(doctor.out) as readonly { check: string }[]).filter(({ check }) =>
+      check.startsWith('neutron'),
+    ),
+    [
+      { check: 'neutron', ok: true },
+      {
+        ok: false,
+        check: 'neutron-agent',
+        detail: new RegExp(`on "${hostname()}" is dead: last heard`),
+        fix: /Start neutron-linuxbridge-agent there/,
+      },
+    ],
+  );
   const lone = await site.create(token, { nets: [{ network: 'first' }] });
   const { status_reason: reason } = await site.reach(token, lone.uuid, 'Error');
   t.match(reason, /can't bind the port .* \(binding_failed\): its agent there does not live/);
