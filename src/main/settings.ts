@@ -42,6 +42,7 @@ export const controlPlaneConfig = ({
   strategy: scheduler.strategy,
   neighbours: scheduler.neighbours,
   commitsTo: images.commitsTo,
+  collectMs: images.collectMs,
   hostPolicy: {
     availabilityZone: site.availabilityZone,
     ratios: { cpu: host.cpuRatio, memory: host.memoryRatio, disk: host.diskRatio },

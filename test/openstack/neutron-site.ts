@@ -108,6 +108,7 @@ export async function createCloudSite(
             throw new Error(`It is in Error: ${container.status_reason}`);
           return container.status === status && container.task_state === null;
         },
+        120_000,
       ),
     async run(token, body = {}) {
       const { uuid } = await neutronSite.create(token, body);
