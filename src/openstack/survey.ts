@@ -87,9 +87,11 @@ export function createSurvey(session: CloudSession): Survey {
     if (answer.status === 200) return answer;
     throw new TroupeError(
       'CLOUD_REFUSED',
-      answer.status === 403
-        ? `Troupe’s own user may not ask ${service} for ${path} (403)`
-        : `${service} does not answer ${path} (${answer.status})`,
+      answer.status === 406
+        ? `${service} is older than Troupe can speak to: it knows no microversion "${headers['openstack-api-version']}"`
+        : answer.status === 403
+          ? `Troupe’s own user may not ask ${service} for ${path} (403)`
+          : `${service} does not answer ${path} (${answer.status})`,
     );
   };
   const odd = (service: string): TroupeError =>

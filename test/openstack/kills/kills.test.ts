@@ -1,12 +1,12 @@
 /** Services of the cloud, and the engine, are killed with -9 in the middle of steps and started again: all converges, nothing is there twice. */
 import t, { type Test } from 'tap';
-import { startDockerd } from '../support/dockerd.ts';
-import { until } from '../support/troupe.ts';
-import { cinderUrl, projectVolumes, type WireVolume } from './cinder-cloud.ts';
-import { createCloud } from './cloud.ts';
-import { createGlanceCloud } from './glance-cloud.ts';
-import { createNeutronCloud } from './neutron-cloud.ts';
-import { createCloudSite, type Container } from './neutron-site.ts';
+import { startDockerd } from '../../support/dockerd.ts';
+import { until } from '../../support/troupe.ts';
+import { cinderUrl, projectVolumes, type WireVolume } from '../cinder-cloud.ts';
+import { createCloud } from '../cloud.ts';
+import { createGlanceCloud } from '../glance-cloud.ts';
+import { createNeutronCloud } from '../neutron-cloud.ts';
+import { createCloudSite, type Container } from '../neutron-site.ts';
 import { createServices } from './services.ts';
 
 t.setTimeout(480_000);
@@ -30,7 +30,7 @@ const token = await cloud.token(mia, blue);
 const cinder = projectVolumes(t, await cinderUrl(cloud), blue.id, token);
 const net = await neutron.network(blue, 'net', '10.92.1.0/24');
 const glance = await createGlanceCloud(t, cloud);
-const volumes = [await cinder.make('one'), await cinder.make('two')] as const;
+const volumes = await Promise.all([cinder.make('one'), cinder.make('two')]);
 
 t.teardown(async () => {
   for (const { Id } of await engine.docker.listContainers({ all: true }))

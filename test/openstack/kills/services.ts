@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
-import { projectFolder } from '../support/project.ts';
-import { cloudFolder } from './cloud.ts';
+import { projectFolder } from '../../support/project.ts';
+import { cloudFolder } from '../cloud.ts';
 
 /** As `dev/openstack/up` is told of them. */
 export type Service = 'keystone' | 'glance' | 'neutron' | 'cinder';
