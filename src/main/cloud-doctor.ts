@@ -174,37 +174,41 @@ async function neutronFindings(looked: Looked): Promise<readonly DoctorFinding[]
   });
 }
 
-const agentType = 'Linux bridge agent';
+/** Whose ports this Troupe plugs, as Neutron calls them, and the program of each. */
+const plugged: Readonly<Record<string, string>> = { 'Linux bridge agent': 'neutron-linuxbridge-agent' };
+const wantedType = Object.keys(plugged).join(' or ');
+const wantedProgram = Object.values(plugged).join(' or ');
 
 function agentFinding(host: string, agents: readonly NeutronAgent[]): DoctorFinding {
   const check = 'neutron-agent';
   const here = agents.filter((agent) => agent.host === host);
-  const agent = here.find(({ type }) => type === agentType);
+  const ours = here.filter(({ type }) => type in plugged);
+  const agent = ours.find(({ isAlive }) => isAlive) ?? ours[0];
   if (!agent && here.length > 0)
     return fault(
       check,
-      `on "${host}" Neutron has ${here.map(({ type }) => `a ${type}`).join(', ')}, and no ${agentType}`,
-      'Run neutron-linuxbridge-agent there; ports of others are not plugged yet',
+      `on "${host}" Neutron has ${here.map(({ type }) => `a ${type}`).join(', ')}, and no ${wantedType}`,
+      `Run ${wantedProgram} there; ports of others are not plugged yet`,
     );
   if (!agent) {
-    const known = [...new Set(agents.filter(({ type }) => type === agentType).map((each) => each.host))];
+    const known = [...new Set(agents.filter(({ type }) => type in plugged).map((each) => each.host))];
     return fault(
       check,
-      `Neutron knows no ${agentType} on "${host}"; it knows ${known.length > 0 ? known.map((each) => `"${each}"`).join(', ') : 'none'}`,
-      'Start neutron-linuxbridge-agent there, or set network.neutronHost to what its configuration says in "host"',
+      `Neutron knows no ${wantedType} on "${host}"; it knows ${known.length > 0 ? known.map((each) => `"${each}"`).join(', ') : 'none'}`,
+      `Start ${wantedProgram} there, or set network.neutronHost to what its configuration says in "host"`,
     );
   }
   if (!agent.isAlive)
     return fault(
       check,
-      `the ${agentType} on "${host}" is dead: last heard ${agent.heardAt} UTC`,
-      'Start neutron-linuxbridge-agent there, and see its log; until then no port comes up on that host',
+      `the ${agent.type} on "${host}" is dead: last heard ${agent.heardAt} UTC`,
+      `Start ${plugged[agent.type]} there, and see its log; until then no port comes up on that host`,
     );
   return agent.isEnabled
     ? fine(check, `alive on "${host}"`)
     : fault(
         check,
-        `the ${agentType} on "${host}" is disabled`,
+        `the ${agent.type} on "${host}" is disabled`,
         'openstack network agent set --enable, with its id',
       );
 }
