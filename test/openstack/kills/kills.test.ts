@@ -179,8 +179,7 @@ t.test('where all is well, the doctor has nothing to say', async (t) => {
 
 t.test('neutron-server', (t) =>
   swap(t, {
-    // Bound: one that is not would be refused until Neutron has heard its agent anew.
-    at: /^sandbox (making|wiring)/,
+    at: /^sandbox (allocating|making|wiring)/,
     kill: () => services.kill('neutron'),
     away: saying(/Neutron at .* (can't be reached|has failed)/),
     start: () => services.start('neutron'),
