@@ -68,6 +68,7 @@ import type { Caller, ControlPlane, Readiness, TenantView } from './index.ts';
 import type { RelatedActor } from '../model/lifecycle.ts';
 import { lifecycleOf, permitOf } from './lifecycle.ts';
 import { createKeepsakes } from './keepsakes.ts';
+import { createLeftImages } from './left-images.ts';
 import { createLeftPorts } from './left-ports.ts';
 import { auditPorts } from './neutron-audit.ts';
 import { openSession } from './open-session.ts';
@@ -107,6 +108,8 @@ export interface ControlPlaneConfig {
   readonly strategy: Strategy;
   /** Where images that are made of containers are kept. */
   readonly commitsTo: CommitsTo;
+  /** Between looks for what is left in Glance of images; nothing younger is removed. */
+  readonly collectMs: number;
   /** Whether tenants bear each other on a host; each may tighten it for itself. */
   readonly neighbours: Neighbours;
   /** Of hosts whose own configuration says nothing else. */
@@ -188,7 +191,17 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     ask: (address, event, caller) => command(address, event, caller),
   });
 
-  const imageStore = options.imageStore?.(world.worldId) ?? null;
+  const glanceStore = options.imageStore?.(world.worldId) ?? null;
+  const leftImages =
+    glanceStore &&
+    createLeftImages({
+      environment,
+      runtime: () => runtime,
+      store: glanceStore,
+      settings: store,
+      everyMs: config.collectMs,
+    });
+  const imageStore = leftImages?.store ?? null;
   const transfers = createImageTransfers(environment, () => links, imageStore, config.commitsTo === 'layers');
 
   const ofCinder = cinderVolumes({ environment, cinder, links: () => links });
@@ -377,6 +390,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   }
   configure(runtime, config, siteLimits());
   leftPorts?.giveBack();
+  leftImages?.start();
   void recount(
     [...runtime.cellsOf('tenant').keys(), ...runtime.cellsOf('host').keys()],
     'recounted at start',
@@ -433,8 +447,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
 
   const related = ({ address, committed }: Cell): readonly RelatedActor[] =>
     relatedTo(address, committed?.record.context).flatMap((each) => {
-      const status = runtime.cell(each)?.committed?.projection.status;
-      return status === undefined ? [] : [{ address: each, name: readModel.label(each).name, status }];
+      const known = runtime.cell(each)?.committed?.projection;
+      if (!known) return [];
+      const { status, reason } = known;
+      return [{ address: each, name: readModel.label(each).name, status, reason }];
     });
 
   /** What can't be read is there all the same: nobody is told that it is gone. */
@@ -692,6 +708,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         ...audit(runtime, environment.now(), unreadable.all),
         ...onHosts,
         ...inStore,
+        ...(leftImages?.audit() ?? []),
         ...ofCloud,
         ...ofVolumes,
       ];
@@ -715,6 +732,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     }),
     async stop() {
       stopping = true;
+      leftImages?.stop();
       // First the actors: a link that we close ourselves says nothing about its host.
       await runtime.stop();
       links.close();

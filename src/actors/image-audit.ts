@@ -5,6 +5,18 @@ import type { ImageStore, UnfinishedImage } from './image-store.ts';
 import type { AuditEntry } from './index.ts';
 import type { Runtime } from './runtime.ts';
 
+/** Images that Glance is being given, or what is left of them taken from it: their projects, by their ids. */
+export function imagesUnderway(runtime: Runtime): ReadonlyMap<string, string> {
+  const underway = new Map<string, string>();
+  for (const { committed } of runtime.cellsOf('image').values()) {
+    if (!committed || committed.record.endedAt !== null) continue;
+    if (!committed.paths.some((path) => /^(storing|discarding)\b/.test(path))) continue;
+    const { id, tenant } = committed.record.context as ImageContext;
+    underway.set(id, tenant);
+  }
+  return underway;
+}
+
 export async function auditImages(runtime: Runtime, store: ImageStore): Promise<readonly AuditEntry[]> {
   let unfinished: readonly UnfinishedImage[];
   try {
@@ -14,18 +26,13 @@ export async function auditImages(runtime: Runtime, store: ImageStore): Promise<
     const detail = `What was begun there is not known: ${toFailure(error).message}`;
     return [{ problem: 'images-silent', address: null, hostId: null, detail }];
   }
-  const underway = new Set<string>();
-  for (const { committed } of runtime.cellsOf('image').values()) {
-    if (!committed || committed.record.endedAt !== null) continue;
-    if (!committed.paths.some((path) => /^(storing|discarding)\b/.test(path))) continue;
-    underway.add((committed.record.context as ImageContext).id);
-  }
+  const underway = imagesUnderway(runtime);
   return unfinished
     .filter(({ imageId }) => !underway.has(imageId))
     .map(({ id, name, status, imageId }) => ({
       problem: 'unfinished-image',
       address: null,
       hostId: null,
-      detail: `image "${name}" (${id}) is "${status}" in Glance, begun by image ${imageId}, which works on it no more; delete it there`,
+      detail: `image "${name}" (${id}) is "${status}" in Glance, begun by image ${imageId}, which works on it no more; it is removed at one of the next looks`,
     }));
 }

@@ -20,6 +20,17 @@ export interface UnfinishedImage {
   readonly status: string;
   /** The actor that was to make it. */
   readonly imageId: string;
+  /** Epoch ms, by Glance's clock. */
+  readonly createdAt: number;
+}
+
+/** A layer that no image of its project names. */
+export interface LeftLayer {
+  readonly id: string;
+  readonly name: string;
+  readonly tenant: string;
+  /** Epoch ms, by Glance's clock. */
+  readonly createdAt: number;
 }
 
 /** All throw TroupeError CLOUD_UNAVAILABLE, CLOUD_REFUSED. */
@@ -44,7 +55,7 @@ export interface ImageStore {
     layer: string,
     signal: AbortSignal,
   ): Promise<{ readonly bytes: Readable; readonly sizeBytes: number | null }>;
-  /** Of these layers those that the project has not there. @param layers sha256 of their tars, hexadecimal */
+  /** Of these layers those that the project has not there of this world, whose layers nobody else removes. @param layers sha256 of their tars, hexadecimal */
   absentLayers(tenant: string, layers: readonly string[]): Promise<readonly string[]>;
   /**
    * Makes a layer, which the project's images share from then on.
@@ -68,4 +79,8 @@ export interface ImageStore {
   discard(id: string): Promise<void>;
   /** Those of this world that have no bytes. */
   unfinished(): Promise<readonly UnfinishedImage[]>;
+  /** Of this world. @param tenant null = of all projects @throws TroupeError CLOUD_REFUSED where a project has more images than can be listed */
+  leftLayers(tenant: string | null): Promise<readonly LeftLayer[]>;
+  /** An image or a layer. Succeeds when it is not there. @throws TroupeError CLOUD_CONFLICT when it is protected or in use */
+  remove(id: string): Promise<void>;
 }

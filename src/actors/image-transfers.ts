@@ -114,8 +114,13 @@ export function createImageTransfers(
       }),
     take(opId, wish) {
       let layers: readonly string[] | null = null;
+      let current = new AbortController();
       return begin(opId, async (socket, transfer, images, say) => {
-        const { signal } = transfer.ending;
+        // An agent sends one thing at a time: what still flows is of one that is no more. While its bytes stand still
+        // nobody would notice that it is gone, and the image would be held.
+        current.abort();
+        current = new AbortController();
+        const signal = AbortSignal.any([transfer.ending.signal, current.signal]);
         const { said: request, rest } = await firstWords<StoreRequest>(socket, wentAway);
         const received = (): Readable => {
           const counting = counted(transfer, null);

@@ -1,5 +1,5 @@
 /**
- * An image as a tar, as `docker save` writes it or as an OCI layout, made
+ * An image as a tar, as `docker save` writes it or as an OCI layout, plain or of gzip, made
  * into one that an engine loads under one name of ours and no other: names
  * that its maker gave it could take those of somebody else's images.
  *
@@ -17,6 +17,7 @@ import { Type, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { TroupeError } from '../errors/errors.ts';
 import { entryProblem, type ArchiveEntry } from '../model/archive.ts';
+import { packedWithin, plainOf, type TooLarge } from '../model/gzip.ts';
 
 export interface ImageTarOptions {
   /** For words. */
@@ -43,6 +44,11 @@ export interface LayerSource {
 /** Of what is held: the descriptions of an image, never its layers. */
 const descriptionMostBytes = 4 * 1024 * 1024;
 const descriptionsMostBytes = 32 * 1024 * 1024;
+/**
+ * Of what gzip has made, unpacked: of the whole tar, or of one layer, which the engine unpacks. A layer that is
+ * larger than a disk, or all zeros, is no layer that somebody made to be used.
+ */
+const unpackedMost = { bytesMost: 64 * 1024 * 1024 * 1024, ratioMost: 200 } as const;
 const manifestName = 'manifest.json';
 /** What newer engines go by before `manifest.json`, and what older ones go by without it. */
 const left: ReadonlySet<string> = new Set(['index.json', 'oci-layout', 'repositories']);
@@ -126,7 +132,11 @@ async function rewrite(source: Readable, out: Pack, options: ImageTarOptions): P
     }
   }
   // How it fails is told by the entries, which are waited for.
-  pipeline(seen(), entries as unknown as NodeJS.WritableStream, () => {});
+  pipeline(
+    plainOf(seen(), unpackedMost, tooLarge(image, 'it')),
+    entries as unknown as NodeJS.WritableStream,
+    () => {},
+  );
   const descriptions = new Map<string, Buffer>();
   let held = 0;
   const describe = async (name: string, entry: Entry): Promise<Buffer> => {
@@ -142,6 +152,9 @@ async function rewrite(source: Readable, out: Pack, options: ImageTarOptions): P
   for await (const entry of entries) {
     const { header } = entry;
     const name = header.name.replace(/^\.\//, '');
+    // Layers that gzip has made are the engine's to unpack.
+    const handedOn = (content: AsyncIterable<Buffer>): AsyncIterable<Buffer> =>
+      packedWithin(content, unpackedMost, tooLarge(image, `its "${name.slice(0, 200)}"`));
     const problem = entryProblem({ ...header, name: name === '' ? '.' : name } as ArchiveEntry);
     if (problem !== null) throw corrupt(image, `its "${name.slice(0, 200)}" ${problem}`);
     if (name === manifestName || name === layersName || left.has(name)) {
@@ -151,14 +164,14 @@ async function rewrite(source: Readable, out: Pack, options: ImageTarOptions): P
     // A small blob may be a manifest of an OCI layout, which what is written last is made of.
     if (/^blobs\/[a-z0-9]+\/[0-9a-f]+$/.test(name) && header.size <= descriptionMostBytes / 4) {
       const content = await describe(name, entry);
-      await write(out, entry, [content], gone.signal);
+      await write(out, entry, handedOn(Readable.from([content], { objectMode: false })), gone.signal);
       if (content[0] !== openingBrace) {
         descriptions.delete(name);
         held -= content.length;
       }
       continue;
     }
-    await write(out, entry, entry as unknown as AsyncIterable<Buffer>, gone.signal);
+    await write(out, entry, handedOn(entry as unknown as AsyncIterable<Buffer>), gone.signal);
   }
   options.check();
   const apart = descriptions.get(layersName);
@@ -175,7 +188,7 @@ const openingBrace = '{'.charCodeAt(0);
 async function write(
   out: Pack,
   { header }: Entry,
-  content: AsyncIterable<Buffer> | Iterable<Buffer>,
+  content: AsyncIterable<Buffer>,
   signal: AbortSignal,
 ): Promise<void> {
   const isFile = header.type === 'file' || header.type === 'contiguous-file';
@@ -269,6 +282,16 @@ function parsed(content: Buffer | undefined): unknown {
 
 export const corrupt = (image: string, why: string): TroupeError =>
   new TroupeError('IMAGE_CORRUPT', `Image "${image}" can't be used: ${why}`, { details: { image } });
+
+const tooLarge =
+  (image: string, what: string): TooLarge =>
+  (limit) =>
+    corrupt(
+      image,
+      limit === 'ratio'
+        ? `${what} unpacks to more than ${unpackedMost.ratioMost} times its size; upload it as it is, without gzip`
+        : `${what} unpacks to more than ${unpackedMost.bytesMost / 1024 ** 3} GiB`,
+    );
 
 function reasonOf(error: unknown, source: Readable, { image }: ImageTarOptions): TroupeError {
   if (source.errored instanceof TroupeError) return source.errored;

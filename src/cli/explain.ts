@@ -1,9 +1,11 @@
 /** Why an actor is where it is, as sentences. */
 import type { Cause } from '../model/journal.ts';
+import { kindOf } from '../model/address.ts';
 import type { OfferedLifecycle } from '../model/lifecycle.ts';
 
 export function explain(name: string, lifecycle: OfferedLifecycle): string {
-  const { status, statePaths, since, reason, waitingFor, lastError, allowedEvents, quarantined } = lifecycle;
+  const { status, statePaths, since, reason, waitingFor, lastError, allowedEvents, related, quarantined } =
+    lifecycle;
   const lines = [`${name} is ${status} (${statePaths.join(', ')}) since ${time(since)}.`];
   if (reason) lines.push(sentence(reason));
   if (quarantined)
@@ -18,6 +20,8 @@ export function explain(name: string, lifecycle: OfferedLifecycle): string {
       ),
     );
   if (lastError) lines.push(sentence(`Last error: ${lastError.message}`));
+  for (const { address, status: itsStatus, reason: why } of related)
+    if (why) lines.push(sentence(`Its ${kindOf(address)} is ${itsStatus}: ${why}`));
   const moves = allowedEvents.filter(({ answer }) => answer !== 'refused');
   lines.push(moves.length === 0 ? 'Nothing that people may send would move it now.' : 'What would move it:');
   for (const { type, mode, answer, to, roles } of moves)

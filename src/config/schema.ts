@@ -124,6 +124,11 @@ export const configSchema = Type.Object(
           description:
             'Where an image is kept that is made of a container: by its host; in Glance, as Zun does; or there in layers, each of which a project has once, and which Troupe alone puts together. The last two take auth.kind "keystone"',
         }),
+        collectMs: count(
+          3_600_000,
+          'Between looks for what is left in Glance: layers that no image names any more, and what was begun and is no image. It is removed, unless it is younger than this',
+          1_000,
+        ),
       },
       'Images; see [operations](operations.md#glance)',
     ),

@@ -5,18 +5,15 @@ import { createClient } from '../cli/client.ts';
 import type { DoctorFinding } from '../cli/roots.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { createDockerDriver } from '../drivers/runtime/docker.ts';
-import { TroupeError } from '../errors/errors.ts';
 import type { Environment } from '../model/environment.ts';
-import type { CloudAccess } from '../openstack/access.ts';
-import { endpointOf } from '../openstack/catalog.ts';
-import type { CatalogService } from '../openstack/tokens.ts';
+import { cloudFindings } from './cloud-doctor.ts';
 import { adminTokenOf, localTls, localUrl } from './connection.ts';
 import { createEnvironment } from './environment.ts';
 import { loggerOf } from './logger.ts';
-import { endpointUrl, serviceType } from './keystone-bootstrap.ts';
-import { createCloudCalls, serviceAccess } from './keystone.ts';
+import { fault, fine } from './finding.ts';
+import { hostFindings } from './host-doctor.ts';
 import { runningProcess } from './process-file.ts';
-import { paths } from './settings.ts';
+import { hostnameOf, neutronHostOf, paths } from './settings.ts';
 import { checkControlPlaneFiles, checkListening } from './site-files.ts';
 import { storeOf } from './stores.ts';
 
@@ -25,24 +22,24 @@ const engineMs = 5_000;
 const certificateDays = 30;
 const day = 24 * 3600 * 1000;
 
-const fine = (check: string, detail: string): DoctorFinding => ({ check, ok: true, detail, fix: null });
-const fault = (check: string, detail: string, fix: string): DoctorFinding => ({
-  check,
-  ok: false,
-  detail,
-  fix,
-});
-
 export async function doctor(loaded: LoadedConfig): Promise<readonly DoctorFinding[]> {
-  const environment = createEnvironment(loggerOf({ ...loaded.config, log: { level: 'error' } }));
+  const { config } = loaded;
+  const environment = createEnvironment(loggerOf({ ...config, log: { level: 'error' } }));
+  const { findings, hosts } = await troupe(loaded, environment);
+  // While nothing is up, this machine counts as the host that it may be.
+  const isHost = hosts === null || hosts.some((host) => host.hostname === hostnameOf(config));
+  const neutronHosts = hosts
+    ? new Set(hosts.map((host) => host.neutron_host ?? host.hostname))
+    : [neutronHostOf(config)];
   return [
     node(),
     state(loaded),
     ...certificate(loaded),
     await engine(loaded, environment),
     await store(loaded, environment),
-    ...(await keystone(loaded, environment)),
-    ...(await troupe(loaded, environment)),
+    ...(isHost ? await hostFindings(config) : []),
+    ...(await cloudFindings(loaded, environment, [...neutronHosts])),
+    ...findings,
   ];
 }
 
@@ -125,61 +122,11 @@ async function store({ config }: LoadedConfig, environment: Environment): Promis
   }
 }
 
-/** The credentials, what they may do, and what the catalog says of us. */
-async function keystone(loaded: LoadedConfig, environment: Environment): Promise<readonly DoctorFinding[]> {
-  const { auth } = loaded.config;
-  if (auth.kind === 'tokens') return [];
-  const bootstrap = 'Run "troupe keystone bootstrap" with the credentials of the cloud’s admin';
-  let access: CloudAccess;
-  try {
-    access = serviceAccess(loaded);
-  } catch (error) {
-    return [fault('keystone', (error as Error).message, bootstrap)];
-  }
-  const { session, keystone: client, transport } = createCloudCalls(access, auth.timeoutMs, environment);
-  try {
-    const { userName, catalog } = await session.facts();
-    await client.validate('none-such');
-    const found = fine('keystone', `user "${userName}" may ask ${access.authUrl} whose a token is`);
-    return [found, catalogFinding(loaded, catalog, access, bootstrap)];
-  } catch (error) {
-    const isRefused = error instanceof TroupeError && error.code === 'CLOUD_REFUSED';
-    const fix = isRefused
-      ? `${bootstrap}, and --new-password if the password is not right`
-      : `Start Keystone, or correct its address, now ${access.authUrl}`;
-    return [fault('keystone', (error as Error).message, fix)];
-  } finally {
-    await transport.close();
-  }
-}
-
-function catalogFinding(
+/** What is up here. `hosts` is null where that is not known. */
+async function troupe(
   loaded: LoadedConfig,
-  catalog: readonly CatalogService[],
-  { region }: CloudAccess,
-  bootstrap: string,
-): DoctorFinding {
-  const wanted = endpointUrl(loaded);
-  const urls = (['public', 'internal', 'admin'] as const).map((each) => {
-    try {
-      return endpointOf(catalog, serviceType, { region, interface: each });
-    } catch (error) {
-      return error as Error;
-    }
-  });
-  const missing = urls.find((each) => each instanceof Error);
-  if (missing) return fault('catalog', missing.message, bootstrap);
-  const other = [...new Set(urls)].filter((each) => each !== wanted);
-  return other.length === 0
-    ? fine('catalog', `clients find ${wanted}`)
-    : fault(
-        'catalog',
-        `clients find ${other.join(' and ')}, and this site is at ${wanted}`,
-        `${bootstrap} and --replace, or set api.publicUrl to how clients reach this site`,
-      );
-}
-
-async function troupe(loaded: LoadedConfig, environment: Environment): Promise<readonly DoctorFinding[]> {
+  environment: Environment,
+): Promise<{ readonly findings: readonly DoctorFinding[]; readonly hosts: readonly HostView[] | null }> {
   const { config } = loaded;
   const url = localUrl(config);
   const running = runningProcess(paths(config).process);
@@ -188,9 +135,14 @@ async function troupe(loaded: LoadedConfig, environment: Environment): Promise<r
       () => null,
       (error: Error) => error.message,
     );
-    return free === null
-      ? [fault('troupe', 'is not up', 'Start it with "troupe up --detach"')]
-      : [fault('troupe', 'is not up, and could not listen', free)];
+    return {
+      findings: [
+        free === null
+          ? fault('troupe', 'is not up', 'Start it with "troupe up --detach"')
+          : fault('troupe', 'is not up, and could not listen', free),
+      ],
+      hosts: null,
+    };
   }
   try {
     const client = createClient({
@@ -207,7 +159,7 @@ async function troupe(loaded: LoadedConfig, environment: Environment): Promise<r
     const { hosts } = await client.call<{ hosts: readonly HostView[] }>('GET', '/v1/hosts');
     const { audit } = await client.call<{ audit: readonly unknown[] }>('GET', '/v1/audit');
     const away = hosts.filter((host) => host.state !== 'online' || host.engine_up === false);
-    return [
+    const findings = [
       ready
         ? fine('troupe', `process ${running.pid}, ready at ${url}`)
         : fault('troupe', failing.join('; '), `See ${paths(config).log}`),
@@ -234,8 +186,12 @@ async function troupe(loaded: LoadedConfig, environment: Environment): Promise<r
             'See "troupe audit", and docs/operations.md for what each means',
           ),
     ];
+    return { findings, hosts };
   } catch (error) {
-    return [fault('troupe', (error as Error).message, `See ${paths(config).log}`)];
+    return {
+      findings: [fault('troupe', (error as Error).message, `See ${paths(config).log}`)],
+      hosts: null,
+    };
   }
 }
 
@@ -244,4 +200,6 @@ interface HostView {
   readonly state: string;
   readonly reason: string | null;
   readonly engine_up: boolean;
+  /** Null of one whose agent does not say. */
+  readonly neutron_host: string | null;
 }

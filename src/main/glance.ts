@@ -1,6 +1,7 @@
 /** Glance for the actors and for the API. */
 import { createHash } from 'node:crypto';
 import { pipeline, Transform } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ImageStore } from '../actors/image-store.ts';
 import type { ImageCatalogue } from '../api/zun/stored-images.ts';
 import { TroupeError } from '../errors/errors.ts';
@@ -13,6 +14,10 @@ const imageMark = 'troupe_image';
 /** Of a layer: the sha256 of its tar. Of an image whose layers are apart: those of all of them, with commas between. */
 const layerMark = 'troupe_layer';
 const layersMark = 'troupe_layers';
+
+/** How long Glance may take to notice that an upload broke off; it then takes another. What is `saving` for longer was cut off with Glance itself. */
+const noticeMs = 30_000;
+const lookMs = 500;
 
 export function createImageStore(glance: Glance, worldId: string, newId: () => string): ImageStore {
   /** Looked at each time: whom an image is shared with may have changed. */
@@ -27,11 +32,35 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
     return image;
   };
 
+  /** With no upload under way: an earlier one of ours has ended, whatever came of it. */
+  const settle = async (image: GlanceImage, signal: AbortSignal): Promise<GlanceImage> => {
+    let settled: GlanceImage | null = image;
+    for (let waitedMs = 0; settled?.status === 'saving'; waitedMs += lookMs) {
+      if (waitedMs >= noticeMs)
+        throw new TroupeError(
+          'CLOUD_CONFLICT',
+          `Glance was cut off while it took image ${image.id}, and takes it no more; commit it anew`,
+        );
+      await pause(lookMs, undefined, { signal });
+      settled = await glance.show(image.id);
+    }
+    if (settled) return settled;
+    throw new TroupeError('CLOUD_CONFLICT', `Somebody has deleted image ${image.id} in Glance`);
+  };
+
   /** Those of a project that are whole. */
   const layersOf = async (owner: string, layer: string): Promise<readonly GlanceImage[]> =>
     (await glance.listBy({ [layerMark]: layer, owner, os_hidden: 'true' })).filter(
       (each) => each.status === 'active' && each.owner === owner && each.fields[layerMark] === layer,
     );
+
+  /** All layers that images of a project name, of whatever world these are and whatever has become of them. */
+  const namedBy = async (owner: string): Promise<ReadonlySet<string>> => {
+    const images = await Promise.all(
+      ['false', 'true'].map((hidden) => glance.listBy({ owner, os_hidden: hidden })),
+    );
+    return new Set(images.flat().flatMap(({ fields }) => String(fields[layersMark] ?? '').split(',')));
+  };
 
   /** Hidden ones are listed by themselves. */
   const unfinishedOf = async (marks: Readonly<Record<string, string>>): Promise<readonly GlanceImage[]> => {
@@ -54,7 +83,7 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
     },
     async absentLayers(tenant, layers) {
       const found = await Promise.all(layers.map((layer) => layersOf(tenant, layer)));
-      return layers.filter((_, at) => found[at]!.length === 0);
+      return layers.filter((_, at) => !found[at]!.some(({ fields }) => fields[worldMark] === worldId));
     },
     async keepLayer({ tenant, imageId }, layer, bytes, signal) {
       try {
@@ -113,9 +142,8 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
           }));
         if (image.owner !== tenant || image.fields[imageMark] !== imageId)
           throw new TroupeError('CLOUD_CONFLICT', `Image ${id} in Glance is of somebody else`);
-        if (image.status === 'active') return digestOf(image);
-        if (image.status === 'saving')
-          throw new TroupeError('CLOUD_UNAVAILABLE', `Glance is still at an earlier upload of image ${id}`);
+        const settled = await settle(image, signal);
+        if (settled.status === 'active') return digestOf(settled);
         return digestOf(await glance.upload(id, bytes, signal));
       } finally {
         bytes.destroy();
@@ -126,13 +154,29 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
       for (const layer of await unfinishedOf({ [imageMark]: id })) await glance.remove(layer.id);
     },
     async unfinished() {
-      return (await unfinishedOf({})).map(({ id, name, status, fields }) => ({
+      return (await unfinishedOf({})).map(({ id, name, status, fields, createdAt }) => ({
         id,
         name: name ?? '',
         status,
         imageId: String(fields[imageMark]),
+        createdAt: Date.parse(createdAt),
       }));
     },
+    async leftLayers(tenant) {
+      const ofProject = tenant === null ? {} : { owner: tenant };
+      const all = await glance.listBy({ ...ofProject, [worldMark]: worldId, os_hidden: 'true' });
+      const layers = all.filter(({ status, fields }) => status === 'active' && layerMark in fields);
+      // Asked last: an image that was made meanwhile names its layers, too.
+      const named = new Map<string, ReadonlySet<string>>();
+      for (const owner of new Set(layers.map((layer) => layer.owner ?? '')))
+        named.set(owner, await namedBy(owner));
+      return layers.flatMap(({ id, name, owner, fields, createdAt }) =>
+        named.get(owner ?? '')!.has(String(fields[layerMark]))
+          ? []
+          : [{ id, name: name ?? '', tenant: owner ?? '', createdAt: Date.parse(createdAt) }],
+      );
+    },
+    remove: (id) => glance.remove(id),
   };
 }
 

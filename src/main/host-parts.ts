@@ -1,5 +1,4 @@
 /** What a host has beside its engine: networks, where it can make them, and volumes. */
-import { hostname } from 'node:os';
 import { createNameFiles } from '../agent/name-files.ts';
 import { createSandboxes, type Sandboxes } from '../agent/sandboxes.ts';
 import { createVolumes, type Volumes } from '../agent/volumes.ts';
@@ -14,7 +13,7 @@ import { createLocalVolumeDriver } from '../drivers/volume/local-volumes.ts';
 import { toFailure } from '../errors/errors.ts';
 import type { Environment } from '../model/environment.ts';
 import type { HostNetworks } from '../model/host.ts';
-import { hostnameOf, paths } from './settings.ts';
+import { hostnameOf, neutronHostOf, paths } from './settings.ts';
 
 const engineMs = 5_000;
 const probeMs = 10_000;
@@ -47,7 +46,7 @@ export async function hostParts(
   environment: Environment,
   driver: RuntimeDriver,
 ): Promise<HostParts> {
-  const { mode, subnets, subnetPrefix, mtu, neutronHost } = config.network;
+  const { mode, subnets, subnetPrefix, mtu } = config.network;
   const { sandboxes: directory, volumes } = paths(config);
   const network = createBridgeNetworkDriver();
   const { able, problems } = await network
@@ -69,7 +68,7 @@ export async function hostParts(
     networks: {
       able: able && isWanted,
       problem: isWanted ? problems.join('; ') || null : 'its configuration says network.mode "engine"',
-      neutronHost: neutronHost === '' ? hostname() : neutronHost,
+      neutronHost: neutronHostOf(config),
     },
   };
 }

@@ -8,6 +8,10 @@ import type { HostOverrides } from '../model/host.ts';
 export const hostnameOf = ({ agent }: Config): string =>
   agent.hostname === '' ? hostname() : agent.hostname;
 
+/** What Neutron calls it. */
+export const neutronHostOf = ({ network }: Config): string =>
+  network.neutronHost === '' ? hostname() : network.neutronHost;
+
 const day = 24 * 3600 * 1000;
 const mib = 1024 * 1024;
 
@@ -38,6 +42,7 @@ export const controlPlaneConfig = ({
   strategy: scheduler.strategy,
   neighbours: scheduler.neighbours,
   commitsTo: images.commitsTo,
+  collectMs: images.collectMs,
   hostPolicy: {
     availabilityZone: site.availabilityZone,
     ratios: { cpu: host.cpuRatio, memory: host.memoryRatio, disk: host.diskRatio },

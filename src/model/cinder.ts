@@ -59,6 +59,12 @@ export interface Cinder {
     readonly connector: Readonly<Record<string, unknown>>;
     readonly readOnly: boolean;
   }): Promise<CinderAttachment>;
+  /**
+   * Lets Cinder say once more how the volume is reached from the host that the connector describes: for an attachment
+   * whose making was cut off before that.
+   * @throws TroupeError VOLUME_NOT_FOUND when there is no such attachment
+   */
+  connect(attachmentId: string, connector: Readonly<Record<string, unknown>>): Promise<CinderAttachment>;
   /** Null when there is none. */
   attachment(id: string): Promise<CinderAttachment | null>;
   /** Of all projects, whatever has become of them; without their connections. @param volumeId null = of all volumes */

@@ -34,6 +34,8 @@ export interface RelatedActor {
   /** What people call it; null when nobody gave it a name. */
   readonly name: string | null;
   readonly status: string;
+  /** Why it is so, in words: what it waits for may be what holds up this one. */
+  readonly reason: string | null;
 }
 
 export interface NextRestart {

@@ -56,22 +56,26 @@ const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const service = 'Cinder';
 /** As catalogs call it, newer ones first. */
 const types = ['block-storage', 'volumev3'] as const;
-const microversion = 'volume 3.54';
+/** Rocky's, and newer ones'. */
+export const microversion = 'volume 3.54';
+
+/** What this catalog calls Cinder. */
+export const cinderType = (catalog: readonly { readonly type: string }[]): string =>
+  types.find((each) => catalog.some((known) => known.type === each)) ?? types[0];
 
 /** All throw TroupeError CLOUD_UNAVAILABLE; CLOUD_REFUSED when Troupe's own user may not; FORBIDDEN when the caller may not. */
 export function createCinder(session: CloudSession): Cinder {
   const ask = async (
     operation: string,
-    method: 'GET' | 'POST' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     path: string,
     { bearer = null, body }: { readonly bearer?: Bearer | null; readonly body?: object } = {},
   ): Promise<CloudAnswer> => {
     const { catalog } = await session.facts();
-    const type = types.find((each) => catalog.some((known) => known.type === each)) ?? types[0];
     return session.send({
       service,
       operation,
-      type,
+      type: cinderType(catalog),
       method,
       path,
       headers: { 'openstack-api-version': microversion },
@@ -146,6 +150,14 @@ export function createCinder(session: CloudSession): Cinder {
       const answer = await ask('attach', 'POST', '/attachments', { body });
       if (answer.status === 404) throw noVolume(volumeId);
       if (answer.status !== 200) throw refusal(answer, `attach volume "${volumeId}"`, false, 'VOLUME_IN_USE');
+      return attachment(answer);
+    },
+    async connect(id, connector) {
+      const body = { attachment: { connector } };
+      const answer = await ask('connect', 'PUT', `/attachments/${encodeURIComponent(id)}`, { body });
+      if (answer.status === 404)
+        throw new TroupeError('VOLUME_NOT_FOUND', 'Somebody has ended its attachment in Cinder');
+      if (answer.status !== 200) throw refusal(answer, `connect attachment "${id}"`, false, 'VOLUME_ERROR');
       return attachment(answer);
     },
     async attachment(id) {

@@ -96,7 +96,7 @@ export interface Glance {
   upload(id: string, bytes: Readable, signal: AbortSignal): Promise<GlanceImage>;
   /** Succeeds when it is not there. @throws TroupeError CLOUD_CONFLICT when it is protected or in use */
   remove(id: string): Promise<void>;
-  /** Those with these properties, whosever they are. */
+  /** All with these properties, whosever they are. @throws TroupeError CLOUD_REFUSED where they are too many to be listed */
   listBy(properties: Readonly<Record<string, string>>): Promise<readonly GlanceImage[]>;
 }
 
@@ -132,6 +132,13 @@ export function createGlance(session: CloudSession): Glance {
     query: readonly (readonly [string, string])[],
     bearer: Bearer | null,
   ): Promise<readonly GlanceImage[]> => {
+    return (await listSome(query, bearer)).found;
+  };
+
+  const listSome = async (
+    query: readonly (readonly [string, string])[],
+    bearer: Bearer | null,
+  ): Promise<{ readonly found: readonly GlanceImage[]; readonly isWhole: boolean }> => {
     const found: GlanceImage[] = [];
     const first = new URLSearchParams([...query, ['limit', `${pageMost}`]] as [string, string][]);
     let path: string | null = `/images?${first}`;
@@ -143,7 +150,7 @@ export function createGlance(session: CloudSession): Glance {
       const { next } = answer.body;
       path = next === undefined ? null : next.replace(/^\/v2/, '');
     }
-    return found;
+    return { found, isWhole: path === null };
   };
 
   const showAs = async (id: string, bearer: Bearer | null): Promise<GlanceImage | null> => {
@@ -276,7 +283,11 @@ export function createGlance(session: CloudSession): Glance {
       if (answer.status !== 204 && answer.status !== 404)
         throw refusal(answer, `delete image "${id}"`, false);
     },
-    listBy: (properties) => list(Object.entries(properties), null),
+    async listBy(properties) {
+      const { found, isWhole } = await listSome(Object.entries(properties), null);
+      if (isWhole) return found;
+      throw new TroupeError('CLOUD_REFUSED', `Glance has more than ${found.length} images of one kind`);
+    },
   };
 }
 

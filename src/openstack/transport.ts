@@ -4,8 +4,10 @@
  *
  * T1. A request is over after its deadline, its repetitions included.
  * T2. Only what may be done twice is repeated, with growing, jittered pauses.
- * T3. A service that failed several times in a row is left alone for a while:
- *     calls fail at once, and one is let through to see whether it is back.
+ * T3. What a service failed several times in a row it is not asked for a while:
+ *     calls fail at once, and one is let through to see whether it is back. Each
+ *     operation by itself: one that fails for ever, and is tried for ever, keeps
+ *     no other from being let through.
  * T4. No header and no body is in an error or a log: tokens and passwords are there.
  * T5. Bytes that are streamed may take as long as they flow; what stands still for
  *     the time of a request has failed, but for a service that has yet to keep what it was
@@ -92,12 +94,13 @@ export function createTransport({ environment, timeoutMs, ca, observe }: Transpo
   const connect = ca === null ? {} : { connect: { ca } };
   const dispatcher = new Agent({ maxResponseSize: answerMostBytes, ...connect });
   const streams = new Agent({ headersTimeout: timeoutMs, bodyTimeout: timeoutMs, ...connect });
-  /** By origin: one of several endpoints may be away. */
+  /** By origin and operation: one of several endpoints may be away. */
   const breakers = new Map<string, ReturnType<typeof circuitBreaker>>();
 
-  const breakerOf = ({ service, url }: Asked) => {
+  const breakerOf = ({ service, operation, url }: Asked) => {
     const { origin } = new URL(url);
-    let breaker = breakers.get(origin);
+    const key = `${origin} ${operation}`;
+    let breaker = breakers.get(key);
     if (!breaker) {
       breaker = circuitBreaker(handleWhen(isOutage), {
         halfOpenAfter: pauseMs,
@@ -106,13 +109,13 @@ export function createTransport({ environment, timeoutMs, ca, observe }: Transpo
       breaker.onStateChange((state) => {
         if (state === CircuitState.Open)
           environment.log.warn(
-            { service, origin },
+            { service, operation, origin },
             'a service of the cloud does not answer; it is left alone for a while',
           );
         if (state === CircuitState.Closed)
-          environment.log.info({ service, origin }, 'a service of the cloud answers again');
+          environment.log.info({ service, operation, origin }, 'a service of the cloud answers again');
       });
-      breakers.set(origin, breaker);
+      breakers.set(key, breaker);
     }
     return breaker;
   };

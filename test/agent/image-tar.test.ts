@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { corrupt, imageTar } from '../../src/agent/image-tar.ts';
 import { layersIn, sendLayers } from '../../src/agent/layers.ts';
@@ -47,6 +48,39 @@ t.test('what docker save writes keeps its layers, and has one name: ours', async
   t.same(Object.keys(entries), ['abc/', 'abc/layer.tar', 'config.json', 'def/layer.tar', 'manifest.json']);
   t.equal(entries['abc/layer.tar'], 'a layer');
   t.same(passed, tar, 'all bytes were seen, those after the last entry, too');
+});
+
+t.test('gzip is taken off it, and its layers are handed on as they came', async (t) => {
+  const packed = gzipSync('a layer');
+  const tar = gzipSync(
+    await tarOf(
+      ...saved.map((each) => (each.name === 'abc/layer.tar' ? { ...each, content: packed } : each)),
+    ),
+  );
+  const { entries, passed } = await made(tar);
+  t.same(manifestIn(entries), [{ Config: 'config.json', RepoTags: [reference], Layers: ['abc/layer.tar'] }]);
+  t.equal(entries['abc/layer.tar'], packed.toString());
+  t.same(passed, tar, 'the bytes that are compared are those that came');
+  await t.rejects(made(tar.subarray(0, tar.length - 20)), { code: 'IMAGE_CORRUPT' });
+});
+
+t.test('what unpacks to far more than it was is refused before an engine could go by it', async (t) => {
+  const bomb = gzipSync(Buffer.alloc(16 * 1024 * 1024));
+  const layered = saved.map((each) => (each.name === 'abc/layer.tar' ? { ...each, content: bomb } : each));
+  await t.rejects(made(await tarOf(...layered)), {
+    code: 'IMAGE_CORRUPT',
+    message: /"abc\/layer\.tar" unpacks to more than 200 times its size/,
+  });
+  await t.rejects(made(await tarOf({ name: `blobs/sha256/${'0'.repeat(64)}`, content: bomb }, ...saved)), {
+    code: 'IMAGE_CORRUPT',
+  });
+  const huge = saved.map((each) =>
+    each.name === 'abc/layer.tar' ? { ...each, content: Buffer.alloc(16 * 1024 * 1024) } : each,
+  );
+  await t.rejects(made(gzipSync(await tarOf(...huge))), {
+    code: 'IMAGE_CORRUPT',
+    message: /it unpacks to more than 200 times its size/,
+  });
 });
 
 const blobOf = (content: string): TarEntry & { readonly digest: string } => {

@@ -103,6 +103,10 @@ t.test('why: where it is, what it waits for, what would move it and who may', as
       },
       { type: 'container.start', answer: 'refused', to: [], roles: ['owner'] },
     ],
+    related: [
+      { address: 'host/h1', name: 'h1', status: 'online', reason: null },
+      { address: `sandbox/p1/${other}`, name: null, status: 'making', reason: 'Neutron does not answer' },
+    ],
     quarantined: null,
   };
   const cli = createCliScene({
@@ -116,6 +120,7 @@ t.test('why: where it is, what it waits for, what would move it and who may', as
       'It waits for the container engine on host "h1" to have the image, attempt 2.\n' +
       'It waits for the time to pull the image to run out (at 1970-01-01T00:01:00.000Z).\n' +
       'Last error: The registry does not answer.\n' +
+      'Its sandbox is making: Neutron does not answer.\n' +
       'What would move it:\n' +
       '  container.delete (stop), accepted, to removing.stopping; may be sent by owner, admin\n',
   );
@@ -126,7 +131,7 @@ t.test('why: where it is, what it waits for, what would move it and who may', as
 t.test('why says of a quarantined one what broke it', async (t) => {
   const lifecycle = {
     statePaths: ['running.up'], status: 'Unknown', reason: null, since: 0, waitingFor: [], lastError: null, allowedEvents: [],
-    quarantined: { reason: 'It threw "x" 3 times', event: 'runtime.exited' },
+    related: [], quarantined: { reason: 'It threw "x" 3 times', event: 'runtime.exited' },
   }; // prettier-ignore
   const cli = createCliScene({
     answers: { 'GET /v1/hosts/h1/lifecycle': lifecycle },

@@ -2,6 +2,20 @@
 import type { Test } from 'tap';
 import { request } from 'undici';
 import { until } from '../support/troupe.ts';
+import type { Cloud } from './cloud.ts';
+
+/** Where Cinder itself is, without a version. */
+export async function cinderUrl(cloud: Cloud): Promise<string> {
+  const { services } = await cloud.admin<{ services: { id: string }[] }>(
+    'GET',
+    '/services?type=block-storage',
+  );
+  const { endpoints } = await cloud.admin<{ endpoints: { url: string }[] }>(
+    'GET',
+    `/endpoints?region_id=RegionOne&service_id=${services[0]!.id}`,
+  );
+  return new URL(endpoints[0]!.url.replaceAll(/[%$]\(\w+\)s/g, '')).origin;
+}
 
 export interface WireVolume {
   readonly id: string;

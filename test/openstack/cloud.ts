@@ -40,6 +40,8 @@ export interface Cloud {
   /** A token; of no project when that is null. @param authUrl of another Keystone over the same users */
   token(person: Person, project: Project | null, authUrl?: string): Promise<string>;
   revoke(token: string): Promise<void>;
+  /** Makes the services of the cloud known in this region, too; gone with it. */
+  copyServices(region: string): Promise<void>;
   /** Removes a region with its endpoints, and a user, which a bootstrap has made. */
   forget(region: string, user: string): Promise<void>;
   /** As its admin: the answer's JSON, whatever its status. */
@@ -129,6 +131,19 @@ export async function createCloud(t: Pick<Test, 'teardown'>): Promise<Cloud> {
         'x-auth-token': adminToken,
         'x-subject-token': token,
       });
+    },
+    async copyServices(region) {
+      const { services } = await admin<{ services: { id: string; type: string }[] }>('GET', '/services');
+      const { endpoints } = await admin<{ endpoints: { url: string; service_id: string }[] }>(
+        'GET',
+        '/endpoints?region_id=RegionOne&interface=public',
+      );
+      const wanted = new Set(['network', 'block-storage', 'image']);
+      for (const { id } of services.filter(({ type }) => wanted.has(type))) {
+        const { url } = endpoints.find(({ service_id: of }) => of === id)!;
+        const endpoint = { service_id: id, interface: 'public', url, region_id: region };
+        await admin('POST', '/endpoints', { endpoint });
+      }
     },
     async forget(region, user) {
       const { endpoints } = await admin<{ endpoints: { id: string }[] }>(

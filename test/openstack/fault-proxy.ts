@@ -7,7 +7,7 @@ import type { Test } from 'tap';
 
 /**
  * An answer's status, silence, a page that is no JSON, JSON that is not what was asked for, a connection that is cut; and of an
- * answer that is the real one: that it never comes, silence in its middle, its end there, or one byte that is another.
+ * answer that is the real one: that it never comes, silence in its middle (of what is sent, for a PUT), its end there, or one byte that is another.
  */
 export type Fault = number | 'hang' | 'page' | 'nonsense' | 'cut' | 'lost' | 'stall' | 'half' | 'corrupt';
 
@@ -62,7 +62,11 @@ export async function createFaultProxy(t: Test, target: string): Promise<FaultPr
       },
     );
     onward.on('error', () => outgoing.destroy());
-    incoming.pipe(onward);
+    if (fault === 'stall' && method === 'PUT') {
+      // The rest is taken and never arrives. Who sent it takes what arrived along when it goes away.
+      incoming.once('data', (chunk: Buffer) => void onward.write(chunk));
+      incoming.socket.once('close', () => onward.destroy());
+    } else incoming.pipe(onward);
   });
   /** The first part goes as it is. */
   const spoilt = (fault: Middle) =>

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import type { Test } from 'tap';
 import { extract } from 'tar-stream';
 import { request } from 'undici';
@@ -128,7 +129,7 @@ export async function savedImage(folder: string, mark: string, mebibytes = 0): P
   }
 }
 
-/** The same as an OCI layout. */
+/** The same as an OCI layout, whose layers are of gzip, as most tools write them. */
 export async function asLayout(saved: Buffer): Promise<Buffer> {
   const files = await contentsOf(saved);
   const [manifest] = JSON.parse(files.get('manifest.json')!.toString()) as {
@@ -142,7 +143,7 @@ export async function asLayout(saved: Buffer): Promise<Buffer> {
     return { digest, size: content.length };
   };
   const config = put(files.get(manifest!.Config)!);
-  const layers = manifest!.Layers.map((layer) => put(files.get(layer)!));
+  const layers = manifest!.Layers.map((layer) => put(gzipSync(files.get(layer)!)));
   const described = put(Buffer.from(JSON.stringify({ schemaVersion: 2, config, layers })));
   return tarOf(
     { name: 'oci-layout', content: '{"imageLayoutVersion": "1.0.0"}' },

@@ -1,4 +1,5 @@
 /** Images of the real Glance on the real engine: whose they are, how often their bytes come, and what becomes of failures. */
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { until } from '../support/troupe.ts';
 import { createCloud, type Person, type Project } from './cloud.ts';
@@ -168,8 +169,9 @@ t.test('the same bytes are sent to a host once, whoever waits for them', async (
   await Promise.all([remove(both[0]), remove(both[1], red.token)]);
 });
 
-t.test('an OCI layout runs, too', async (t) => {
-  const layout = await uploaded({ name: 'layout' }, await asLayout(await savedImage(folder, 'layout')));
+t.test('an OCI layout runs, too, and what gzip has made of it', async (t) => {
+  const tar = await asLayout(await savedImage(folder, 'layout'));
+  const layout = await uploaded({ name: 'layout' }, gzipSync(tar));
   const uuid = await running('layout');
   t.equal(await read(uuid, '/mark'), 'layout');
   await remove(uuid);
@@ -408,11 +410,60 @@ t.test('agent and control plane are killed while the bytes come: it runs all the
 });
 
 t.test(
+  'agent and control plane are killed while an image goes there: it is there once, and whole',
+  async (t) => {
+    const uuid = await running('web');
+    proxy.onlyAt = /^PUT .*\/file$/;
+    const half = async (): Promise<string> => {
+      proxy.fault = 'stall';
+      const { json } = await site.call('POST', `/v1/containers/${uuid}/commit?repository=cut`, blue.token);
+      const id = json['uuid'] as string;
+      await until(
+        'its first bytes',
+        () => glance.show(blue.token, id),
+        (image) => image?.status === 'saving',
+      );
+      return id;
+    };
+    const whole = async (id: string): Promise<void> => {
+      const image = await until(
+        'the image',
+        () => glance.show(blue.token, id),
+        (each) => each?.status === 'active',
+      );
+      used.add(engineName(image!));
+      t.equal((await glance.list(blue.token, 'name=cut')).length, 1);
+      await until(
+        'the end of its actor',
+        () => site.call('GET', `/v1/images/${id}`, blue.token),
+        ({ status }) => status === 404,
+      );
+      t.same(await audit(), []);
+      await glance.remove(blue.token, id);
+    };
+    const first = await half();
+    agent.child.kill('SIGKILL');
+    await agent.ended;
+    proxy.fault = null;
+    agent = site.site.start('agent', ...agentArguments);
+    await whole(first);
+    const second = await half();
+    control.child.kill('SIGKILL');
+    await control.ended;
+    proxy.fault = null;
+    control = await startControl();
+    await whole(second);
+    proxy.goOn();
+    await remove(uuid);
+  },
+);
+
+t.test(
   'in layers: only those that are not there go there, and only those that are not here come back',
   async (t) => {
     control.child.kill();
     await control.ended;
-    control = await startControl('--set', 'images.commitsTo=layers');
+    control = await startControl('--set', 'images.commitsTo=layers', '--set', 'images.collectMs=1000');
     await until('the host', audit, (found) => JSON.stringify(found) === '[]');
     const uuid = await running('web');
     const commit = async (content: string): Promise<{ readonly image: Listed; readonly sent: number }> => {
@@ -434,7 +485,6 @@ t.test(
     const second = await commit('two');
     t.equal(second.sent, 2, 'its own layer alone');
     t.ok(Number(second.image['size']) < 64 * 1024, 'an image is no more than their names');
-    await remove(uuid);
     await until(
       'their actors’ end',
       () =>
@@ -453,8 +503,46 @@ t.test(
     t.match(await create(red.token, second.image.id), { status: 400 }, 'they are their project’s');
     await remove(again);
     t.same(await audit(), []);
-    const layers = await glance.list(blue.token, 'os_hidden=true');
-    t.equal(layers.length, 4, 'what both have is there once');
-    for (const { id } of [...layers, first.image, second.image]) await glance.remove(blue.token, id);
+    const layers = (): Promise<readonly Listed[]> => glance.list(blue.token, 'os_hidden=true');
+    t.equal((await layers()).length, 4, 'what both have is there once');
+    const looks = async (more: number): Promise<unknown> => {
+      const count = () =>
+        proxy.seen.filter(({ path }) =>
+          /os_hidden=true.*troupe_world|troupe_world.*os_hidden=true/.test(path),
+        ).length;
+      const least = count() + more;
+      return until(
+        'looks for what is left',
+        async () => count(),
+        (now) => now >= least,
+      );
+    };
+    await glance.remove(blue.token, first.image.id);
+    await until('the end of the layer that only it had', layers, (left) => left.length === 3);
+    proxy.onlyAt = /^PUT .*\/file$/;
+    proxy.fault = 503;
+    const { json } = await site.call('POST', `/v1/containers/${uuid}/commit?repository=lean`, blue.token);
+    await until(
+      'a commit that waits',
+      () => site.call('GET', `/v1/images/${json['uuid'] as string}`, blue.token),
+      ({ text }) => /answers with 503/.test(text),
+    );
+    await glance.remove(blue.token, second.image.id);
+    await looks(4);
+    t.ok(
+      (await layers()).filter(({ status }) => status === 'active').length >= 3,
+      'what a commit may count on stays',
+    );
+    proxy.fault = null;
+    const third = await until(
+      'the image',
+      () => glance.show(blue.token, json['uuid'] as string),
+      (each) => each?.status === 'active',
+    );
+    used.add(engineName(third!));
+    await remove(uuid);
+    await glance.remove(blue.token, third!.id);
+    await until('the end of all layers', layers, (left) => left.length === 0);
+    t.same(await audit(), []);
   },
 );

@@ -58,24 +58,25 @@ export const createNeutronSite = (
   region = 'RegionOne',
 ): Promise<NeutronSite> => createCloudSite(t, cloud, region, { network: { driver: 'neutron' }, site: pool });
 
-/** @param region where the cloud's services are looked for */
+/** @param region where the cloud's services are looked for; null = in its own, as a site of one region has it */
 export async function createCloudSite(
   t: Pick<Test, 'teardown'>,
   cloud: Cloud,
-  region: string,
-  { site: ofSite, ...settings }: Readonly<Record<string, object>>,
+  region: string | null,
+  { site: ofSite, deadlines, ...settings }: Readonly<Record<string, object>>,
 ): Promise<NeutronSite> {
   const site = await createKeystoneSite(
     t,
     cloud,
     { timeoutMs: 4_000 },
-    { ...settings, site: { poolCeiling: 0, ...ofSite }, deadlines: { sandboxMs: 60_000 } },
+    { ...settings, site: { poolCeiling: 0, ...ofSite }, deadlines: { sandboxMs: 60_000, ...deadlines } },
   );
   const bootstrapped = await site.bootstrap();
   if (bootstrapped.code !== 0) throw new Error(bootstrapped.err);
   // Its own endpoint is in a region of the test's, those of the services elsewhere.
   const path = join(site.site.directory, 'state', 'clouds.yaml');
-  writeFileSync(path, readFileSync(path, 'utf8').replace(/region_name: .*/, `region_name: ${region}`));
+  if (region === null) await cloud.copyServices(site.region);
+  else writeFileSync(path, readFileSync(path, 'utf8').replace(/region_name: .*/, `region_name: ${region}`));
   await start(site);
   const call: NeutronSite['call'] = (method, path_, token, body) =>
     site.call(method, path_, token, body === undefined ? {} : { body });
@@ -110,6 +111,7 @@ export async function createCloudSite(
             throw new Error(`It is in Error: ${container.status_reason}`);
           return container.status === status && container.task_state === null;
         },
+        120_000,
       ),
     async run(token, body = {}) {
       const { uuid } = await neutronSite.create(token, body);

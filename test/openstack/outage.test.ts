@@ -56,7 +56,8 @@ t.test(
   },
 );
 
-t.test('a service that goes on failing is left alone for a while, and asked again', async (t) => {
+t.test('what a service goes on failing it is not asked for a while, and then again', async (t) => {
+  proxy.onlyAt = /^GET \S*\/auth\/tokens/;
   proxy.fault = 500;
   const unknown = await cloud.token(mia, blue);
   await until(
@@ -64,9 +65,16 @@ t.test('a service that goes on failing is left alone for a while, and asked agai
     () => list(unknown),
     ({ text }) => /has failed 5 times in a row/.test(text),
   );
+  const body = { user: mia.name, password: mia.password };
+  t.equal(
+    (await site.call('POST', '/v1/login', null, { body })).status,
+    200,
+    'what it does not fail goes on',
+  );
   proxy.seen.length = 0;
   t.equal((await list(unknown)).status, 503);
   t.same(proxy.seen, [], 'nothing was asked');
+  proxy.onlyAt = null;
   proxy.fault = null;
   await awaitStatus('the end of the pause', unknown, 200);
 });

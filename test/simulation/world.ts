@@ -98,6 +98,7 @@ const config = {
   pool: { ceiling: 3, windowMs: 5_000 },
   strategy: 'spread' as const,
   commitsTo: 'host' as const,
+  collectMs: 3_600_000,
   neighbours: 'off' as const,
   hostPolicy: {
     availabilityZone: 'nova',

@@ -69,6 +69,7 @@ export async function startActors(store: Store, options: ActorsOptions = {}): Pr
       pool: null,
       strategy: 'spread',
       commitsTo: 'host',
+      collectMs: 3_600_000,
       neighbours: 'off',
       hostPolicy: {
         availabilityZone: 'nova',

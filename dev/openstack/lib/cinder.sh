@@ -65,11 +65,22 @@ cinder_is_whole() {
   cinder_manage service list && sql -N -e "select count(*) from cinder.services where deleted = 0 and \`binary\` in ('cinder-volume', 'cinder-scheduler') and updated_at > utc_timestamp() - interval 20 second" | grep -qx 2
 }
 
+start_cinder_workers() {
+  is_up cinder-scheduler || start_process cinder-scheduler cinder-scheduler --config-file "$site/cinder/cinder.conf"
+  is_up cinder-volume || start_process cinder-volume PYTHONPATH="$here/cinder" PYTHONDONTWRITEBYTECODE=1 cinder-volume --config-file "$site/cinder/cinder.conf"
+  await_process cinder-volume 60 cinder_is_whole
+}
+
 # start_cinder: up and answering, in the catalog, with a place to keep volumes.
 start_cinder() {
   start_keystone
   start_rabbitmq
   if is_up cinder && is_up cinder-scheduler && is_up cinder-volume && cinder_answers; then return 0; fi
+  # What lives is left alone where only the volumes' or the scheduler's process has ended.
+  if is_up cinder && cinder_answers; then
+    start_cinder_workers
+    return
+  fi
   local process
   for process in cinder cinder-scheduler cinder-volume; do stop_process "$process"; done
   refuse_taken_port cinder "$cinder_port" TROUPE_CINDER_PORT || return 1
@@ -91,8 +102,6 @@ start_cinder() {
   await_rabbitmq
   echo "Starting Cinder on 127.0.0.1:$cinder_port"
   start_process cinder uwsgi_python3 --ini "$site/cinder/uwsgi.ini" --http-socket "127.0.0.1:$cinder_port"
-  start_process cinder-scheduler cinder-scheduler --config-file "$site/cinder/cinder.conf"
-  start_process cinder-volume PYTHONPATH="$here/cinder" PYTHONDONTWRITEBYTECODE=1 cinder-volume --config-file "$site/cinder/cinder.conf"
+  start_cinder_workers
   await_process cinder 60 cinder_answers
-  await_process cinder-volume 60 cinder_is_whole
 }

@@ -36,6 +36,8 @@ transport_url = rabbit://guest:guest@127.0.0.1:$rabbitmq_port/
 notify_nova_on_port_status_changes = false
 notify_nova_on_port_data_changes = false
 agent_down_time = 10
+# An agent whose question died with the server asks anew.
+rpc_response_timeout = 15
 
 [agent]
 root_helper = env

@@ -95,14 +95,18 @@ export function cinderVolumes({ environment, cinder, links }: CinderVolumesOptio
     const { volumeId, holderId, readOnly } = wish;
     const { status } = await settled(volumeId, isWanted);
     const [found] = await attachmentsOf(wish);
-    if (found) return { attachmentId: found.id };
+    const known = found && (await cloud().attachment(found.id));
+    // One without a connection was cut off in Cinder: it is there, and nobody was told how it is reached.
+    if (known && Object.keys(known.connection).length > 0) return { attachmentId: known.id };
     if (!isWanted()) throw new TroupeError('SUPERSEDED', 'It is not wanted any more');
     if (status.startsWith('error'))
       throw new TroupeError('VOLUME_ERROR', `Cinder says of the volume "${volumeId}": ${status}`);
     const connector = (await links().ask(hostId, { kind: 'connector' }, connectorMs)) as Readonly<
       Record<string, unknown>
     >;
-    const { id } = await cloud().attach({ volumeId, containerId: holderId, connector, readOnly });
+    const { id } = known
+      ? await cloud().connect(known.id, connector)
+      : await cloud().attach({ volumeId, containerId: holderId, connector, readOnly });
     return { attachmentId: id };
   };
 

@@ -36,6 +36,9 @@ export interface NeutronPortsOptions {
 export const deviceOwner = 'compute:kuryr';
 /** Between looks at ports that are not wired yet; an agent looks once a second as a rule. */
 const lookMs = 250;
+/** Between tries to bind a port whose agent Neutron takes for dead, and how many: agents tell of themselves every few seconds. */
+const bindMs = 1_000;
+const bindsMost = 8;
 
 export const actorTag = (sandboxId: string): string => `troupe:actor=${sandboxId}`;
 const actorTagPrefix = actorTag('');
@@ -126,7 +129,19 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
     return cloud().updatePort(portId, { deviceId, deviceOwner, hostId }, isOurs ? undefined : revision);
   };
 
-  const ensure = async (context: SandboxContext): Promise<Port> => {
+  /** A Neutron that was just started takes its agents for dead until it hears them: it is asked a few times more. */
+  const bind = async (port: NeutronPort, hostId: string, isWanted: () => boolean): Promise<NeutronPort> => {
+    let bound = port;
+    for (let asked = 0; isUnbound(bound) && asked < bindsMost && isWanted(); asked += 1) {
+      await pause(bindMs);
+      // It tries again only for a host that is another.
+      await cloud().updatePort(port.id, { hostId: '' });
+      bound = await cloud().updatePort(port.id, { hostId });
+    }
+    return bound;
+  };
+
+  const ensure = async (context: SandboxContext, isWanted: () => boolean): Promise<Port> => {
     const { request } = context.portIntent!;
     const hostId = hostOf(context.hostId);
     const wished = request.neutron?.portId ?? null;
@@ -137,8 +152,9 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
     ]);
     if (!network)
       throw new TroupeError('NETWORK_NOT_FOUND', `Network "${request.networkId}" is not in Neutron any more`);
-    refuseUnbound(port, hostId);
-    return toPort(port, network, subnets, wished !== null);
+    const bound = await bind(port, hostId, isWanted);
+    refuseUnbound(bound, hostId);
+    return toPort(bound, network, subnets, wished !== null);
   };
 
   const isReady = async (ports: readonly Port[]): Promise<boolean> => {
@@ -150,8 +166,8 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
     return found.every(({ status }) => status === 'ACTIVE');
   };
 
-  const pause = (): Promise<void> =>
-    new Promise((resolve) => void environment.schedule(lookMs, () => resolve()));
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => void environment.schedule(ms, () => resolve()));
 
   const giveBack = async (context: SandboxContext, portId: string): Promise<void> => {
     const port = await cloud().port(portId);
@@ -217,9 +233,11 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
 
   return {
     regroupPorts: effect<NetworkEffectResults['regroupPorts']>((_, context) => regroup(context)),
-    ensurePort: effect<NetworkEffectResults['ensurePort']>((_, context) => ensure(context)),
+    ensurePort: effect<NetworkEffectResults['ensurePort']>((_, context, isWanted) =>
+      ensure(context, isWanted),
+    ),
     awaitPorts: effect<NetworkEffectResults['awaitPorts']>(async (_, { ports }, isWanted) => {
-      while (isWanted() && !(await isReady(ports))) await pause();
+      while (isWanted() && !(await isReady(ports))) await pause(lookMs);
       return null;
     }),
     markPorts: effect<NetworkEffectResults['markPorts']>(async (_, context) => {
@@ -265,10 +283,14 @@ async function unlessGone(done: Promise<void>): Promise<void> {
   }
 }
 
+const isUnbound = ({ vifType }: NeutronPort): boolean =>
+  vifType === 'binding_failed' || vifType === 'unbound' || vifType === '';
+
 /** @throws TroupeError PORT_UNBOUND, HOST_INCAPABLE */
-function refuseUnbound({ id, vifType }: NeutronPort, hostId: string): void {
+function refuseUnbound(port: NeutronPort, hostId: string): void {
+  const { id, vifType } = port;
   if (vifType === 'bridge') return;
-  if (vifType === 'binding_failed' || vifType === 'unbound' || vifType === '')
+  if (isUnbound(port))
     throw new TroupeError(
       'PORT_UNBOUND',
       `Neutron can't bind the port "${id}" on "${hostId}" (binding_failed): its agent there does not live, or there is none of this name`,

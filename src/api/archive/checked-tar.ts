@@ -7,17 +7,13 @@
  */
 import { once, type EventEmitter } from 'node:events';
 import { pipeline, Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { extract, pack, type Header, type Pack } from 'tar-stream';
 import { TroupeError } from '../../errors/errors.ts';
 import { entryProblem, type ArchiveEntry, type ArchiveLimits } from '../../model/archive.ts';
+import { plainOf } from '../../model/gzip.ts';
 
-/** So much may come of a few bytes before their ratio says anything. */
-const ratioFromBytes = 1024 * 1024;
 /** Of one entry in a tar, beside its content: its header, and a long name's. */
 const headerMostBytes = 16 * 1024;
-/** Begins what gzip has made. @see RFC 1952 2.3.1 */
-const gzipMagic = Buffer.from([0x1f, 0x8b]);
 
 /**
  * @param source a tar, plain or of gzip; destroyed with what is answered
@@ -46,7 +42,7 @@ async function copyEntries(source: Readable, out: Pack, limits: ArchiveLimits): 
   out.once('close', () => left.abort());
   const entries = extract();
   // How it fails is told by the entries, which are waited for.
-  pipeline(plainOf(source, limits), entries as unknown as NodeJS.WritableStream, () => {});
+  pipeline(unpackedOf(source, limits), entries as unknown as NodeJS.WritableStream, () => {});
   let bytes = 0;
   let count = 0;
   for await (const entry of entries) {
@@ -93,42 +89,20 @@ function problemOf(header: Header): string | null {
   return problem === null ? null : `"${header.name.slice(0, 200)}" ${problem}`;
 }
 
-/** Takes gzip off, where there is any, as far as its size and ratio are to be believed. */
-async function* plainOf(source: Readable, limits: ArchiveLimits): AsyncGenerator<Buffer> {
-  const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  let begin: Buffer = Buffer.alloc(0);
-  while (begin.length < gzipMagic.length) {
-    const { done, value } = await chunks.next();
-    if (done) break;
-    begin = Buffer.concat([begin, value]);
-  }
-  const whole = Readable.from(withBegin(begin, chunks), { objectMode: false });
-  if (!begin.subarray(0, gzipMagic.length).equals(gzipMagic)) return yield* whole;
-  const gunzip = createGunzip();
-  pipeline(whole, gunzip, () => {});
-  const most = limits.bytesMost + limits.entriesMost * headerMostBytes;
-  let bytes = 0;
-  for await (const chunk of gunzip as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > ratioFromBytes && bytes > gunzip.bytesWritten * limits.ratioMost)
-      throw new TroupeError(
-        'TOO_LARGE',
-        `The files were not copied: they unpack to more than ${limits.ratioMost} times their size; send them as they are`,
-        { details: { ratio_most: limits.ratioMost } },
-      );
-    if (bytes > most) throw tooManyBytes(limits);
-    yield chunk;
-  }
-}
+/** What was unpacked, too. */
+const unpackedOf = (source: Readable, limits: ArchiveLimits): AsyncIterable<Buffer> =>
+  plainOf(
+    source,
+    { bytesMost: limits.bytesMost + limits.entriesMost * headerMostBytes, ratioMost: limits.ratioMost },
+    (limit) => (limit === 'ratio' ? tooPacked(limits) : tooManyBytes(limits)),
+  );
 
-async function* withBegin(begin: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  yield begin;
-  for (;;) {
-    const { done, value } = await rest.next();
-    if (done) return;
-    yield value;
-  }
-}
+const tooPacked = ({ ratioMost }: ArchiveLimits): TroupeError =>
+  new TroupeError(
+    'TOO_LARGE',
+    `The files were not copied: they unpack to more than ${ratioMost} times their size; send them as they are`,
+    { details: { ratio_most: ratioMost } },
+  );
 
 function asRefusal(error: unknown, source: Readable): TroupeError {
   if (error instanceof TroupeError) return error;

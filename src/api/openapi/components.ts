@@ -164,7 +164,7 @@ export const components: Readonly<Record<string, TSchema>> = {
     nextRestart: nullable(objectOf('at, attempt, attemptsMost, reason')), lastError: nullable(objectOf('code, message, retryable')),
     allowedEvents: Type.Array(Type.Object({ type: string, answer, reason: maybe, to: strings, starts: effects, roles: strings })),
     services: Type.Array(Type.Object({ type: string, answer, reason: maybe, roles: strings })),
-    related: Type.Array(Type.Object({ address, name: maybe, status: string })), quarantined: nullable(objectOf('reason, event')),
+    related: Type.Array(Type.Object({ address, name: maybe, status: string, reason: maybe })), quarantined: nullable(objectOf('reason, event')),
   }), // prettier-ignore
   History: made('Turns of an actor, oldest first', {
     history: Type.Array(Type.Object({ revision: count, at: amount }, { additionalProperties: true })),

@@ -47,6 +47,7 @@ export function hostView(host: HostDetail, baseUrl: string | null): Record<strin
     availability_zone: host.availabilityZone,
     makes_networks: host.networks.able,
     networks_problem: host.networks.problem,
+    neutron_host: host.networks.neutronHost ?? null,
     pools: host.pools.map(({ tenant, networks, ready }) => ({ project_id: tenant, networks, ready })),
     warm_memory_total: host.warmMemory.budgetMib,
     warm_memory_used: host.warmMemory.usedMib,

@@ -18,12 +18,13 @@ export function BoundTo({ related }: { related: readonly RelatedActor[] }) {
     <section class="card bound" aria-labelledby="bound-title">
       <h2 id="bound-title">Bound to</h2>
       <ul>
-        {related.map(({ address, name, status }) => {
+        {related.map(({ address, name, status, reason }) => {
           const { kind, id } = partsOf(address);
           return (
             <li key={address}>
               <ActorLink address={address} name={name} />
               <Status status={itemOf(kind, id)?.status ?? status} />
+              {reason && <span class="soft">{reason}</span>}
             </li>
           );
         })}

@@ -1,4 +1,5 @@
 /** Neutron's agent on a host is dead, for everybody: so this runs beside no other test of the cloud. */
+import { hostname } from 'node:os';
 import t from 'tap';
 import { until } from '../../support/troupe.ts';
 import { createCloud } from '../cloud.ts';
@@ -18,6 +19,21 @@ const home = await neutron.network(blue, 'home', '10.93.1.0/24');
 t.test('an agent that is dead is said in words, and asked again when it lives', async (t) => {
   const dead = neutron.freeze('neutron-agent');
   await neutron.awaitAgent(false);
+  const doctor = await site.site.site.run('doctor', '-o', 'json');
+  t.match(
+    (JSON.parse(doctor.out) as readonly { check: string }[]).filter(({ check }) =>
+      check.startsWith('neutron'),
+    ),
+    [
+      { check: 'neutron', ok: true },
+      {
+        ok: false,
+        check: 'neutron-agent',
+        detail: new RegExp(`on "${hostname()}" is dead: last heard`),
+        fix: /Start neutron-linuxbridge-agent there/,
+      },
+    ],
+  );
   const lone = await site.create(token, {});
   const { status_reason: reason } = await site.reach(token, lone.uuid, 'Error');
   t.match(reason, /can't bind the port .* \(binding_failed\): its agent there does not live/);

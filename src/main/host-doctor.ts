@@ -1,0 +1,57 @@
+/** Looks over what this machine needs as a host, for the drivers that are configured. */
+import type { DoctorFinding } from '../cli/roots.ts';
+import type { Config } from '../config/schema.ts';
+import { createHost, type Host } from '../drivers/host.ts';
+import { createBridgeNetworkDriver } from '../drivers/network/bridge-network.ts';
+import { createBrick } from '../drivers/volume/brick.ts';
+import { toFailure } from '../errors/errors.ts';
+import { fault, fine } from './finding.ts';
+import { hostnameOf } from './settings.ts';
+
+const lookMs = 20_000;
+
+/** By which a bridge's packets pass iptables, where Neutron's agent has its rules. */
+const bridgeSettings = ['net/bridge/bridge-nf-call-iptables', 'net/bridge/bridge-nf-call-ip6tables'] as const;
+
+export async function hostFindings(config: Config): Promise<readonly DoctorFinding[]> {
+  const host = createHost();
+  return [
+    ...(config.network.driver === 'neutron' ? [await networks(), await bridges(host)] : []),
+    ...(config.volume.driver === 'cinder' ? [await brick(host, hostnameOf(config))] : []),
+  ];
+}
+
+async function networks(): Promise<DoctorFinding> {
+  const check = 'networks';
+  const { able, problems } = await createBridgeNetworkDriver()
+    .probe(AbortSignal.timeout(lookMs))
+    .catch((error: unknown) => ({ able: false, problems: [toFailure(error).message] }));
+  return able
+    ? fine(check, 'this host can plug ports')
+    : fault(check, problems.join('; '), 'Install what is missing, and run the agent as root');
+}
+
+async function bridges(host: Host): Promise<DoctorFinding> {
+  const check = 'bridges';
+  const values = await Promise.all(
+    bridgeSettings.map(async (path) => ({ path, value: await host.readSetting(path) })),
+  );
+  const off = values.filter(({ value }) => value !== '1').map(({ path }) => path.replaceAll('/', '.'));
+  return off.length === 0
+    ? fine(check, 'what passes a bridge passes security groups')
+    : fault(
+        check,
+        `${off.join(' and ')} ${off.length === 1 ? 'is' : 'are'} not 1: security groups hold nothing back`,
+        `modprobe br_netfilter && sysctl -w ${off.map((name) => `${name}=1`).join(' ')}`,
+      );
+}
+
+async function brick(host: Host, hostname: string): Promise<DoctorFinding> {
+  const check = 'os-brick';
+  try {
+    const connector = await createBrick(host).connector(hostname, AbortSignal.timeout(lookMs));
+    return fine(check, `describes this host to Cinder as "${String(connector['host'])}"`);
+  } catch (error) {
+    return fault(check, toFailure(error).message, 'apt-get install python3-os-brick dmidecode');
+  }
+}
