@@ -144,6 +144,7 @@ const failures = [
   { code: 'ENGINE_ERROR', message: 'It failed', retryable: false },
   { code: 'ENGINE_UNAVAILABLE', message: 'The engine is down', retryable: true },
   { code: 'QUOTA_EXCEEDED', message: 'No port is left', retryable: false },
+  { code: 'PORT_UNBOUND', message: 'Its agent does not live', retryable: false },
 ];
 
 function outputOf(src: string, { portIntent }: SandboxContext): unknown {

@@ -36,9 +36,6 @@ export interface NeutronPortsOptions {
 export const deviceOwner = 'compute:kuryr';
 /** Between looks at ports that are not wired yet; an agent looks once a second as a rule. */
 const lookMs = 250;
-/** Between tries to bind a port whose agent Neutron takes for dead, and how many: agents tell of themselves every few seconds. */
-const bindMs = 1_000;
-const bindsMost = 8;
 
 export const actorTag = (sandboxId: string): string => `troupe:actor=${sandboxId}`;
 const actorTagPrefix = actorTag('');
@@ -129,19 +126,14 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
     return cloud().updatePort(portId, { deviceId, deviceOwner, hostId }, isOurs ? undefined : revision);
   };
 
-  /** A Neutron that was just started takes its agents for dead until it hears them: it is asked a few times more. */
-  const bind = async (port: NeutronPort, hostId: string, isWanted: () => boolean): Promise<NeutronPort> => {
-    let bound = port;
-    for (let asked = 0; isUnbound(bound) && asked < bindsMost && isWanted(); asked += 1) {
-      await pause(bindMs);
-      // It tries again only for a host that is another.
-      await cloud().updatePort(port.id, { hostId: '' });
-      bound = await cloud().updatePort(port.id, { hostId });
-    }
-    return bound;
+  /** Neutron tries to bind a port again only for a host that is another. */
+  const bind = async (port: NeutronPort, hostId: string): Promise<NeutronPort> => {
+    if (!isUnbound(port)) return port;
+    await cloud().updatePort(port.id, { hostId: '' });
+    return cloud().updatePort(port.id, { hostId });
   };
 
-  const ensure = async (context: SandboxContext, isWanted: () => boolean): Promise<Port> => {
+  const ensure = async (context: SandboxContext): Promise<Port> => {
     const { request } = context.portIntent!;
     const hostId = hostOf(context.hostId);
     const wished = request.neutron?.portId ?? null;
@@ -152,7 +144,7 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
     ]);
     if (!network)
       throw new TroupeError('NETWORK_NOT_FOUND', `Network "${request.networkId}" is not in Neutron any more`);
-    const bound = await bind(port, hostId, isWanted);
+    const bound = await bind(port, hostId);
     refuseUnbound(bound, hostId);
     return toPort(bound, network, subnets, wished !== null);
   };
@@ -166,8 +158,8 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
     return found.every(({ status }) => status === 'ACTIVE');
   };
 
-  const pause = (ms: number): Promise<void> =>
-    new Promise((resolve) => void environment.schedule(ms, () => resolve()));
+  const pause = (): Promise<void> =>
+    new Promise((resolve) => void environment.schedule(lookMs, () => resolve()));
 
   const giveBack = async (context: SandboxContext, portId: string): Promise<void> => {
     const port = await cloud().port(portId);
@@ -233,11 +225,9 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
 
   return {
     regroupPorts: effect<NetworkEffectResults['regroupPorts']>((_, context) => regroup(context)),
-    ensurePort: effect<NetworkEffectResults['ensurePort']>((_, context, isWanted) =>
-      ensure(context, isWanted),
-    ),
+    ensurePort: effect<NetworkEffectResults['ensurePort']>((_, context) => ensure(context)),
     awaitPorts: effect<NetworkEffectResults['awaitPorts']>(async (_, { ports }, isWanted) => {
-      while (isWanted() && !(await isReady(ports))) await pause(lookMs);
+      while (isWanted() && !(await isReady(ports))) await pause();
       return null;
     }),
     markPorts: effect<NetworkEffectResults['markPorts']>(async (_, context) => {

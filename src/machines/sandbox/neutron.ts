@@ -22,7 +22,11 @@ const untilBound = <const D, const R, const U>(prefix: string, onDone: D, refuse
       description: 'Neutron gave it no port yet; it will be asked again.',
     },
     onDone,
-    refused: [{ guard: 'isShortForIts', target: 'makingWay', actions: 'recordFailure' }, refused],
+    refused: [
+      { guard: 'mayBindYet', target: 'waiting', actions: 'recordFailure' },
+      { guard: 'isShortForIts', target: 'makingWay', actions: 'recordFailure' },
+      refused,
+    ],
   });
   return {
     initial,

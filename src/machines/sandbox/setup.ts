@@ -38,6 +38,9 @@ const lacking = ({ networks, ports }: SandboxContext): NetworkRequest | undefine
 /** What is scarce is had again once others let go of it. */
 const scarcities: ReadonlySet<string> = new Set(['QUOTA_EXCEEDED', 'ADDRESSES_EXHAUSTED']);
 
+/** With the pauses between them about eight seconds: an agent tells of itself every few. */
+const bindTriesMost = 4;
+
 const isNeutronPort = (port: Port | null): boolean => port?.neutron !== undefined;
 
 /** A UUID, the same each time it is asked for. */
@@ -136,6 +139,9 @@ export const sandboxSetup = setup({
     isPortLacking: ({ context }) => lacking(context)?.neutron !== undefined,
     hasNeutronPort: ({ context }) => context.ports.some(isNeutronPort),
     areMarksOwed: ({ context }) => context.marksOwed && context.ports.some(isNeutronPort),
+    /** A Neutron that was just started takes its agents for dead until it hears them. */
+    mayBindYet: ({ context, event }) =>
+      failureOf(event).code === 'PORT_UNBOUND' && context.tries < bindTriesMost,
     /** Who was promised a port comes before what nobody uses yet. */
     isShortForIts: ({ context, event }) =>
       context.claimedBy !== null && scarcities.has(failureOf(event).code),
