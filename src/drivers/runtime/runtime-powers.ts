@@ -11,10 +11,12 @@ import type { Duplex, Readable } from 'node:stream';
 import type { PathStat } from '../../model/archive.ts';
 import type { Limits, Observation } from '../../model/container.ts';
 import type { OperationIdentity } from './operation-identity.ts';
+import type { ContainerMount } from './runtime-driver.ts';
 
 export interface RuntimePowers {
   readonly pause: PausePower;
   readonly update: UpdatePower;
+  readonly inside: InsidePower;
   readonly exec: ExecPower;
   readonly attach: AttachPower;
   readonly top: TopPower;
@@ -46,6 +48,19 @@ export interface UpdatePower {
    * @throws InvalidSpec for limits the engine never allows
    */
   update(identity: OperationIdentity, limits: Limits, signal: AbortSignal): Promise<UpdateResult>;
+}
+
+/** Folders of this host in a container that runs; what does not run, or is not there, has none and is not told. */
+export interface InsidePower {
+  /**
+   * Mounting what is there succeeds. A folder that is missing is made in it.
+   *
+   * @throws VolumeError where something else is mounted there; HostIncapable where the kernel, or the container's user namespace,
+   *   allows none
+   */
+  mount(identity: OperationIdentity, mount: ContainerMount, signal: AbortSignal): Promise<void>;
+  /** Never what is in use. Unmounting what is not there succeeds. @throws VolumeInUse naming a process */
+  unmount(identity: OperationIdentity, mount: ContainerMount, signal: AbortSignal): Promise<void>;
 }
 
 export interface ExecSpec {
