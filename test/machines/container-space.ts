@@ -114,15 +114,28 @@ const ports = ({ networks }: ContainerContext, securityGroups: readonly string[]
     }),
   }));
 
-/** One of Cinder's, and one of its host. */
-const made = (volumeId: string) =>
-  volumeId === 'v2'
-    ? { sizeGib: 1, cinder: { volumeId: 'of-cinder', isTemporary: false, readOnly: false } }
-    : null;
+const ofCinder = { sizeGib: 1, cinder: { volumeId: 'of-cinder', isTemporary: false, readOnly: false } };
+
+/** Those that it may be given while it lives: by one input, which stands for all; a member is refused them. */
+const hotVolumes = ({ capsuleId, imagePullPolicy }: ContainerContext): readonly string[] =>
+  capsuleId !== null || imagePullPolicy === 'never' ? ['v2'] : [];
 
 const contextOf = (snapshot: AnyMachineSnapshot): ContainerContext => snapshot.context as ContainerContext;
 
-function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
+/** They lead to states that know nothing of what was attached, and would only double them. */
+const besideHot: ReadonlySet<string> = new Set([
+  'container.resize',
+  'container.rebuild',
+  'container.pause',
+  'container.kill',
+]);
+
+const events = (snapshot: AnyMachineSnapshot): readonly ProofEvent[] =>
+  hot(contextOf(snapshot)).length > 0
+    ? allEvents(snapshot).filter(({ type }) => !besideHot.has(type))
+    : allEvents(snapshot);
+
+function allEvents(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
   const context = contextOf(snapshot);
   const last = context.observation?.startedAt ?? 1_000;
   const from = context.hostId ?? hostId;
@@ -159,11 +172,11 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     })),
     { type: 'container.detachNetwork', networkId: context.networks[0]?.networkId ?? 'n1' },
     { type: 'container.detachNetwork', networkId: 'n3' },
-    ...['v2', 'v3'].map((volumeId) => ({
+    ...hotVolumes(context).map((volumeId) => ({
       type: 'container.attachVolume',
-      mount: { volumeId, made: made(volumeId), destination: '/data', readOnly: false },
+      mount: { volumeId, made: ofCinder, destination: '/data', readOnly: false },
     })),
-    ...['v1', 'v2', 'v3'].map((volumeId) => ({ type: 'container.detachVolume', volumeId })),
+    ...['v1', 'v2'].map((volumeId) => ({ type: 'container.detachVolume', volumeId })),
     { type: 'container.addSecurityGroup', groupId: 'g1' },
     { type: 'container.removeSecurityGroup', groupId: 'g1' },
     // The others stand beside these in every state that has them.
@@ -195,7 +208,7 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     { type: 'volume.granted', volumeId: 'v9' },
     { type: 'volume.refused', volumeId: 'v1', reason: 'full' },
     { type: 'volume.held', volumeId: 'v1', reason: 'a process works in it' },
-    ...['v2', 'v3'].flatMap((volumeId) => [
+    ...hotVolumes(context).flatMap((volumeId) => [
       { type: 'volume.granted', volumeId },
       { type: 'volume.refused', volumeId, reason: 'full' },
       {
@@ -296,7 +309,7 @@ function results(invokeId: string, src: string, snapshot: AnyMachineSnapshot): r
 
 /** What was attached while it lived. */
 const hot = ({ mounts }: ContainerContext) =>
-  mounts.flatMap(({ volumeId, hot: place, granted, leaving }) => (place ? [volumeId, granted, leaving] : []));
+  mounts.flatMap(({ hot: place, granted, leaving }) => (place ? [leaving ?? granted] : []));
 
 export const containerSubject: ProofSubject = {
   chart: containerChart,

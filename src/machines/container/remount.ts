@@ -35,14 +35,14 @@ export const remounting = containerSetup.createStateConfig({
         onError: { target: 'releasing', actions: 'turnBack' },
       },
       on: {
-        'volume.granted': { guard: 'isOfItsMounts', target: 'mounting', actions: 'recordMount' },
+        'volume.granted': { guard: 'isBeingRemounted', target: 'mounting', actions: 'recordMount' },
         'volume.refused': {
-          guard: 'isOfItsMounts',
+          guard: 'isBeingRemounted',
           target: 'releasing',
           actions: [{ type: 'sayRefused', params: ({ event }) => ({ reason: event.reason }) }, 'turnBack'],
         },
         'message.undeliverable': {
-          guard: 'isMountBounced',
+          guard: 'isBeingRemounted',
           target: '#container.settling',
           actions: ['forgetLeft', { type: 'say', params: { reason: 'The volume is no longer there' } }],
         },

@@ -354,6 +354,12 @@ export const containerSetup = setup({
     isSandboxGone: ({ context, event }) =>
       failureOf(event).code === 'SANDBOX_GONE' && context.sandbox === 'own',
     areMountsGranted: ({ context }) => context.mounts.every((mount) => mount.granted || isLeaving(mount)),
+    isBeingRemounted: ({ context, event }) =>
+      'volumeId' in event
+        ? event.volumeId === context.remounting
+        : event.type === 'message.undeliverable' &&
+          event.message.type === 'volume.attach' &&
+          event.to === volumeAddress(context.tenant, context.remounting ?? ''),
     isMountLeaving: ({ context }) => context.mounts.some(isLeaving),
     isMountedThere: ({ context, event }) =>
       event.type === 'container.attachVolume' &&
@@ -707,11 +713,13 @@ export const containerSetup = setup({
       failure: null,
       reason: null,
     }),
-    /** It is in use in it, or its engine does not say: it stays. */
+    /** It is in use there, or its host does not say: who had it has it on. */
     keepMount: assign({
       mounts: ({ context }) =>
         context.mounts.map(({ leaving, ...mount }) =>
-          leaving && mount.volumeId !== context.remounting ? { ...mount, leaving } : mount,
+          leaving && !(mount.granted && mount.volumeId === context.remounting)
+            ? { ...mount, leaving }
+            : mount,
         ),
     }),
     /** A volume of its host is let go of at once, one of Cinder's says when it is. */
