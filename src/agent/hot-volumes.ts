@@ -8,7 +8,8 @@
  * H2. One that was started by hand is given them as soon as that is seen.
  */
 import type { OperationIdentity } from '../drivers/runtime/operation-identity.ts';
-import type { ContainerMount, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import type { ContainerMount } from '../drivers/runtime/runtime-powers.ts';
 import { TroupeError, toFailure } from '../errors/errors.ts';
 import type { HotMount } from '../model/container.ts';
 import { power } from './power.ts';

@@ -1,6 +1,7 @@
 /** What each operation asks of the drivers. */
 import type { OperationIdentity } from '../drivers/runtime/operation-identity.ts';
-import type { ContainerMount, CreateOptions, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import type { CreateOptions, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import type { ContainerMount } from '../drivers/runtime/runtime-powers.ts';
 import { TroupeError } from '../errors/errors.ts';
 import type { OperationArguments, SubjectKind } from '../link/protocol.ts';
 import type { ContainerSpec } from '../model/container.ts';

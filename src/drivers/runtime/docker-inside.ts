@@ -5,8 +5,7 @@ import type { Host } from '../host.ts';
 import { locateOwn } from './docker-find.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import type { OperationIdentity } from './operation-identity.ts';
-import type { ContainerMount } from './runtime-driver.ts';
-import type { InsidePower } from './runtime-powers.ts';
+import type { ContainerMount, InsidePower } from './runtime-powers.ts';
 
 const python = '/usr/bin/python3';
 const script = fileURLToPath(new URL('../../../../bin/lib/inside.py', import.meta.url));

@@ -11,7 +11,6 @@ import type { Duplex, Readable } from 'node:stream';
 import type { PathStat } from '../../model/archive.ts';
 import type { Limits, Observation } from '../../model/container.ts';
 import type { OperationIdentity } from './operation-identity.ts';
-import type { ContainerMount } from './runtime-driver.ts';
 
 export interface RuntimePowers {
   readonly pause: PausePower;
@@ -48,6 +47,13 @@ export interface UpdatePower {
    * @throws InvalidSpec for limits the engine never allows
    */
   update(identity: OperationIdentity, limits: Limits, signal: AbortSignal): Promise<UpdateResult>;
+}
+
+export interface ContainerMount {
+  /** A path on this host, found by the agent and never taken from a user. */
+  readonly source: string;
+  readonly destination: string;
+  readonly readOnly: boolean;
 }
 
 /** Folders of this host in a container that runs; what does not run, or is not there, has none and is not told. */
