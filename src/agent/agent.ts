@@ -170,11 +170,13 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     started({ containerId, tenant, generation }) {
       if ((lanes.lane(containerId)?.hot ?? []).length === 0) return;
       const identity = lanes.identity(containerId, tenant, generation, environment.id(), epoch);
-      hotVolumes.seen(identity, signal).catch((error: unknown) => {
-        if (signal.aborted) return;
-        const { message: reason } = toFailure(error);
-        environment.log.error({ container_id: containerId, reason }, 'a volume could not be mounted');
-      });
+      lanes
+        .startAlone(containerId, (wait) => hotVolumes.seen(identity, wait))
+        .catch((error: unknown) => {
+          if (signal.aborted) return;
+          const { message: reason } = toFailure(error);
+          environment.log.error({ container_id: containerId, reason }, 'a volume could not be mounted');
+        });
     },
     engineChanged: () => void lookAtEngine(),
     unexpected(containerId) {

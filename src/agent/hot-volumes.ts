@@ -80,8 +80,12 @@ export function createHotVolumes({ driver, volumes, of }: HotVolumesOptions): Ho
           signal,
         ),
       async startContainer(identity, options, signal) {
-        // Before it runs, as far as that is possible.
-        const mounts = await foundAll(identity, of(identity.containerId), signal);
+        // Before it runs, as far as that is possible. One of Cinder's is connected again once its host is heard, after the machine was started anew.
+        const mounts = await foundAll(identity, of(identity.containerId), signal).catch((error: unknown) => {
+          const { code, message } = toFailure(error);
+          if (code !== 'VOLUME_NOT_FOUND') throw error;
+          throw new TroupeError(code, message, { cause: error, retryable: true });
+        });
         const observation = await driver.startContainer(identity, options, signal);
         try {
           await mount(identity, mounts, signal);

@@ -14,16 +14,27 @@ interface Proxied {
   readonly url: string;
 }
 
+interface WireEndpoint {
+  readonly url: string;
+  readonly service_id: string;
+}
+
+async function endpointOf({ admin }: Cloud, type: string): Promise<WireEndpoint> {
+  const { services } = await admin<{ services: { id: string }[] }>('GET', `/services?type=${type}`);
+  const query = `region_id=RegionOne&service_id=${services[0]!.id}`;
+  const { endpoints } = await admin<{ endpoints: WireEndpoint[] }>('GET', `/endpoints?${query}`);
+  return endpoints[0]!;
+}
+
+const baseOf = (url: string): string => /^https?:\/\/[^/]+/.exec(url)![0];
+
+/** Where Cinder is, without a path. */
+export const volumeService = async (cloud: Cloud): Promise<string> =>
+  baseOf((await endpointOf(cloud, 'block-storage')).url);
+
 export async function createCinderProxy(t: Test, cloud: Cloud): Promise<Proxied> {
-  const { endpoints } = await cloud.admin<{
-    endpoints: { url: string; service_id: string; region_id: string }[];
-  }>('GET', `/endpoints?region_id=RegionOne`);
-  const endpointOf = async (type: string) => {
-    const known = await cloud.admin<{ services: { id: string }[] }>('GET', `/services?type=${type}`);
-    return endpoints.find(({ service_id: of }) => of === known.services[0]!.id)!;
-  };
-  const [real, glance] = await Promise.all([endpointOf('block-storage'), endpointOf('image')]);
-  const url = /^https?:\/\/[^/]+/.exec(real.url)![0];
+  const [real, glance] = await Promise.all([endpointOf(cloud, 'block-storage'), endpointOf(cloud, 'image')]);
+  const url = baseOf(real.url);
   const proxy = await createFaultProxy(t, url);
   const region = `region-${randomUUID().slice(0, 8)}`;
   await cloud.admin('POST', '/regions', { region: { id: region } });
@@ -81,7 +92,12 @@ export async function createSharedType(t: Test, url: string, { adminToken }: Clo
   return name;
 }
 
-export function projectVolumes(t: Test, url: string, projectId: string, token: string): ProjectVolumes {
+export function projectVolumes(
+  t: Pick<Test, 'teardown'>,
+  url: string,
+  projectId: string,
+  token: string,
+): ProjectVolumes {
   const call = async <T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<T> => {
     const answer = await request(`${url}/v3/${projectId}${path}`, {
       method,

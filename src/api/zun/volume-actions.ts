@@ -99,6 +99,13 @@ export function volumeActions(
       const mount = cinder
         ? await cinderMount(cinder, request, view, name, place)
         : localMount(view, name, place);
+      const cinderId = mount.made?.cinder?.volumeId ?? null;
+      if (
+        view.mounts.some(
+          (each) => each.volumeId === mount.volumeId || (cinderId !== null && each.cinderId === cinderId),
+        )
+      )
+        throw new TroupeError('INVALID_VALUE', `Container "${view.spec.name}" has volume "${name}" already`);
       const command = { type: 'container.attachVolume', mount } as const;
       await ask(request, view, 'volume_attach', () =>
         controlPlane.command(view.address, command, callerOf(request)),

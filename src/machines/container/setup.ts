@@ -364,7 +364,8 @@ export const containerSetup = setup({
     isMountedThere: ({ context, event }) =>
       event.type === 'container.attachVolume' &&
       context.mounts.some(
-        ({ made, hot }) =>
+        ({ volumeId, made, hot }) =>
+          volumeId === event.mount.volumeId ||
           hot?.destination === event.mount.destination ||
           (made?.cinder && made.cinder.volumeId === event.mount.made?.cinder?.volumeId),
       ),
