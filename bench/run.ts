@@ -19,6 +19,7 @@ import { measureSwarm } from './swarm.ts';
 import { everyWarmth, measureWarmStarts } from './warm-starts.ts';
 import { measureSandboxMemory } from './sandbox-memory.ts';
 import { measureIdle } from './idle.ts';
+import { measureCinderStarts } from './cinder-starts.ts';
 import { measureNeutronStarts } from './neutron-starts.ts';
 import { openRealSite, type RealSite } from './real-site.ts';
 import { measureRestart } from './restart.ts';
@@ -105,6 +106,7 @@ try {
   if (wanted('8')) await measureOverview(figures, newDirectory(), Number(values.minutes));
   if (wanted('9')) await measureApi(figures, newDirectory());
   if (wanted('10')) await measureNeutronStarts(figures);
+  if (wanted('11')) await measureCinderStarts(figures);
   await measureReal([
     ...(wanted('2') ? [(site: RealSite) => measureKilled(figures, site)] : []),
     ...(wanted('5') ? [(site: RealSite) => measureAgainstEngine(figures, site)] : []),

@@ -19,6 +19,8 @@ const names: Readonly<Record<string, string>> = {
   'container.resize': 'resize_container',
   'container.attachNetwork': 'network_attach',
   'container.detachNetwork': 'network_detach',
+  'container.attachVolume': 'volume_attach',
+  'container.detachVolume': 'volume_detach',
   'container.addSecurityGroup': 'add_security_group',
   'container.removeSecurityGroup': 'remove_security_group',
 };

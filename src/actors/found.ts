@@ -108,7 +108,7 @@ export function containerInputOf(context: ContainerContext, found: FoundContaine
     published,
     hostname: askedHostname,
     pool,
-    mounts: mounts.map(({ volumeId, made }) => ({ volumeId, made })),
+    mounts: mounts.map(({ volumeId, made, hot }) => ({ volumeId, made, ...(hot && { hot }) })),
     candidates: [],
     terms,
     deadlines,

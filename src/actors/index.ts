@@ -8,6 +8,7 @@ import type { PathStat } from '../model/archive.ts';
 import type {
   Amounts,
   ContainerSpec,
+  HotMount,
   LimitChanges,
   Limits,
   Observation,
@@ -35,6 +36,13 @@ export interface Caller {
 }
 
 /** A container as last committed. */
+/** A volume in a container. */
+export interface MountView extends HotMount {
+  /** Cinder's id of it; null for one of its host. */
+  readonly cinderId: string | null;
+  readonly status: 'attaching' | 'attached' | 'detaching';
+}
+
 export interface ContainerView {
   readonly address: Address;
   readonly id: string;
@@ -54,6 +62,8 @@ export interface ContainerView {
   readonly observation: Observation | null;
   /** Of networks that Troupe makes; none where the engine's own are used. */
   readonly ports: readonly Port[];
+  /** Volumes that it has, or is on the way to have or to have no more. */
+  readonly mounts: readonly MountView[];
   /** Its ports that are reached at its host, each with the host's port; none before its network is made. */
   readonly published: readonly PublishedPort[];
   readonly restarts: number;

@@ -18,7 +18,7 @@ import {
 } from '../model/address.ts';
 import { networksKey, type NetworkRequest } from '../model/network.ts';
 import type { Cell } from './cell.ts';
-import type { ContainerQuery, ContainerView, WatchFilter } from './index.ts';
+import type { ContainerQuery, ContainerView, MountView, WatchFilter } from './index.ts';
 import type { WatchSnapshotItem } from '../model/watch.ts';
 import type { Runtime } from './runtime.ts';
 import type { Specs } from './specs.ts';
@@ -67,6 +67,16 @@ const isMadeOf = (
 
 const nothing: readonly never[] = [];
 
+/** By the spec, and those that were attached since. */
+function mountsOf(spec: ContainerSpec, { mounts }: ContainerContext): readonly MountView[] {
+  return mounts.flatMap(({ volumeId, made, hot, granted, leaving }) => {
+    const cinderId = made?.cinder?.volumeId ?? null;
+    const status = leaving ? 'detaching' : granted ? 'attached' : 'attaching';
+    const places = hot ? [hot] : spec.mounts.filter((mount) => mount.volumeId === volumeId);
+    return places.map(({ destination, readOnly }) => ({ volumeId, cinderId, destination, readOnly, status }));
+  });
+}
+
 /** @param unreadable containers whose actor could not be restored and whose spec is known */
 export function createReadModel(
   runtime: () => Runtime,
@@ -109,6 +119,7 @@ export function createReadModel(
       hostname: context.hostname,
       observation: context.observation,
       ports: context.ports,
+      mounts: mountsOf(spec, context),
       published,
       restarts: context.restarts,
       failure: context.failure,

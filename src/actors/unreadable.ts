@@ -96,6 +96,7 @@ function viewOf(unreadable: Unreadable, specs: Specs): ContainerView | null {
     hostname: null,
     observation: null,
     ports: [],
+    mounts: [],
     published: [],
     restarts: 0,
     failure: null,

@@ -22,6 +22,7 @@ import type { HostNetworks, HostOverrides } from '../model/host.ts';
 import type { DecideRestart } from '../model/restart.ts';
 import { createFacts } from './facts.ts';
 import { createHealthChecks } from './health.ts';
+import { createHotVolumes } from './hot-volumes.ts';
 import { createHostFingerprint } from './host-fingerprint.ts';
 import { createInventory } from './inventory.ts';
 import { createLanes, type Verdict } from './lanes.ts';
@@ -94,9 +95,14 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
 
   const outbox = createOutbox(environment.log, state, memory);
   const tell = (fact: AgentFact): Promise<void> => outbox.tell({ kind: 'fact', fact, at: environment.now() });
+  const hotVolumes = createHotVolumes({
+    driver: options.driver,
+    volumes,
+    of: (containerId) => lanes.lane(containerId)?.hot ?? [],
+  });
   const health = createHealthChecks({
     environment,
-    driver: options.driver,
+    driver: hotVolumes.driver,
     prober: options.prober,
     records: {
       of: (containerId) => lanes.lane(containerId)?.health ?? null,
@@ -114,6 +120,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       driver,
       sandboxes,
       volumes,
+      hotVolumes,
       storedImages: createStoredImages(driver, options.dialer),
       state,
       outbox,
@@ -160,6 +167,17 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     tell,
     inventoried: () => inventoried,
     exited: (observation) => restarts.exited(observation),
+    started({ containerId, tenant, generation }) {
+      if ((lanes.lane(containerId)?.hot ?? []).length === 0) return;
+      const identity = lanes.identity(containerId, tenant, generation, environment.id(), epoch);
+      lanes
+        .startAlone(containerId, (wait) => hotVolumes.seen(identity, wait))
+        .catch((error: unknown) => {
+          if (signal.aborted) return;
+          const { message: reason } = toFailure(error);
+          environment.log.error({ container_id: containerId, reason }, 'a volume could not be mounted');
+        });
+    },
     engineChanged: () => void lookAtEngine(),
     isOurs: (worldId) => worldId === identity?.worldId,
     unexpected(containerId) {

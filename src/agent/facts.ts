@@ -27,6 +27,8 @@ export interface FactsOptions {
   readonly tell: (fact: AgentFact) => Promise<void>;
   /** A container of ours has ended; whoever may restart it decides. */
   readonly exited: (observation: Observation) => void;
+  /** A run of a container of ours has begun, or is seen for the first time. */
+  readonly started: (observation: Observation) => void;
   readonly engineChanged: () => void;
   /** A container or sandbox of ours has come into being though nothing asked for it now, such as by a call of an agent that died. */
   readonly unexpected: (containerId: string) => void;
@@ -83,10 +85,12 @@ export function createFacts(options: FactsOptions): Facts {
     const before = known.get(containerId);
     if (before && isOlder(observation, before)) return;
     known.set(containerId, observation);
-    if (silently) return;
     const ours = lanes.current(containerId);
-    const opId = ours?.opId ?? null;
     const isSameRun = before?.startedAt === observation.startedAt;
+    // Our own start sees to that.
+    if (observation.state === 'running' && !isSameRun && !ours) options.started(observation);
+    if (silently) return;
+    const opId = ours?.opId ?? null;
     if (observation.state === 'running') {
       if (!isSameRun || before.state !== 'running') {
         // Our own start is answered by its result.

@@ -12,6 +12,7 @@
  * N5. What is to be kept of a subject is on disk before the operation that
  *     makes it runs, so that nothing is there of which nothing is kept.
  */
+import type { HotVolumes } from './hot-volumes.ts';
 import type { Sandboxes } from './sandboxes.ts';
 import type { Volumes } from './volumes.ts';
 import type { OperationIdentity } from '../drivers/runtime/operation-identity.ts';
@@ -28,7 +29,7 @@ import {
   type SubjectKind,
   type UpRecord,
 } from '../link/protocol.ts';
-import type { Observation } from '../model/container.ts';
+import type { HotMount, Observation } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type { Failure } from '../model/failure.ts';
 import { perform, removeSubject } from './operations.ts';
@@ -42,6 +43,7 @@ export interface LanesOptions {
   readonly driver: RuntimeDriver;
   readonly sandboxes: Sandboxes | null;
   readonly volumes: Volumes | null;
+  readonly hotVolumes: HotVolumes;
   readonly storedImages: StoredImages;
   readonly state: AgentState;
   readonly outbox: Outbox;
@@ -121,6 +123,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
   const put = (params: OperateParams, entry: LaneEntry, desired: DesiredState | null): Lane => {
     const before = lanes.get(params.containerId);
     const keepsake = keepsakeAfter(params, entry) ?? before?.keepsake;
+    const hot = hotAfter(params, entry) ?? before?.hot;
     const lane: Lane = {
       containerId: params.containerId,
       tenant: params.tenant,
@@ -128,6 +131,7 @@ export function createLanes(options: LanesOptions, stored: readonly Lane[]): Lan
       slots: { ...before?.slots, [slotOf[params.args.kind]]: entry },
       desired: desired ?? before?.desired ?? null,
       health: before?.health ?? null,
+      ...(hot !== undefined && { hot }),
       ...(keepsake !== undefined && { keepsake }),
     };
     lanes.set(params.containerId, lane);
@@ -392,6 +396,13 @@ const keepsakeAfter = (
   { args, keepsake }: OperateParams,
   { outcome }: LaneEntry,
 ): OperateParams['keepsake'] => (args.kind === 'updateContainer' && !outcome?.ok ? undefined : keepsake);
+
+/** What is to be unmounted is until it was. Undefined = as before. */
+function hotAfter({ args }: OperateParams, { outcome }: LaneEntry): readonly HotMount[] | undefined {
+  if (args.kind === 'remountContainer') return outcome?.ok ? args.hot : [...args.hot, ...args.leaving];
+  if (args.kind === 'startContainer' || args.kind === 'createContainer') return args.hot ?? [];
+  return undefined;
+}
 
 /** What the agent may keep up alone after this: a start that worked, until a stop or a removal. Null = as before. */
 function desiredAfter({ args, desired }: OperateParams, outcome: OperationOutcome): DesiredState | null {

@@ -1,10 +1,12 @@
 /** What each operation asks of the drivers. */
 import type { OperationIdentity } from '../drivers/runtime/operation-identity.ts';
-import type { ContainerMount, CreateOptions, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import type { CreateOptions, RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
+import type { ContainerMount } from '../drivers/runtime/runtime-powers.ts';
 import { TroupeError } from '../errors/errors.ts';
 import type { OperationArguments, SubjectKind } from '../link/protocol.ts';
 import type { ContainerSpec } from '../model/container.ts';
 import { splitImage } from '../model/image.ts';
+import type { HotVolumes } from './hot-volumes.ts';
 import { power } from './power.ts';
 import type { Sandboxes } from './sandboxes.ts';
 import type { StoredImages } from './stored-images.ts';
@@ -15,6 +17,7 @@ export interface Performers {
   /** Null where this host can't make networks of its own. */
   readonly sandboxes: Sandboxes | null;
   readonly volumes: Volumes | null;
+  readonly hotVolumes: HotVolumes;
   readonly storedImages: StoredImages;
 }
 
@@ -58,6 +61,9 @@ export async function perform(
       return null;
     case 'updateContainer':
       return (await power(driver, 'update').update(identity, args.limits, signal)).left;
+    case 'remountContainer':
+      await performers.hotVolumes.remount(identity, args, signal);
+      return null;
     case 'makeSandbox':
       return able(performers.sandboxes).make(identity, id, args, signal);
     case 'unplugPort':

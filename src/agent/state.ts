@@ -2,6 +2,7 @@
  * What an agent keeps on disk: who it is, what it has been told to do, what it
  * has to tell. Everything fits in memory; the disk is read once, at start.
  */
+import type { HotMount } from '../model/container.ts';
 import type { DesiredState, HostEffectName, OperationOutcome, Slot, UpRecord } from '../link/protocol.ts';
 import type { Health, HealthCheck } from '../model/health.ts';
 
@@ -29,6 +30,8 @@ export interface Lane {
   readonly slots: Readonly<Partial<Record<Slot, LaneEntry>>>;
   /** What it may keep up alone; null until a start has succeeded. */
   readonly desired: DesiredState | null;
+  /** Volumes that are mounted into it once it runs. Absent: none. */
+  readonly hot?: readonly HotMount[];
   /** What the control plane gave to be kept of it, as it came; absent where it gave none. */
   readonly keepsake?: string;
   /** Null, or absent in what earlier releases kept: none is run by the agent. */

@@ -46,6 +46,7 @@ import { networkActions } from './zun/network-actions.ts';
 import { networks } from './zun/networks.ts';
 import { quotas } from './zun/quotas.ts';
 import type { ImageDesk } from './zun/stored-images.ts';
+import { volumeActions } from './zun/volume-actions.ts';
 import { volumes } from './zun/volumes.ts';
 import { rangeHeaders, requestedMinor, usedHeader } from './zun/microversion.ts';
 
@@ -175,6 +176,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(containerSessions(controlPlane, environment, options.sessions));
   await app.register(containerArchives(controlPlane, environment, options.copies));
   await app.register(networkActions(controlPlane, environment, neutron));
+  await app.register(volumeActions(controlPlane, environment, cinder));
   await app.register(networks(controlPlane, neutron));
   await app.register(volumes(controlPlane));
   await app.register(images(controlPlane, options.images));

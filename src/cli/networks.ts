@@ -1,11 +1,14 @@
 /** Commands on networks, volumes, and what is kept ready on them. */
 import type { Command } from 'commander';
 import type { CommandContext } from './command-context.ts';
+import { createTargets } from './container-target.ts';
 import { printList, printOne } from './terminal.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
-export function networkCommands(program: Command, { client, terminal, format }: CommandContext): void {
+export function networkCommands(program: Command, context: CommandContext): void {
+  const { client, terminal, format } = context;
+  const { act } = createTargets(context);
   const resource = (kind: 'network' | 'volume', about: string): Command => {
     const command = program.command(kind).description(about);
     command
@@ -72,6 +75,29 @@ export function networkCommands(program: Command, { client, terminal, format }: 
     .action(async (name: string, options: { size?: string; host?: string }) =>
       printOne(terminal, format(), await client().call('POST', '/v1/volumes', { name, ...options })),
     );
+
+  const change = (verb: 'attach' | 'detach', fields: Readonly<Record<string, string>>, container: string) => {
+    const query = new URLSearchParams(fields).toString();
+    const request = ({ uuid }: { uuid: string }) =>
+      client().call('POST', `/v1/containers/${uuid}/volume_${verb}?${query}`);
+    return act([container], request, `${verb}ing "${fields['volume']}":`, null);
+  };
+  volumes
+    .command('attach')
+    .description('give a volume to a container, whether it runs or not')
+    .argument('<container>', 'name, id, or the beginning of an id')
+    .argument('<volume>', 'name or id')
+    .argument('<path>', 'where in the container')
+    .option('--read-only', 'only to be read')
+    .action((container: string, volume: string, path: string, { readOnly }: { readOnly?: boolean }) =>
+      change('attach', { volume, path, read_only: String(readOnly ?? false) }, container),
+    );
+  volumes
+    .command('detach')
+    .description('take from a container what it was given so')
+    .argument('<container>', 'name, id, or the beginning of an id')
+    .argument('<volume>', 'name or id')
+    .action((container: string, volume: string) => change('detach', { volume }, container));
 
   program
     .command('pool')

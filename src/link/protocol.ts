@@ -30,7 +30,7 @@
  * L3. A repeat (equal opId) is answered with the recorded result; an older
  *     revision in the same lane slot is refused STALE_COMMAND.
  */
-import type { ContainerSpec, Limits, Observation } from '../model/container.ts';
+import type { ContainerSpec, HotMount, Limits, Observation } from '../model/container.ts';
 import type { Failure } from '../model/failure.ts';
 import type { Fingerprint } from '../model/host.ts';
 import type { ImageDigest } from '../model/image.ts';
@@ -66,8 +66,15 @@ export type OperationArguments =
       readonly run: number;
       /** Goes on to start it, if it has never run. A start that fails is not told: the answer is what was created. */
       readonly start: boolean;
+      readonly hot?: readonly HotMount[];
     }
-  | { readonly kind: 'startContainer'; readonly run: number; readonly limits: Limits | null }
+  | {
+      readonly kind: 'startContainer';
+      readonly run: number;
+      readonly limits: Limits | null;
+      /** Volumes that the agent mounts into it once it runs. Absent: none. */
+      readonly hot?: readonly HotMount[];
+    }
   | { readonly kind: 'stopContainer'; readonly graceMs: number }
   | { readonly kind: 'removeContainer' }
   | { readonly kind: 'pauseContainer' }
@@ -75,6 +82,12 @@ export type OperationArguments =
   /** A name without SIG, or a number. */
   | { readonly kind: 'killContainer'; readonly signal: string }
   | { readonly kind: 'updateContainer'; readonly limits: Limits }
+  /** Of the volumes that the agent mounts into it: those that it is to have from now on, and those that it is to have no more. */
+  | {
+      readonly kind: 'remountContainer';
+      readonly hot: readonly HotMount[];
+      readonly leaving: readonly HotMount[];
+    }
   | {
       readonly kind: 'makeSandbox';
       readonly hostname: string | null;
@@ -179,6 +192,7 @@ export const slotOf: Readonly<Record<HostEffectName, Slot>> = {
   unpauseContainer: 'runtime',
   killContainer: 'runtime',
   updateContainer: 'runtime',
+  remountContainer: 'runtime',
 };
 
 /** Nothing is left of the subject after one of these. */

@@ -70,6 +70,8 @@ const limits = Type.Object({
   memoryMib: nullable(count),
 });
 
+const hotMounts = Type.Array(Type.Object({ volumeId: id, destination: text, readOnly: Type.Boolean() }));
+
 const volumeConnection = Type.Record(Type.String(), Type.Unknown());
 
 const operationArguments = Type.Union([
@@ -86,14 +88,21 @@ const operationArguments = Type.Union([
     sandboxId: nullable(text),
     run: count,
     start: Type.Boolean(),
+    hot: Type.Optional(hotMounts),
   }),
-  Type.Object({ kind: Type.Literal('startContainer'), run: count, limits: nullable(limits) }),
+  Type.Object({
+    kind: Type.Literal('startContainer'),
+    run: count,
+    limits: nullable(limits),
+    hot: Type.Optional(hotMounts),
+  }),
   Type.Object({ kind: Type.Literal('stopContainer'), graceMs: Type.Number({ minimum: 0 }) }),
   Type.Object({ kind: Type.Literal('removeContainer') }),
   Type.Object({ kind: Type.Literal('pauseContainer') }),
   Type.Object({ kind: Type.Literal('unpauseContainer') }),
   Type.Object({ kind: Type.Literal('killContainer'), signal: id }),
   Type.Object({ kind: Type.Literal('updateContainer'), limits }),
+  Type.Object({ kind: Type.Literal('remountContainer'), hot: hotMounts, leaving: hotMounts }),
   Type.Object({
     kind: Type.Literal('makeSandbox'),
     hostname: nullable(text),

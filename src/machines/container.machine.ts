@@ -36,6 +36,7 @@ import {
   stopped,
   stopping,
 } from './container/run.ts';
+import { remounting } from './container/remount.ts';
 import { containerSetup } from './container/setup.ts';
 import { toVersion3 } from './container/version3.ts';
 import { metaOf } from './meta.ts';
@@ -76,6 +77,7 @@ export const containerMachine = containerSetup.createMachine({
     sandboxesAsked: 0,
     ports: [],
     mounts: input.mounts.map((mount) => ({ ...mount, granted: false })),
+    remounting: null,
     containerHeld: false,
     imagePresent: false,
     tries: 0,
@@ -123,7 +125,7 @@ export const containerMachine = containerSetup.createMachine({
     'sandbox.changed': { guard: 'isFromItsSandbox', actions: 'recordPorts' },
     'volume.granted': [{ guard: 'isOfItsMounts', actions: 'recordMount' }, { actions: 'returnLateMount' }],
     'volume.refused': {},
-    'volume.released': {},
+    'volume.released': { guard: 'isOfItsMounts', actions: 'forgetVolume' },
     'volume.held': {},
     'host.lost': {},
     'message.undeliverable': {
@@ -160,6 +162,7 @@ export const containerMachine = containerSetup.createMachine({
     readying,
     mending,
     rewiring,
+    remounting,
     pausing,
     paused,
     unpausing,
@@ -207,7 +210,7 @@ function descriptionOf(paths: readonly string[]): string {
 
 export const containerChart: Chart = {
   kind: 'container',
-  version: 5,
+  version: 6,
   machine: containerMachine,
   project,
   describe: describeContainer,
@@ -239,5 +242,10 @@ export const containerChart: Chart = {
     }),
     // Version 5 waits for its volumes of Cinder to be detached; what was there before had none.
     4: (envelope) => envelope,
+    // Version 6 is given volumes, and gives them back, while it lives.
+    5: ({ context, ...envelope }) => ({
+      ...envelope,
+      context: { ...(context as object), remounting: null },
+    }),
   },
 };

@@ -94,15 +94,22 @@ export interface CinderMount {
   readonly readOnly: boolean;
 }
 
-/** A volume in the container. */
-export interface MountSpec {
-  readonly volumeId: string;
-  /** It is made for this container, or its capsule; null = it is there already. */
-  readonly made: Made | null;
+/** Where a volume is in the container. */
+export interface MountPlace {
   /** Absolute. */
   readonly destination: string;
   readonly readOnly: boolean;
 }
+
+/** A volume in the container. */
+export interface MountSpec extends MountPlace {
+  readonly volumeId: string;
+  /** It is made for this container, or its capsule; null = it is there already. */
+  readonly made: Made | null;
+}
+
+/** A volume in a container that its agent mounts. */
+export type HotMount = Omit<MountSpec, 'made'>;
 
 /** A file of the user's content in the container; sealed at rest like the environment. */
 export interface FileSpec {

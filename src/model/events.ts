@@ -5,7 +5,16 @@
  */
 import type { Address } from './address.ts';
 import type { CapsuleAnswer } from './member-events.ts';
-import type { Amounts, ContainerSpec, LimitChanges, Made, Observation, RestartPolicy } from './container.ts';
+import type {
+  Amounts,
+  ContainerSpec,
+  LimitChanges,
+  Made,
+  MountPlace,
+  MountSpec,
+  Observation,
+  RestartPolicy,
+} from './container.ts';
 import type { Failure } from './failure.ts';
 import type { Fingerprint, HostPolicy } from './host.ts';
 import type { SandboxAnswer } from './network-events.ts';
@@ -55,6 +64,9 @@ export type ContainerCommand =
   | { readonly type: 'container.rename' }
   | { readonly type: 'container.attachNetwork'; readonly request: NetworkRequest }
   | { readonly type: 'container.detachNetwork'; readonly networkId: string }
+  /** While it lives; its agent mounts it. */
+  | { readonly type: 'container.attachVolume'; readonly mount: MountSpec }
+  | { readonly type: 'container.detachVolume'; readonly volumeId: string }
   /** Of its ports of Neutron; by id. */
   | {
       readonly type: 'container.addSecurityGroup' | 'container.removeSecurityGroup';
@@ -186,6 +198,8 @@ export interface Mount {
   readonly volumeId: string;
   /** It is made for this container; null = it is there. */
   readonly made: Made | null;
+  /** It was attached while the container lived: its agent mounts it, at each start. Absent: its engine does, by the spec. */
+  readonly hot?: MountPlace;
 }
 
 /** What a container needs of sandboxes and volumes, beyond its spec. */
@@ -415,6 +429,7 @@ export interface EffectResults {
   unpauseContainer: { readonly observation: Observation };
   killContainer: null;
   updateContainer: null;
+  remountContainer: null;
   tellContainers: { readonly told: number };
   tellHosts: { readonly told: number };
   /** What holds a host, in words, such as `volume "data" of project p1`. */

@@ -351,6 +351,7 @@ t.test('of ten thousand a page draws what it shows, whichever page it is', async
     hostname: null,
     observation: null,
     ports: [],
+    mounts: [],
     published: [],
     restarts: 0,
     failure: null,

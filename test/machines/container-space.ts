@@ -114,9 +114,28 @@ const ports = ({ networks }: ContainerContext, securityGroups: readonly string[]
     }),
   }));
 
+const ofCinder = { sizeGib: 1, cinder: { volumeId: 'of-cinder', isTemporary: false, readOnly: false } };
+
+/** Those that it may be given while it lives: by one input, which stands for all; a member is refused them. */
+const hotVolumes = ({ capsuleId, imagePullPolicy }: ContainerContext): readonly string[] =>
+  capsuleId !== null || imagePullPolicy === 'never' ? ['v2'] : [];
+
 const contextOf = (snapshot: AnyMachineSnapshot): ContainerContext => snapshot.context as ContainerContext;
 
-function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
+/** They lead to states that know nothing of what was attached, and would only double them. */
+const besideHot: ReadonlySet<string> = new Set([
+  'container.resize',
+  'container.rebuild',
+  'container.pause',
+  'container.kill',
+]);
+
+const events = (snapshot: AnyMachineSnapshot): readonly ProofEvent[] =>
+  hot(contextOf(snapshot)).length > 0
+    ? allEvents(snapshot).filter(({ type }) => !besideHot.has(type))
+    : allEvents(snapshot);
+
+function allEvents(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
   const context = contextOf(snapshot);
   const last = context.observation?.startedAt ?? 1_000;
   const from = context.hostId ?? hostId;
@@ -153,6 +172,11 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     })),
     { type: 'container.detachNetwork', networkId: context.networks[0]?.networkId ?? 'n1' },
     { type: 'container.detachNetwork', networkId: 'n3' },
+    ...hotVolumes(context).map((volumeId) => ({
+      type: 'container.attachVolume',
+      mount: { volumeId, made: ofCinder, destination: '/data', readOnly: false },
+    })),
+    ...['v1', 'v2'].map((volumeId) => ({ type: 'container.detachVolume', volumeId })),
     { type: 'container.addSecurityGroup', groupId: 'g1' },
     { type: 'container.removeSecurityGroup', groupId: 'g1' },
     // The others stand beside these in every state that has them.
@@ -184,8 +208,18 @@ function events(snapshot: AnyMachineSnapshot): readonly ProofEvent[] {
     { type: 'volume.granted', volumeId: 'v9' },
     { type: 'volume.refused', volumeId: 'v1', reason: 'full' },
     { type: 'volume.held', volumeId: 'v1', reason: 'a process works in it' },
-    ...['v1', 'v9'].map((volumeId) => ({ type: 'volume.released', volumeId })),
-    ...['v1', 'v9'].map((volumeId) => ({
+    ...hotVolumes(context).flatMap((volumeId) => [
+      { type: 'volume.granted', volumeId },
+      { type: 'volume.refused', volumeId, reason: 'full' },
+      {
+        type: 'message.undeliverable',
+        to: `volume/p1/${volumeId}`,
+        gone: true,
+        message: { type: 'volume.attach' },
+      },
+    ]),
+    ...['v1', 'v2', 'v9'].map((volumeId) => ({ type: 'volume.released', volumeId })),
+    ...['v1', 'v2', 'v9'].map((volumeId) => ({
       type: 'message.undeliverable',
       to: `volume/p1/${volumeId}`,
       gone: true,
@@ -273,6 +307,10 @@ function results(invokeId: string, src: string, snapshot: AnyMachineSnapshot): r
   ];
 }
 
+/** What was attached while it lived. */
+const hot = ({ mounts }: ContainerContext) =>
+  mounts.flatMap(({ hot: place, granted, leaving }) => (place ? [leaving ?? granted] : []));
+
 export const containerSubject: ProofSubject = {
   chart: containerChart,
   inputs,
@@ -297,7 +335,7 @@ export const containerSubject: ProofSubject = {
     const isOnItsWay = within('placing', 'acquiring', 'creating', 'error');
     return [
       // What the input says; it never changes.
-      c.capsuleId, c.restartPolicy.name, c.autoRemove, c.sandbox, c.imagePullPolicy, c.networks.length,
+      hot(c), c.capsuleId, c.restartPolicy.name, c.autoRemove, c.sandbox, c.imagePullPolicy, c.networks.length,
       held, c.wanted, c.imagePresent, c.sandboxSound,
       isOnItsWay && [c.candidates.length, c.mayChange, c.hostId !== null, c.mounts.map(({ granted }) => granted), c.rebuilding],
       !within('acquiring', 'creating') && seen,
@@ -305,7 +343,8 @@ export const containerSubject: ProofSubject = {
       top === 'running' && c.observation?.health,
       top === 'running' && c.ports[0]?.neutron?.securityGroups.length === 0,
       // An exit is answered in its own turn, but while it is being changed.
-      within('resizing', 'rewiring') && c.observation?.exitCode,
+      within('resizing', 'rewiring', 'remounting') && c.observation?.exitCode,
+      top === 'remounting' && c.remounting,
       within('running', 'signalling', 'pausing', 'paused') && c.killedWith !== null,
       top === 'resizing' && c.resize?.granted, top === 'lost' && c.startQueued,
     ]; // prettier-ignore

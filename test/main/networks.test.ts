@@ -375,8 +375,36 @@ t.test('volumes outlive their containers, or go with them; files are what was se
   });
   t.equal((await site.inside(second.uuid, 'cat', '/data/it')).out, 'kept\n');
   t.not((await site.inside(second.uuid, 'touch', '/data/no')).code, 0);
+  const act = (verb: string, query: string) =>
+    site.api.call('POST', `/v1/containers/${second.uuid}/volume_${verb}?${query}`);
+  t.equal((await act('attach', 'volume=data&path=/data'))?.status, 400, 'something is there');
+  t.equal((await act('detach', 'volume=data'))?.status, 409, 'what it was created with stays');
+  t.equal((await act('attach', 'volume=data&path=/there/too'))?.status, 400, 'it has it already');
   await site.remove(second.uuid);
-  t.equal((await site.api.call('DELETE', '/v1/volumes/data'))?.status, 204);
+  const third = await site.run('late');
+  const path = `/v1/containers/${third.uuid}/volume`;
+  t.equal((await site.api.call('POST', `${path}_attach?volume=data&path=/data`))?.status, 202);
+  await until(
+    'its file',
+    () => site.inside(third.uuid, 'cat', '/data/it'),
+    ({ out }) => out === 'kept\n',
+  );
+  await until(
+    'it to be let go of',
+    () => site.api.call('POST', `${path}_detach?volume=data`),
+    (answer) => answer?.status === 202,
+  );
+  await until(
+    'its end there',
+    () => site.inside(third.uuid, 'ls', '/data'),
+    ({ out }) => out === '',
+  );
+  await until(
+    'nobody to have it',
+    () => site.api.call('DELETE', '/v1/volumes/data'),
+    (answer) => answer?.status === 204,
+  );
+  await site.remove(third.uuid);
   await until(
     'no volume',
     () => site.api.call<{ volumes: unknown[] }>('GET', '/v1/volumes'),

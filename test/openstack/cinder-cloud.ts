@@ -1,21 +1,9 @@
 /** What users do at the real Cinder. */
+import { randomUUID } from 'node:crypto';
 import type { Test } from 'tap';
 import { request } from 'undici';
 import { until } from '../support/troupe.ts';
 import type { Cloud } from './cloud.ts';
-
-/** Where Cinder itself is, without a version. */
-export async function cinderUrl(cloud: Cloud): Promise<string> {
-  const { services } = await cloud.admin<{ services: { id: string }[] }>(
-    'GET',
-    '/services?type=block-storage',
-  );
-  const { endpoints } = await cloud.admin<{ endpoints: { url: string }[] }>(
-    'GET',
-    `/endpoints?region_id=RegionOne&service_id=${services[0]!.id}`,
-  );
-  return new URL(endpoints[0]!.url.replaceAll(/[%$]\(\w+\)s/g, '')).origin;
-}
 
 export interface WireVolume {
   readonly id: string;
@@ -27,8 +15,8 @@ export interface WireVolume {
 
 /** A project's volumes, asked for in the name of one of its people. */
 export interface ProjectVolumes {
-  /** It is `available`. */
-  make(name: string): Promise<WireVolume>;
+  /** It is `available`. @param type the cloud's default where it is not said */
+  make(name: string, type?: string): Promise<WireVolume>;
   all(): Promise<readonly WireVolume[]>;
   /** Waits until it is like this. */
   reach(id: string, status: string): Promise<WireVolume>;
@@ -37,7 +25,35 @@ export interface ProjectVolumes {
   remove(id: string): Promise<void>;
 }
 
-export function projectVolumes(t: Test, url: string, projectId: string, token: string): ProjectVolumes {
+/** A type of volumes that several may have at once, gone when the test ends, after its volumes. @returns its name */
+export async function createSharedType(t: Test, url: string, { adminToken }: Cloud): Promise<string> {
+  const call = (method: 'POST' | 'DELETE', path: string, body?: object) =>
+    request(`${url}/v3/types${path}`, {
+      method,
+      headers: { 'x-auth-token': adminToken, 'content-type': 'application/json' },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+  const name = `shared-${randomUUID().slice(0, 8)}`;
+  const made = await call('POST', '', {
+    volume_type: { name, extra_specs: { multiattach: '<is> True' } },
+  });
+  const { volume_type: type } = (await made.body.json()) as { volume_type: { id: string } };
+  t.teardown(() =>
+    until(
+      'the end of its type',
+      async () => (await call('DELETE', `/${type.id}`)).statusCode,
+      (status) => status === 202 || status === 404,
+    ),
+  );
+  return name;
+}
+
+export function projectVolumes(
+  t: Pick<Test, 'teardown'>,
+  url: string,
+  projectId: string,
+  token: string,
+): ProjectVolumes {
   const call = async <T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<T> => {
     const answer = await request(`${url}/v3/${projectId}${path}`, {
       method,
@@ -52,9 +68,9 @@ export function projectVolumes(t: Test, url: string, projectId: string, token: s
     return (text === '' ? {} : JSON.parse(text)) as T;
   };
   const volumes: ProjectVolumes = {
-    async make(name) {
+    async make(name, type) {
       const { volume } = await call<{ volume: WireVolume }>('POST', '/volumes', {
-        volume: { name, size: 1 },
+        volume: { name, size: 1, ...(type !== undefined && { volume_type: type }) },
       });
       t.teardown(() => volumes.remove(volume.id));
       return volumes.reach(volume.id, 'available');

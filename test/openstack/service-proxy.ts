@@ -12,18 +12,32 @@ export interface ServiceProxy {
   readonly url: string;
 }
 
+interface WireEndpoint {
+  readonly url: string;
+  readonly service_id: string;
+}
+
+/** Of RegionOne: those of every service, and which is of this type's. */
+async function endpointsOf({ admin }: Cloud, type: string) {
+  const [{ endpoints }, { services }] = await Promise.all([
+    admin<{ endpoints: readonly WireEndpoint[] }>('GET', '/endpoints?region_id=RegionOne&interface=public'),
+    admin<{ services: readonly { id: string }[] }>('GET', `/services?type=${type}`),
+  ]);
+  const serviceId = services[0]!.id;
+  const { url } = endpoints.find(({ service_id }) => service_id === serviceId)!;
+  return { endpoints, serviceId, origin: /^https?:\/\/[^/]+/.exec(url)![0] };
+}
+
+/** Where a service of the cloud itself is, without a path. */
+export const originOf = async (cloud: Cloud, type: string): Promise<string> =>
+  (await endpointsOf(cloud, type)).origin;
+
 export async function createServiceProxy(
   t: Test,
   cloud: Cloud,
   type: 'network' | 'block-storage',
 ): Promise<ServiceProxy> {
-  const { endpoints } = await cloud.admin<{ endpoints: { url: string; service_id: string }[] }>(
-    'GET',
-    '/endpoints?region_id=RegionOne&interface=public',
-  );
-  const { services } = await cloud.admin<{ services: { id: string }[] }>('GET', `/services?type=${type}`);
-  const { id } = services[0]!;
-  const url = /^https?:\/\/[^/]+/.exec(endpoints.find(({ service_id: of }) => of === id)!.url)![0];
+  const { endpoints, serviceId, origin: url } = await endpointsOf(cloud, type);
   const proxy = await createFaultProxy(t, url);
   const region = `region-${randomUUID().slice(0, 8)}`;
   await cloud.admin('POST', '/regions', { region: { id: region } });
@@ -33,7 +47,7 @@ export async function createServiceProxy(
       endpoint: {
         service_id,
         interface: 'public',
-        url: service_id === id ? real.replace(url, proxy.url) : real,
+        url: service_id === serviceId ? real.replace(url, proxy.url) : real,
         region_id: region,
       },
     });

@@ -39,6 +39,8 @@ type Method =
   | 'removeContainer'
   | 'pause'
   | 'update'
+  | 'mount'
+  | 'unmount'
   | 'observe'
   | 'list'
   | 'fingerprint';
@@ -76,6 +78,8 @@ export interface FakeDriver extends RuntimeDriver {
   failNext(method: Method, error: TroupeError): void;
   /** By container, as they were changed last. */
   readonly limits: Map<string, Limits>;
+  /** What was mounted into living containers, by its place in each; as a namespace, it ends with the run. */
+  readonly mounted: Map<string, Map<string, string>>;
   /** Those that were started or attached to, in this order. */
   readonly sessions: FakeSession[];
   /** What a command that is run in a container comes to. */
@@ -213,6 +217,7 @@ export function createFakeDriver(now: () => number): FakeDriver {
     pulls: [],
     hits: [],
     limits: new Map(),
+    mounted: new Map(),
     sessions: [],
     runs: (command) => ({ end: 'exited', exitCode: 0, output: `${command.join(' ')}\n`, truncated: false }),
     up: true,
@@ -335,6 +340,17 @@ export function createFakeDriver(now: () => number): FakeDriver {
         return change(containerId, { state: 'paused' });
       },
       unpause: ({ containerId }) => Promise.resolve(change(containerId, { state: 'running' })),
+    },
+    inside: {
+      async mount({ containerId }, { source, destination }, signal) {
+        await enter('mount', containerId, signal);
+        const found = driver.mounted.get(containerId) ?? new Map<string, string>();
+        driver.mounted.set(containerId, found.set(destination, source));
+      },
+      async unmount({ containerId }, { destination }, signal) {
+        await enter('unmount', containerId, signal);
+        driver.mounted.get(containerId)?.delete(destination);
+      },
     },
     update: {
       async update({ containerId }, limits, signal) {

@@ -73,6 +73,7 @@ export const spec: ContainerSpec = {
 
 export const args: Readonly<Record<HostEffectName, OperationArguments>> = {
   pullImage: { kind: 'pullImage', image: 'busybox:latest', policy: 'ifnotpresent', credential: null },
+  remountContainer: { kind: 'remountContainer', hot: [], leaving: [] },
   makeSandbox: { kind: 'makeSandbox', hostname: null, ports: [], published: [] },
   unplugPort: { kind: 'unplugPort', portId: 'port1' },
   removeSandbox: { kind: 'removeSandbox', portIds: [] },

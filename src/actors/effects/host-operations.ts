@@ -5,7 +5,7 @@
  */
 import { toFailure, TroupeError } from '../../errors/errors.ts';
 import { parseAddress, type Address } from '../../model/address.ts';
-import { limitsOf, type ContainerSpec, type StoredImageRef } from '../../model/container.ts';
+import { limitsOf, type ContainerSpec, type HotMount, type StoredImageRef } from '../../model/container.ts';
 import type { Environment } from '../../model/environment.ts';
 import { engineImage, isCommitted, splitImage } from '../../model/image.ts';
 import type { RegistryCredential } from '../../model/registry.ts';
@@ -18,6 +18,7 @@ import type {
 } from '../../link/protocol.ts';
 import type { HostLinks } from '../../link/host-links.ts';
 import type { ContainerContext } from '../../machines/container/context.ts';
+import { hotMounts } from '../../machines/container/setup.ts';
 import type { ImageContext } from '../../machines/image/context.ts';
 import type { NetworkContext } from '../../machines/network/context.ts';
 import type { SandboxContext } from '../../machines/sandbox/context.ts';
@@ -70,6 +71,7 @@ const changing: ReadonlySet<HostEffectName> = new Set([
   'createContainer',
   'startContainer',
   'updateContainer',
+  'remountContainer',
   // It goes on, should the store forget that it was asked for.
   'removeContainer',
   'makeSandbox',
@@ -87,6 +89,12 @@ type Arguments = (
   tickets: Tickets,
 ) => OperationArguments;
 
+/** What its agent mounts into it at each start; not said where there is none. */
+function hotOf(mounts: ContainerContext['mounts']): { readonly hot?: readonly HotMount[] } {
+  const hot = hotMounts(mounts.filter(({ leaving }) => !leaving));
+  return hot.length > 0 ? { hot } : {};
+}
+
 /** By the name that the container's chart gives an effect. */
 const containerArguments: Readonly<Record<string, Arguments>> = {
   pullImage: (_, _context, spec, credential, tickets) => {
@@ -96,14 +104,20 @@ const containerArguments: Readonly<Record<string, Arguments>> = {
       ? pull
       : { ...pull, from: { ticket: tickets.give(stored), digest: stored.digest } };
   },
-  createContainer: ({ run, start = false }, { sandboxId, amounts }, spec) => ({
+  createContainer: ({ run, start = false }, { sandboxId, amounts, mounts }, spec) => ({
     kind: 'createContainer',
     spec: { ...spec(), ...limitsOf(amounts), image: engineImage(spec()) },
     sandboxId,
     run,
     start,
+    ...hotOf(mounts),
   }),
-  startContainer: ({ run }, { amounts }) => ({ kind: 'startContainer', run, limits: limitsOf(amounts) }),
+  startContainer: ({ run }, { amounts, mounts }) => ({
+    kind: 'startContainer',
+    run,
+    limits: limitsOf(amounts),
+    ...hotOf(mounts),
+  }),
   stopContainer: ({ graceMs }) => ({ kind: 'stopContainer', graceMs }),
   removeContainer: () => ({ kind: 'removeContainer' }),
   pauseContainer: () => ({ kind: 'pauseContainer' }),
@@ -112,6 +126,11 @@ const containerArguments: Readonly<Record<string, Arguments>> = {
   updateContainer: (_, { amounts, resize }) => ({
     kind: 'updateContainer',
     limits: limitsOf(resize?.to ?? amounts),
+  }),
+  remountContainer: (_, { mounts }) => ({
+    kind: 'remountContainer',
+    hot: hotMounts(mounts.filter(({ leaving }) => !leaving)),
+    leaving: hotMounts(mounts.filter(({ leaving }) => leaving)),
   }),
 };
 

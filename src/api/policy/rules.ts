@@ -81,6 +81,9 @@ export const defaultRules = {
   'container:network_attach': writes('Attach it to a network'),
   'container:network_detach': writes('Detach it from one'),
   'container:network_list': reads('List its networks'),
+  'container:volume_attach': writes('Give it a volume while it lives'),
+  'container:volume_detach': writes('Take that from it'),
+  'container:volume_list': reads('List its volumes'),
   'container:actions': reads('List what was asked of it'),
   'container:action:events': admin('… with the traces of what failed'),
 

@@ -207,5 +207,6 @@ function mounts(
   };
 }
 
-const isPlace = (path: string): boolean =>
+/** Where something may be mounted. */
+export const isPlace = (path: string): boolean =>
   posix.isAbsolute(path) && posix.normalize(path) === path && path !== '/' && !path.endsWith('/');

@@ -22,6 +22,8 @@ export interface CinderDesk {
    * @throws TroupeError VOLUME_NOT_FOUND, NAME_AMBIGUOUS, VOLUME_ATTACHED, VOLUME_NOT_USABLE, QUOTA_EXCEEDED, CLOUD_UNAVAILABLE
    */
   mounts(wishes: readonly VolumeWish[], seed: string, bearer: Bearer): Promise<CinderMounts>;
+  /** Cinder's id of a volume of the caller's project. @throws TroupeError VOLUME_NOT_FOUND, NAME_AMBIGUOUS, CLOUD_UNAVAILABLE */
+  find(name: string, bearer: Bearer): Promise<string>;
 }
 
 export interface CinderMounts {
@@ -93,6 +95,7 @@ export function createCinderDesk(cinder: Cinder, worldId: string): CinderDesk {
   };
 
   return {
+    find: async (name, bearer) => (await existing(name, bearer)).id,
     async mounts(wishes, seed, bearer) {
       const made: string[] = [];
       const undo = async (): Promise<void> => {

@@ -4,6 +4,7 @@
  * name and labels (`docker-labels.ts`).
  */
 import type { Environment } from '../../model/environment.ts';
+import { createHost } from '../host.ts';
 import { dockerArchives } from './docker-archives.ts';
 import { dockerCommit } from './docker-commit.ts';
 import { dockerContainers } from './docker-containers.ts';
@@ -16,6 +17,7 @@ import { dockerFingerprint } from './docker-fingerprint.ts';
 import { dockerImageTools } from './docker-image-tools.ts';
 import { dockerImageTransfer } from './docker-image-transfer.ts';
 import { dockerImages } from './docker-images.ts';
+import { dockerInside } from './docker-inside.ts';
 import { openLogs } from './docker-logs.ts';
 import { dockerPause } from './docker-pause.ts';
 import { dockerSandboxes } from './docker-sandboxes.ts';
@@ -67,6 +69,7 @@ export function createDriver(
     ...dockerContainers(engine, sandboxes, logging),
     pause: dockerPause(engine),
     update: dockerUpdate(engine),
+    inside: dockerInside(engine, createHost()),
     exec: dockerExec(engine, environment),
     attach: dockerAttach(engine),
     top: dockerTop(engine),

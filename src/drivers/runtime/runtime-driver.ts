@@ -14,7 +14,7 @@ import type { ContainerSpec, Limits, Observation } from '../../model/container.t
 import type { Fingerprint } from '../../model/host.ts';
 import type { RegistryCredential } from '../../model/registry.ts';
 import type { OperationIdentity, OwnerIdentity } from './operation-identity.ts';
-import type { RuntimePowers } from './runtime-powers.ts';
+import type { ContainerMount, RuntimePowers } from './runtime-powers.ts';
 
 export interface StartOptions {
   /** Number of the run about to start, from 1. */
@@ -57,13 +57,6 @@ export interface ContainerFiles {
   readonly hosts: string;
   readonly resolvConf: string;
   readonly hostname: string;
-}
-
-export interface ContainerMount {
-  /** A path on this host, found by the agent and never taken from a user. */
-  readonly source: string;
-  readonly destination: string;
-  readonly readOnly: boolean;
 }
 
 export interface CreateOptions {

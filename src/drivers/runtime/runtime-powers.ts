@@ -15,6 +15,7 @@ import type { OperationIdentity } from './operation-identity.ts';
 export interface RuntimePowers {
   readonly pause: PausePower;
   readonly update: UpdatePower;
+  readonly inside: InsidePower;
   readonly exec: ExecPower;
   readonly attach: AttachPower;
   readonly top: TopPower;
@@ -46,6 +47,26 @@ export interface UpdatePower {
    * @throws InvalidSpec for limits the engine never allows
    */
   update(identity: OperationIdentity, limits: Limits, signal: AbortSignal): Promise<UpdateResult>;
+}
+
+export interface ContainerMount {
+  /** A path on this host, found by the agent and never taken from a user. */
+  readonly source: string;
+  readonly destination: string;
+  readonly readOnly: boolean;
+}
+
+/** Folders of this host in a container that runs; what does not run, or is not there, has none and is not told. */
+export interface InsidePower {
+  /**
+   * Mounting what is there succeeds. A folder that is missing is made in it.
+   *
+   * @throws VolumeError where something else is mounted there; HostIncapable where the kernel, or the container's user namespace,
+   *   allows none
+   */
+  mount(identity: OperationIdentity, mount: ContainerMount, signal: AbortSignal): Promise<void>;
+  /** Never what is in use. Unmounting what is not there succeeds. @throws VolumeInUse naming a process */
+  unmount(identity: OperationIdentity, mount: ContainerMount, signal: AbortSignal): Promise<void>;
 }
 
 export interface ExecSpec {

@@ -6,6 +6,12 @@ import type { Port } from '../../model/network.ts';
 import type { PlacementTerms } from '../../model/placement.ts';
 import { notPlacing, type Placing } from '../placing.ts';
 
+export interface HeldMount extends Mount {
+  readonly granted: boolean;
+  /** Of what was attached while it lived: it is on its way out, and is mounted no more. */
+  readonly leaving?: true;
+}
+
 export interface ContainerContext extends Placing {
   readonly id: string;
   readonly tenant: string;
@@ -39,7 +45,9 @@ export interface ContainerContext extends Placing {
   /** Counts the sandboxes made for it, so that no two share an id. */
   readonly sandboxesAsked: number;
   readonly ports: readonly Port[];
-  readonly mounts: readonly (Mount & { readonly granted: boolean })[];
+  readonly mounts: readonly HeldMount[];
+  /** The volume that was attached or detached last while it lived. */
+  readonly remounting: string | null;
   readonly containerHeld: boolean;
 
   /** The image is believed to be on the host. */

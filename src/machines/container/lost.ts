@@ -65,6 +65,7 @@ export const lost = containerSetup.createStateConfig({
     'capsule.deleted': whenGivenUp,
     'runtime.started': [
       { guard: 'isStopDue', target: '#container.stopping', actions: 'recordObservation' },
+      { guard: 'isMountReturned', target: '#container.remounting.unmounting', actions: 'recordReturn' },
       { guard: 'isCurrentRun', target: '#container.running', actions: ['recordReturn'] },
     ],
     'runtime.created': [
@@ -83,5 +84,9 @@ export const lost = containerSetup.createStateConfig({
 /** Its host came back and it had ended meanwhile. */
 export const returned = containerSetup.createStateConfig({
   tags: 'transient',
-  always: [{ guard: 'isRunningWanted', target: '#container.exited' }, { target: '#container.stopped' }],
+  always: [
+    { guard: 'isMountLeaving', target: '#container.remounting.unmounting' },
+    { guard: 'isRunningWanted', target: '#container.exited' },
+    { target: '#container.stopped' },
+  ],
 });

@@ -73,6 +73,29 @@ const rewire = {
   ],
 } as const;
 
+const remount = {
+  'container.attachVolume': [
+    {
+      guard: 'isMember',
+      actions: { type: 'refuse', params: { reason: 'Its volumes are its capsule’s; they can’t be changed' } },
+    },
+    {
+      guard: 'isMountedThere',
+      actions: { type: 'refuse', params: { reason: 'It has that volume already, or another at that path' } },
+    },
+    { target: '#container.remounting', actions: 'addMount' },
+  ],
+  'container.detachVolume': [
+    { guard: 'isHotMount', target: '#container.remounting.unmounting', actions: 'sendOut' },
+    {
+      actions: {
+        type: 'refuse',
+        params: { reason: 'It was created with that volume, which goes with it; delete it first' },
+      },
+    },
+  ],
+} as const;
+
 export const permits = {
   created: {
     ...services.logs,
@@ -80,6 +103,7 @@ export const permits = {
     ...resize,
     ...rebuild,
     ...rewire,
+    ...remount,
     'container.reboot': { target: '#container.readying', actions: 'wantRunning' },
   },
   running: {
@@ -90,11 +114,12 @@ export const permits = {
     ...resize,
     ...rebuild,
     ...rewire,
+    ...remount,
     'container.reboot': { target: '#container.rebooting', actions: ['wantRunning', 'recordGrace'] },
     'container.pause': { target: '#container.pausing' },
     'container.kill': { target: '#container.signalling' },
   },
-  paused: { ...services.logs, ...services.archive, ...commit, ...resize, ...rewire },
+  paused: { ...services.logs, ...services.archive, ...commit, ...resize, ...rewire, ...remount },
   stopped: {
     ...services.logs,
     ...services.archive,
@@ -102,6 +127,7 @@ export const permits = {
     ...resize,
     ...rebuild,
     ...rewire,
+    ...remount,
     'container.reboot': { target: '#container.readying', actions: 'wantRunning' },
   },
   error: {

@@ -10,7 +10,7 @@ import {
   type Address,
 } from '../../model/address.ts';
 import type { MemberMessage, MemberState } from '../../model/member-events.ts';
-import type { Amounts, Made, Observation } from '../../model/container.ts';
+import type { Amounts, HotMount, Made, Observation } from '../../model/container.ts';
 import type { Restored, Undeliverable } from '../../model/delivery.ts';
 import type {
   ContainerCommand,
@@ -39,7 +39,7 @@ import { equal, noAmounts, plus } from '../amounts.ts';
 import { grown, shrunk } from '../resize.ts';
 import { decideRestart, countedRestarts } from '../restart-policy.ts';
 import { unbound } from '../unbound.ts';
-import { foundContext, type ContainerContext } from './context.ts';
+import { foundContext, type ContainerContext, type HeldMount } from './context.ts';
 import { noSandbox } from '../own-sandbox.ts';
 import {
   networksOn,
@@ -210,10 +210,27 @@ const volumeOf = (context: ContainerContext, id: string, { sizeGib, isKept, cind
 
 const isOfCinder = ({ made }: ContainerContext['mounts'][number]): boolean => made?.cinder !== undefined;
 
+/** What its agent mounts into it. */
+export const hotMounts = (mounts: readonly HeldMount[]): readonly HotMount[] =>
+  mounts.flatMap(({ volumeId, hot }) => (hot ? [{ volumeId, ...hot }] : []));
+
+const isLeaving = ({ leaving }: HeldMount): boolean => leaving === true;
+
+const withoutMount = ({ mounts }: ContainerContext, id: string): readonly HeldMount[] =>
+  mounts.filter(({ volumeId }) => volumeId !== id);
+
+/** To a volume that is to be let go of; begun by it where it never was, since Cinder may have made one for it. */
+const detachMessage = (context: ContainerContext, { volumeId, made }: HeldMount): Message => ({
+  type: 'message',
+  to: volumeAddress(context.tenant, volumeId),
+  event: { type: 'volume.detach', containerId: context.id },
+  ...(made?.cinder && { begin: volumeOf(context, volumeId, made) }),
+});
+
 /** To the volumes that have yet to be granted. */
 const mountMessages = (context: ContainerContext): readonly Message[] =>
   context.mounts
-    .filter(({ granted }) => !granted)
+    .filter(({ granted, leaving }) => !granted && !leaving)
     .map(({ volumeId, made }) => ({
       type: 'message',
       to: volumeAddress(context.tenant, volumeId),
@@ -297,6 +314,7 @@ export const containerSetup = setup({
     unpauseContainer: unbound<EffectResults['unpauseContainer'], HostEffectInput>('unpauseContainer'),
     killContainer: unbound<EffectResults['killContainer'], HostEffectInput>('killContainer'),
     updateContainer: unbound<EffectResults['updateContainer'], HostEffectInput>('updateContainer'),
+    remountContainer: unbound<EffectResults['remountContainer'], HostEffectInput>('remountContainer'),
   },
   guards: {
     ...placingGuards,
@@ -335,7 +353,25 @@ export const containerSetup = setup({
       event.to === sandboxAddress(context.tenant, context.sandboxId ?? ''),
     isSandboxGone: ({ context, event }) =>
       failureOf(event).code === 'SANDBOX_GONE' && context.sandbox === 'own',
-    areMountsGranted: ({ context }) => context.mounts.every(({ granted }) => granted),
+    areMountsGranted: ({ context }) => context.mounts.every((mount) => mount.granted || isLeaving(mount)),
+    isBeingRemounted: ({ context, event }) =>
+      'volumeId' in event
+        ? event.volumeId === context.remounting
+        : event.type === 'message.undeliverable' &&
+          event.message.type === 'volume.attach' &&
+          event.to === volumeAddress(context.tenant, context.remounting ?? ''),
+    isMountLeaving: ({ context }) => context.mounts.some(isLeaving),
+    isMountedThere: ({ context, event }) =>
+      event.type === 'container.attachVolume' &&
+      context.mounts.some(
+        ({ volumeId, made, hot }) =>
+          volumeId === event.mount.volumeId ||
+          hot?.destination === event.mount.destination ||
+          (made?.cinder && made.cinder.volumeId === event.mount.made?.cinder?.volumeId),
+      ),
+    isHotMount: ({ context, event }) =>
+      'volumeId' in event && context.mounts.some(({ volumeId, hot }) => volumeId === event.volumeId && hot),
+    isMountReturned: ({ context, event }) => isCurrent(context, event) && context.mounts.some(isLeaving),
     isOfItsMounts: ({ context, event }) =>
       'volumeId' in event && context.mounts.some(({ volumeId }) => volumeId === event.volumeId),
     /** Volumes of Cinder that it has yet to let go of. */
@@ -643,20 +679,54 @@ export const containerSetup = setup({
       }
       enqueue.assign({ mounts: [] });
     }),
-    /** Those of Cinder are waited for; one that was never begun is, since Cinder may have made a volume for it. */
+    /** Those of Cinder are waited for. */
     releaseVolumes: enqueueActions(({ enqueue, context }) => {
-      for (const { volumeId, made } of context.mounts.filter(isOfCinder)) {
-        enqueue.emit({
-          type: 'message',
-          to: volumeAddress(context.tenant, volumeId),
-          event: { type: 'volume.detach', containerId: context.id },
-          ...(made && { begin: volumeOf(context, volumeId, made) }),
-        });
-      }
+      for (const mount of context.mounts.filter(isOfCinder)) enqueue.emit(detachMessage(context, mount));
     }),
     forgetVolume: assign({
+      mounts: ({ context, event }) => withoutMount(context, 'volumeId' in event ? event.volumeId : ''),
+    }),
+    addMount: assign({
+      mounts: ({ context, event }) => {
+        if (event.type !== 'container.attachVolume') return context.mounts;
+        const { volumeId, made, destination, readOnly } = event.mount;
+        return [...context.mounts, { volumeId, made, hot: { destination, readOnly }, granted: false }];
+      },
+      remounting: ({ event }) => (event.type === 'container.attachVolume' ? event.mount.volumeId : null),
+      failure: null,
+      reason: null,
+    }),
+    /** What was on its way in goes out again. */
+    turnBack: assign({
+      mounts: ({ context }) =>
+        context.mounts.map((mount) =>
+          mount.volumeId === context.remounting ? { ...mount, leaving: true as const } : mount,
+        ),
+    }),
+    sendOut: assign({
       mounts: ({ context, event }) =>
-        context.mounts.filter(({ volumeId }) => !('volumeId' in event) || event.volumeId !== volumeId),
+        context.mounts.map((mount) =>
+          'volumeId' in event && mount.volumeId === event.volumeId
+            ? { ...mount, leaving: true as const }
+            : mount,
+        ),
+      remounting: ({ event }) => ('volumeId' in event ? event.volumeId : null),
+      failure: null,
+      reason: null,
+    }),
+    /** It is in use there, or its host does not say: who had it has it on. */
+    keepMount: assign({
+      mounts: ({ context }) =>
+        context.mounts.map(({ leaving, ...mount }) =>
+          leaving && !(mount.granted && mount.volumeId === context.remounting)
+            ? { ...mount, leaving }
+            : mount,
+        ),
+    }),
+    /** A volume of its host is let go of at once, one of Cinder's says when it is. */
+    releaseLeaving: enqueueActions(({ enqueue, context }) => {
+      for (const mount of context.mounts.filter(isLeaving)) enqueue.emit(detachMessage(context, mount));
+      enqueue.assign({ mounts: context.mounts.filter((mount) => !isLeaving(mount) || isOfCinder(mount)) });
     }),
     /** It has ended already. */
     forgetLeft: assign({
