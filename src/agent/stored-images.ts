@@ -42,15 +42,18 @@ export function createStoredImages(driver: RuntimeDriver, dialer: Dialer): Store
     signal: AbortSignal,
   ): Promise<{ readonly output: T; readonly stream: Duplex; readonly rest: AsyncIterable<Buffer> }> => {
     const stream = await dialer.open(ticket, signal);
+    /** How it failed by itself; that the other end went away is told by that end's silence. */
+    const ownFailure = (): TroupeError | null =>
+      content?.errored instanceof TroupeError ? content.errored : null;
     try {
       stream.write(line(request));
       // How sending fails is told by what the other end answers.
       if (content) pipeline(content, stream).catch(() => {});
       else if ('kind' in request) stream.end();
       const { said, rest } = await firstWords<OperationOutcome>(stream, wentAway).catch((error: unknown) => {
-        throw content?.errored ?? error;
+        throw ownFailure() ?? (error instanceof TroupeError ? error : wentAway());
       });
-      if (!said.ok) throw content?.errored ?? fromFailure(said.failure);
+      if (!said.ok) throw ownFailure() ?? fromFailure(said.failure);
       return { output: said.output as T, stream, rest };
     } catch (error) {
       stream.destroy();

@@ -7,7 +7,7 @@ import { createFaultProxy, type Fault } from './fault-proxy.ts';
 import { asLayout, createGlanceCloud, dockerCommand, savedImage, type Listed } from './glance-cloud.ts';
 import { createKeystoneSite, type Answer } from './keystone-site.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(300_000);
 const cloud = await createCloud(t);
 const glance = await createGlanceCloud(t, cloud);
 const proxy = await createFaultProxy(t, glance.url);
