@@ -261,6 +261,11 @@ export const configSchema = Type.Object(
           'What Neutron calls this host, as its agent here is configured; empty = the machine’s name',
           { pattern: '^[^\\s]{0,255}$', rule: 'a name without blanks' },
         ),
+        ovsdb: text(
+          'unix:/run/openvswitch/db.sock',
+          'Where the database of this host’s Open vSwitch listens, for a Neutron whose agent here is of that',
+          { pattern: '^(unix:/\\S+|(tcp|ssl):\\S+)$', rule: 'as ovs-vsctl --db takes it' },
+        ),
         mode: Type.Enum(['auto', 'own', 'engine'], {
           default: 'auto',
           description:

@@ -14,6 +14,7 @@ export interface WirePort {
   readonly name: string;
   readonly network_id: string;
   readonly project_id: string;
+  readonly mac_address: string;
   readonly status: string;
   readonly device_id: string;
   readonly device_owner: string;

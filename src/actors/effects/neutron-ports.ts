@@ -32,6 +32,8 @@ export interface NeutronPortsOptions {
   readonly worldId: () => string;
 }
 
+/** Where a Neutron of long ago names none. @see openstack/nova: [neutron] ovs_bridge */
+const usualBridge = 'br-int';
 /** As Kuryr's, which Neutron's agents and users know. */
 export const deviceOwner = 'compute:kuryr';
 /** Between looks at ports that are not wired yet; an agent looks once a second as a rule. */
@@ -266,8 +268,8 @@ async function unlessGone(done: Promise<void>): Promise<void> {
 }
 
 /** @throws TroupeError PORT_UNBOUND, HOST_INCAPABLE */
-function refuseUnbound({ id, vifType }: NeutronPort, hostId: string): void {
-  if (vifType === 'bridge') return;
+function refuseUnbound({ id, vifType, vif }: NeutronPort, hostId: string): void {
+  if (vifType === 'bridge' || (vifType === 'ovs' && !vif.isHybrid)) return;
   if (vifType === 'binding_failed' || vifType === 'unbound' || vifType === '')
     throw new TroupeError(
       'PORT_UNBOUND',
@@ -275,7 +277,9 @@ function refuseUnbound({ id, vifType }: NeutronPort, hostId: string): void {
     );
   throw new TroupeError(
     'HOST_INCAPABLE',
-    `Neutron binds the port "${id}" on "${hostId}" as "${vifType}"; Troupe plugs "bridge" only`,
+    vif.isHybrid
+      ? `Neutron wants the port "${id}" on "${hostId}" plugged by way of a Linux bridge (ovs_hybrid_plug), which Troupe does not; set "firewall_driver" of its agent there to "openvswitch"`
+      : `Neutron binds the port "${id}" on "${hostId}" as "${vifType}"; Troupe plugs "bridge" and "ovs" only`,
   );
 }
 
@@ -321,6 +325,9 @@ function toPort(
       nameservers: [...new Set(own.flatMap(({ nameservers }) => nameservers))],
       securityGroups: port.securityGroups,
       isUsers,
+      ...(port.vifType === 'ovs' && {
+        ovs: { bridge: port.vif.bridge ?? usualBridge, isUserspace: port.vif.isUserspace },
+      }),
     },
   };
 }
