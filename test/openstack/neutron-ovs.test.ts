@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { testImage } from '../cli/engine/command-site.ts';
 import { program } from '../support/run-program.ts';
 import { docker, until } from '../support/troupe.ts';
 import { cloudFolder, createCloud } from './cloud.ts';
@@ -12,6 +13,7 @@ import { createCloudSite, type Container } from './neutron-site.ts';
 t.setTimeout(420_000);
 const cloud = await createCloud(t);
 const neutron = await createNeutronCloud(t, cloud);
+await neutron.awaitAgent(true, 'openvswitch');
 const ovsdb = `unix:${join(cloudFolder, 'ovs', 'db.sock')}`;
 const host = `${hostname()}-ovs`;
 const site = await createCloudSite(t, cloud, 'RegionOne', {
@@ -42,8 +44,9 @@ const plugged = async (): Promise<readonly string[]> => {
 };
 const awaitNone = (): Promise<readonly string[]> =>
   until('an empty bridge', plugged, ({ length }) => length === 0);
-const pings = async (from: Container, to: Container): Promise<boolean> =>
-  (await site.inside(from.uuid, 'ping', '-c', '1', '-W', '1', addressOf(to))).code === 0;
+const reaches = async (from: Container, address: string): Promise<boolean> =>
+  (await site.inside(from.uuid, 'ping', '-c', '1', '-W', '1', address)).code === 0;
+const pings = (from: Container, to: Container): Promise<boolean> => reaches(from, addressOf(to));
 const awaitPing = (from: Container, to: Container, wanted: boolean): Promise<boolean> =>
   until(
     `a ping that ${wanted ? 'passes' : 'is stopped'}`,
@@ -53,7 +56,8 @@ const awaitPing = (from: Container, to: Container, wanted: boolean): Promise<boo
 
 t.test('containers find each other by way of Open vSwitch, as their security groups let them', async (t) => {
   const closed = await neutron.securityGroup(blue, 'closed');
-  const command = ['sh', '-c', 'mkdir /www; echo here > /www/index.html; exec httpd -f -h /www -p 80'];
+  const serve = 'mkdir /www; echo here > /www/index.html; httpd -h /www -p 80';
+  const command = ['sh', '-c', `${serve}; trap exit TERM; while :; do sleep 1 & wait; done`];
   const [one, two, shut] = await Promise.all([
     site.run(token, { nets: first }),
     site.run(token, { nets: first, command }),
@@ -109,7 +113,54 @@ t.test('containers find each other by way of Open vSwitch, as their security gro
   await awaitNone();
 });
 
-t.test('a sandbox that somebody started anew is plugged again', async (t) => {
+t.test(
+  'on a network of both families it has an address of each, and the routes of its subnets',
+  async (t) => {
+    const dual = await neutron.network(blue, 'dual', '10.93.6.0/24', {
+      host_routes: [{ destination: '203.0.113.0/24', nexthop: '10.93.6.9' }],
+    });
+    await neutron.call('POST', '/subnets', {
+      subnet: {
+        network_id: dual,
+        project_id: blue.id,
+        ip_version: 6,
+        cidr: 'fd00:93:6::/64',
+        gateway_ip: 'fd00:93:6::1',
+      },
+    });
+    const chosen = { 'v4-fixed-ip': '10.93.6.77', 'v6-fixed-ip': 'fd00:93:6::77' };
+    const outside = await site.call('POST', '/v1/containers', token, {
+      image: testImage,
+      nets: [{ network: 'dual', 'v6-fixed-ip': 'fd00:93:7::77' }],
+    });
+    t.match(outside.text, /in no subnet of network/);
+    const [one, two] = await Promise.all([
+      site.run(token, { nets: [{ network: 'dual', ...chosen }] }),
+      site.run(token, { nets: [{ network: 'dual' }] }),
+    ]);
+    t.same(
+      one.addresses[dual]!.map(({ addr }) => addr),
+      Object.values(chosen),
+    );
+    const [ipv4, ipv6] = two.addresses[dual]!.map(({ addr }) => addr);
+    const inside = await site.inside(two.uuid, 'sh', '-c', 'ip addr show eth0; ip route; ip -6 route');
+    t.match(inside.out, `inet ${ipv4}/24`);
+    t.match(inside.out, `inet6 ${ipv6}/64`);
+    t.match(inside.out, /default via 10\.93\.6\.1 dev eth0/);
+    t.match(inside.out, /203\.0\.113\.0\/24 via 10\.93\.6\.9 dev eth0/);
+    t.match(inside.out, /default via fd00:93:6::1 dev eth0/);
+    for (const address of Object.values(chosen))
+      await until(
+        `an answer of ${address}`,
+        () => reaches(two, address),
+        (passes) => passes,
+      );
+    await Promise.all([one, two].map(({ uuid }) => site.remove(token, uuid)));
+    await awaitNone();
+  },
+);
+
+t.test('a sandbox that somebody started anew is plugged again', async () => {
   const [hurt, peer] = await Promise.all([
     site.run(token, { nets: first }),
     site.run(token, { nets: first }),
@@ -130,7 +181,11 @@ t.test('a sandbox that somebody started anew is plugged again', async (t) => {
     () => pings(peer, hurt).catch(() => false),
     (passes) => passes,
   );
-  t.equal((await neutron.port(portOf(hurt))).status, 'ACTIVE');
+  await until(
+    'its port',
+    () => neutron.port(portOf(hurt)),
+    ({ status }) => status === 'ACTIVE',
+  );
   await Promise.all([hurt, peer].map(({ uuid }) => site.remove(token, uuid)));
   await awaitNone();
 });

@@ -38,6 +38,8 @@ core_plugin = ml2
 service_plugins =
 auth_strategy = keystone
 transport_url = rabbit://guest:guest@127.0.0.1:$rabbitmq_port/
+# An agent whose question was lost with a server that was started anew asks again after so many seconds.
+rpc_response_timeout = 10
 notify_nova_on_port_status_changes = false
 notify_nova_on_port_data_changes = false
 agent_down_time = 10

@@ -19,7 +19,7 @@ import type { NetworkEffectResults } from '../../model/network-events.ts';
 import type { Port } from '../../model/network.ts';
 import { oneAtATime } from '../../model/one-at-a-time.ts';
 import type { Neutron, NeutronNetwork, NeutronPort, NeutronSubnet } from '../../model/neutron.ts';
-import { parseSubnet } from '../../model/subnet.ts';
+import { prefixOf } from '../../model/subnet.ts';
 import type { Runtime } from '../runtime.ts';
 import { promised, type Effect, type EffectRun, type Effects } from './effect.ts';
 import { ensureGroup, removeGroup } from './exposed-ports.ts';
@@ -292,9 +292,7 @@ function toPort(
 ): Port {
   const addresses = port.fixedIps.flatMap(({ subnetId, address }) => {
     const subnet = subnets.find(({ id }) => id === subnetId);
-    return subnet
-      ? [{ address, prefix: parseSubnet(subnet.cidr).prefix, version: subnet.version, subnetId }]
-      : [];
+    return subnet ? [{ address, prefix: prefixOf(subnet.cidr), version: subnet.version, subnetId }] : [];
   });
   // Names and published ports are of the first, which is IPv4 where there is one.
   const [first] = addresses.sort((a, b) => a.version - b.version);

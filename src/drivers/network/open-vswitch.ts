@@ -32,6 +32,8 @@ export interface OpenVSwitch {
 
 /** What a world's ports carry beside what os-vif says of them. */
 const worldKey = 'troupe-world';
+/** Of which pair it is: its bridge, and the index of the host's end. */
+const pairKey = 'troupe-pair';
 
 /** It waits for the switch to have done it; a switch that is stopped never does. */
 const patience = '--timeout=10';
@@ -43,8 +45,10 @@ interface Rows {
 
 /** @param database where its database listens, as `ovs-vsctl --db` takes it */
 export function createOpenVSwitch(host: Host, database: string): OpenVSwitch {
+  const run = (args: readonly string[], signal: AbortSignal): Promise<CommandResult> =>
+    host.run('ovs-vsctl', [`--db=${database}`, patience, ...args], { signal });
   const ask = async (attempt: string, args: readonly string[], signal: AbortSignal): Promise<string> => {
-    const result = await host.run('ovs-vsctl', [`--db=${database}`, patience, ...args], { signal });
+    const result = await run(args, signal);
     if (result.status !== 0) throw failureOf(attempt, result);
     return result.output;
   };
@@ -63,24 +67,29 @@ export function createOpenVSwitch(host: Host, database: string): OpenVSwitch {
     async addPort(attempt, spec, { bridge, isUserspace, instanceId }, signal) {
       const { worldId, portId, mac } = spec;
       const link = linkOf(spec);
+      const pair = `${bridge}/${await host.readLinkFile(link, 'ifindex')}`;
       const ids = [
         `iface-id=${portId}`,
         'iface-status=active',
         `attached-mac="${mac}"`,
         `vm-uuid=${instanceId}`,
         `${worldKey}=${worldId}`,
+        `${pairKey}=${pair}`,
       ];
-      const commands = [
+      const add = [
         ['--may-exist', 'add-br', bridge],
         ['set', 'Bridge', bridge, `datapath_type=${isUserspace ? 'netdev' : 'system'}`],
-        ['--may-exist', 'add-port', bridge, link],
+        ['add-port', bridge, link],
         ['set', 'Interface', link, ...ids.map((each) => `external_ids:${each}`)],
-      ];
-      await ask(
-        attempt,
-        commands.flatMap((command) => ['--', ...command]),
-        signal,
-      );
+      ].flatMap((command) => ['--', ...command]);
+      const result = await run(add, signal);
+      if (result.status === 0) return;
+      if (!/already exists/.test(result.errors)) throw failureOf(attempt, result);
+      const seen = ['--if-exists', 'get', 'Interface', link, `external_ids:${pairKey}`];
+      if ((await ask(attempt, seen, signal)).trim() === `"${pair}"`) return;
+      // A switch that is a program goes on with the link that was, and never looks for another of that name.
+      await ask(attempt, ['--if-exists', 'del-port', link], signal);
+      await ask(attempt, add, signal);
     },
     async removePort(attempt, link, signal) {
       await ask(attempt, ['--if-exists', 'del-port', link], signal);
