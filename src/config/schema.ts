@@ -316,6 +316,14 @@ export const configSchema = Type.Object(
           256,
           'Memory of a host for sandboxes made ahead, of all pools together; one takes 4 MiB on Docker, 1 on Podman',
         ),
+        poolPorts: count(
+          1_000,
+          'Ports of Neutron that sandboxes made ahead have at most, of all projects together; 0 = none is made ahead there',
+        ),
+        poolPortsPerProject: count(
+          50,
+          'The same of each project; a tenth of the ports that Neutron’s usual quota gives it',
+        ),
         poolWindowMs: count(
           30_000,
           'Use is counted over so many milliseconds; without use a pool halves',
