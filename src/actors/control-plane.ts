@@ -49,7 +49,7 @@ import { deadlineEffect } from './effects/deadline.ts';
 import { discardImageEffect } from './effects/discard-image.ts';
 import { dismissHostEffect } from './effects/dismiss-host.ts';
 import type { Effect } from './effects/effect.ts';
-import { fillPoolEffect } from './effects/fill-pool.ts';
+import { fillPoolEffect, type ReadyPortBounds } from './effects/fill-pool.ts';
 import { makeWayEffect } from './effects/make-way.ts';
 import { findImageUsersEffect } from './effects/find-image-users.ts';
 import { findResidentsEffect } from './effects/find-residents.ts';
@@ -105,6 +105,8 @@ export interface ControlPlaneConfig {
   readonly sandbox: SandboxMode;
   /** Sandboxes made ahead, for each host, project and network; null = none. */
   readonly pool: { readonly ceiling: number; readonly windowMs: number } | null;
+  /** Of Neutron, over all sandboxes made ahead. */
+  readonly readyPorts: ReadyPortBounds;
   readonly strategy: Strategy;
   /** Where images that are made of containers are kept. */
   readonly commitsTo: CommitsTo;
@@ -272,7 +274,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         (address) => readModel.label(address).name,
       ),
       dismissHost: dismissHostEffect(() => runtime, enrolment),
-      fillPool: fillPoolEffect(() => runtime),
+      fillPool: fillPoolEffect(() => runtime, config.readyPorts),
       makeWay: makeWayEffect({ environment, runtime: () => runtime }),
       tellHosts: tellHostsEffect(() => runtime),
       findImageUsers: findImageUsersEffect(

@@ -54,6 +54,11 @@ const choicesMost = 8;
 
 type Owner = Pick<OwnerIdentity, 'worldId' | 'tenant'>;
 
+interface Place {
+  readonly sandboxId: string;
+  readonly netnsPath: string;
+}
+
 export interface SandboxesOptions {
   readonly driver: RuntimeDriver;
   readonly network: NetworkDriver;
@@ -75,13 +80,13 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
 
   const plug = async (
     identity: Owner,
-    netnsPath: string,
+    { sandboxId, netnsPath }: Place,
     port: Port,
     isFirst: boolean,
     signal: AbortSignal,
   ): Promise<void> => {
     const { network: definition } = port;
-    const spec = plugSpec(identity.worldId, netnsPath, port, isFirst);
+    const spec = plugSpec(identity.worldId, { sandboxId, netnsPath }, port, isFirst);
     if (spec.of === 'neutron') return network.plug(spec, signal);
     try {
       await network.plug(spec, signal);
@@ -107,7 +112,7 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
       for (const [index, port] of seen.ports.entries()) {
         if (!isLost(port)) continue;
         if (!port.neutron) await ensureBridge({ worldId, tenant }, port.network, signal);
-        await plug({ worldId, tenant }, netnsPath, port, index === 0, signal);
+        await plug({ worldId, tenant }, { sandboxId, netnsPath }, port, index === 0, signal);
       }
     }
   };
@@ -186,7 +191,7 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
   ): Promise<NetworkEffectResults['makeSandbox']> => {
     const sandbox = await driver.ensureSandbox(identity, { sandboxId, hostname }, signal);
     for (const [index, port] of ports.entries())
-      await plug(identity, sandbox.netnsPath, port, index === 0, signal);
+      await plug(identity, { sandboxId, netnsPath: sandbox.netnsPath }, port, index === 0, signal);
     const [first] = ports;
     const before = (await files.find(sandboxId))?.bound ?? [];
     const bound =
@@ -285,7 +290,7 @@ export function createSandboxes({ driver, network, files, subnets, mtu }: Sandbo
 /** The first port has the default route. */
 function plugSpec(
   worldId: string,
-  netnsPath: string,
+  { sandboxId, netnsPath }: Place,
   { portId, network: { networkId, subnet, gateway, mtu }, mac, address, interfaceName, neutron }: Port,
   isFirst: boolean,
 ): PlugSpec {
@@ -303,6 +308,7 @@ function plugSpec(
   return {
     ...common,
     of: 'neutron',
+    ...(neutron.ovs && { ovs: { ...neutron.ovs, instanceId: sandboxId } }),
     addresses: neutron.addresses.map((each) => `${each.address}/${each.prefix}`),
     gateway: gateways.find((each) => familyOf(each) === 4) ?? null,
     routes: [...neutron.routes, ...(gateway6 ? [{ destination: '::/0', via: gateway6 }] : [])],

@@ -266,6 +266,11 @@ export const configSchema = Type.Object(
           'What Neutron calls this host, as its agent here is configured; empty = the machine’s name',
           { pattern: '^[^\\s]{0,255}$', rule: 'a name without blanks' },
         ),
+        ovsdb: text(
+          'unix:/run/openvswitch/db.sock',
+          'Where the database of this host’s Open vSwitch listens, for a Neutron whose agent here is of that',
+          { pattern: '^(unix:/\\S+|(tcp|ssl):\\S+)$', rule: 'as ovs-vsctl --db takes it' },
+        ),
         mode: Type.Enum(['auto', 'own', 'engine'], {
           default: 'auto',
           description:
@@ -315,6 +320,14 @@ export const configSchema = Type.Object(
         poolMemoryMib: count(
           256,
           'Memory of a host for sandboxes made ahead, of all pools together; one takes 4 MiB on Docker, 1 on Podman',
+        ),
+        poolPorts: count(
+          1_000,
+          'Ports of Neutron that sandboxes made ahead have at most, of all projects together; 0 = none is made ahead there',
+        ),
+        poolPortsPerProject: count(
+          50,
+          'The same of each project; a tenth of the ports that Neutron’s usual quota gives it',
         ),
         poolWindowMs: count(
           30_000,

@@ -58,6 +58,8 @@ const packages: Readonly<Record<string, string>> = {
   ip6tables: 'iptables',
   conntrack: 'conntrack',
   nsenter: 'util-linux',
+  'ovs-vsctl': 'openvswitch-switch',
+  ethtool: 'ethtool',
   mount: 'mount',
   umount: 'mount',
   blkid: 'util-linux',

@@ -80,6 +80,7 @@ export const port = Type.Object({
       nameservers: texts,
       securityGroups: texts,
       isUsers: Type.Boolean(),
+      ovs: Type.Optional(Type.Object({ bridge: text, isUserspace: Type.Boolean() })),
     }),
   ),
 });

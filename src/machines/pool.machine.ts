@@ -49,6 +49,8 @@ export const poolMachine = setup({
     isMissing: ({ context }) => missing(context) > 0,
     isMaking: ({ context }) => context.making > 0,
     isTooMany: ({ context }) => context.ready > context.target,
+    isShort: (_, params: { readonly short: NetworkEffectResults['fillPool']['short'] }) =>
+      params.short !== null,
     isOnItsHost: ({ context, event }) => 'hostId' in event && event.hostId === context.hostId,
     isEmpty: ({ context }) => context.target === 0 && context.ready === 0 && context.making === 0,
   },
@@ -94,6 +96,12 @@ export const poolMachine = setup({
     })),
     sayBounded: assign({
       reason: 'The memory that its host keeps for sandboxes made ahead is used up (site.poolMemoryMib)',
+    }),
+    sayShort: assign({
+      reason: (_, params: { readonly short: NetworkEffectResults['fillPool']['short'] }) =>
+        params.short === 'project'
+          ? 'Sandboxes made ahead have as many ports as a project may keep in them (site.poolPortsPerProject)'
+          : 'Sandboxes made ahead have as many ports as the site may keep in them (site.poolPorts)',
     }),
     forgetReason: assign({ reason: null }),
     wantNone: assign({ target: 0, used: 0 }),
@@ -152,7 +160,17 @@ export const poolMachine = setup({
           id: 'fillPool',
           src: 'fillPool',
           input: ({ context }) => ({ count: missing(context) }),
-          onDone: { target: 'making', actions: 'countBegun' },
+          onDone: [
+            {
+              guard: { type: 'isShort', params: ({ event }) => ({ short: event.output.short }) },
+              target: 'bounded',
+              actions: [
+                'countBegun',
+                { type: 'sayShort', params: ({ event }) => ({ short: event.output.short }) },
+              ],
+            },
+            { target: 'making', actions: 'countBegun' },
+          ],
           onError: { target: 'failing', actions: 'recordFailure' },
         },
         {
@@ -210,7 +228,8 @@ export const poolMachine = setup({
       },
     },
     bounded: {
-      description: 'Its host has no memory for more; in a while it is tried again, if it is still used.',
+      description:
+        'There is no memory of its host, or no port, for more; in a while it is tried again, if it is still used.',
       tags: 'transient',
       meta: { status: 'bounded' },
       invoke: {
@@ -250,7 +269,7 @@ const descriptions: Readonly<Record<string, string>> = {
   'fill.pause': 'the pause before sandboxes are begun again',
   'making.deadline': 'sandboxes that are being made to be ready',
   window: 'the time over which its use is counted to end',
-  'bounded.window': 'its host to have memory for more sandboxes made ahead',
+  'bounded.window': 'memory of its host, or ports, for more sandboxes made ahead',
   'shrink.deadline': 'its host to let sandboxes go',
 };
 

@@ -46,9 +46,9 @@ export async function hostParts(
   environment: Environment,
   driver: RuntimeDriver,
 ): Promise<HostParts> {
-  const { mode, subnets, subnetPrefix, mtu } = config.network;
+  const { mode, subnets, subnetPrefix, mtu, ovsdb } = config.network;
   const { sandboxes: directory, volumes } = paths(config);
-  const network = createBridgeNetworkDriver();
+  const network = createBridgeNetworkDriver({ ovsdb });
   const { able, problems } = await network
     .probe(AbortSignal.timeout(probeMs))
     .catch((error: unknown) => ({ able: false, problems: [toFailure(error).message] }));

@@ -39,6 +39,7 @@ export const controlPlaneConfig = ({
   reservationMs: quota.reservationMs,
   sandbox: site.sandboxes,
   pool: site.poolCeiling > 0 ? { ceiling: site.poolCeiling, windowMs: site.poolWindowMs } : null,
+  readyPorts: { perProject: site.poolPortsPerProject, perSite: site.poolPorts },
   strategy: scheduler.strategy,
   neighbours: scheduler.neighbours,
   commitsTo: images.commitsTo,

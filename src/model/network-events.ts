@@ -199,7 +199,8 @@ export interface NetworkEffectResults {
   returnPorts: null;
   /** By port: the groups that it has now. */
   regroupPorts: Readonly<Record<string, readonly string[]>>;
-  fillPool: { readonly begun: number };
+  /** Fewer than asked for where the ports that may wait are used up: the project's, or the site's. */
+  fillPool: { readonly begun: number; readonly short: 'project' | 'site' | null };
   ensureNetwork: NetworkDefinition;
   removeNetwork: null;
   deadline: { readonly at: number };

@@ -70,6 +70,15 @@ export interface NeutronBinding {
   readonly securityGroups: readonly string[];
   /** The user's own: given back at the end, not deleted. */
   readonly isUsers: boolean;
+  /** Neutron's agent on the host is one of Open vSwitch; absent = a Linux bridge. */
+  readonly ovs?: SwitchBridge;
+}
+
+/** A bridge of Open vSwitch. */
+export interface SwitchBridge {
+  readonly bridge: string;
+  /** Its packets are moved by a program, not by the kernel (`datapath_type: netdev`). */
+  readonly isUserspace: boolean;
 }
 
 export interface NeutronAddress {

@@ -36,6 +36,16 @@ export interface NeutronFixedIp {
   readonly address: string;
 }
 
+/** Of `binding:vif_details`. */
+export interface NeutronVif {
+  /** `bridge_name`, of Open vSwitch; null where Neutron names none. */
+  readonly bridge: string | null;
+  /** `ovs_hybrid_plug`: by way of a Linux bridge, where its rules are. */
+  readonly isHybrid: boolean;
+  /** `datapath_type` is `netdev`. */
+  readonly isUserspace: boolean;
+}
+
 export interface NeutronPort {
   readonly id: string;
   readonly name: string;
@@ -51,6 +61,8 @@ export interface NeutronPort {
   readonly hostId: string;
   /** `binding:vif_type`: `bridge`, `ovs`, `unbound`, `binding_failed` … */
   readonly vifType: string;
+  /** What whoever plugs it is to know. */
+  readonly vif: NeutronVif;
   readonly fixedIps: readonly NeutronFixedIp[];
   /** Ids. */
   readonly securityGroups: readonly string[];

@@ -48,6 +48,13 @@ export function familyOf(text: string): 4 | 6 {
   return parsed instanceof Address4 ? 4 : 6;
 }
 
+/** The length of the prefix of a CIDR of either family. @throws RangeError when `text` is neither an address nor a CIDR */
+export function prefixOf(text: string): number {
+  const parsed = parse(text);
+  if (!parsed) throw new RangeError(`Not a subnet: "${text}"`);
+  return parsed.subnetMask;
+}
+
 /** Whether `address`, with or without a prefix, lies in `cidr`. Addresses of another family don't. */
 export function contains(cidr: string, address: string): boolean {
   const [outer, inner] = [parse(cidr), parse(address)];

@@ -49,6 +49,13 @@ const portShape = Type.Object({
   device_owner: text,
   'binding:host_id': Type.Optional(text),
   'binding:vif_type': Type.Optional(text),
+  'binding:vif_details': Type.Optional(
+    Type.Object({
+      bridge_name: Type.Optional(text),
+      ovs_hybrid_plug: Type.Optional(Type.Boolean()),
+      datapath_type: Type.Optional(text),
+    }),
+  ),
   fixed_ips: Type.Array(Type.Object({ subnet_id: text, ip_address: text })),
   security_groups: Type.Array(text),
   tags: Type.Optional(Type.Array(text)),
@@ -107,6 +114,11 @@ const portOf = (each: Static<typeof portShape>): NeutronPort => ({
   deviceOwner: each.device_owner,
   hostId: each['binding:host_id'] ?? '',
   vifType: each['binding:vif_type'] ?? '',
+  vif: {
+    bridge: each['binding:vif_details']?.bridge_name ?? null,
+    isHybrid: each['binding:vif_details']?.ovs_hybrid_plug ?? false,
+    isUserspace: each['binding:vif_details']?.datapath_type === 'netdev',
+  },
   fixedIps: each.fixed_ips.map(({ subnet_id, ip_address }) => ({
     subnetId: subnet_id,
     address: ip_address,

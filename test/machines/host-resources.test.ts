@@ -68,7 +68,7 @@ t.test('the pool chart', async (t) => {
 
 t.test('a pool whose host has no memory for more makes none before its window ends', async (t) => {
   const pool = walk(poolChart, poolSubject.inputs[0]).send({ type: 'pool.used', ahead: false });
-  pool.done('quiet').done('fillPool', { begun: 1 }).send({ type: 'pool.joined' });
+  pool.done('quiet').done('fillPool', { begun: 1, short: null }).send({ type: 'pool.joined' });
   t.same(pool.paths, ['keeping']);
   pool.send({ type: 'pool.bounded' }).send({ type: 'pool.left', wasReady: true });
   t.same(pool.paths, ['bounded']);
@@ -76,7 +76,10 @@ t.test('a pool whose host has no memory for more makes none before its window en
   t.same(pool.active, ['bounded.window'], 'what the host let go is not made again at once');
   pool.done('bounded.window');
   t.same(pool.paths, ['filling'], 'it was used, so it is tried again');
-  pool.done('fillPool', { begun: 1 }).send({ type: 'pool.joined' }).send({ type: 'pool.bounded' });
+  pool
+    .done('fillPool', { begun: 1, short: null })
+    .send({ type: 'pool.joined' })
+    .send({ type: 'pool.bounded' });
   pool.send({ type: 'pool.left', wasReady: true }).done('bounded.window');
   t.same(pool.paths, ['empty'], 'without use it gives up');
   t.equal(pool.reason, null);
@@ -87,10 +90,28 @@ t.test('a pool on a network of Neutron keeps nothing ahead before its second use
   t.same(pool.paths, ['empty']);
   pool.send({ type: 'pool.used', ahead: false }).done('quiet');
   t.same(pool.paths, ['filling']);
-  pool.done('fillPool', { begun: 2 }).send({ type: 'pool.joined' }).send({ type: 'pool.joined' });
+  pool
+    .done('fillPool', { begun: 2, short: null })
+    .send({ type: 'pool.joined' })
+    .send({ type: 'pool.joined' });
   t.same(pool.paths, ['keeping']);
   pool.done('window').done('window');
   t.same(pool.paths, ['shrinking'], 'without use they go');
+});
+
+t.test('a pool that gets no more ports waits for its window, and says whose are used up', async (t) => {
+  const pool = walk(poolChart, boundPool).send({ type: 'pool.used', ahead: false });
+  pool.send({ type: 'pool.used', ahead: false }).done('quiet');
+  pool.done('fillPool', { begun: 1, short: 'project' });
+  t.same(pool.paths, ['bounded']);
+  t.match(pool.reason, /poolPortsPerProject/);
+  pool.send({ type: 'pool.joined' });
+  t.same(pool.active, ['bounded.window'], 'what was begun joins, and no more is asked for');
+  pool.send({ type: 'pool.used', ahead: true }).send({ type: 'pool.used', ahead: true });
+  pool.done('bounded.window');
+  t.same(pool.paths, ['filling'], 'it was used, so it is tried again');
+  pool.done('fillPool', { begun: 0, short: 'site' });
+  t.match(pool.reason, /site\.poolPorts\)/);
 });
 
 t.test('a sandbox of version 2 lives on: none had ports that do not say whose they are', async (t) => {

@@ -51,11 +51,15 @@ export const poolSubject: ProofSubject = {
   ],
   results: (invokeId, src, snapshot: AnyMachineSnapshot) => {
     const { target, making, ready } = snapshot.context as PoolContext;
+    const done = (output: object) => ({ type: `xstate.done.actor.${invokeId}`, output });
     return [
-      {
-        type: `xstate.done.actor.${invokeId}`,
-        output: src === 'fillPool' ? { begun: Math.min(2 - making, target - making - ready) } : { at: 0 },
-      },
+      ...(src === 'fillPool'
+        ? [
+            done({ begun: Math.min(2 - making, target - making - ready), short: null }),
+            done({ begun: 0, short: 'project' }),
+            done({ begun: 0, short: 'site' }),
+          ]
+        : [done({ at: 0 })]),
       { type: `xstate.error.actor.${invokeId}`, error: failures[0] },
     ];
   },

@@ -18,6 +18,7 @@ import {
   isAddress,
   overlap,
   parseSubnet,
+  prefixOf,
 } from '../../src/model/subnet.ts';
 
 const pool = { cidr: '10.64.0.0/21', prefix: 24 };
@@ -181,4 +182,10 @@ t.test("a port's MAC is its own, unicast and locally administered", async (t) =>
   t.throws(() => macOfPort('../../etc'), RangeError);
   t.equal(macOfAddress('10.0.200.7'), '02:54:0a:00:c8:07');
   for (const each of ['fd00::1', '10.0.0.1/24', '']) t.throws(() => macOfAddress(each), RangeError);
+});
+
+t.test('the prefix of a CIDR of either family', async (t) => {
+  t.equal(prefixOf('10.64.0.0/24'), 24);
+  t.equal(prefixOf('fd00:91:6::/64'), 64);
+  t.throws(() => prefixOf('nowhere'), RangeError);
 });

@@ -14,6 +14,7 @@ export interface WirePort {
   readonly name: string;
   readonly network_id: string;
   readonly project_id: string;
+  readonly mac_address: string;
   readonly status: string;
   readonly device_id: string;
   readonly device_owner: string;
@@ -35,8 +36,8 @@ export interface NeutronCloud {
   port(id: string): Promise<WirePort>;
   /** Stops all that a service of dev/openstack is, and lets it go on. */
   freeze(service: 'neutron' | 'neutron-agent'): { thaw(): void };
-  /** Resolves once Neutron says so of this machine's agent. */
-  awaitAgent(alive: boolean): Promise<void>;
+  /** Resolves once Neutron says so of this machine's agent. @param kind the one for Linux bridges by default */
+  awaitAgent(alive: boolean, kind?: 'linuxbridge' | 'openvswitch'): Promise<void>;
 }
 
 export async function createNeutronCloud(t: Pick<Test, 'teardown'>, cloud: Cloud): Promise<NeutronCloud> {
@@ -104,10 +105,10 @@ export async function createNeutronCloud(t: Pick<Test, 'teardown'>, cloud: Cloud
         },
       };
     },
-    async awaitAgent(alive) {
+    async awaitAgent(alive, kind = 'linuxbridge') {
       await until(
         `the agent that is ${alive ? 'alive' : 'dead'}`,
-        () => call<{ agents: { alive: boolean }[] }>('GET', '/agents?binary=neutron-linuxbridge-agent'),
+        () => call<{ agents: { alive: boolean }[] }>('GET', `/agents?binary=neutron-${kind}-agent`),
         ({ agents }) => agents.some((agent) => agent.alive) === alive,
       );
     },

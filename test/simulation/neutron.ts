@@ -107,6 +107,7 @@ export function createNeutron(kernel: Kernel, engines: readonly SimulatedEngine[
               deviceOwner: wish.deviceOwner,
               hostId: wish.hostId,
               vifType: 'bridge',
+              vif: { bridge: null, isHybrid: false, isUserspace: false },
               fixedIps: [{ subnetId: 's', address: `10.77.${last >> 8}.${last & 255}` }],
               securityGroups: wish.securityGroups,
               tags: [],

@@ -96,6 +96,7 @@ const config = {
   reservationMs: 20_000,
   sandbox: 'own' as const,
   pool: { ceiling: 3, windowMs: 5_000 },
+  readyPorts: { perProject: 4, perSite: 6 },
   strategy: 'spread' as const,
   commitsTo: 'host' as const,
   collectMs: 3_600_000,

@@ -67,6 +67,7 @@ export async function startActors(store: Store, options: ActorsOptions = {}): Pr
       reservationMs: 60_000,
       sandbox: 'engine',
       pool: null,
+      readyPorts: { perProject: 50, perSite: 1_000 },
       strategy: 'spread',
       commitsTo: 'host',
       collectMs: 3_600_000,

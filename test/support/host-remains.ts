@@ -10,8 +10,9 @@ import { dockerSocket, removeWorld } from './docker.ts';
 /**
  * @param directory with the agents' state directories somewhere below; their processes have ended
  * @param socket of the engine they used
+ * @param ovsdb of the Open vSwitch they used, its usual place otherwise
  */
-export async function removeRemains(directory: string, socket = dockerSocket): Promise<void> {
+export async function removeRemains(directory: string, socket = dockerSocket, ovsdb?: string): Promise<void> {
   const { signal } = new AbortController();
   const files = readdirSync(directory, { recursive: true, encoding: 'utf8' });
   for (const file of files.filter((each) => each.endsWith('agent/agent/data.mdb'))) {
@@ -22,7 +23,7 @@ export async function removeRemains(directory: string, socket = dockerSocket): P
     if (!identity) continue;
     const { worldId } = identity;
     await removeWorld(new Docker({ socketPath: socket }), worldId);
-    const networks = createBridgeNetworkDriver();
+    const networks = createBridgeNetworkDriver(ovsdb === undefined ? {} : { ovsdb });
     for (const { portId, worldId: of } of await networks.listPorts(signal))
       if (of === worldId && portId !== null) await networks.unplug({ worldId, portId }, signal);
     for (const { networkId, worldId: of } of await networks.listNetworks(signal))

@@ -1,16 +1,21 @@
 #!/usr/bin/env bash
-# Neutron of dev/openstack: its server, and the agent that makes this machine's ports with Linux bridges. The agent is
-# the machine's: bridges brq*, links tap*, iptables chains neutron-*. Sourced after rabbitmq.sh and catalog.sh; defines
-# functions only.
+# Neutron of dev/openstack: its server, and two agents, each a host of its own to it: one wires this machine's ports with
+# Linux bridges, one with Open vSwitch. They are the machine's: bridges brq* and br-int, links tap*, iptables chains neutron-*.
+# Sourced after rabbitmq.sh, openvswitch.sh and catalog.sh; defines functions and names only.
 
 neutron_packages() {
   keystone_packages
   rabbitmq_packages
-  printf '%s\n' neutron-server neutron-linuxbridge-agent ipset ebtables iptables conntrack iproute2
+  openvswitch_packages
+  printf '%s\n' neutron-server neutron-linuxbridge-agent neutron-openvswitch-agent ipset ebtables iptables conntrack iproute2
 }
 
 neutron_port="${TROUPE_NEUTRON_PORT:-19696}"
 neutron_url="http://127.0.0.1:$neutron_port"
+# Where the switch is told its flows.
+openflow_port="${TROUPE_OPENFLOW_PORT:-16633}"
+bridge_host="$(hostname)"
+ovs_host="$bridge_host-ovs"
 
 write_neutron_config() {
   local folder="$site/neutron"
@@ -22,7 +27,7 @@ write_neutron_config() {
     cat >"$folder/neutron.conf" <<CONF
 [DEFAULT]
 state_path = $folder/state
-host = $(hostname)
+host = $bridge_host
 bind_host = 127.0.0.1
 bind_port = $neutron_port
 api_workers = 0
@@ -33,6 +38,8 @@ core_plugin = ml2
 service_plugins =
 auth_strategy = keystone
 transport_url = rabbit://guest:guest@127.0.0.1:$rabbitmq_port/
+# An agent whose question was lost with a server that was started anew asks again after so many seconds.
+rpc_response_timeout = 10
 notify_nova_on_port_status_changes = false
 notify_nova_on_port_data_changes = false
 agent_down_time = 10
@@ -64,7 +71,7 @@ CONF
 [ml2]
 type_drivers = local,flat
 tenant_network_types = local
-mechanism_drivers = linuxbridge
+mechanism_drivers = linuxbridge,openvswitch
 extension_drivers = port_security
 
 [ml2_type_flat]
@@ -89,6 +96,24 @@ polling_interval = 1
 firewall_driver = iptables
 enable_security_group = true
 enable_ipset = true
+CONF
+  cat >"$folder/ovs-agent.ini" <<CONF
+[DEFAULT]
+host = $ovs_host
+
+[ovs]
+datapath_type = netdev
+ovsdb_connection = $(ovsdb_of_site)
+of_listen_port = $openflow_port
+bridge_mappings =
+
+[agent]
+polling_interval = 1
+tunnel_types =
+
+[securitygroup]
+firewall_driver = openvswitch
+enable_security_group = true
 CONF
   # Debian 12's ebtables can't delete "--among-src" rules by their text, and the agent tries that for ever: the first
   # change of a plugged port would be its last. This one, first in the agent's PATH, deletes them by number.
@@ -116,17 +141,21 @@ SHIM
 
 neutron_answers() { curl --silent --fail --noproxy '*' --max-time 5 --output /dev/null "$neutron_url/"; }
 
+# neutron_agent_lives <host>: Neutron has heard of its agent there.
 neutron_agent_lives() {
-  OS_CLIENT_CONFIG_FILE="$site/clouds.yaml" /usr/bin/python3 - "$(hostname)" <<'PYTHON'
+  OS_CLIENT_CONFIG_FILE="$site/clouds.yaml" /usr/bin/python3 - "$1" <<'PYTHON'
 import sys
 import openstack
-agents = openstack.connect(cloud='admin').network.agents(host=sys.argv[1], binary='neutron-linuxbridge-agent')
+agents = openstack.connect(cloud='admin').network.agents(host=sys.argv[1])
 sys.exit(0 if any(agent.is_alive for agent in agents) else 1)
 PYTHON
 }
 
+# neutron_is_of_before: what runs was configured by an earlier release, and knows nothing of Open vSwitch.
+neutron_is_of_before() { ! grep -q '^mechanism_drivers = .*openvswitch' "$site/neutron/ml2.ini"; }
+
 start_neutron_server() {
-  if is_up neutron && neutron_answers; then return 0; fi
+  if is_up neutron && neutron_answers && ! neutron_is_of_before; then return 0; fi
   stop_process neutron
   refuse_taken_port neutron "$neutron_port" TROUPE_NEUTRON_PORT || return 1
   ensure_database neutron
@@ -151,21 +180,33 @@ start_neutron_server() {
   await_process neutron 90 neutron_answers
 }
 
-start_neutron_agent() {
-  if is_up neutron-agent; then return 0; fi
-  echo "Starting Neutron's agent of this machine"
-  # As root, since it makes links and rules.
-  start_process neutron-agent PATH="$site/neutron/bin:$PATH" HOME=/root neutron-linuxbridge-agent \
-    --config-file "$site/neutron/neutron.conf" --config-file "$site/neutron/ml2.ini" --config-file "$site/neutron/agent.ini"
-  await_process neutron-agent 60 neutron_agent_lives
+# start_neutron_agents: side by side, since each takes as long as Python does to read it. As root: they make links and rules.
+start_neutron_agents() {
+  local configs=(--config-file "$site/neutron/neutron.conf" --config-file "$site/neutron/ml2.ini") begun=()
+  if ! is_up neutron-agent; then
+    start_process neutron-agent PATH="$site/neutron/bin:$PATH" HOME=/root neutron-linuxbridge-agent \
+      "${configs[@]}" --config-file "$site/neutron/agent.ini"
+    begun+=("neutron-agent $bridge_host")
+  fi
+  if ! is_up neutron-ovs-agent; then
+    refuse_taken_port neutron-ovs-agent "$openflow_port" TROUPE_OPENFLOW_PORT || return 1
+    start_process neutron-ovs-agent HOME=/root OVS_RUNDIR="$site/ovs" neutron-openvswitch-agent \
+      "${configs[@]}" --config-file "$site/neutron/ovs-agent.ini"
+    begun+=("neutron-ovs-agent $ovs_host")
+  fi
+  [ "${#begun[@]}" -gt 0 ] || return 0
+  echo "Starting Neutron's agents of this machine"
+  local name host
+  while read -r name host; do await_process "$name" 60 neutron_agent_lives "$host"; done < <(printf '%s\n' "${begun[@]}")
 }
 
-# start_neutron: server and agent, up and known to each other.
+# start_neutron: server and agents, up and known to each other.
 start_neutron() {
   start_rabbitmq
   start_keystone
+  start_openvswitch
   start_neutron_server
-  start_neutron_agent
+  start_neutron_agents
 }
 
 # clear_neutron: removes the links and rules that its agent has left on the machine, and makes again when it starts.

@@ -5,7 +5,7 @@ site="${TROUPE_OPENSTACK_DIR:-/var/lib/troupe-openstack}"
 region=RegionOne
 # In the order in which they stop.
 # shellcheck disable=SC2034 # for the script that sources this
-services_in_order=(cinder-volume cinder-scheduler cinder neutron-agent neutron rabbitmq epmd glance keystone mariadb)
+services_in_order=(cinder-volume cinder-scheduler cinder neutron-ovs-agent neutron-agent neutron vswitchd ovsdb rabbitmq epmd glance keystone mariadb)
 
 # Python of Debian, whatever else is on the way; nothing of a cloud that this shell may know.
 export PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin LC_ALL=C.UTF-8

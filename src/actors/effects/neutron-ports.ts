@@ -19,7 +19,7 @@ import type { NetworkEffectResults } from '../../model/network-events.ts';
 import type { Port } from '../../model/network.ts';
 import { oneAtATime } from '../../model/one-at-a-time.ts';
 import type { Neutron, NeutronNetwork, NeutronPort, NeutronSubnet } from '../../model/neutron.ts';
-import { parseSubnet } from '../../model/subnet.ts';
+import { prefixOf } from '../../model/subnet.ts';
 import type { Runtime } from '../runtime.ts';
 import { promised, type Effect, type EffectRun, type Effects } from './effect.ts';
 import { ensureGroup, removeGroup } from './exposed-ports.ts';
@@ -32,6 +32,8 @@ export interface NeutronPortsOptions {
   readonly worldId: () => string;
 }
 
+/** Where a Neutron of long ago names none. @see openstack/nova: [neutron] ovs_bridge */
+const usualBridge = 'br-int';
 /** As Kuryr's, which Neutron's agents and users know. */
 export const deviceOwner = 'compute:kuryr';
 /** Between looks at ports that are not wired yet; an agent looks once a second as a rule. */
@@ -278,8 +280,8 @@ const isUnbound = ({ vifType }: NeutronPort): boolean =>
 
 /** @throws TroupeError PORT_UNBOUND, HOST_INCAPABLE */
 function refuseUnbound(port: NeutronPort, hostId: string): void {
-  const { id, vifType } = port;
-  if (vifType === 'bridge') return;
+  const { id, vifType, vif } = port;
+  if (vifType === 'bridge' || (vifType === 'ovs' && !vif.isHybrid)) return;
   if (isUnbound(port))
     throw new TroupeError(
       'PORT_UNBOUND',
@@ -287,7 +289,9 @@ function refuseUnbound(port: NeutronPort, hostId: string): void {
     );
   throw new TroupeError(
     'HOST_INCAPABLE',
-    `Neutron binds the port "${id}" on "${hostId}" as "${vifType}"; Troupe plugs "bridge" only`,
+    vif.isHybrid
+      ? `Neutron wants the port "${id}" on "${hostId}" plugged by way of a Linux bridge (ovs_hybrid_plug), which Troupe does not; set "firewall_driver" of its agent there to "openvswitch"`
+      : `Neutron binds the port "${id}" on "${hostId}" as "${vifType}"; Troupe plugs "bridge" and "ovs" only`,
   );
 }
 
@@ -300,9 +304,7 @@ function toPort(
 ): Port {
   const addresses = port.fixedIps.flatMap(({ subnetId, address }) => {
     const subnet = subnets.find(({ id }) => id === subnetId);
-    return subnet
-      ? [{ address, prefix: parseSubnet(subnet.cidr).prefix, version: subnet.version, subnetId }]
-      : [];
+    return subnet ? [{ address, prefix: prefixOf(subnet.cidr), version: subnet.version, subnetId }] : [];
   });
   // Names and published ports are of the first, which is IPv4 where there is one.
   const [first] = addresses.sort((a, b) => a.version - b.version);
@@ -333,6 +335,9 @@ function toPort(
       nameservers: [...new Set(own.flatMap(({ nameservers }) => nameservers))],
       securityGroups: port.securityGroups,
       isUsers,
+      ...(port.vifType === 'ovs' && {
+        ovs: { bridge: port.vif.bridge ?? usualBridge, isUserspace: port.vif.isUserspace },
+      }),
     },
   };
 }

@@ -40,6 +40,11 @@ export function checkPlug(spec: PlugSpec): void {
     demand(isAddress(via), `"${via}" is not an address to route by`);
     demand(familyOf(destination) === familyOf(via), `"${destination}" can't be reached by "${via}"`);
   }
+  if (spec.ovs)
+    demand(
+      /^[a-zA-Z0-9][\w.-]{0,14}$/.test(spec.ovs.bridge),
+      `"${spec.ovs.bridge}" is not the name of a bridge`,
+    );
   checkMtu(
     spec.mtu,
     spec.addresses.some((address) => familyOf(address) === 6),

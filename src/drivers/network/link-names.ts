@@ -27,6 +27,8 @@ export interface PortAlias {
   readonly worldId: string;
   readonly networkId: string;
   readonly portId: string;
+  /** Of Open vSwitch, where it is plugged into one. */
+  readonly ovs: string | null;
 }
 
 export const bridgeName = (networkId: string): string => bridgePrefix + hexOf(networkId).slice(0, 12);
@@ -69,8 +71,13 @@ export const bridgeMac = (networkId: string): string =>
 export const networkAlias = ({ worldId, networkId, tenant }: NetworkAlias): string =>
   `troupe network=${networkId} world=${worldId} tenant=${tenant}`;
 
-export const portAlias = ({ worldId, networkId, portId }: PortAlias): string =>
-  `troupe port=${portId} world=${worldId} network=${networkId}`;
+export const portAlias = ({
+  worldId,
+  networkId,
+  portId,
+  ovs,
+}: Pick<PlugSpec, 'worldId' | 'networkId' | 'portId' | 'ovs'>): string =>
+  `troupe port=${portId} world=${worldId} network=${networkId}${ovs ? ` ovs=${ovs.bridge}` : ''}`;
 
 export function parseNetworkAlias(alias: string | undefined): NetworkAlias | null {
   const found = /^troupe network=(\S+) world=(\S+) tenant=(\S+)$/.exec(alias ?? '');
@@ -79,9 +86,9 @@ export function parseNetworkAlias(alias: string | undefined): NetworkAlias | nul
 }
 
 export function parsePortAlias(alias: string | undefined): PortAlias | null {
-  const found = /^troupe port=(\S+) world=(\S+) network=(\S+)$/.exec(alias ?? '');
-  const [, portId, worldId, networkId] = found ?? [];
-  return portId && worldId && networkId ? { worldId, networkId, portId } : null;
+  const found = /^troupe port=(\S+) world=(\S+) network=(\S+?)(?: ovs=(\S+))?$/.exec(alias ?? '');
+  const [, portId, worldId, networkId, ovs = null] = found ?? [];
+  return portId && worldId && networkId ? { worldId, networkId, portId, ovs } : null;
 }
 
 /** @throws TroupeError INVALID_INPUT when it is no UUID */

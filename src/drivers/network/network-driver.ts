@@ -41,6 +41,15 @@ export interface Route {
   readonly via: string;
 }
 
+/** A bridge of Open vSwitch that a port is plugged into. */
+export interface SwitchPlug {
+  readonly bridge: string;
+  /** Its packets are moved by a program, not by the kernel (`datapath_type: netdev`). */
+  readonly isUserspace: boolean;
+  /** Of whom it is, as those see it who look at the bridge. */
+  readonly instanceId: string;
+}
+
 /** One interface of one sandbox. */
 export interface PlugSpec {
   readonly worldId: string;
@@ -48,6 +57,8 @@ export interface PlugSpec {
   readonly networkId: string;
   /** Whose network it is: one of ours, or Neutron's, whose agent here says what may pass. */
   readonly of: 'us' | 'neutron';
+  /** Where that agent is one of Open vSwitch; absent = a Linux bridge. */
+  readonly ovs?: SwitchPlug;
   /** `/proc/<pid>/ns/net`, `/run/netns/<name>`. */
   readonly netnsPath: string;
   readonly mac: string;

@@ -6,6 +6,7 @@ import { elementKey, elementText } from './firewall-contents.ts';
 import type { Ip, Link } from './ip.ts';
 import * as names from './link-names.ts';
 import type { Contents, Family, Nft } from './nft.ts';
+import type { OpenVSwitch } from './open-vswitch.ts';
 import type { OneAtATime } from '../../model/one-at-a-time.ts';
 import { switchForwarding } from './uplinks.ts';
 
@@ -13,6 +14,7 @@ export interface Parts {
   readonly host: Host;
   readonly ip: Ip;
   readonly nft: Nft;
+  readonly ovs: OpenVSwitch;
   readonly queue: OneAtATime;
   /** Links that lead outside; null = those with a route by way of a router. */
   readonly uplinks: readonly string[] | null;
@@ -79,7 +81,7 @@ export async function removeEnd(
   }
 }
 
-const unpluggingOf = (link: string): string => `The port at "${link}" could not be unplugged`;
+export const unpluggingOf = (link: string): string => `The port at "${link}" could not be unplugged`;
 
 /** Leaves the host as it was before the world's first network. */
 export async function removeWorld(

@@ -59,7 +59,8 @@ async function hostLines(host: Host, spec: PlugSpec): Promise<readonly string[]>
   const link = names.linkOf(spec);
   return [
     `link set dev ${link} alias "${names.portAlias(spec)}"`,
-    `link set dev ${link} mtu ${spec.mtu} master ${names.bridgeOf(spec)}`,
+    // To the kernel a bridge of Open vSwitch is none.
+    `link set dev ${link} mtu ${spec.mtu}${spec.ovs ? '' : ` master ${names.bridgeOf(spec)}`}`,
     // The host itself says nothing on this end.
     ...((await hasIpv6(host)) ? [`link set dev ${link} addrgenmode none`] : []),
     `link set dev ${link} up`,
@@ -78,7 +79,7 @@ async function adopt(
   const link = names.linkOf(spec);
   const [present, bridge, inside] = await Promise.all([
     ip.link(link, signal),
-    ip.link(names.bridgeOf(spec), signal),
+    spec.ovs ?? ip.link(names.bridgeOf(spec), signal),
     ip.addresses(signal, namespace),
   ]);
   if (!bridge) {

@@ -10,9 +10,19 @@ import * as names from './link-names.ts';
 import { identifyNamespace, type Namespace, withNamespace } from './namespace.ts';
 import { commandFailure } from './network-errors.ts';
 import { ensureNeutronBridge } from './neutron-bridge.ts';
-import type { NetworkDriver, PlugSpec } from './network-driver.ts';
+import type { NetworkDriver, PlugSpec, PortIdentity } from './network-driver.ts';
+import { completeChecksums } from './open-vswitch.ts';
 import { attemptOf, ensurePair, type Stale } from './port-pair.ts';
-import { guardedNames, hasIpv6, isOurTap, isPort, type Parts, removeEnd, removePortOf } from './parts.ts';
+import {
+  guardedNames,
+  hasIpv6,
+  isOurTap,
+  isPort,
+  type Parts,
+  removeEnd,
+  removePortOf,
+  unpluggingOf,
+} from './parts.ts';
 import { removePublications } from './publications.ts';
 
 export function ports(parts: Parts): Pick<NetworkDriver, 'plug' | 'identify' | 'unplug' | 'listPorts'> {
@@ -27,12 +37,16 @@ export function ports(parts: Parts): Pick<NetworkDriver, 'plug' | 'identify' | '
     identify: identifyNamespace,
     async unplug({ worldId, portId }, signal) {
       const link = names.portName(portId);
+      const isOwn = (await host.readLinkFile(link, 'ifindex')) !== null;
       await queue(link, async () => {
         await removePublications(parts, { worldId, portId }, signal);
         await removePortOf(parts, worldId, link, signal);
       });
       const tap = names.tapName(portId);
-      await queue(tap, () => removeEnd(parts, worldId, tap, signal));
+      await queue(tap, async () => {
+        if (!isOwn) await removeFromSwitch(parts, { worldId, portId }, signal);
+        await removeEnd(parts, worldId, tap, signal);
+      });
     },
     async listPorts(signal) {
       const links = (await ip.links(signal)).filter((link) => isPort(link) || isOurTap(link));
@@ -47,19 +61,35 @@ export function ports(parts: Parts): Pick<NetworkDriver, 'plug' | 'identify' | '
   };
 }
 
+/** A port stays at its bridge of Open vSwitch when its link goes with its namespace; then only that can tell. */
+async function removeFromSwitch(
+  { host, ovs }: Parts,
+  { worldId, portId }: PortIdentity,
+  signal: AbortSignal,
+): Promise<void> {
+  const tap = names.tapName(portId);
+  const alias = await host.readLinkFile(tap, 'ifalias');
+  const owner = names.parsePortAlias(alias ?? undefined);
+  const isThere = alias === null ? await ovs.isHere() : owner?.worldId === worldId && owner.ovs !== null;
+  if (isThere) await ovs.removePort(unpluggingOf(tap), tap, signal);
+}
+
 const unknownPort = { worldId: null, portId: null, networkId: null };
 
 async function plug(parts: Parts, spec: PlugSpec, namespace: Namespace, signal: AbortSignal): Promise<void> {
-  const { ip, nft } = parts;
+  const { host, ip, nft, ovs } = parts;
   const { interfaceName: dev } = spec;
   const attempt = attemptOf(spec);
-  if (spec.of === 'neutron') await ensureNeutronBridge(parts, spec, signal);
-  else await nft.apply(attempt, firewall.addPort(spec), signal);
+  if (spec.of === 'us') await nft.apply(attempt, firewall.addPort(spec), signal);
+  else if (!spec.ovs) await ensureNeutronBridge(parts, spec, signal);
   const stale = await ensurePair(parts, spec, namespace, signal);
+  if (spec.ovs?.isUserspace) await completeChecksums(host, attempt, spec, namespace, signal);
+  // Early: while the rest is done here, Neutron's agent sees it.
+  if (spec.ovs) await ovs.addPort(attempt, spec, spec.ovs, signal);
   // Engines switch it off in the namespaces they make.
   if (wantsIpv6(spec)) await writeInside(spec, namespace, [`ipv6/conf/${dev}/disable_ipv6`], '0', signal);
   await ip.batch(attempt, await insideLines(parts, spec, stale), signal, { inside: namespace });
-  await awaitForwarding(parts, spec, signal);
+  if (!spec.ovs) await awaitForwarding(parts, spec, signal);
   // On our own networks an address has the same MAC, whoever has it.
   if (spec.of === 'neutron') await announce(parts, spec, namespace, signal);
 }

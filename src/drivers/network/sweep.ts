@@ -2,7 +2,16 @@
 import * as firewall from './firewall.ts';
 import { elementKey, elementText } from './firewall-contents.ts';
 import * as names from './link-names.ts';
-import { belongsTo, isBridge, isPort, type Parts, removePortOf, removeWorld, subnetsOf } from './parts.ts';
+import {
+  belongsTo,
+  isBridge,
+  isPort,
+  type Parts,
+  removePortOf,
+  removeWorld,
+  subnetsOf,
+  unpluggingOf,
+} from './parts.ts';
 import { removePublications } from './publications.ts';
 
 export async function sweep(parts: Parts, worldId: string, signal: AbortSignal): Promise<readonly string[]> {
@@ -10,6 +19,7 @@ export async function sweep(parts: Parts, worldId: string, signal: AbortSignal):
   await sweepPorts(parts, worldId, removed, signal);
   await sweepPublications(parts, worldId, removed, signal);
   await parts.queue(names.tableName(worldId), () => sweepNetworks(parts, worldId, removed, signal));
+  await sweepSwitch(parts, worldId, removed, signal);
   return [...removed].toSorted();
 }
 
@@ -20,8 +30,6 @@ async function sweepPorts(
   signal: AbortSignal,
 ): Promise<void> {
   const { ip, nft, queue } = parts;
-  const isWhole = async (link: string): Promise<boolean> =>
-    names.parsePortAlias((await ip.link(link, signal))?.ifalias) !== null;
   // A port of Neutron's that was never finished has our group and no alias.
   const links = (await ip.links(signal)).filter(
     (link) => (isPort(link) || /^tap[0-9a-f]{8}-[0-9a-f]{2}$/.test(link.ifname)) && belongsTo(link, worldId),
@@ -30,10 +38,31 @@ async function sweepPorts(
   const guarded = (contents?.get(firewall.held.ports) ?? []).flatMap(elementKey);
   for (const link of new Set([...links.map(({ ifname }) => ifname), ...guarded]))
     await queue(link, async () => {
-      if (await isWhole(link)) return;
+      if (await isWhole(parts, link, signal)) return;
       await removePortOf(parts, worldId, link, signal);
       removed.add(link);
     });
+}
+
+const isWhole = async ({ ip }: Parts, link: string, signal: AbortSignal): Promise<boolean> =>
+  names.parsePortAlias((await ip.link(link, signal))?.ifalias) !== null;
+
+/** What is left at bridges of Open vSwitch when the link has gone, with its namespace or with a reboot. */
+async function sweepSwitch(
+  parts: Parts,
+  worldId: string,
+  removed: Set<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { ovs, queue } = parts;
+  for (const { linkName, worldId: of } of await ovs.ports(signal)) {
+    if (of !== worldId) continue;
+    await queue(linkName, async () => {
+      if (await isWhole(parts, linkName, signal)) return;
+      await ovs.removePort(unpluggingOf(linkName), linkName, signal);
+      removed.add(linkName);
+    });
+  }
 }
 
 async function sweepPublications(

@@ -118,7 +118,7 @@ export async function createCommandSite(
   t.teardown(async () => {
     for (const child of running) child.kill('SIGKILL');
     await site.run('down');
-    await removeRemains(directory);
+    await removeRemains(directory, undefined, settings['network']?.['ovsdb'] as string | undefined);
     rmSync(directory, { recursive: true, force: true });
   });
   return site;
