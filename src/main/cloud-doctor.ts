@@ -175,7 +175,10 @@ async function neutronFindings(looked: Looked): Promise<readonly DoctorFinding[]
 }
 
 /** Whose ports this Troupe plugs, as Neutron calls them, and the program of each. */
-const plugged: Readonly<Record<string, string>> = { 'Linux bridge agent': 'neutron-linuxbridge-agent' };
+const plugged: Readonly<Record<string, string>> = {
+  'Linux bridge agent': 'neutron-linuxbridge-agent',
+  'Open vSwitch agent': 'neutron-openvswitch-agent',
+};
 const wantedType = Object.keys(plugged).join(' or ');
 const wantedProgram = Object.values(plugged).join(' or ');
 
