@@ -10,14 +10,15 @@ const readyMs = 120_000;
 
 /**
  * Starts `argv` of this command line with its output in `log`. Resolves with
- * its pid once it is ready; from then on nothing ties the two together.
- * @throws CommandFailed with the words and the exit code that it ended with
+ * its pid once it is ready, from when on nothing ties the two together; or
+ * once it has ended instead, with its words and its exit code.
+ * @throws CommandFailed when it does neither in time
  */
 export async function startDetached(
   argv: readonly string[],
   log: string,
   say: (text: string) => void,
-): Promise<number> {
+): Promise<{ readonly pid: number } | { readonly ended: CommandFailed }> {
   const output = openSync(log, 'a', 0o600);
   const before = statSync(log).size;
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...argv], {
@@ -27,21 +28,22 @@ export async function startDetached(
   closeSync(output);
   let timer: NodeJS.Timeout | undefined;
   try {
-    await new Promise<void>((resolve, reject) => {
-      child.on('message', (told: Told) => (told.troupe === 'ready' ? resolve() : say(told.text)));
+    const ended = await new Promise<CommandFailed | null>((resolve, reject) => {
+      child.on('message', (told: Told) => (told.troupe === 'ready' ? resolve(null) : say(told.text)));
       child.once('error', reject);
-      child.once('exit', (code) => reject(new CommandFailed(lastWords(log, before), code ?? 1)));
+      child.once('exit', (code) => resolve(new CommandFailed(lastWords(log, before), code ?? 1)));
       timer = setTimeout(
         () => reject(new CommandFailed(`It is not ready after ${readyMs / 1000} s; see ${log}`, 124)),
         readyMs,
       );
     });
+    if (ended) return { ended };
   } finally {
     clearTimeout(timer);
     if (child.connected) child.disconnect();
     child.unref();
   }
-  return child.pid!;
+  return { pid: child.pid! };
 }
 
 /** For the process that was started so: nothing happens in any other. */

@@ -22,10 +22,16 @@ export const roots: Roots = {
     prepareState(loaded);
     const files = paths(loaded.config);
     const log = what === 'agent' ? files.agentLog : files.log;
-    const already = runningProcess(what === 'agent' ? files.agentProcess : files.process);
+    const running = () => runningProcess(what === 'agent' ? files.agentProcess : files.process);
+    const already = running();
     if (already) return { pid: already.pid, already: true };
     say(`starting; the log is ${log}`);
-    return { pid: await startDetached(argv, log, say), already: false };
+    const started = await startDetached(argv, log, say);
+    if ('pid' in started) return { pid: started.pid, already: false };
+    // Another was begun at the same time, and was the first.
+    const first = running();
+    if (first) return { pid: first.pid, already: true };
+    throw started.ended;
   },
   async down(config) {
     const files = paths(config);

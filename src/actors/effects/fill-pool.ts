@@ -1,8 +1,8 @@
 /**
  * Begins sandboxes ahead for a pool. Asked again by the same operation, it finds those that it began.
  *
- * Ports of Neutron that wait are bounded over all pools of a project, and of the site: pools are filled one after the
- * other, so that each sees what the one before began.
+ * Ports of Neutron that wait are bounded over all pools of a project, and of the site: pools with such are filled one
+ * after the other, so that each sees what the one before began.
  */
 import type { PoolContext } from '../../machines/pool/context.ts';
 import type { SandboxContext } from '../../machines/sandbox/context.ts';
@@ -22,35 +22,49 @@ export interface ReadyPortBounds {
 
 export function fillPoolEffect(runtime: () => Runtime, bounds: ReadyPortBounds): Effect {
   const inTurn = oneAtATime();
-  return promised(({ address, operation, context }) =>
-    inTurn('pools', async (): Promise<NetworkEffectResults['fillPool']> => {
-      const { tenant } = parseAddress(address);
-      const { hostId, networks, id, ceiling, windowMs, deadlines } = context as PoolContext;
-      const { count } = operation.input as { readonly count: number };
-      for (let index = 0; index < count; index++) {
-        const sandboxId = namedUuid(`ahead/${operation.opId}/${index}`);
-        const to = sandboxAddress(tenant ?? '', sandboxId);
-        if (runtime().cell(to) || runtime().tombstones.has(to)) continue;
+  return promised(async ({ address, operation, context }): Promise<NetworkEffectResults['fillPool']> => {
+    const { tenant } = parseAddress(address);
+    const { hostId, networks, id, ceiling, windowMs, deadlines } = context as PoolContext;
+    const { count } = operation.input as { readonly count: number };
+    const addressOf = (index: number) => {
+      const sandboxId = namedUuid(`ahead/${operation.opId}/${index}`);
+      return { sandboxId, to: sandboxAddress(tenant ?? '', sandboxId) };
+    };
+    const isBegun = (index: number): boolean => {
+      const { to } = addressOf(index);
+      return runtime().cell(to) !== undefined || runtime().tombstones.has(to);
+    };
+    const begin = async (index: number): Promise<void> => {
+      const { sandboxId, to } = addressOf(index);
+      const input: SandboxInput = {
+        id: sandboxId,
+        tenant: tenant ?? '',
+        hostId,
+        hostname: null,
+        networks,
+        published: [],
+        claimedBy: null,
+        isOfCapsule: false,
+        pool: { id, ceiling, windowMs },
+        deadlines,
+      };
+      const cause = { kind: 'actor', address, revision: operation.revision, requestId: null } as const;
+      await runtime().begin(to, input, cause, null);
+    };
+    const left = Array.from({ length: count }, (_, index) => index).filter((index) => !isBegun(index));
+    if (portsOn(networks) === 0) {
+      await Promise.all(left.map(begin));
+      return { begun: count, short: null };
+    }
+    return inTurn('pools', async () => {
+      for (const index of left) {
         const short = shortOf(runtime(), bounds, tenant ?? '', networks);
         if (short !== null) return { begun: index, short };
-        const input: SandboxInput = {
-          id: sandboxId,
-          tenant: tenant ?? '',
-          hostId,
-          hostname: null,
-          networks,
-          published: [],
-          claimedBy: null,
-          isOfCapsule: false,
-          pool: { id, ceiling, windowMs },
-          deadlines,
-        };
-        const cause = { kind: 'actor', address, revision: operation.revision, requestId: null } as const;
-        await runtime().begin(to, input, cause, null);
+        await begin(index);
       }
       return { begun: count, short: null };
-    }),
-  );
+    });
+  });
 }
 
 const portsOn = (networks: readonly NetworkRequest[]): number =>
@@ -64,7 +78,6 @@ function shortOf(
   networks: readonly NetworkRequest[],
 ): 'project' | 'site' | null {
   const asked = portsOn(networks);
-  if (asked === 0) return null;
   let [ofProject, ofSite] = [asked, asked];
   for (const { committed } of runtime.cellsOf('sandbox').values()) {
     const each = committed?.record.context as SandboxContext | undefined;

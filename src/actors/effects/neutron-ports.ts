@@ -139,11 +139,14 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
     const { request } = context.portIntent!;
     const hostId = hostOf(context.hostId);
     const wished = request.neutron?.portId ?? null;
-    const [port, [network], subnets] = await Promise.all([
+    const asked = [
       wished === null ? make(context, hostId) : take(context, wished, hostId),
       cloud().networks({ id: request.networkId }),
       cloud().subnets(request.networkId),
-    ]);
+    ] as const;
+    // Whatever fails: what is still being made could be given back by nobody.
+    await Promise.allSettled(asked);
+    const [port, [network], subnets] = await Promise.all(asked);
     if (!network)
       throw new TroupeError('NETWORK_NOT_FOUND', `Network "${request.networkId}" is not in Neutron any more`);
     const bound = await bind(port, hostId);
