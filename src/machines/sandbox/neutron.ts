@@ -242,6 +242,9 @@ export const releasing = sandboxSetup.createStateConfig({
   on: {
     'sandbox.release': {},
     'sandbox.claim': { actions: { type: 'refuseClaim', params: { reason: 'It is being removed' } } },
+    // Its host was given up, and is back with what it has of it.
+    'resource.seen': { guard: 'isOnItsHost', target: '#sandbox.draining' },
+    'sandbox.died': { guard: 'isOnItsHost', target: '#sandbox.draining' },
     'host.removed': {},
     'message.undeliverable': {},
   },
