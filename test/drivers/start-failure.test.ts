@@ -46,6 +46,15 @@ for (const [said, told] of [
     told,
   );
 
+for (const said of [
+  'id already in use',
+  'failed to start shim: mkdir /var/lib/x/io.containerd.runtime.v2.task/moby/b6b0: file exists',
+])
+  t.match(startFailure(said), {
+    code: 'START_FAILED',
+    retryable: true,
+    message: /has not cleared away yet what is left of a start that it was killed in/,
+  });
 t.match(startFailure('write /x: no space left on device'), { code: 'DISK_FULL' });
 t.match(startFailure('error reading from server: EOF: unavailable'), {
   code: 'ENGINE_UNAVAILABLE',

@@ -8,6 +8,7 @@
  *     which mount, so that a request that is sent again finds it. What is made
  *     for a request that is refused is deleted; what a crash leaves, the ledger tells.
  */
+import pRetry from 'p-retry';
 import { TroupeError } from '../../errors/errors.ts';
 import type { Bearer } from '../../model/bearer.ts';
 import { madeBy, madeFor } from '../../model/cinder-marks.ts';
@@ -31,6 +32,9 @@ export interface CinderMounts {
   /** Deletes what was made, when nobody is to mount it after all. */
   undo(): Promise<void>;
 }
+
+/** Cinder refuses to delete what it is still making: asked again for about twenty seconds. */
+const untilMade = { retries: 8, minTimeout: 250, factor: 1.6 };
 
 export function createCinderDesk(cinder: Cinder, worldId: string): CinderDesk {
   const existing = async (name: string, bearer: Bearer): Promise<CinderVolume> => {
@@ -99,7 +103,7 @@ export function createCinderDesk(cinder: Cinder, worldId: string): CinderDesk {
     async mounts(wishes, seed, bearer) {
       const made: string[] = [];
       const undo = async (): Promise<void> => {
-        for (const id of made) await cinder.remove(id);
+        for (const id of made) await pRetry(() => cinder.remove(id), untilMade);
       };
       const mounts: MountSpec[] = [];
       try {

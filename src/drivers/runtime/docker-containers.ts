@@ -9,6 +9,7 @@ import {
   eachOf,
   findLabelled,
   gone,
+  hasNeverRun,
   inspect,
   locate,
   locateOwn,
@@ -22,7 +23,7 @@ import { toObservation } from './docker-observe.ts';
 import { hasLimits, requireLimits } from './docker-update.ts';
 import type { ListedContainer, RuntimeDriver } from './runtime-driver.ts';
 import { sandboxGone, type SandboxKeeper } from './sandbox-keeper.ts';
-import { startFailure } from './start-failure.ts';
+import { isUncleared, startFailure } from './start-failure.ts';
 
 type Containers = Pick<
   RuntimeDriver,
@@ -93,6 +94,10 @@ export function dockerContainers(
       const reply = await start(info.Id, sandboxId, signal);
       if (!reply.ok) {
         if (reply.status === 404 && reply.message.includes(info.Id)) throw gone(identity);
+        if (isUncleared(reply.message) && hasNeverRun(info)) {
+          await removeByEngineId(engine, info.Id, signal);
+          throw gone(identity);
+        }
         if (sandboxId !== null && isSandboxMissing(reply.status, reply.message))
           throw sandboxGone(sandboxId, 'does not run; the container could not be started');
         throw startFailure(reply.message);

@@ -116,6 +116,9 @@ export function observed(info: Docker.ContainerInspectInfo | null, identity: Ope
   return observation;
 }
 
+/** Nothing of it would be lost with it. */
+export const hasNeverRun = ({ State }: Docker.ContainerInspectInfo): boolean => State.Status === 'created';
+
 export function gone(identity: OperationIdentity): TroupeError {
   return new TroupeError(
     'CONTAINER_GONE',

@@ -12,7 +12,7 @@ import { TroupeError, toFailure } from '../../errors/errors.ts';
 import { createOrAdopt, type Settled } from './docker-adopt.ts';
 import type { DockerEngine } from './docker-engine.ts';
 import { createRefusal, refusal } from './docker-errors.ts';
-import { eachOf, engineName, findLabelled, inspect, removeByEngineId } from './docker-find.ts';
+import { eachOf, engineName, findLabelled, hasNeverRun, inspect, removeByEngineId } from './docker-find.ts';
 import { readLabels, sandboxLabels } from './docker-labels.ts';
 import type { OwnerIdentity } from './operation-identity.ts';
 import type { ListedSandbox, SandboxOptions } from './runtime-driver.ts';
@@ -23,7 +23,7 @@ import {
   sandboxProgram,
 } from './sandbox-image.ts';
 import { assertSandboxId, sandboxGone, type SandboxKeeper } from './sandbox-keeper.ts';
-import { startFailure } from './start-failure.ts';
+import { isUncleared, startFailure } from './start-failure.ts';
 
 export function dockerSandboxes(engine: DockerEngine): SandboxKeeper {
   return {
@@ -34,7 +34,12 @@ export function dockerSandboxes(engine: DockerEngine): SandboxKeeper {
       let info = found;
       if (!info?.State.Running) {
         const reply = await engine.send({ method: 'POST', path: `/containers/${engineId}/start`, signal });
-        if (!reply.ok) throw startFailure(reply.message);
+        if (!reply.ok) {
+          // Asked again, it is another one.
+          if (isUncleared(reply.message) && (!info || hasNeverRun(info)))
+            await removeByEngineId(engine, engineId, signal);
+          throw startFailure(reply.message);
+        }
         info = await inspect(engine, engineId, signal);
       }
       const netnsPath = info && namespaceOf(info);

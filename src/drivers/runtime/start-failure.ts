@@ -7,6 +7,9 @@
 import { TroupeError } from '../../errors/errors.ts';
 import { diskFull, isDiskFull, isEngineDying } from './docker-errors.ts';
 
+/** Of containerd: what it has kept of a start that the engine was killed in. */
+const uncleared = /id already in use|failed to start shim: mkdir .*: file exists/;
+
 /** What each known end of the chain means; the first that matches is told. `$1` is the quoted name in it. */
 const meanings: readonly (readonly [RegExp, string])[] = [
   [/exec: \\?"([^"\\]*)\\?": executable file not found in \$PATH/, 'command "$1" is not in the image'],
@@ -32,7 +35,11 @@ const meanings: readonly (readonly [RegExp, string])[] = [
   [/unable to find user ([^:]*):/, 'user "$1" is not in the image'],
   [/joining network namespace of container|cannot join network of/, 'its sandbox does not run'],
   [/OCI runtime .*cannot allocate memory/, 'this host has no memory left for it'],
+  [uncleared, 'the engine has not cleared away yet what is left of a start that it was killed in'],
 ];
+
+/** It may stand in the way of this engine's container for good; another one of the same id of ours is not concerned. */
+export const isUncleared = (message: string): boolean => uncleared.test(message);
 
 /** An error status of `start`. */
 export function startFailure(message: string): TroupeError {
@@ -40,6 +47,7 @@ export function startFailure(message: string): TroupeError {
   const reason = `The container could not be started: ${explainStart(message)}`;
   return new TroupeError(isEngineDying(message) ? 'ENGINE_UNAVAILABLE' : 'START_FAILED', reason, {
     details: { engine: message },
+    ...(isUncleared(message) && { retryable: true }),
   });
 }
 
