@@ -1,5 +1,6 @@
 /** What the Docker driver makes of answers that the machine's engine can't be made to give. */
 import t from 'tap';
+import { containerLabels } from '../../src/drivers/runtime/docker-labels.ts';
 import { createDockerDriver } from '../../src/drivers/runtime/docker.ts';
 import { creation } from '../conformance/runtime-driver-stage.ts';
 import { createEnvironment } from '../../src/main/environment.ts';
@@ -42,6 +43,34 @@ t.test('a full disk is told as such', async (t) => {
   const full = { code: 'DISK_FULL', retryable: false, message: /disk of this host is full/ };
   await t.rejects(driver.createContainer(operation, create, signal), full);
   await t.rejects(driver.pullImage(operation, 'busybox', 'always', signal), full);
+});
+
+t.test('what containerd has kept of a start makes way, where it is of one that never ran', async (t) => {
+  const message =
+    'failed to start shim: mkdir /run/x/io.containerd.runtime.v2.task/moby/e1: file exists: unknown';
+  for (const [Status, kept] of [
+    ['created', false],
+    ['exited', true],
+  ] as const) {
+    const labels = containerLabels(operation, 1, null, {});
+    const info = {
+      Id: 'e1',
+      Config: { Labels: labels },
+      HostConfig: {},
+      NetworkSettings: {},
+      State: { Status },
+    };
+    const { engine, driver, signal } = await withEngine(t, {
+      'GET /containers/troupe-c1/json': answer(200, info),
+      'POST /containers/e1/start': answer(500, { message }),
+      'DELETE /containers/e1': answer(204, ''),
+    });
+    await t.rejects(
+      driver.startContainer(operation, { run: 1, limits: null }, signal),
+      kept ? { code: 'START_FAILED', retryable: true } : { code: 'CONTAINER_GONE' },
+    );
+    t.equal(engine.requests.includes('DELETE /v1.47/containers/e1'), !kept, Status);
+  }
 });
 
 t.test('why a pull failed', async (t) => {
