@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
@@ -80,6 +80,7 @@ export async function startDockerd({ liveRestore = true }: DockerdOptions = {}):
       await Promise.all(left.map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true })));
       await end(engine, 'SIGTERM');
       await end(containerd, 'SIGTERM');
+      endShims(folder);
       // Its data, which it mounts upon itself so that nothing of it is shared.
       const mounts = (await program('findmnt', '--noheadings', '--raw', '--output', 'TARGET')).split('\n');
       for (const mount of mounts.filter((each) => each.startsWith(folder)).reverse())
@@ -99,4 +100,17 @@ export async function startDockerd({ liveRestore = true }: DockerdOptions = {}):
   );
   rmSync(image);
   return dockerd;
+}
+
+/** Of starts that the engine was killed in: nobody knows of them any more. */
+function endShims(folder: string): void {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      if (command.includes('containerd-shim') && command.includes(folder))
+        process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
 }
