@@ -6,7 +6,6 @@ import { existsSync } from 'node:fs';
 import Docker from 'dockerode';
 import { cloudsFile, createCloud } from '../test/openstack/cloud.ts';
 import { projectVolumes } from '../test/openstack/cinder-cloud.ts';
-import { originOf } from '../test/openstack/service-proxy.ts';
 import { createCloudSite } from '../test/openstack/neutron-site.ts';
 import { runByScript } from './cinder-script.ts';
 import { percentile, type Figures } from './figures.ts';
@@ -34,7 +33,7 @@ export async function measureCinderStarts({ tell }: Figures): Promise<void> {
     const [project, person] = [await cloud.project('bench'), await cloud.person('bench')];
     for (const role of ['member', 'service']) await cloud.grant(person, project, role);
     const token = await cloud.token(person, project);
-    const url = await originOf(cloud, 'block-storage');
+    const url = await cloud.originOf('block-storage');
     const cinder = projectVolumes(scope, url, project.id, token);
     const data = await cinder.make('data');
     const watcher = await watch(site.site.url, cloud.adminToken);

@@ -7,6 +7,9 @@ import { request } from 'undici';
 import { parse } from 'yaml';
 
 export const cloudFolder = process.env['TROUPE_OPENSTACK_DIR'] ?? '/var/lib/troupe-openstack';
+/** The leader of a process's session, which is its group, too: signals to its negative reach all of it. */
+export const leaderOf = (process: string): number =>
+  Number(readFileSync(join(cloudFolder, 'run', `${process}.pid`), 'utf8').split(' ')[0]);
 export const cloudsFile = join(cloudFolder, 'clouds.yaml');
 
 interface AdminAuth {
@@ -40,12 +43,26 @@ export interface Cloud {
   /** A token; of no project when that is null. @param authUrl of another Keystone over the same users */
   token(person: Person, project: Project | null, authUrl?: string): Promise<string>;
   revoke(token: string): Promise<void>;
-  /** Makes the services of the cloud known in this region, too; gone with it. */
-  copyServices(region: string): Promise<void>;
+  /** Where a service is, without a path: itself, whatever regions of tests lead to it. */
+  originOf(type: ServiceType): Promise<string>;
+  /**
+   * Makes the services of the cloud known in this region, too; gone with it.
+   * @param led origins of those that are to be somewhere else there
+   */
+  copyServices(region: string, led?: Readonly<Partial<Record<ServiceType, string>>>): Promise<void>;
   /** Removes a region with its endpoints, and a user, which a bootstrap has made. */
   forget(region: string, user: string): Promise<void>;
   /** As its admin: the answer's JSON, whatever its status. */
   admin<T = Record<string, never>>(method: Method, path: string, body?: object): Promise<T>;
+}
+
+export type ServiceType = 'network' | 'block-storage' | 'image';
+const serviceTypes: readonly string[] = ['network', 'block-storage', 'image'] satisfies ServiceType[];
+
+interface Service {
+  readonly id: string;
+  readonly type: ServiceType;
+  readonly url: string;
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -98,6 +115,24 @@ export async function createCloud(t: Pick<Test, 'teardown'>): Promise<Cloud> {
   const find = async (kind: string, query: string): Promise<{ id: string } | undefined> =>
     (await admin<Record<string, { id: string }[]>>('GET', `/${kind}?${query}`))[kind]?.[0];
 
+  /** As dev/openstack made them known; a test's own regions lead elsewhere. */
+  const services = async (): Promise<readonly Service[]> => {
+    const [known, { endpoints }] = await Promise.all([
+      admin<{ services: { id: string; type: string }[] }>('GET', '/services'),
+      admin<{ endpoints: { url: string; service_id: string }[] }>(
+        'GET',
+        '/endpoints?region_id=RegionOne&interface=public',
+      ),
+    ]);
+    return known.services
+      .filter(({ type }) => serviceTypes.includes(type))
+      .map(({ id, type }) => {
+        const { url } = endpoints.find(({ service_id: of }) => of === id)!;
+        return { id, type: type as ServiceType, url };
+      });
+  };
+  const originIn = (url: string): string => /^https?:\/\/[^/]+/.exec(url)![0];
+
   return {
     authUrl,
     adminToken,
@@ -132,16 +167,14 @@ export async function createCloud(t: Pick<Test, 'teardown'>): Promise<Cloud> {
         'x-subject-token': token,
       });
     },
-    async copyServices(region) {
-      const { services } = await admin<{ services: { id: string; type: string }[] }>('GET', '/services');
-      const { endpoints } = await admin<{ endpoints: { url: string; service_id: string }[] }>(
-        'GET',
-        '/endpoints?region_id=RegionOne&interface=public',
-      );
-      const wanted = new Set(['network', 'block-storage', 'image']);
-      for (const { id } of services.filter(({ type }) => wanted.has(type))) {
-        const { url } = endpoints.find(({ service_id: of }) => of === id)!;
-        const endpoint = { service_id: id, interface: 'public', url, region_id: region };
+    async originOf(type) {
+      return originIn((await services()).find((each) => each.type === type)!.url);
+    },
+    async copyServices(region, led = {}) {
+      for (const { id, type, url } of await services()) {
+        const at = led[type];
+        const there = at === undefined ? url : url.replace(originIn(url), at);
+        const endpoint = { service_id: id, interface: 'public', url: there, region_id: region };
         await admin('POST', '/endpoints', { endpoint });
       }
     },

@@ -27,8 +27,6 @@ export interface Listed {
 export interface GlanceCloud {
   /** Where it is, without a version. */
   readonly url: string;
-  /** Makes the region's image endpoints lead elsewhere. */
-  leadTo(region: string, url: string): Promise<void>;
   /** An image of that token's project, with those bytes; without any it stays queued. */
   upload(token: string, fields: Readonly<Record<string, unknown>>, bytes: Buffer | null): Promise<Listed>;
   list(token: string, query?: string): Promise<readonly Listed[]>;
@@ -37,13 +35,7 @@ export interface GlanceCloud {
 }
 
 export async function createGlanceCloud(t: Test, cloud: Cloud): Promise<GlanceCloud> {
-  const { services } = await cloud.admin<{ services: { id: string }[] }>('GET', '/services?type=image');
-  const serviceId = services[0]!.id;
-  const { endpoints } = await cloud.admin<{ endpoints: { url: string; region_id: string }[] }>(
-    'GET',
-    `/endpoints?service_id=${serviceId}&region_id=RegionOne`,
-  );
-  const { url } = endpoints[0]!;
+  const url = await cloud.originOf('image');
   const made: [token: string, id: string][] = [];
 
   const call = async (
@@ -74,10 +66,6 @@ export async function createGlanceCloud(t: Test, cloud: Cloud): Promise<GlanceCl
   return {
     url,
     show,
-    async leadTo(region, to) {
-      const endpoint = { service_id: serviceId, interface: 'public', url: to, region_id: region };
-      await cloud.admin('POST', '/endpoints', { endpoint });
-    },
     async upload(token, fields, bytes) {
       const asked = { container_format: 'docker', disk_format: 'raw', visibility: 'private', ...fields };
       const { status, text } = await call('POST', '/images', token, asked);

@@ -14,7 +14,7 @@ const proxy = await createFaultProxy(t, glance.url);
 const site = await createKeystoneSite(t, cloud, {}, { images: { commitsTo: 'glance' } });
 const bootstrapped = await site.bootstrap();
 if (bootstrapped.code !== 0) throw new Error(bootstrapped.err);
-await glance.leadTo(site.region, proxy.url);
+await cloud.copyServices(site.region, { image: proxy.url });
 
 const member = async (name: string): Promise<{ project: Project; person: Person; token: string }> => {
   const [project, person] = [await cloud.project(name), await cloud.person(name)];

@@ -1,10 +1,8 @@
 /** The real Neutron that `dev/openstack/up` started, as its admin: networks of a test's own in it, gone when the test ends. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Test } from 'tap';
 import { request } from 'undici';
 import { until } from '../support/troupe.ts';
-import { cloudFolder, type Cloud, type Project } from './cloud.ts';
+import { leaderOf, type Cloud, type Project } from './cloud.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
@@ -35,18 +33,13 @@ export interface NeutronCloud {
   ports(query: string): Promise<readonly WirePort[]>;
   port(id: string): Promise<WirePort>;
   /** Stops all that a service of dev/openstack is, and lets it go on. */
-  freeze(service: 'neutron' | 'neutron-agent'): { thaw(): void };
+  freeze(service: 'neutron-agent'): { thaw(): void };
   /** Resolves once Neutron says so of this machine's agent. @param kind the one for Linux bridges by default */
   awaitAgent(alive: boolean, kind?: 'linuxbridge' | 'openvswitch'): Promise<void>;
 }
 
 export async function createNeutronCloud(t: Pick<Test, 'teardown'>, cloud: Cloud): Promise<NeutronCloud> {
-  const { services } = await cloud.admin<{ services: { id: string }[] }>('GET', '/services?type=network');
-  const { endpoints } = await cloud.admin<{ endpoints: { url: string }[] }>(
-    'GET',
-    `/endpoints?interface=public&service_id=${services[0]!.id}`,
-  );
-  const url = `${endpoints[0]!.url}/v2.0`;
+  const url = `${await cloud.originOf('network')}/v2.0`;
   const call = async <T>(method: Method, path: string, body?: object): Promise<T> => {
     const answer = await request(`${url}${path}`, {
       method,
@@ -94,8 +87,7 @@ export async function createNeutronCloud(t: Pick<Test, 'teardown'>, cloud: Cloud
       return group.id;
     },
     freeze(service) {
-      // The leader of its session, which is its group, too.
-      const pid = Number(readFileSync(join(cloudFolder, 'run', `${service}.pid`), 'utf8').split(' ')[0]);
+      const pid = leaderOf(service);
       signal(pid, 'SIGSTOP');
       frozen.add(pid);
       return {

@@ -7,7 +7,6 @@ import { createCloud } from '../cloud.ts';
 import { createGlanceCloud } from '../glance-cloud.ts';
 import { createNeutronCloud } from '../neutron-cloud.ts';
 import { createCloudSite, type Container } from '../neutron-site.ts';
-import { originOf } from '../service-proxy.ts';
 import { createServices } from './services.ts';
 
 t.setTimeout(480_000);
@@ -28,7 +27,7 @@ const site = await createCloudSite(t, cloud, null, {
 const [blue, mia] = [await cloud.project('blue'), await cloud.person('mia')];
 await cloud.grant(mia, blue, 'member');
 const token = await cloud.token(mia, blue);
-const cinder = projectVolumes(t, await originOf(cloud, 'block-storage'), blue.id, token);
+const cinder = projectVolumes(t, await cloud.originOf('block-storage'), blue.id, token);
 const net = await neutron.network(blue, 'net', '10.92.1.0/24');
 const glance = await createGlanceCloud(t, cloud);
 const volumes = await Promise.all([cinder.make('one'), cinder.make('two')]);

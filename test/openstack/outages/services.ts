@@ -1,11 +1,10 @@
 /** Services that `dev/openstack/up` started: killed, and started again by it. */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
 import { projectFolder } from '../../support/project.ts';
-import { cloudFolder } from '../cloud.ts';
+import { leaderOf } from '../cloud.ts';
 
 /** As `dev/openstack/up` is told of them. */
 export type Service = 'keystone' | 'glance' | 'neutron' | 'cinder';
@@ -30,9 +29,7 @@ export function createServices(t: Pick<Test, 'teardown'>): Services {
   return {
     kill(name) {
       isWhole = false;
-      // The leader of its session, which is its group, too.
-      const [pid] = readFileSync(join(cloudFolder, 'run', `${name}.pid`), 'utf8').split(' ');
-      process.kill(-Number(pid), 'SIGKILL');
+      process.kill(-leaderOf(name), 'SIGKILL');
     },
     async start(service) {
       await up(service);
