@@ -17,7 +17,7 @@ import {
 } from '../link/protocol.ts';
 import type { Dialer } from '../link/transport.ts';
 import type { Cancel, Environment } from '../model/environment.ts';
-import type { Observation } from '../model/container.ts';
+import type { HotMount, Observation } from '../model/container.ts';
 import type { HostNetworks, HostOverrides } from '../model/host.ts';
 import type { DecideRestart } from '../model/restart.ts';
 import { createFacts } from './facts.ts';
@@ -95,11 +95,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
 
   const outbox = createOutbox(environment.log, state, memory);
   const tell = (fact: AgentFact): Promise<void> => outbox.tell({ kind: 'fact', fact, at: environment.now() });
-  const hotVolumes = createHotVolumes({
-    driver: options.driver,
-    volumes,
-    of: (containerId) => lanes.lane(containerId)?.hot ?? [],
-  });
+  const hotOf = (containerId: string): readonly HotMount[] => lanes.lane(containerId)?.hot ?? [];
+  const hotVolumes = createHotVolumes({ driver: options.driver, volumes, of: hotOf });
   const health = createHealthChecks({
     environment,
     driver: hotVolumes.driver,
@@ -168,7 +165,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     inventoried: () => inventoried,
     exited: (observation) => restarts.exited(observation),
     started({ containerId, tenant, generation }) {
-      if ((lanes.lane(containerId)?.hot ?? []).length === 0) return;
+      if (hotOf(containerId).length === 0) return;
       const identity = lanes.identity(containerId, tenant, generation, environment.id(), epoch);
       lanes
         .startAlone(containerId, (wait) => hotVolumes.seen(identity, wait))

@@ -79,7 +79,7 @@ export function dockerContainers(
         signal,
       );
       // One that has run before this create was repeated has had its start.
-      const isStarting = options.start && (found === null || toObservation(found)?.state === 'created');
+      const isStarting = options.start && (found === null || hasNeverRun(found));
       if (isStarting) await startIfItCan(engineId, membership?.sandboxId ?? null, signal);
       return observed(isStarting || !found ? await inspect(engine, engineId, signal) : found, identity);
     },

@@ -3,6 +3,7 @@
  * network of a container's sandbox says nothing of the container at all (seen with Docker 20.10).
  */
 import { readFile, readlink } from 'node:fs/promises';
+import type Docker from 'dockerode';
 import { TroupeError } from '../../errors/errors.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { DockerEngine } from './docker-engine.ts';
@@ -79,10 +80,12 @@ async function askEngine(
 /** What it uses now; 0 when that can't be told. */
 export async function memoryUsage(
   engine: DockerEngine,
-  engineId: string,
+  { Id, State }: Docker.ContainerInspectInfo,
   signal: AbortSignal,
 ): Promise<number> {
-  const reply = await measure(engine, engineId, signal);
+  const used = await cgroupUsage(State.Pid, Id);
+  if (used) return used.memoryBytes;
+  const reply = await measure(engine, Id, signal);
   return reply.ok ? (reply.body.memory_stats.usage ?? 0) : 0;
 }
 

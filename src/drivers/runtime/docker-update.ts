@@ -55,7 +55,7 @@ export async function applyLimits(
     if (reply.status === 404) throw gone(identity);
     const problem = refusal('The container could not be updated', reply.status, reply.message);
     if (problem.code !== 'ENGINE_ERROR') throw problem;
-    left.push({ limit: change.limit, reason: await explain(engine, info.Id, change, reply.message, signal) });
+    left.push({ limit: change.limit, reason: await explain(engine, info, change, reply.message, signal) });
   }
   return left;
 }
@@ -107,7 +107,7 @@ async function toChanges(
 /** Why a limit can't be had, in words. Podman doesn't tell: then it is looked up what the container uses. */
 async function explain(
   engine: DockerEngine,
-  engineId: string,
+  info: Docker.ContainerInspectInfo,
   change: LimitChange,
   message: string,
   signal: AbortSignal,
@@ -115,7 +115,7 @@ async function explain(
   if (change.limit !== 'memoryMib') return message;
   // runc: "unable to set memory limit to 16777216 (current usage: 91254784, peak usage: 134217728)"
   const told = /unable to set memory limit to \d+ \(current usage: (\d+)/.exec(message)?.[1];
-  const usage = Number(told ?? (await memoryUsage(engine, engineId, signal)));
+  const usage = Number(told ?? (await memoryUsage(engine, info, signal)));
   if (usage > change.memoryBytes) return `it uses ${Math.ceil(usage / mib)} MiB now, which is more`;
   return message;
 }
