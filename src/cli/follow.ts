@@ -12,6 +12,9 @@ export interface Sight {
   readonly reason: string | null;
 }
 
+/** The last state of a container's chart. */
+const gone = 'deleted';
+
 /** Between two questions where no live updates are to be had. */
 const askMs = 1_000;
 
@@ -32,6 +35,10 @@ export async function follow(
     told = line;
     return isEnough(sight);
   };
+  /** It was faster than whoever looks. */
+  const seeGone = (): void => {
+    if (told !== gone) terminal.say(`  ${gone}`);
+  };
   const path = `/v1/containers/${view.uuid}`;
   const look = (): Promise<ContainerView | null> =>
     client()
@@ -51,6 +58,7 @@ export async function follow(
           if (frame.type === 'hello') return;
           if (frame.type === 'snapshot') {
             const [item] = frame.items;
+            if (!item) seeGone();
             if (!item || see({ ...item, paths: item.statePaths })) enough.abort();
             return;
           }
@@ -66,6 +74,7 @@ export async function follow(
   }
   for (;;) {
     const now = await look();
+    if (!now) seeGone();
     if (!now || signal.aborted) return now;
     const { status, task_state: taskState, lifecycle_state: paths, status_reason: reason } = now;
     if (see({ status, taskState, paths, reason })) return now;

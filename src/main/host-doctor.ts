@@ -1,8 +1,10 @@
 /** Looks over what this machine needs as a host, for the drivers that are configured. */
+import { readdir } from 'node:fs/promises';
 import type { DoctorFinding } from '../cli/roots.ts';
 import type { Config } from '../config/schema.ts';
 import { createHost, type Host } from '../drivers/host.ts';
 import { createBridgeNetworkDriver } from '../drivers/network/bridge-network.ts';
+import { createOpenVSwitch } from '../drivers/network/open-vswitch.ts';
 import { createBrick } from '../drivers/volume/brick.ts';
 import { toFailure } from '../errors/errors.ts';
 import { fault, fine } from './finding.ts';
@@ -13,10 +15,13 @@ const lookMs = 20_000;
 /** By which a bridge's packets pass iptables, where Neutron's agent has its rules. */
 const bridgeSettings = ['net/bridge/bridge-nf-call-iptables', 'net/bridge/bridge-nf-call-ip6tables'] as const;
 
+/** Of a bridge that Neutron's agent for Linux bridges has made. @see neutron/plugins/ml2/drivers/linuxbridge */
+const agentsBridge = /^brq/;
+
 export async function hostFindings(config: Config): Promise<readonly DoctorFinding[]> {
   const host = createHost();
   return [
-    ...(config.network.driver === 'neutron' ? [await networks(), await bridges(host)] : []),
+    ...(config.network.driver === 'neutron' ? [await networks(), await bridges(host, config.network.ovsdb)] : []),
     ...(config.volume.driver === 'cinder' ? [await brick(host, hostnameOf(config))] : []),
   ];
 }
@@ -31,8 +36,12 @@ async function networks(): Promise<DoctorFinding> {
     : fault(check, problems.join('; '), 'Install what is missing, and run the agent as root');
 }
 
-async function bridges(host: Host): Promise<DoctorFinding> {
+/** @param ovsdb where the database of Open vSwitch listens, whose agent has its rules in the switch */
+async function bridges(host: Host, ovsdb: string): Promise<DoctorFinding> {
   const check = 'bridges';
+  const links = await readdir('/sys/class/net');
+  if ((await createOpenVSwitch(host, ovsdb).isHere()) && !links.some((link) => agentsBridge.test(link)))
+    return fine(check, 'security groups are Open vSwitch’s; no Linux bridge of Neutron is here');
   const values = await Promise.all(
     bridgeSettings.map(async (path) => ({ path, value: await host.readSetting(path) })),
   );

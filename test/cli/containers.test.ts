@@ -231,6 +231,12 @@ t.test('--wait sees it through', async (t) => {
   gone.tell(changed('removing.stopping', 'Deleting'), changed('deleted', 'Deleted', { ended: true }));
   t.equal(await gone.run('rm', '--stop', '--wait', 'web'), 0);
   t.match(gone.err, /deleting web\n {2}removing\.stopping\n {2}deleted\n$/);
+  const fast = createCliScene({
+    answers: { ...answers, [`GET /v1/containers/${id}`]: new ApiError(404, 'gone') },
+  });
+  fast.tell({ type: 'snapshot', position: '1', items: [] });
+  t.equal(await fast.run('rm', '--stop', '--wait', 'web'), 0);
+  t.equal(fast.err, 'deleting web\n  deleted\n', 'what is gone before it is looked at is told, too');
 
   const failing = createCliScene({
     answers: {
