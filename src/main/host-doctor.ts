@@ -21,7 +21,9 @@ const agentsBridge = /^brq/;
 export async function hostFindings(config: Config): Promise<readonly DoctorFinding[]> {
   const host = createHost();
   return [
-    ...(config.network.driver === 'neutron' ? [await networks(), await bridges(host, config.network.ovsdb)] : []),
+    ...(config.network.driver === 'neutron'
+      ? [await networks(), await bridges(host, config.network.ovsdb)]
+      : []),
     ...(config.volume.driver === 'cinder' ? [await brick(host, hostnameOf(config))] : []),
   ];
 }
