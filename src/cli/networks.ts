@@ -1,14 +1,16 @@
 /** Commands on networks, volumes, and what is kept ready on them. */
 import type { Command } from 'commander';
 import type { CommandContext } from './command-context.ts';
+import { CommandFailed } from './command-failed.ts';
 import { createTargets } from './container-target.ts';
+import type { Sight } from './follow.ts';
 import { printList, printOne } from './terminal.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
 export function networkCommands(program: Command, context: CommandContext): void {
   const { client, terminal, format } = context;
-  const { act } = createTargets(context);
+  const { act, find } = createTargets(context);
   const resource = (kind: 'network' | 'volume', about: string): Command => {
     const command = program.command(kind).description(about);
     command
@@ -76,11 +78,26 @@ export function networkCommands(program: Command, context: CommandContext): void
       printOne(terminal, format(), await client().call('POST', '/v1/volumes', { name, ...options })),
     );
 
-  const change = (verb: 'attach' | 'detach', fields: Readonly<Record<string, string>>, container: string) => {
-    const query = new URLSearchParams(fields).toString();
+  interface Change {
+    readonly container: string;
+    readonly volume: string;
+    readonly query: Readonly<Record<string, string>>;
+    /** Whether that is done, by what it was given and has now. */
+    readonly isDone: (held: readonly Row[], before: readonly Row[]) => boolean;
+    readonly wait: boolean | undefined;
+  }
+  const change = async (verb: 'attach' | 'detach', { container, volume, query, isDone, wait }: Change) => {
+    const path = async (): Promise<string> => `/v1/containers/${(await find(container)).uuid}`;
+    const held = async (): Promise<readonly Row[]> =>
+      (await client().call<{ volumes: readonly Row[] }>('GET', `${await path()}/volume_list`)).volumes;
+    const before = wait ? await held() : [];
     const request = ({ uuid }: { uuid: string }) =>
-      client().call('POST', `/v1/containers/${uuid}/volume_${verb}?${query}`);
-    return act([container], request, `${verb}ing "${fields['volume']}":`, null);
+      client().call('POST', `/v1/containers/${uuid}/volume_${verb}?${new URLSearchParams(query).toString()}`);
+    const isSettled = ({ taskState }: Sight): boolean => taskState === null;
+    await act([container], request, `${verb}ing "${volume}":`, wait ? isSettled : null);
+    if (!wait || isDone(await held(), before)) return;
+    const { status_reason: reason } = await find(container);
+    throw new CommandFailed(`"${volume}" was not ${verb}ed: ${reason ?? 'it is not known why'}`, 1);
   };
   volumes
     .command('attach')
@@ -89,15 +106,37 @@ export function networkCommands(program: Command, context: CommandContext): void
     .argument('<volume>', 'name or id')
     .argument('<path>', 'where in the container')
     .option('--read-only', 'only to be read')
-    .action((container: string, volume: string, path: string, { readOnly }: { readOnly?: boolean }) =>
-      change('attach', { volume, path, read_only: String(readOnly ?? false) }, container),
+    .option('--wait', 'until it is there')
+    .action(
+      (
+        container: string,
+        volume: string,
+        path: string,
+        { readOnly = false, wait }: { readOnly?: boolean; wait?: boolean },
+      ) =>
+        change('attach', {
+          container,
+          volume,
+          query: { volume, path, read_only: String(readOnly) },
+          isDone: (held) => held.some((each) => each['path'] === path && each['status'] === 'attached'),
+          wait,
+        }),
     );
   volumes
     .command('detach')
     .description('take from a container what it was given so')
     .argument('<container>', 'name, id, or the beginning of an id')
     .argument('<volume>', 'name or id')
-    .action((container: string, volume: string) => change('detach', { volume }, container));
+    .option('--wait', 'until it is free')
+    .action((container: string, volume: string, { wait }: { wait?: boolean }) =>
+      change('detach', {
+        container,
+        volume,
+        query: { volume },
+        isDone: (held, before) => held.length < before.length,
+        wait,
+      }),
+    );
 
   program
     .command('pool')

@@ -116,6 +116,23 @@ t.test('detached: list, show, why, history, logs, stop, start, rm', async (t) =>
   t.same(await site.json('audit'), []);
 });
 
+t.test('a volume for a container that runs: waited for, refused while it is used, taken back', async (t) => {
+  t.equal((await site.run('run', '--detach', '--name', 'late', testImage, 'sleep', '600')).code, 0);
+  t.equal((await site.run('volume', 'create', 'data')).code, 0);
+  const { uuid } = await site.json<View>('show', 'late');
+  const attached = await site.run('volume', 'attach', '--wait', 'late', 'data', '/data');
+  t.match(attached, { code: 0, err: /attaching "data": late\n(.*\n)* {2}running/ });
+  t.equal((await site.run('exec', 'late', 'sh', '-c', 'sleep 300 >/data/log & echo $! >/tmp/pid')).code, 0);
+  t.match(await site.run('volume', 'detach', '--wait', 'late', 'data'), {
+    code: 1,
+    err: /"data" was not detached: .*sleep/,
+  });
+  t.equal((await site.run('exec', 'late', 'sh', '-c', 'kill $(cat /tmp/pid)')).code, 0);
+  t.equal((await site.run('volume', 'detach', '--wait', 'late', 'data')).code, 0);
+  t.equal((await site.run('rm', '-f', '--wait', uuid)).code, 0);
+  t.equal((await site.run('volume', 'rm', 'data')).code, 0);
+});
+
 t.test('a bad request is told by field, value and rule, with exit code 2', async (t) => {
   t.match(await site.run('run', '-d', '--memory', '1', testImage), {
     code: 2,
@@ -142,11 +159,12 @@ t.test('a watch and a run go on over a restart of Troupe', async (t) => {
     testImage,
     'sh',
     '-c',
-    'echo before; sleep 3; exit 4',
+    'echo before; until [ -e /tmp/go ]; do sleep 0.1; done; exit 4',
   );
   await running.written(/before/);
   const again = await site.run('down').then(() => site.run('up', '-d'));
   t.equal(again.code, 0, again.err);
+  t.equal((await site.run('exec', 'across', 'touch', '/tmp/go')).code, 0);
   const ended = await running.ended;
   t.equal(ended.code, 4, ended.err);
   t.match(
