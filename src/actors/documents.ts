@@ -49,6 +49,8 @@ interface Known<T> {
   readonly body: T;
   /** SHA-256 of the request's body, for repeats by idempotency key. */
   readonly digest: string;
+  /** As it was written last, until somebody has asked for it: as a rule its host's keepsake, soon after, and nobody again. */
+  written: string | null;
 }
 
 export function createDocuments<T>(codec: Codec<T>): Documents<T> {
@@ -56,17 +58,17 @@ export function createDocuments<T>(codec: Codec<T>): Documents<T> {
   /** On their way to the store, oldest first. */
   const drafts = new Map<Address, Known<T>[]>();
 
-  const write = ({ body, digest }: Known<T>): string => JSON.stringify({ ...codec.write(body), digest });
+  const write = (body: T, digest: string): string => JSON.stringify({ ...codec.write(body), digest });
 
   return {
     put(address, generation, body, digest) {
-      const put = { generation, body, digest };
-      known.set(address, put);
-      return write(put);
+      const written = write(body, digest);
+      known.set(address, { generation, body, digest, written });
+      return written;
     },
     load(address, generation, document) {
       const { digest, ...stored } = JSON.parse(document) as { digest: string };
-      known.set(address, { generation, digest, body: codec.read(stored) });
+      known.set(address, { generation, digest, body: codec.read(stored), written: null });
     },
     get(address) {
       const found = known.get(address);
@@ -77,15 +79,19 @@ export function createDocuments<T>(codec: Codec<T>): Documents<T> {
     digest: (address) => known.get(address)?.digest ?? null,
     document(address) {
       const found = known.get(address);
-      return found ? { generation: found.generation, body: write(found) } : null;
+      if (!found) return null;
+      const { generation, body, digest, written } = found;
+      found.written = null;
+      return { generation, body: written ?? write(body, digest) };
     },
     revise(address, generation, change) {
       const mine = drafts.get(address) ?? [];
       const last = mine.at(-1) ?? known.get(address);
       if (!last) throw new RangeError(`No document is known of "${address}"`);
-      const next = { generation, body: change(last.body), digest: last.digest };
-      drafts.set(address, [...mine, next]);
-      return { generation, body: write(next) };
+      const body = change(last.body);
+      const written = write(body, last.digest);
+      drafts.set(address, [...mine, { generation, body, digest: last.digest, written }]);
+      return { generation, body: written };
     },
     settle(address, generation) {
       const mine = drafts.get(address) ?? [];

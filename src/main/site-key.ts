@@ -15,6 +15,7 @@ import { writePrivateFile } from './private-file.ts';
 const keyBytes = 32;
 const ivBytes = 12;
 const tagBytes = 16;
+const noncesAtOnce = 128;
 /** Hexadecimal digits of a key's id: enough to tell those of one site apart. */
 const idLength = 8;
 
@@ -57,12 +58,14 @@ export function createSealer(keys: readonly Buffer[]): Sealer {
   const [current] = keys;
   if (!current) throw new RangeError('A sealer needs a key');
   const byId = new Map(keys.map((key) => [idOf(key), key]));
+  const currentId = idOf(current);
+  const nonce = createNonces();
   return {
     seal(text) {
-      const iv = randomBytes(ivBytes);
+      const iv = nonce();
       const cipher = createCipheriv('aes-256-gcm', current, iv);
       const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
-      return `${idOf(current)}.${Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64')}`;
+      return `${currentId}.${Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64')}`;
     },
     open(sealed) {
       const at = sealed.indexOf('.');
@@ -74,6 +77,17 @@ export function createSealer(keys: readonly Buffer[]): Sealer {
         );
       return openWith(key, sealed.slice(at + 1));
     },
+  };
+}
+
+/** Random nonces, each given once. They are drawn many at a time: asking the system costs the same for one. */
+function createNonces(): () => Buffer {
+  let drawn = randomBytes(0);
+  return () => {
+    if (drawn.length === 0) drawn = randomBytes(ivBytes * noncesAtOnce);
+    const next = drawn.subarray(0, ivBytes);
+    drawn = drawn.subarray(ivBytes);
+    return next;
   };
 }
 

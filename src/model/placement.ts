@@ -84,6 +84,12 @@ export const resources = ['cpuMillis', 'memoryMib', 'diskGib'] as const satisfie
 export const isShort = (resource: keyof Room, allocatable: Room, used: Room, asked: Room): boolean =>
   used[resource] + asked[resource] > allocatable[resource];
 
+/** Short of nothing. In so many words, since each placement asks it of many hosts. */
+export const hasRoom = (allocatable: Room, used: Room, asked: Room): boolean =>
+  used.cpuMillis + asked.cpuMillis <= allocatable.cpuMillis &&
+  used.memoryMib + asked.memoryMib <= allocatable.memoryMib &&
+  used.diskGib + asked.diskGib <= allocatable.diskGib;
+
 /** `amount` in people's units, e.g. `1.5 CPU`, `512 MiB memory`. */
 export function inWords(resource: keyof Room, amount: number): string {
   if (resource === 'cpuMillis') return `${amount / 1000} CPU`;

@@ -18,56 +18,86 @@ export interface Ranked {
   readonly score: number;
 }
 
-/** Halvings of the range in which the level is looked for. */
+/** The level is looked for to this part of what one placement makes of the best host, in so many halvings at most. */
+const precision = 1 / 16;
 const steps = 24;
 
 /** @param ranked best first, at least one @returns the index of the one to ask first */
 export function choose(ranked: readonly Ranked[], question: Question): number {
   const wanted = question.inFlight + 1;
-  const room = ranked.map(({ host }) => roomFor(host, question.amounts));
-  const isInOrder = fillsUp(question);
-  const fill = isInOrder ? () => Infinity : fillBySpread(ranked, question);
-  /** Of `wanted` placements, those that go to host `index` before one does to a host that scores above `level`. */
-  const taken = (index: number, level: number): number =>
-    ranked[index]!.score > level ? 0 : Math.min(room[index]!, fill(index, level), wanted);
-  const total = (level: number): number => {
-    let sum = 0;
-    for (let index = 0; index < ranked.length && ranked[index]!.score <= level; index += 1)
-      sum += taken(index, level);
-    return sum;
-  };
-
-  let level = ranked[0]!.score;
-  if (total(level) < wanted) {
-    let below = level;
-    level = ranked.at(-1)!.score + 1;
-    for (let step = 0; step < steps; step += 1) {
-      const middle = (below + level) / 2;
-      if (total(middle) < wanted) below = middle;
-      else level = middle;
-    }
-  }
-  // Among equals, any when they are to be spread, the first when they are to be filled.
-  const among = isInOrder ? Math.min(wanted, total(level)) : total(level);
-  let left = fractionOf(mixed(question.seed)) * among;
-  for (const index of ranked.keys()) {
-    left -= taken(index, level);
+  const { taken, total, level } = fillsUp(question)
+    ? inOrder(ranked, question, wanted)
+    : sideBySide(ranked, question, wanted);
+  let left = fractionOf(mixed(question.seed)) * total;
+  for (let index = 0; index < ranked.length; index += 1) {
+    if (ranked[index]!.score <= level) left -= taken(index);
     if (left < 0) return index;
   }
   return 0;
 }
 
-/** Whether a host stays the best until it is full. */
-const fillsUp = ({ strategy, terms }: Question): boolean => strategy === 'pack' || terms.neighbours !== 'off';
+/** Where `wanted` placements go: to hosts that score up to `level`. */
+interface Filling {
+  readonly level: number;
+  /** Of them, those that go to this host. */
+  taken(index: number): number;
+  /** Of those that the seed picks among. */
+  readonly total: number;
+}
+
+/** One host after the other is filled up: the first is asked while it has room for all in flight. */
+function inOrder(ranked: readonly Ranked[], { amounts }: Question, wanted: number): Filling {
+  const taken = (index: number): number => Math.min(roomFor(ranked[index]!.host, amounts), wanted);
+  let total = 0;
+  let index = 0;
+  for (; index < ranked.length && total < wanted; index += 1) total += taken(index);
+  return { level: ranked[index - 1]!.score, taken, total: Math.min(wanted, total) };
+}
 
 /** Each placement makes its host worse, until another is better. */
-function fillBySpread(
-  ranked: readonly Ranked[],
-  { amounts }: Question,
-): (index: number, level: number) => number {
-  const growth = ranked.map(({ host }) => loadOf(host, amounts, 1) - loadOf(host));
-  return (index, level) => Math.floor((level - ranked[index]!.score) / growth[index]!) + 1;
+function sideBySide(ranked: readonly Ranked[], { amounts }: Question, wanted: number): Filling {
+  // Gone through for each level that is tried: numbers in one piece of memory, and a plain loop.
+  const scores = new Float64Array(ranked.length);
+  const rooms = new Float64Array(ranked.length);
+  const growths = new Float64Array(ranked.length);
+  for (let index = 0; index < ranked.length; index += 1) {
+    const { host, score } = ranked[index]!;
+    scores[index] = score;
+    rooms[index] = Math.min(roomFor(host, amounts), wanted);
+    growths[index] = loadOf(host, amounts, 1) - loadOf(host);
+  }
+  const totalAt = (level: number): number => {
+    let sum = 0;
+    for (let index = 0; index < scores.length && scores[index]! <= level; index += 1)
+      sum += Math.min(rooms[index]!, Math.floor((level - scores[index]!) / growths[index]!) + 1);
+    return sum;
+  };
+
+  let below = scores[0]!;
+  let level = below;
+  let total = totalAt(level);
+  const highest = scores.at(-1)! + 1;
+  for (let width = growths[0]!; total < wanted && level < highest; width *= 2) {
+    below = level;
+    level = Math.min(scores[0]! + width, highest);
+    total = totalAt(level);
+  }
+  for (let step = 0; step < steps && level - below > growths[0]! * precision; step += 1) {
+    const middle = (below + level) / 2;
+    const there = totalAt(middle);
+    if (there < wanted) below = middle;
+    else {
+      level = middle;
+      total = there;
+    }
+  }
+  const taken = (index: number): number =>
+    Math.min(rooms[index]!, Math.floor((level - scores[index]!) / growths[index]!) + 1);
+  return { level, taken, total };
 }
+
+/** Whether a host stays the best until it is full. */
+const fillsUp = ({ strategy, terms }: Question): boolean => strategy === 'pack' || terms.neighbours !== 'off';
 
 /** How many containers of this size the host has room for. */
 function roomFor({ allocatable, used }: HostView, asked: Room): number {

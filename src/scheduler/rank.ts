@@ -32,7 +32,7 @@ export function rankHosts(views: readonly HostView[], request: PlacementRequest)
     return ranking([meeting(found)], request);
   const ranked = rank(found, question);
   const first = choose(ranked, question);
-  const best = [...ranked.splice(first, 1), ...ranked].slice(0, candidatesMost);
+  const best = [...ranked.splice(first, 1), ...ranked.slice(0, candidatesMost - 1)];
   return ranking(
     best.map(({ host }) => host),
     request,

@@ -1,5 +1,5 @@
 import type { HostView } from '../../model/host.ts';
-import { inWords, isShort, resources, type Room } from '../../model/placement.ts';
+import { hasRoom, inWords, isShort, resources, type Room } from '../../model/placement.ts';
 import type { Filter } from '../filter.ts';
 
 type Resource = (typeof resources)[number];
@@ -14,10 +14,7 @@ const isShortOf = (host: HostView, resource: Resource, asked: Room): boolean =>
 export const capacity: Filter = {
   name: 'capacity',
   applies: () => true,
-  check: ({ allocatable, used }, { amounts }) =>
-    !isShort('cpuMillis', allocatable, used, amounts) &&
-    !isShort('memoryMib', allocatable, used, amounts) &&
-    !isShort('diskGib', allocatable, used, amounts),
+  check: ({ allocatable, used }, { amounts }) => hasRoom(allocatable, used, amounts),
   explain: (refused, { amounts }) => {
     const said = resources.flatMap((resource) => {
       const short = refused.filter((host) => isShortOf(host, resource, amounts));
