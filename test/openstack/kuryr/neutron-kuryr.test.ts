@@ -133,6 +133,26 @@ t.test('a network is attached and detached while a container lives', async (t) =
   t.same(await site.audit(), []);
 });
 
+t.test('on a network of both families it has an address of each', async (t) => {
+  const dual = await neutron.network(blue, 'dual', '10.94.6.0/24');
+  const subnet = { network_id: dual, project_id: blue.id, ip_version: 6, cidr: 'fd00:94:6::/64' };
+  await neutron.call('POST', '/subnets', { subnet });
+  const container = await site.run(token, { nets: [{ network: 'dual' }] });
+  const [ipv4, ipv6] = container.addresses[dual]!.map(({ addr }) => addr);
+  const inside = await site.inside(container.uuid, 'sh', '-c', 'ip addr show eth0; ip -6 route');
+  t.match(inside.out, `inet ${ipv4}/24`);
+  t.match(inside.out, `inet6 ${ipv6}/64`);
+  t.match(inside.out, /default via fd00:94:6::1 dev eth0/);
+  t.equal((await neutron.ports(`network_id=${dual}`)).length, 1, 'Kuryr has made none of its own');
+  await site.remove(token, container.uuid);
+  await until(
+    'no Docker network',
+    () => dockerNetworks(dual),
+    ({ length }) => length === 0,
+  );
+  await awaitNone();
+});
+
 t.test('a port of a user’s own is bound, and given back as it was', async (t) => {
   const { port } = await neutron.call<{ port: { id: string; mac_address: string } }>('POST', '/ports', {
     port: { network_id: nets.first, project_id: blue.id, name: 'mine' },
