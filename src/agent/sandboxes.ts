@@ -309,6 +309,7 @@ function plugSpec(
     ...common,
     of: 'neutron',
     ...(neutron.ovs && { ovs: { ...neutron.ovs, instanceId: sandboxId } }),
+    ...(neutron.outline && { outline: neutron.outline }),
     addresses: neutron.addresses.map((each) => `${each.address}/${each.prefix}`),
     gateway: gateways.find((each) => familyOf(each) === 4) ?? null,
     routes: [...neutron.routes, ...(gateway6 ? [{ destination: '::/0', via: gateway6 }] : [])],

@@ -271,6 +271,11 @@ export const configSchema = Type.Object(
           'Where the database of this host’s Open vSwitch listens, for a Neutron whose agent here is of that',
           { pattern: '^(unix:/\\S+|(tcp|ssl):\\S+)$', rule: 'as ovs-vsctl --db takes it' },
         ),
+        kuryr: text(
+          '',
+          'Docker’s plugin of kuryr-libnetwork, by whose Docker networks this host plugs ports of Neutron, e.g. kuryr; empty = Troupe plugs them itself',
+          { pattern: '^([A-Za-z0-9][\\w.-]{0,63})?$', rule: 'the name of a plugin of Docker’s' },
+        ),
         mode: Type.Enum(['auto', 'own', 'engine'], {
           default: 'auto',
           description:

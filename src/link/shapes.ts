@@ -81,6 +81,12 @@ export const port = Type.Object({
       securityGroups: texts,
       isUsers: Type.Boolean(),
       ovs: Type.Optional(Type.Object({ bridge: text, isUserspace: Type.Boolean() })),
+      outline: Type.Optional(
+        Type.Object({
+          isShared: Type.Boolean(),
+          subnets: Type.Array(Type.Object({ subnetId: id, cidr: text, gateway: nullable(text) })),
+        }),
+      ),
     }),
   ),
 });

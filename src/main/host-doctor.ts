@@ -4,10 +4,12 @@ import type { DoctorFinding } from '../cli/roots.ts';
 import type { Config } from '../config/schema.ts';
 import { createHost, type Host } from '../drivers/host.ts';
 import { createBridgeNetworkDriver } from '../drivers/network/bridge-network.ts';
+import { kuryrProblem } from '../drivers/network/kuryr.ts';
 import { createOpenVSwitch } from '../drivers/network/open-vswitch.ts';
 import { createBrick } from '../drivers/volume/brick.ts';
 import { toFailure } from '../errors/errors.ts';
 import { fault, fine } from './finding.ts';
+import { kuryrMs, kuryrOf } from './host-parts.ts';
 import { hostnameOf } from './settings.ts';
 
 const lookMs = 20_000;
@@ -24,6 +26,7 @@ export async function hostFindings(config: Config): Promise<readonly DoctorFindi
     ...(config.network.driver === 'neutron'
       ? [await networks(), await bridges(host, config.network.ovsdb)]
       : []),
+    ...(await kuryr(config)),
     ...(config.volume.driver === 'cinder' ? [await brick(host, hostnameOf(config))] : []),
   ];
 }
@@ -36,6 +39,19 @@ async function networks(): Promise<DoctorFinding> {
   return able
     ? fine(check, 'this host can plug ports')
     : fault(check, problems.join('; '), 'Install what is missing, and run the agent as root');
+}
+
+async function kuryr(config: Config): Promise<readonly DoctorFinding[]> {
+  const check = 'kuryr';
+  const options = kuryrOf(config);
+  if (!options) return [];
+  const problem = await kuryrProblem(options, AbortSignal.timeout(kuryrMs));
+  options.engine.close();
+  return [
+    problem === null
+      ? fine(check, `Docker reaches its plugin "${options.plugin}"`)
+      : fault(check, problem, 'Until then no port of Neutron is plugged here'),
+  ];
 }
 
 /** @param ovsdb where the database of Open vSwitch listens, whose agent has its rules in the switch */

@@ -4,8 +4,12 @@ import { createSandboxes, type Sandboxes } from '../agent/sandboxes.ts';
 import { createVolumes, type Volumes } from '../agent/volumes.ts';
 import type { Config } from '../config/schema.ts';
 import { createBridgeNetworkDriver } from '../drivers/network/bridge-network.ts';
+import { kuryrProblem } from '../drivers/network/kuryr.ts';
+import type { KuryrOptions } from '../drivers/network/kuryr-networks.ts';
 import { createSandboxFiles } from '../drivers/network/sandbox-files.ts';
 import { createDockerDriver } from '../drivers/runtime/docker.ts';
+import { dockerDialect } from '../drivers/runtime/docker-dialect.ts';
+import { createDockerEngine } from '../drivers/runtime/docker-engine.ts';
 import { detectEngine } from '../drivers/runtime/engine-kind.ts';
 import { createPodmanDriver } from '../drivers/runtime/podman.ts';
 import type { RuntimeDriver } from '../drivers/runtime/runtime-driver.ts';
@@ -17,6 +21,8 @@ import { hostnameOf, neutronHostOf, paths } from './settings.ts';
 
 const engineMs = 5_000;
 const probeMs = 10_000;
+/** Docker looks 15 s for a plugin. */
+export const kuryrMs = 30_000;
 
 export interface HostParts {
   /** Null where this host can't make networks. */
@@ -37,6 +43,14 @@ export async function engineDriver(config: Config, environment: Environment): Pr
   return engine === 'podman' ? createPodmanDriver(options) : createDockerDriver(options);
 }
 
+/** Null where Troupe plugs ports of Neutron itself. */
+export function kuryrOf(config: Config): KuryrOptions | null {
+  const { kuryr: plugin } = config.network;
+  if (plugin === '') return null;
+  const engine = createDockerEngine(config.engine.socket, dockerDialect);
+  return { engine, plugin, hostname: neutronHostOf(config) };
+}
+
 /**
  * What was made before is looked after also where new networks are not wanted:
  * only what this host tells of itself differs.
@@ -47,12 +61,15 @@ export async function hostParts(
   driver: RuntimeDriver,
 ): Promise<HostParts> {
   const { mode, subnets, subnetPrefix, mtu, ovsdb } = config.network;
+  const kuryr = kuryrOf(config);
   const { sandboxes: directory, volumes } = paths(config);
-  const network = createBridgeNetworkDriver({ ovsdb });
+  const network = createBridgeNetworkDriver({ ovsdb, ...(kuryr && { kuryr }) });
   const { able, problems } = await network
     .probe(AbortSignal.timeout(probeMs))
     .catch((error: unknown) => ({ able: false, problems: [toFailure(error).message] }));
-  for (const problem of problems) environment.log.warn({}, problem);
+  const withoutKuryr = kuryr && (await kuryrProblem(kuryr, AbortSignal.timeout(kuryrMs)));
+  const told = [...problems, ...(withoutKuryr === null ? [] : [withoutKuryr])];
+  for (const problem of told) environment.log.warn({}, problem);
   const isWanted = mode !== 'engine';
   return {
     sandboxes: able
@@ -66,8 +83,8 @@ export async function hostParts(
       : null,
     volumes: createVolumes(createLocalVolumeDriver({ directory: volumes }), hostnameOf(config)),
     networks: {
-      able: able && isWanted,
-      problem: isWanted ? problems.join('; ') || null : 'its configuration says network.mode "engine"',
+      able: able && isWanted && withoutKuryr === null,
+      problem: isWanted ? told.join('; ') || null : 'its configuration says network.mode "engine"',
       neutronHost: neutronHostOf(config),
     },
   };

@@ -72,6 +72,20 @@ export interface NeutronBinding {
   readonly isUsers: boolean;
   /** Neutron's agent on the host is one of Open vSwitch; absent = a Linux bridge. */
   readonly ovs?: SwitchBridge;
+  /** Absent in ports that were made before it was told. */
+  readonly outline?: NetworkOutline;
+}
+
+/** Of a network of Neutron's, what an engine's own network for a port of it is made of. */
+export interface NetworkOutline {
+  /** With everybody. */
+  readonly isShared: boolean;
+  /** Those that the port has addresses of. */
+  readonly subnets: readonly {
+    readonly subnetId: string;
+    readonly cidr: string;
+    readonly gateway: string | null;
+  }[];
 }
 
 /** A bridge of Open vSwitch. */

@@ -338,6 +338,10 @@ function toPort(
       nameservers: [...new Set(own.flatMap(({ nameservers }) => nameservers))],
       securityGroups: port.securityGroups,
       isUsers,
+      outline: {
+        isShared: network.isShared,
+        subnets: own.map(({ id, cidr, gateway }) => ({ subnetId: id, cidr, gateway })),
+      },
       ...(port.vifType === 'ovs' && {
         ovs: { bridge: port.vif.bridge ?? usualBridge, isUserspace: port.vif.isUserspace },
       }),

@@ -5,6 +5,8 @@
  */
 import { createHost, type Host } from '../host.ts';
 import { createIp } from './ip.ts';
+import { kuryrPorts } from './kuryr.ts';
+import type { KuryrOptions } from './kuryr-networks.ts';
 import type { NetworkDriver } from './network-driver.ts';
 import { networks } from './networks.ts';
 import { createNft } from './nft.ts';
@@ -23,6 +25,8 @@ export interface BridgeNetworkOptions {
   readonly uplinks?: readonly string[];
   /** Where the database of Open vSwitch listens. @defaultValue its usual place */
   readonly ovsdb?: string;
+  /** Who plugs ports of Neutron. @defaultValue this driver itself */
+  readonly kuryr?: KuryrOptions;
 }
 
 /** @see ovs-vsctl(8): --db */
@@ -38,7 +42,7 @@ export function createBridgeNetworkDriver(options: BridgeNetworkOptions = {}): N
     queue: oneAtATime(),
     uplinks: options.uplinks ?? null,
   };
-  return {
+  const bridge: NetworkDriver = {
     name: 'bridge',
     probe: (signal) => probe(parts, signal),
     ...networks(parts),
@@ -46,4 +50,5 @@ export function createBridgeNetworkDriver(options: BridgeNetworkOptions = {}): N
     ...publications(parts),
     sweep: (worldId, signal) => sweep(parts, worldId, signal),
   };
+  return options.kuryr ? kuryrPorts(parts, options.kuryr, bridge) : bridge;
 }

@@ -21,6 +21,8 @@
  * - A port sends only from its own MAC and its own addresses.
  */
 
+import type { NetworkOutline } from '../../model/network.ts';
+
 /** The state of a network; all ids are UUIDs. */
 export interface NetworkSpec {
   readonly worldId: string;
@@ -59,6 +61,8 @@ export interface PlugSpec {
   readonly of: 'us' | 'neutron';
   /** Where that agent is one of Open vSwitch; absent = a Linux bridge. */
   readonly ovs?: SwitchPlug;
+  /** Of a network of Neutron's; absent in ports that were made before it was told. */
+  readonly outline?: NetworkOutline;
   /** `/proc/<pid>/ns/net`, `/run/netns/<name>`. */
   readonly netnsPath: string;
   readonly mac: string;

@@ -112,7 +112,7 @@ function isPair(one: Link, other: Link): boolean {
   return one.link_index === other.ifindex && other.link_index === one.ifindex;
 }
 
-function staleOf(
+export function staleOf(
   spec: PlugSpec,
   end: AddressedLink,
   routes4: readonly KernelRoute[],

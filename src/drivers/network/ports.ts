@@ -3,19 +3,17 @@
  * sandbox's namespace. The rules of what it may send are there before it is.
  */
 import { TroupeError } from '../../errors/errors.ts';
-import { familyOf } from '../../model/subnet.ts';
 import { checkPlug } from './check-specs.ts';
 import * as firewall from './firewall.ts';
+import { announce, setUpInside } from './inside.ts';
 import * as names from './link-names.ts';
 import { identifyNamespace, type Namespace, withNamespace } from './namespace.ts';
-import { commandFailure } from './network-errors.ts';
 import { ensureNeutronBridge } from './neutron-bridge.ts';
 import type { NetworkDriver, PlugSpec, PortIdentity } from './network-driver.ts';
 import { completeChecksums } from './open-vswitch.ts';
-import { attemptOf, ensurePair, type Stale } from './port-pair.ts';
+import { attemptOf, ensurePair } from './port-pair.ts';
 import {
   guardedNames,
-  hasIpv6,
   isOurTap,
   isPort,
   type Parts,
@@ -77,8 +75,7 @@ async function removeFromSwitch(
 const unknownPort = { worldId: null, portId: null, networkId: null };
 
 async function plug(parts: Parts, spec: PlugSpec, namespace: Namespace, signal: AbortSignal): Promise<void> {
-  const { host, ip, nft, ovs } = parts;
-  const { interfaceName: dev } = spec;
+  const { host, nft, ovs } = parts;
   const attempt = attemptOf(spec);
   if (spec.of === 'us') await nft.apply(attempt, firewall.addPort(spec), signal);
   else if (!spec.ovs) await ensureNeutronBridge(parts, spec, signal);
@@ -86,16 +83,14 @@ async function plug(parts: Parts, spec: PlugSpec, namespace: Namespace, signal: 
   if (spec.ovs?.isUserspace) await completeChecksums(host, attempt, spec, namespace, signal);
   // Early: while the rest is done here, Neutron's agent sees it.
   if (spec.ovs) await ovs.addPort(attempt, spec, spec.ovs, signal);
-  // Engines switch it off in the namespaces they make.
-  if (wantsIpv6(spec)) await writeInside(spec, namespace, [`ipv6/conf/${dev}/disable_ipv6`], '0', signal);
-  await ip.batch(attempt, await insideLines(parts, spec, stale), signal, { inside: namespace });
+  await setUpInside(parts, spec, namespace, stale, signal);
   if (!spec.ovs) await awaitForwarding(parts, spec, signal);
   // On our own networks an address has the same MAC, whoever has it.
   if (spec.of === 'neutron') await announce(parts, spec, namespace, signal);
 }
 
 /** The kernel tells the bridge a moment later that the port has a carrier; until then nothing passes it. */
-async function awaitForwarding({ host }: Parts, spec: PlugSpec, signal: AbortSignal): Promise<void> {
+export async function awaitForwarding({ host }: Parts, spec: PlugSpec, signal: AbortSignal): Promise<void> {
   const link = names.linkOf(spec);
   for (let looks = 0; looks < mostLooks; looks++) {
     if ((await host.readLinkFile(link, 'brport/state')) === forwarding) return;
@@ -111,60 +106,3 @@ const forwarding = '3';
 /** Together a second, and what starting a program takes. */
 const secondsBetweenLooks = '0.01';
 const mostLooks = 100;
-
-async function insideLines({ host }: Parts, spec: PlugSpec, stale: Stale): Promise<readonly string[]> {
-  const { interfaceName: dev, addresses, gateway, routes } = spec;
-  return [
-    'link set dev lo up',
-    `link set dev ${dev} mtu ${spec.mtu} address ${spec.mac}`,
-    ...((await hasIpv6(host))
-      ? [`link set dev ${dev} addrgenmode ${wantsIpv6(spec) ? 'eui64' : 'none'}`]
-      : []),
-    // Some of them would go with their address.
-    ...stale.routes.map(({ dst }) => `route delete ${dst} dev ${dev}`),
-    ...stale.addresses.map((address) => `address delete ${address} dev ${dev}`),
-    // The network's actor has seen to it that nobody else has the address.
-    ...addresses.map(
-      (address) => `address replace ${address} dev ${dev}${familyOf(address) === 6 ? ' nodad' : ''}`,
-    ),
-    `link set dev ${dev} up`,
-    ...(gateway === null ? [] : [`route replace default via ${gateway} dev ${dev}`]),
-    ...routes.map(({ destination, via }) => `route replace ${destination} via ${via} dev ${dev}`),
-  ];
-}
-
-/**
- * Lets the neighbours know whose the addresses are now: the kernel tells them
- * when the MAC is set, if it was told to.
- *
- * @see Documentation/networking/ip-sysctl.rst: arp_notify, ndisc_notify
- */
-async function announce(
-  { ip }: Parts,
-  spec: PlugSpec,
-  namespace: Namespace,
-  signal: AbortSignal,
-): Promise<void> {
-  const { interfaceName: dev, mac } = spec;
-  const notify = [
-    `ipv4/conf/${dev}/arp_notify`,
-    ...(wantsIpv6(spec) ? [`ipv6/conf/${dev}/ndisc_notify`] : []),
-  ];
-  await writeInside(spec, namespace, notify, '1', signal);
-  await ip.batch(attemptOf(spec), [`link set dev ${dev} address ${mac}`], signal, { inside: namespace });
-}
-
-const wantsIpv6 = ({ addresses }: PlugSpec): boolean => addresses.some((address) => familyOf(address) === 6);
-
-/** Kernel settings of the namespace: /proc/sys/net is that of who opens it. */
-async function writeInside(
-  spec: PlugSpec,
-  namespace: Namespace,
-  settings: readonly string[],
-  value: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const files = settings.map((setting) => `/proc/sys/net/${setting}`);
-  const result = await namespace.run('tee', files, { input: value, signal });
-  if (result.status !== 0) throw commandFailure(attemptOf(spec), 'tee', result);
-}

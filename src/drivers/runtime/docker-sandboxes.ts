@@ -106,6 +106,9 @@ async function ensureCreated(
       ...(hostname !== null && { Hostname: hostname }),
       Labels: sandboxLabels(identity, sandboxId),
       ...minimum,
+      // The namespace is the one that runc makes. For "none" alone Docker would make another, by calling itself twice.
+      NetworkDisabled: true,
+      HostConfig: { ...minimum.HostConfig, NetworkMode: 'none' },
     },
     fits: () => true,
     refuse: (status: number, message: string) => createRefusal(image, status, message),
@@ -119,16 +122,13 @@ async function ensureCreated(
   }
 }
 
-/** It needs nothing, so it gets nothing. */
-const minimum = {
+/** It needs nothing but a network, so it gets nothing. */
+export const minimum = {
   Entrypoint: [sandboxProgram],
   User: '65534:65534',
-  // The namespace is the one that runc makes. For "none" alone Docker would make another, by calling itself twice.
-  NetworkDisabled: true,
   // The first process of a namespace ignores every other signal it has no handler for.
   StopSignal: 'SIGKILL',
   HostConfig: {
-    NetworkMode: 'none',
     ReadonlyRootfs: true,
     CapDrop: ['ALL'],
     SecurityOpt: ['no-new-privileges'],
@@ -138,7 +138,8 @@ const minimum = {
   },
 } satisfies Docker.ContainerCreateOptions;
 
-async function imageReference(engine: DockerEngine, signal: AbortSignal): Promise<string> {
+/** Of the image that a sandbox is made of, and what else only waits. */
+export async function imageReference(engine: DockerEngine, signal: AbortSignal): Promise<string> {
   const architecture = await engine.architecture(signal);
   if (!isSandboxArchitecture(architecture))
     throw new TroupeError('ENGINE_ERROR', `Sandboxes are not made for processors of kind "${architecture}"`);
