@@ -42,6 +42,8 @@ interface Beliefs {
   readonly attached: ReadonlyMap<string, Belief>;
   /** Actors of volumes, begun or asked for. */
   readonly volumes: ReadonlySet<Address>;
+  /** By Cinder's id: some actor has it, or lets it go. */
+  readonly ofCinder: ReadonlySet<string>;
 }
 
 export async function auditCinder(options: CinderAuditOptions): Promise<readonly AuditEntry[]> {
@@ -68,7 +70,9 @@ export async function auditCinder(options: CinderAuditOptions): Promise<readonly
     }),
     ...made.flatMap((volume): readonly AuditEntry[] => {
       const address = volumeAddress(volume.projectId ?? '', actorOf(volume));
-      if (before.volumes.has(address) || after.volumes.has(address)) return [];
+      const isExplained = ({ volumes, ofCinder }: Beliefs): boolean =>
+        volumes.has(address) || ofCinder.has(volume.id);
+      if (isExplained(before) || isExplained(after)) return [];
       const detail = `Volume "${volume.id}" was made in Cinder, and nobody mounts it`;
       return [{ problem: 'volume-without-actor', address, hostId: null, detail }];
     }),
@@ -91,6 +95,7 @@ const attachedKey = (volumeId: string, holderId: string): string => `${volumeId}
 function beliefsOf(runtime: Runtime): Beliefs {
   const attached = new Map<string, Belief>();
   const volumes = new Set<Address>();
+  const ofCinder = new Set<string>();
   for (const { address, committed } of runtime.cellsOf('volume').values()) {
     if (!committed) continue;
     const context = committed.record.context as VolumeContext;
@@ -101,6 +106,7 @@ function beliefsOf(runtime: Runtime): Beliefs {
     const { volumeId, holderId } = cinder;
     const isHeld = [containerAddress, capsuleAddress].some((of) => runtime.cell(of(tenant, holderId)));
     volumes.add(address);
+    ofCinder.add(volumeId);
     attached.set(attachedKey(volumeId, holderId), {
       address,
       hostId,
@@ -117,7 +123,7 @@ function beliefsOf(runtime: Runtime): Beliefs {
     const context = committed?.record.context as ContainerContext | undefined;
     for (const { volumeId } of context?.mounts ?? []) volumes.add(volumeAddress(context!.tenant, volumeId));
   }
-  return { attached, volumes };
+  return { attached, volumes, ofCinder };
 }
 
 /** Containers and capsules, living or not, whose attachments are ours. */

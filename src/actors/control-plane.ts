@@ -497,6 +497,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     runtime: () => runtime,
     hosts,
     deadlines: config.deadlines,
+    until: awaited.until,
     ask: (address, event, cause) => within(address, runtime.ask(address, event, cause, 'command')),
   });
 

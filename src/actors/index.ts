@@ -315,6 +315,14 @@ export interface LocalResources {
     asked: { readonly name: string; readonly sizeGib: number | null; readonly host: string | null },
     caller: Caller,
   ): Promise<VolumeView>;
+  /**
+   * Lets a volume of Cinder go that was made for a request that was refused. Resolves once it is gone, or the caller has
+   * waited long enough: that it goes is durable then, and an actor of its own sees to it.
+   */
+  discardVolume(
+    tenant: string,
+    volume: { readonly volumeId: string; readonly sizeGib: number },
+  ): Promise<void>;
   deleteVolume(volume: VolumeView, caller: Caller): Promise<CommandAnswer>;
   /** What waits on it for containers gives way first. */
   deleteNetwork(network: NetworkView, caller: Caller): Promise<CommandAnswer>;

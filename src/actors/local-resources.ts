@@ -17,6 +17,7 @@ import type { ContainerDeadlines } from '../model/events.ts';
 import type { Cause } from '../model/journal.ts';
 import type { NetworkInput } from '../model/network-events.ts';
 import type { VolumeInput } from '../model/volume-events.ts';
+import type { Awaited } from './awaited.ts';
 import { causeOf } from './cause-of.ts';
 import type { Cell } from './cell.ts';
 import type { HostDirectory } from './host-directory.ts';
@@ -30,6 +31,8 @@ export interface LocalResourcesOptions {
   readonly runtime: () => Runtime;
   readonly hosts: HostDirectory;
   readonly deadlines: ContainerDeadlines;
+  /** For callers whose request leaves something that is to go. */
+  readonly until: Awaited['until'];
   readonly ask: (address: Address, event: TurnEvent, cause: Cause) => Promise<CommandAnswer>;
 }
 
@@ -39,7 +42,7 @@ const lookMs = 100;
 const flushMs = 10_000;
 
 export function createLocalResources(options: LocalResourcesOptions): LocalResources {
-  const { environment, runtime, hosts, deadlines, ask } = options;
+  const { environment, runtime, hosts, deadlines, until, ask } = options;
   /** Names being taken, by kind and project: two requests at once must not both get one. */
   const taking = new Set<string>();
 
@@ -211,6 +214,18 @@ export function createLocalResources(options: LocalResourcesOptions): LocalResou
       return volumeView(
         await begin('volume', tenant, name, isTaken, volumeAddress(tenant, id), input, causeOf(caller)),
       );
+    },
+    async discardVolume(tenant, { volumeId, sizeGib }) {
+      const id = environment.id();
+      const address = volumeAddress(tenant, id);
+      const { sandboxMs: makeMs, removeMs } = deadlines;
+      const input: VolumeInput = {
+        id, tenant, name: null, hostId: '', sizeGib, isEphemeral: true, isUnwanted: true,
+        cinder: { volumeId, isTemporary: true, readOnly: false, holderId: id }, deadlines: { makeMs, removeMs },
+      }; // prettier-ignore
+      const reason = 'the request that it was made for was refused';
+      await runtime().begin(address, input, { kind: 'runtime', reason }, null);
+      await until(address, () => runtime().cell(address) === undefined);
     },
     deleteVolume: ({ address }, caller) => ask(address, { type: 'volume.delete' }, causeOf(caller)),
     async deleteNetwork({ address, id, tenant }, caller) {

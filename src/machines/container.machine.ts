@@ -39,6 +39,7 @@ import {
 import { remounting } from './container/remount.ts';
 import { containerSetup } from './container/setup.ts';
 import { toVersion3 } from './container/version3.ts';
+import { toVersion7 } from './container/version7.ts';
 import { metaOf } from './meta.ts';
 import { describeContainer } from './container/describe.ts';
 
@@ -210,7 +211,7 @@ function descriptionOf(paths: readonly string[]): string {
 
 export const containerChart: Chart = {
   kind: 'container',
-  version: 6,
+  version: 7,
   machine: containerMachine,
   project,
   describe: describeContainer,
@@ -247,5 +248,7 @@ export const containerChart: Chart = {
       ...envelope,
       context: { ...(context as object), remounting: null },
     }),
+    // Version 7 asks again where an engine did not answer, before a volume counts as refused.
+    6: toVersion7,
   },
 };

@@ -74,7 +74,11 @@ export const volumeMachine = volumeSetup.createMachine({
       states: {
         deciding: {
           tags: 'transient',
-          always: [{ guard: 'isOfCinder', target: 'reserving' }, { target: 'attempting' }],
+          always: [
+            { guard: 'isUnwanted', target: '#volume.deleting' },
+            { guard: 'isOfCinder', target: 'reserving' },
+            { target: 'attempting' },
+          ],
         },
         reserving,
         connecting,

@@ -19,6 +19,8 @@ export interface VolumeInput {
   readonly isEphemeral: boolean;
   /** What is made is the attachment of a volume of Cinder's; null = it is the host's own. */
   readonly cinder: CinderAttachmentInput | null;
+  /** It was made in Cinder for a request that was refused, and is only to go. */
+  readonly isUnwanted?: true;
   readonly deadlines: { readonly makeMs: number; readonly removeMs: number };
 }
 

@@ -14,7 +14,7 @@ const outputs: Readonly<Record<string, unknown>> = {
 
 export const volumeSubject: ProofSubject = {
   chart: volumeChart,
-  inputs: [false, true, 'cinder' as const].map((kind) => ({
+  inputs: [false, true, 'cinder' as const, 'unwanted' as const].map((kind) => ({
     id: 'v1',
     tenant: 'p1',
     name: kind === false ? 'data' : null,
@@ -22,9 +22,10 @@ export const volumeSubject: ProofSubject = {
     sizeGib: 1,
     isEphemeral: kind !== false,
     cinder:
-      kind === 'cinder'
+      kind === 'cinder' || kind === 'unwanted'
         ? { volumeId: 'of-cinder', isTemporary: true, readOnly: false, holderId: 'c1' }
         : null,
+    ...(kind === 'unwanted' && { isUnwanted: true }),
     deadlines: { makeMs: 60_000, removeMs: 60_000 },
   })),
   events: (snapshot) => {
@@ -73,7 +74,7 @@ export const volumeSubject: ProofSubject = {
     ...failures.map((error) => ({ type: `xstate.error.actor.${invokeId}`, error })),
   ],
   project: (context) => {
-    const { attached, isEphemeral, cinder, isConnected } = context as VolumeContext;
+    const { attached, isEphemeral, cinder, isConnected, isUnwanted } = context as VolumeContext;
     return [
       isEphemeral,
       attached.includes('c1'),
@@ -81,6 +82,7 @@ export const volumeSubject: ProofSubject = {
       attached.length,
       cinder !== null,
       isConnected,
+      isUnwanted,
     ];
   },
 };

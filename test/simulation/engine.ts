@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import type { NetworkDriver, NetworkSpec, PlugSpec } from '../../src/drivers/network/network-driver.ts';
 import type { OperationIdentity, OwnerIdentity } from '../../src/drivers/runtime/operation-identity.ts';
 import type { EngineEvent, EventExit, RuntimeDriver } from '../../src/drivers/runtime/runtime-driver.ts';
+import type { ContainerMount, InsidePower } from '../../src/drivers/runtime/runtime-powers.ts';
 import { TroupeError } from '../../src/errors/errors.ts';
 import type { Observation } from '../../src/model/container.ts';
 import type { Kernel, SimulatedProcess } from './kernel.ts';
@@ -24,6 +25,10 @@ export interface EngineContainer {
   namespace: number | null;
   /** Its runs end by themselves, well, after so long; null = they don't. */
   readonly endsAfterMs: number | null;
+  /** What it was created with. */
+  readonly mounts: readonly ContainerMount[];
+  /** What its agent has mounted into its run, by the place in it. */
+  readonly mountedInto: Map<string, ContainerMount>;
 }
 
 export interface EngineSandbox {
@@ -43,6 +48,8 @@ export interface EngineFaults {
   startFails: number;
   unavailable: number;
   slow: number;
+  /** A volume that is to go is in use in the container. */
+  busy: number;
 }
 
 export interface SimulatedEngine {
@@ -52,7 +59,7 @@ export interface SimulatedEngine {
   readonly networks: ReadonlyMap<string, NetworkSpec>;
   readonly ports: ReadonlyMap<string, EnginePort>;
   readonly faults: EngineFaults;
-  driver(agent: SimulatedProcess): RuntimeDriver;
+  driver(agent: SimulatedProcess): RuntimeDriver & { readonly inside: InsidePower };
   network(agent: SimulatedProcess): NetworkDriver;
   /** The process of a sandbox ends by itself. */
   endSandbox(sandboxId: string): void;
@@ -64,6 +71,10 @@ export interface SimulatedEngine {
   removeByHand(containerId: string): void;
   /** The machine loses power: nothing runs any more. */
   powerLoss(): void;
+  /** A folder of the host's, that something is mounted at. Default none. */
+  isMounted: (path: string) => boolean;
+  /** A container that runs has it mounted. */
+  uses(path: string): boolean;
   /** Called around each call, for crash points. */
   onOperation: ((point: 'before' | 'after', kind: string) => void) | null;
   /** Told of each start that brings a container to life. */
@@ -81,7 +92,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
   const ports = new Map<string, EnginePort>();
   let namespaces = 0;
   const images = new Set<string>(['busybox:latest']);
-  const faults: EngineFaults = { startFails: 0, unavailable: 0, slow: 0 };
+  const faults: EngineFaults = { startFails: 0, unavailable: 0, slow: 0, busy: 0 };
   const listeners = new Set<(event: EngineEvent) => void>();
   let down = false;
 
@@ -135,6 +146,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
     container.finishedAt = null;
     container.exitCode = null;
     container.starts += 1;
+    container.mountedInto.clear();
     container.namespace = (container.sandboxId && sandboxes.get(container.sandboxId)?.namespace) || null;
     engine.onStart?.(container);
     tell(container.identity.containerId, 'start');
@@ -209,6 +221,12 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
     networks,
     ports,
     faults,
+    isMounted: () => false,
+    uses: (path) =>
+      [...containers.values()].some(
+        ({ state, mounts, mountedInto }) =>
+          state === 'running' && [...mounts, ...mountedInto.values()].some(({ source }) => source === path),
+      ),
     onOperation: null,
     onStart: null,
     onJoin: null,
@@ -249,6 +267,12 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
           throw new TroupeError('CONTAINER_GONE', 'There is no such container');
         return container;
       };
+      const running = ({ containerId, generation }: OperationIdentity): EngineContainer | null => {
+        const container = containers.get(containerId);
+        return container?.state === 'running' && container.identity.generation === generation
+          ? container
+          : null;
+      };
       const startContainer = (identity: OperationIdentity): Promise<Observation> =>
         call('startContainer', () => {
           const container = must(identity);
@@ -258,6 +282,8 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
             (sandboxes.get(container.sandboxId)?.namespace ?? null) === null
           )
             throw new TroupeError('SANDBOX_GONE', 'The namespace it joined is gone');
+          if (container.mounts.some(({ source }) => !engine.isMounted(source)))
+            throw new TroupeError('START_FAILED', 'The folder of a volume is not there');
           if (kernel.chance(faults.startFails))
             throw new TroupeError('START_FAILED', 'The command was not found in the image');
           start(container);
@@ -300,7 +326,7 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
               netnsPath: namespace === null ? null : `/proc/${namespace}/ns/net`,
             })),
           ),
-        async createContainer(identity, { sandbox, spec, start }) {
+        async createContainer(identity, { sandbox, spec, mounts, start }) {
           const created = await call('createContainer', () => {
             const sandboxId = sandbox?.sandboxId ?? null;
             const namespace = sandboxId === null ? 0 : (sandboxes.get(sandboxId)?.namespace ?? null);
@@ -321,6 +347,8 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
               sandboxId,
               namespace: null,
               endsAfterMs: spec.command?.[0] === 'end' ? 200 : null,
+              mounts,
+              mountedInto: new Map(),
             };
             containers.set(identity.containerId, container);
             tell(identity.containerId, 'create');
@@ -375,6 +403,23 @@ export function createEngine(kernel: Kernel, host: string): SimulatedEngine {
             while (queue.length > 0) yield queue.shift()!;
             await agent.guard(new Promise<void>((resolve) => (wake = resolve)));
           }
+        },
+        inside: {
+          mount: (identity, mount) =>
+            call('mountInside', () => {
+              const container = running(identity);
+              if (!container) return;
+              if (!engine.isMounted(mount.source))
+                throw new TroupeError('VOLUME_ERROR', 'The folder of a volume is not there');
+              container.mountedInto.set(mount.destination, mount);
+            }),
+          unmount: (identity, { destination }) =>
+            call('unmountInside', () => {
+              const container = running(identity);
+              if (container && kernel.chance(faults.busy))
+                throw new TroupeError('VOLUME_IN_USE', 'A process of the container uses it');
+              container?.mountedInto.delete(destination);
+            }),
         },
         logs: () => Promise.resolve(Readable.from([])),
         close: () => Promise.resolve(),

@@ -11,6 +11,13 @@
  *     namespace that one container had is never another's (watched at each
  *     join); what nobody holds is not on a host. The same of ports of Neutron,
  *     which has no other of ours.
+ * V1. A volume of Cinder is mounted to be written to at one host, unless it is
+ *     made to be shared (watched at each mount).
+ * V2. Cinder has one attachment for each volume of a container, connected for
+ *     its host, and no other; nothing of Cinder's is under way.
+ * V3. A host has connected and mounted what is attached there, and nothing else.
+ * V4. A container that runs has its volumes in it, and no other.
+ * V5. What was made for a container goes with it; what its user has stays.
  * I5. A member has its capsule and a capsule its members, whose states it
  *     knows; those that run do so in one namespace.
  */
@@ -29,7 +36,9 @@ import {
   containerAddress,
   parseAddress,
   shardOf,
+  type Address,
 } from '../../src/model/address.ts';
+import { volumesOf } from './volume-invariants.ts';
 import type { SimulatedWorld } from './world.ts';
 
 /** The simulated capsule's, by index. */
@@ -105,7 +114,7 @@ export async function checkInvariants(world: SimulatedWorld): Promise<readonly s
     if (containerHeld && !there)
       wrong.push(`I3: ${cell.address} believes to be on ${hostname} (${state!.paths.join()})`);
   }
-  wrong.push(...addressesOf(world, runtime), ...membersOf(world, runtime));
+  wrong.push(...addressesOf(world, runtime), ...membersOf(world, runtime), ...volumesOf(world, runtime));
   const audits: (readonly AuditEntry[])[] = [];
   void controlPlane.audit().then((found) => audits.push(found));
   await kernel.run(kernel.now + auditMs);
@@ -121,12 +130,16 @@ export async function checkInvariants(world: SimulatedWorld): Promise<readonly s
  * port that was made and not yet tagged when the store forgot who had asked for it.
  */
 function isToldOf(
-  { engines, lostAt }: SimulatedWorld,
+  { engines, lostAt, undecided }: SimulatedWorld,
   problem: string,
   address: string | null,
   detail: string,
 ): boolean {
   if (problem === 'port-without-actor' && address === null) return lostAt.size > 0;
+  // Its request was cut off between Cinder and us, or the store forgot that it was taken before any host had it.
+  if (problem === 'volume-without-actor')
+    return lostAt.size > 0 || undecided.has(parseAddress(address as Address).id);
+  if (problem === 'attachment-without-actor') return lostAt.size > 0;
   const parts = address === null ? null : parseAddress(address);
   if (parts?.kind !== 'sandbox' || lostAt.size === 0 || !detail.includes('its host keeps nothing of it'))
     return false;

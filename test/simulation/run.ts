@@ -1,4 +1,4 @@
-/** `npm run sim -- --seeds N --from K [--capsules N] [--trace] [--crash-points] [--disasters]` */
+/** `npm run sim -- --seeds N --from K [--capsules N] [--volumes SHARE] [--trace] [--crash-points] [--disasters]` */
 import { parseArgs } from 'node:util';
 import { runCrashPoints } from './crash-points.ts';
 import { runSeed } from './seed.ts';
@@ -8,6 +8,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '100' },
     from: { type: 'string', default: '1' },
     capsules: { type: 'string', default: '0' },
+    volumes: { type: 'string' },
     trace: { type: 'boolean', default: false },
     'crash-points': { type: 'boolean', default: false },
     disasters: { type: 'boolean', default: false },
@@ -28,6 +29,7 @@ if (values['crash-points']) {
       keepLines: values.trace,
       disasters: values.disasters,
       capsules: Number(values.capsules),
+      ...(values.volumes !== undefined && { volumes: Number(values.volumes) }),
     });
     if (values.trace) console.log(lines.join('\n'));
     console.log(

@@ -13,6 +13,9 @@ export interface Verdict {
   readonly virtualMs: number;
 }
 
+/** Of containers that have volumes. */
+const share = 0.4;
+
 /** @param meddle breaks the world on purpose, to see that the invariants notice */
 export async function runSeed(
   seed: number,
@@ -20,6 +23,7 @@ export async function runSeed(
     keepLines?: boolean;
     capsules?: number;
     disasters?: boolean;
+    volumes?: number;
     meddle?: (world: SimulatedWorld) => void;
   } = {},
 ): Promise<Verdict> {
@@ -29,6 +33,7 @@ export async function runSeed(
     duration: 40_000,
     creates: 16,
     capsules: options.capsules ?? 0,
+    volumes: options.volumes ?? share,
     faults: true,
     // A host that is lost for longer than the store is, and has what the store forgot, may find it made anew elsewhere.
     agentAwayMs: options.disasters ? 6_000 : 12_000,

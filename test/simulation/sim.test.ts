@@ -17,7 +17,11 @@ const regressions = [
 ];
 
 t.test('the invariants hold under faults, seed by seed', async (t) => {
-  for (const seed of [...regressions, ...Array.from({ length: seeds }, (_, index) => index + 1)]) {
+  for (const seed of regressions) {
+    const { wrong } = await runSeed(seed, { volumes: 0 });
+    t.same(wrong, [], `seed ${seed}: npm run sim -- --seeds 1 --from ${seed} --volumes 0 --trace`);
+  }
+  for (let seed = 1; seed <= seeds; seed += 1) {
     const { wrong } = await runSeed(seed);
     t.same(wrong, [], `seed ${seed}: npm run sim -- --seeds 1 --from ${seed} --trace`);
   }

@@ -2,9 +2,12 @@
 import { createAgent, type Agent } from '../../src/agent/agent.ts';
 import type { NameFiles, Plugged } from '../../src/agent/name-files.ts';
 import { createSandboxes } from '../../src/agent/sandboxes.ts';
+import { createVolumes } from '../../src/agent/volumes.ts';
 import type { AgentChanges, AgentMemory, AgentState, Lane, OutboxEntry } from '../../src/agent/state.ts';
 import { startControlPlane, type RunningControlPlane } from '../../src/actors/control-plane.ts';
 import type { ContainerView } from '../../src/actors/index.ts';
+import { createCinderDesk, withVolumes, type CinderDesk } from '../../src/api/zun/cinder-desk.ts';
+import type { VolumeWish } from '../../src/api/zun/attachments.ts';
 import { toFailure, TroupeError } from '../../src/errors/errors.ts';
 import { createHostLinks } from '../../src/link/host-link-server.ts';
 import { charts } from '../../src/machines/catalogue.ts';
@@ -13,9 +16,12 @@ import { memberId } from '../../src/actors/create-capsule.ts';
 import { idempotentId } from '../../src/actors/specs.ts';
 import type { ContainerSpec, RestartPolicy } from '../../src/model/container.ts';
 import { containerAddress, parseAddress, type Address, type Shard } from '../../src/model/address.ts';
+import { namedUuid } from '../../src/model/named-uuid.ts';
 import { createFakeProber } from '../support/fake-prober.ts';
 import { createDisk, type Disk } from './store.ts';
+import { createCinder, type SimulatedCinder } from './cinder.ts';
 import { createEngine, type EngineContainer, type SimulatedEngine } from './engine.ts';
+import { createHostVolumes, type SimulatedHostVolumes } from './host-volumes.ts';
 import type { Kernel, SimulatedProcess } from './kernel.ts';
 import { createNetwork, type Network } from './network.ts';
 import { createNeutron, neutronNetwork, type SimulatedNeutron } from './neutron.ts';
@@ -27,6 +33,8 @@ export interface WorldOptions {
   readonly creates: number;
   /** Capsules beside these. Default none. */
   readonly capsules?: number;
+  /** The share of containers that have volumes of Cinder. Default none, and no Cinder. */
+  readonly volumes?: number;
   readonly faults: boolean;
   /** The longest that a crashed agent is away, in ms. */
   readonly agentAwayMs: number;
@@ -51,6 +59,13 @@ export interface SimulatedWorld {
   readonly disk: Disk;
   readonly engines: readonly SimulatedEngine[];
   readonly neutron: SimulatedNeutron;
+  readonly cinder: SimulatedCinder;
+  /** By the number of their host. */
+  readonly hostVolumes: readonly SimulatedHostVolumes[];
+  /** In Cinder before anybody came. */
+  readonly standing: ReadonlySet<string>;
+  /** Actors of volumes that requests asked to be made, of which it is not known whether they were taken. */
+  readonly undecided: Set<string>;
   readonly accepted: Map<Address, Accepted>;
   /** Capsules that were accepted. */
   readonly capsules: Map<Address, Omit<Accepted, 'spec'>>;
@@ -73,7 +88,13 @@ export interface SimulatedWorld {
     key?: string;
     /** Drawn when it is not given. */
     image?: string;
+    /** Drawn when they are not given. */
+    wishes?: readonly VolumeWish[];
   }): Promise<Address | null>;
+  /** Gives a container a volume that is in Cinder. */
+  attachVolume(address: Address): Promise<void>;
+  /** Takes one from it that it was given. */
+  detachVolume(address: Address): Promise<void>;
   /** Creates a capsule of an init container and two others; null when it is not accepted. */
   createCapsule(tenant: string, restart: RestartPolicy): Promise<Address | null>;
   deleteCapsule(address: Address): Promise<void>;
@@ -209,6 +230,14 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
     createEngine(kernel, `host${index + 1}`),
   );
   const neutron = createNeutron(kernel, engines);
+  const { volumes: share = 0 } = options;
+  const cinder = createCinder(kernel);
+  const hostVolumes = share > 0 ? engines.map((engine) => createHostVolumes(kernel, engine, cinder)) : [];
+  const standing = new Set(
+    share > 0 ? tenants.flatMap((tenant) => [cinder.put(tenant, false), cinder.put(tenant, true)]) : [],
+  );
+  const undecided = new Set<string>();
+  let desk: CinderDesk | null = null;
   const states = engines.map(() => memoryState());
   const nameFiles = engines.map(() => memoryNames());
   const agents: ({ process: SimulatedProcess; agent: Agent | null } | null)[] = engines.map(() => null);
@@ -234,6 +263,22 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
             neutron: { portId: null, fixedAddress6: null, securityGroups: ['g'] },
           },
         ];
+  const wishFor = (source: string | null, destination: string): VolumeWish => ({
+    name: destination,
+    source,
+    sizeGib: 1,
+    isKept: kernel.chance(0.3),
+    destination,
+    readOnly: source !== null && kernel.chance(0.3),
+  });
+  const drawStanding = (tenant: string): string =>
+    kernel.pick([...standing].filter((id) => cinder.volumes.get(id)?.projectId === tenant));
+  const drawWishes = (tenant: string): readonly VolumeWish[] => {
+    if (share === 0 || !kernel.chance(share)) return [];
+    const made = wishFor(null, '/made');
+    const found = wishFor(drawStanding(tenant), '/found');
+    return kernel.pick([[made], [found], [made, found]]);
+  };
   const drawImage = (): string => (kernel.chance(0.8) ? 'busybox:latest' : `image${requests}:latest`);
 
   const specOf = (image: string, restartPolicy: ContainerSpec['restartPolicy']): ContainerSpec => ({
@@ -248,6 +293,15 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
     violations.push(what);
   };
 
+  for (const mounted of hostVolumes)
+    mounted.onMount = ({ cinderId, readOnly }) => {
+      if (cinder.volumes.get(cinderId)?.isShared) return;
+      const elsewhere = hostVolumes
+        .filter((each) => each !== mounted)
+        .flatMap((each) => [...each.mounts.values()]);
+      if (elsewhere.some((each) => each.cinderId === cinderId && !(readOnly && each.readOnly)))
+        violate(`V1: volume ${cinderId} is mounted at two hosts`);
+    };
   for (const engine of engines) {
     const joined = new Map<number, string>();
     engine.onJoin = (containerId, namespace) => {
@@ -281,6 +335,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
         owner: { hostname: 'simulated', pid: incarnation, startedAt: 0 },
         config,
         neutron: neutron.client(process),
+        cinder: share > 0 ? cinder.client(process) : null,
         links: (events) =>
           createHostLinks({
             environment: process.environment,
@@ -290,6 +345,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       });
       if (!process.alive) return;
       world.controlPlane = started;
+      desk = createCinderDesk(cinder.client(process), started.world.worldId, started.local);
       network.listen(started.links, process);
       kernel.trace(`control plane ${incarnation} is up, epoch ${started.world.epoch}`);
     } catch (error) {
@@ -321,6 +377,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
         subnets: { cidr: '10.64.0.0/16', prefix: 28 },
         mtu: 1_500,
       }),
+      volumes: share > 0 ? createVolumes(hostVolumes[index]!.driver(process), engine.host) : null,
     });
     if (!process.alive) return;
     agents[index] = { process, agent };
@@ -332,6 +389,10 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
     disk,
     engines,
     neutron,
+    cinder,
+    hostVolumes,
+    standing,
+    undecided,
     accepted,
     capsules,
     violations,
@@ -375,20 +436,30 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
         () => world.controlPlane!.hosts().filter(({ online }) => online).length === engines.length,
       );
     },
-    async create({ tenant, run, restart = null, key, image = drawImage() }) {
+    async create({ tenant, run, restart = null, key, image = drawImage(), wishes = drawWishes(tenant) }) {
       const plane = world.controlPlane;
       if (!plane) return null;
       requests += 1;
+      const caller = { userId: 'u', projectId: tenant, requestId: `req-${requests}` };
       const spec = { ...specOf(image, restart), networks: drawNetworks() };
+      const seed = key === undefined ? caller.requestId : `${tenant}/${key}`;
+      const made = wishes
+        .filter(({ source }) => source === null)
+        .map(({ name }) => namedUuid(`volume/${seed}/${name}`));
+      for (const each of made) undecided.add(each);
+      const ask =
+        desk && wishes.length > 0 ? desk.mounts.bind(null, wishes, seed, { ...caller, token: 't' }) : null;
       try {
-        const caller = { userId: 'u', projectId: tenant, requestId: `req-${requests}` };
-        const view: ContainerView = await plane.createContainer({
-          caller,
-          spec,
-          run,
-          idempotencyKey: key ?? null,
-          nameGenerated: true,
-        });
+        const view: ContainerView = await withVolumes(ask, (mounts) =>
+          plane.createContainer({
+            caller,
+            spec: { ...spec, mounts: mounts ?? [] },
+            run,
+            idempotencyKey: key ?? null,
+            nameGenerated: true,
+          }),
+        );
+        for (const each of made) undecided.delete(each);
         kernel.trace(`accepted ${view.address}`);
         if (!accepted.has(view.address))
           accepted.set(view.address, {
@@ -401,8 +472,43 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
           });
         return view.address;
       } catch (error) {
-        kernel.trace(`create refused: ${toFailure(error).message}`);
+        const { code, message } = toFailure(error);
+        // Where Cinder or our own store was away, nobody may have been left to take back what was made.
+        if (isDecided(code)) for (const each of made) undecided.delete(each);
+        kernel.trace(`create refused: ${message}`);
         return null;
+      }
+    },
+    async attachVolume(address) {
+      const { id, tenant } = parseAddress(address);
+      const destination = kernel.pick(['/hot', '/hotter']);
+      requests += 1;
+      try {
+        if (!desk || !tenant) return;
+        const wish = wishFor(drawStanding(tenant), destination);
+        const bearer = { token: 't', projectId: tenant, requestId: `req-${requests}` };
+        const { mounts } = await desk.mounts([wish], `${id}/${requests}`, bearer);
+        const view = world.controlPlane?.container(tenant, id);
+        const cinderId = mounts[0]?.made?.cinder?.volumeId;
+        if (
+          !view ||
+          view.mounts.some((each) => each.cinderId === cinderId || each.destination === destination)
+        )
+          return;
+        await world.command(address, { type: 'container.attachVolume', mount: mounts[0]! });
+      } catch (error) {
+        kernel.trace(`volume refused: ${toFailure(error).message}`);
+      }
+    },
+    async detachVolume(address) {
+      const { id, tenant } = parseAddress(address);
+      try {
+        const mounts = world.controlPlane?.container(tenant, id).mounts ?? [];
+        if (mounts.length === 0) return;
+        const { volumeId } = kernel.pick(mounts);
+        await world.command(address, { type: 'container.detachVolume', volumeId });
+      } catch (error) {
+        kernel.trace(`volume refused: ${toFailure(error).message}`);
       }
     },
     async createCapsule(tenant, restart) {
@@ -482,16 +588,17 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       const until = kernel.now + options.duration;
       scheduleWorkload(world, options, until);
       if (options.capsules) scheduleCapsules(world, options.capsules, options.duration);
-      if (options.faults) scheduleFaults(world, network, agents.length, until, options.disasters ?? false);
+      if (options.faults) scheduleFaults(world, network, agents.length, until, options);
       await kernel.run(until);
       await world.peace();
     },
     async peace() {
       Object.assign(disk.faults, { lostReply: 0, unwrittenUnknown: 0, full: 0, slow: 0 });
       Object.assign(neutron.faults, { lostAnswer: 0, unavailable: 0, slow: 0 });
+      Object.assign(cinder.faults, { lostAnswer: 0, unavailable: 0, slow: 0, cutOff: 0, broken: 0 });
       for (const engine of engines) {
         engine.setDown(false);
-        Object.assign(engine.faults, { startFails: 0, unavailable: 0, slow: 0 });
+        Object.assign(engine.faults, { startFails: 0, unavailable: 0, slow: 0, busy: 0 });
       }
       // Longer than every deadline, and than the longest back-off after it.
       await kernel.run(kernel.now + 150_000);
@@ -500,9 +607,13 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
   return world;
 }
 
+/** What was refused so has left nothing, and what was made for it is going. */
+const isDecided = (code: string): boolean =>
+  !['CLOUD_UNAVAILABLE', 'COMMIT_UNKNOWN', 'STORE_FULL', 'STORE_UNAVAILABLE', 'SHUTTING_DOWN'].includes(code);
+
 function scheduleWorkload(
   world: SimulatedWorld,
-  { creates, duration, disasters = false }: WorldOptions,
+  { creates, duration, disasters = false, volumes = 0 }: WorldOptions,
   until: number,
 ): void {
   const { kernel } = world;
@@ -526,7 +637,11 @@ function scheduleWorkload(
   const act = (): void => {
     if (kernel.now >= until) return;
     const known = [...world.accepted.values()].filter(({ deleted }) => !deleted);
-    if (known.length > 0) {
+    if (known.length > 0 && volumes > 0 && kernel.chance(0.4)) {
+      const { address } = kernel.pick(known);
+      if (kernel.chance(0.6)) void world.attachVolume(address);
+      else void world.detachVolume(address);
+    } else if (known.length > 0) {
       const { address } = kernel.pick(known);
       const command = kernel.pick([
         { type: 'container.stop', graceMs: 1_000 },
@@ -568,9 +683,9 @@ function scheduleFaults(
   network: Network,
   hosts: number,
   until: number,
-  disasters: boolean,
+  { disasters = false, volumes = 0 }: WorldOptions,
 ): void {
-  const { kernel, disk, engines, neutron } = world;
+  const { kernel, disk, engines, neutron, cinder, hostVolumes } = world;
   Object.assign(neutron.faults, {
     lostAnswer: kernel.pick([0, 0.05, 0.1]),
     unavailable: kernel.pick([0, 0.05, 0.3]),
@@ -584,6 +699,16 @@ function scheduleFaults(
     engine.faults.unavailable = kernel.pick([0, 0.05]);
     engine.faults.startFails = kernel.pick([0, 0.1]);
     engine.faults.slow = kernel.pick([0, 0.05]);
+  }
+  if (volumes > 0) {
+    Object.assign(cinder.faults, {
+      lostAnswer: kernel.pick([0, 0.05, 0.1]),
+      unavailable: kernel.pick([0, 0.05, 0.3]),
+      slow: kernel.pick([0, 0.05]),
+      cutOff: kernel.pick([0, 0.1]),
+      broken: kernel.pick([0, 0.05]),
+    });
+    for (const engine of engines) engine.faults.busy = kernel.pick([0, 0.3]);
   }
   let lossAt = Number.NEGATIVE_INFINITY;
   const running = (): { engine: SimulatedEngine; id: string } | null => {
@@ -622,6 +747,7 @@ function scheduleFaults(
       const index = Math.floor(kernel.random() * hosts);
       kernel.trace(`${engines[index]!.host} loses power`);
       engines[index]!.powerLoss();
+      hostVolumes[index]?.powerLoss();
       world.crashAgent(index);
     },
     // A fail-over under a living owner: memory is the newer truth. Losing both at once loses what nobody else knows.

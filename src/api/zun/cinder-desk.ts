@@ -6,9 +6,10 @@
  *
  * M1. A volume is made before the container is: its name and metadata say for
  *     which mount, so that a request that is sent again finds it. What is made
- *     for a request that is refused is deleted; what a crash leaves, the ledger tells.
+ *     for a request that is refused is given to an actor that deletes it once that
+ *     can be; what a crash leaves, the ledger tells.
  */
-import pRetry from 'p-retry';
+import type { LocalResources } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { Bearer } from '../../model/bearer.ts';
 import { madeBy, madeFor } from '../../model/cinder-marks.ts';
@@ -33,10 +34,11 @@ export interface CinderMounts {
   undo(): Promise<void>;
 }
 
-/** Cinder refuses to delete what it is still making: asked again for about twenty seconds. */
-const untilMade = { retries: 8, minTimeout: 250, factor: 1.6 };
-
-export function createCinderDesk(cinder: Cinder, worldId: string): CinderDesk {
+export function createCinderDesk(
+  cinder: Cinder,
+  worldId: string,
+  { discardVolume }: Pick<LocalResources, 'discardVolume'>,
+): CinderDesk {
   const existing = async (name: string, bearer: Bearer): Promise<CinderVolume> => {
     const volume = await cinder.find(name, bearer);
     // An admin is shown those of all projects.
@@ -59,7 +61,7 @@ export function createCinderDesk(cinder: Cinder, worldId: string): CinderDesk {
     actorId: string,
     { sizeGib, isKept }: { readonly sizeGib: number; readonly isKept: boolean },
     bearer: Bearer,
-    made: string[],
+    made: CinderVolume[],
   ): Promise<CinderVolume> => {
     const name = `troupe-${actorId}`;
     try {
@@ -69,16 +71,23 @@ export function createCinderDesk(cinder: Cinder, worldId: string): CinderDesk {
     }
     // What stays is its user's, and no leak when nobody mounts it any more.
     const metadata = { ...madeFor(actorId), ...(!isKept && madeBy(worldId)) };
-    const volume = await cinder.create({ name, sizeGib, metadata }, bearer);
-    made.push(volume.id);
-    return volume;
+    try {
+      const volume = await cinder.create({ name, sizeGib, metadata }, bearer);
+      made.push(volume);
+      return volume;
+    } catch (error) {
+      // It may have been made all the same.
+      if (error instanceof TroupeError && error.code === 'CLOUD_UNAVAILABLE')
+        made.push(...(await cinder.withMetadata(metadata).catch(() => [])));
+      throw error;
+    }
   };
 
   const mountOf = async (
     { name, source, sizeGib, isKept, destination, readOnly }: VolumeWish,
     seed: string,
     bearer: Bearer,
-    made: string[],
+    made: CinderVolume[],
   ): Promise<MountSpec> => {
     if (source === null) {
       if (sizeGib === null)
@@ -101,9 +110,10 @@ export function createCinderDesk(cinder: Cinder, worldId: string): CinderDesk {
   return {
     find: async (name, bearer) => (await existing(name, bearer)).id,
     async mounts(wishes, seed, bearer) {
-      const made: string[] = [];
+      const made: CinderVolume[] = [];
       const undo = async (): Promise<void> => {
-        for (const id of made) await pRetry(() => cinder.remove(id), untilMade);
+        for (const { id: volumeId, sizeGib } of made)
+          await discardVolume(bearer.projectId, { volumeId, sizeGib });
       };
       const mounts: MountSpec[] = [];
       try {

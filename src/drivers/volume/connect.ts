@@ -6,6 +6,8 @@
  * K2. It is there once it is mounted; its folder is there only then. A container
  *     that starts without it, after the machine did, fails instead of writing into the host's disk.
  * K3. Nothing is disconnected that another container of this host has, too.
+ * K4. What an agent was killed at connecting, or heard no answer of, may be connected, and nobody knows where: it is
+ *     connected again before it is disconnected, which tells.
  */
 import { mkdir, rmdir } from 'node:fs/promises';
 import { TroupeError } from '../../errors/errors.ts';
@@ -96,8 +98,9 @@ export async function disconnectVolume(
     if (!isShared) await refuseUsed(attempt, data);
     await unmountImage(parts.host, attempt, folder.path, signal);
     await removeEmpty(data);
-    if (connection !== null && device !== undefined && !isShared)
-      await brick.disconnect(attempt, connection, device, signal);
+    if (connection === null || isShared) return;
+    const path = device ?? (await brick.connect(attempt, connection, signal));
+    await brick.disconnect(attempt, connection, path, signal);
   });
   await removeWhole(parts, attempt, folder, signal);
 }

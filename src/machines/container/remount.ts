@@ -2,10 +2,16 @@
  * One volume more or less, on the living container. In: attached as one that it
  * is created with, then mounted by its agent, which does so at each start from
  * then on. Out: unmounted in it first; what is in use there stays, and says by
- * whom. What can't be got in goes out the same way.
+ * whom. What can't be got in goes out the same way. An engine that does not
+ * answer is asked again for a while, both ways.
  */
+import { untilAnswered } from '../retry-policy.ts';
+import type { ContainerContext } from './context.ts';
 import { whenLost } from './permits.ts';
 import { containerSetup, hostInput } from './setup.ts';
+
+const input = ({ context }: { readonly context: ContainerContext }) =>
+  hostInput(context, context.deadlines.startMs);
 
 export const remounting = containerSetup.createStateConfig({
   tags: 'transient',
@@ -49,52 +55,54 @@ export const remounting = containerSetup.createStateConfig({
       },
     },
     mounting: {
-      description: 'Its agent mounts the volume.',
       tags: 'transient',
       meta: { taskState: 'volume_attaching' },
-      invoke: [
-        {
-          id: 'mount.deadline',
-          src: 'deadline',
-          input: ({ context }) => ({ ms: context.deadlines.startMs }),
-          onDone: {
-            target: 'unmounting',
-            actions: [{ type: 'sayOverdue', params: { step: 'mounting a volume' } }, 'turnBack'],
-          },
-          onError: { target: 'unmounting', actions: 'turnBack' },
+      entry: 'beginStep',
+      invoke: {
+        id: 'mount.deadline',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: context.deadlines.startMs }),
+        onDone: {
+          target: 'unmounting',
+          actions: [{ type: 'sayOverdue', params: { step: 'mounting a volume' } }, 'turnBack'],
         },
-        {
-          id: 'mountVolume',
-          src: 'remountContainer',
-          input: ({ context }) => hostInput(context, context.deadlines.startMs),
-          onDone: '#container.settling',
-          onError: { target: 'unmounting', actions: ['recordFailure', 'turnBack'] },
-        },
-      ],
+        onError: { target: 'unmounting', actions: 'turnBack' },
+      },
+      ...untilAnswered({
+        src: 'remountContainer',
+        id: 'mountVolume',
+        description: 'Its agent mounts the volume.',
+        input,
+        backoff: { id: 'mount.backoff', description: 'It could not be mounted; that will be tried again.' },
+        onDone: { target: '#container.settling', actions: 'beginStep' },
+        refused: [{ target: '#container.remounting.unmounting', actions: ['recordFailure', 'turnBack'] }],
+      }),
     },
     unmounting: {
-      description: 'Its agent unmounts the volume.',
       tags: 'transient',
       meta: { taskState: 'volume_detaching' },
-      invoke: [
-        {
-          id: 'unmount.deadline',
-          src: 'deadline',
-          input: ({ context }) => ({ ms: context.deadlines.startMs }),
-          onDone: {
-            target: '#container.settling',
-            actions: [{ type: 'sayOverdue', params: { step: 'unmounting a volume' } }, 'keepMount'],
-          },
-          onError: { target: '#container.settling', actions: 'keepMount' },
+      invoke: {
+        id: 'unmount.deadline',
+        src: 'deadline',
+        input: ({ context }) => ({ ms: context.deadlines.startMs }),
+        onDone: {
+          target: '#container.settling',
+          actions: [{ type: 'sayOverdue', params: { step: 'unmounting a volume' } }, 'keepMount'],
         },
-        {
-          id: 'unmountVolume',
-          src: 'remountContainer',
-          input: ({ context }) => hostInput(context, context.deadlines.startMs),
-          onDone: 'releasing',
-          onError: { target: '#container.settling', actions: ['recordFailure', 'keepMount'] },
+        onError: { target: '#container.settling', actions: 'keepMount' },
+      },
+      ...untilAnswered({
+        src: 'remountContainer',
+        id: 'unmountVolume',
+        description: 'Its agent unmounts the volume.',
+        input,
+        backoff: {
+          id: 'unmount.backoff',
+          description: 'It could not be unmounted; that will be tried again.',
         },
-      ],
+        onDone: '#container.remounting.releasing',
+        refused: [{ target: '#container.settling', actions: ['recordFailure', 'keepMount'] }],
+      }),
     },
     releasing: {
       tags: 'transient',

@@ -63,6 +63,7 @@ export const volumeSetup = setup({
     isLostConnection: ({ context, event }) =>
       context.isConnected && 'hostId' in event && event.hostId === context.hostId,
     isOfCinder: ({ context }) => context.cinder !== null,
+    isUnwanted: ({ context }) => context.isUnwanted === true,
     isConnected: ({ context }) => context.isConnected,
     isRetryable: ({ event }) => failureOf(event).retryable,
     isContainerGone: ({ event }) =>
