@@ -24,7 +24,7 @@ export async function hostFindings(config: Config): Promise<readonly DoctorFindi
   const host = createHost();
   return [
     ...(config.network.driver === 'neutron'
-      ? [await networks(), await bridges(host, config.network.ovsdb)]
+      ? [await networks(), await bridges(host, config.network.ovsdb, await readdir('/sys/class/net'))]
       : []),
     ...(await kuryr(config)),
     ...(config.volume.driver === 'cinder' ? [await brick(host, hostnameOf(config))] : []),
@@ -54,10 +54,9 @@ async function kuryr(config: Config): Promise<readonly DoctorFinding[]> {
   ];
 }
 
-/** @param ovsdb where the database of Open vSwitch listens, whose agent has its rules in the switch */
-async function bridges(host: Host, ovsdb: string): Promise<DoctorFinding> {
+/** @param ovsdb where the database of Open vSwitch listens, whose agent has its rules in the switch @param links this host's, by name */
+export async function bridges(host: Host, ovsdb: string, links: readonly string[]): Promise<DoctorFinding> {
   const check = 'bridges';
-  const links = await readdir('/sys/class/net');
   if ((await createOpenVSwitch(host, ovsdb).isHere()) && !links.some((link) => agentsBridge.test(link)))
     return fine(check, 'security groups are Open vSwitch’s; no Linux bridge of Neutron is here');
   const values = await Promise.all(
