@@ -35,8 +35,11 @@ export interface KuryrNetworks {
   ensure(spec: PlugSpec, signal: AbortSignal): Promise<string>;
   /** One of this world's that no container is on; else nothing is done. */
   removeUnused(worldId: string, name: string, signal: AbortSignal): Promise<void>;
-  /** Names of all that are of this world. */
-  list(worldId: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Of this world. */
+  list(
+    worldId: string,
+    signal: AbortSignal,
+  ): Promise<readonly { readonly name: string; readonly networkId: string }[]>;
 }
 
 /** Of an engine's network, what we read. @see https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Network */
@@ -48,6 +51,8 @@ interface EngineNetwork {
 
 type Subnet = NetworkOutline['subnets'][number];
 
+/** A name begins with the network's id. */
+const uuidLength = 36;
 /** Of a subnet's id, and of a mark: long enough to tell those of one network, or of one cloud, apart. */
 const shortLength = 8;
 
@@ -96,7 +101,7 @@ export function kuryrNetworks({ engine, plugin, hostname }: KuryrOptions): Kuryr
         signal,
       });
       if (!reply.ok) throw refusal('Networks could not be listed', reply.status, reply.message);
-      return reply.body.map(({ Name }) => Name);
+      return reply.body.map(({ Name }) => ({ name: Name, networkId: Name.slice(0, uuidLength) }));
     },
   };
 }

@@ -83,11 +83,10 @@ export function kuryrPorts(parts: Parts, options: KuryrOptions, bridge: NetworkD
     await announce(parts, spec, namespace, signal);
   };
 
-  const remove = (carrier: Carrier, signal: AbortSignal): Promise<void> =>
-    queue(carrier.networkId, async () => {
-      await carriers.remove(carrier, signal);
-      await networks.removeUnused(carrier.worldId, carrier.network, signal);
-    });
+  const remove = async (carrier: Carrier, signal: AbortSignal): Promise<void> => {
+    await carriers.remove(carrier, signal);
+    await networks.removeUnused(carrier.worldId, carrier.network, signal);
+  };
 
   /** Those of whose ports both ends are there: with its namespace an end goes, and with it the other. */
   const whole = async (signal: AbortSignal): Promise<readonly Carrier[]> => {
@@ -109,7 +108,7 @@ export function kuryrPorts(parts: Parts, options: KuryrOptions, bridge: NetworkD
     },
     async unplug(identity, signal) {
       const carrier = await carriers.find(identity, signal);
-      if (carrier) await remove(carrier, signal);
+      if (carrier) await queue(carrier.networkId, () => remove(carrier, signal));
       await bridge.unplug(identity, signal);
     },
     async listPorts(signal) {
@@ -127,15 +126,22 @@ export function kuryrPorts(parts: Parts, options: KuryrOptions, bridge: NetworkD
       ];
     },
     async sweep(worldId, signal) {
-      const removed = await bridge.sweep(worldId, signal);
-      const sound = new Set((await whole(signal)).map(({ engineId }) => engineId));
-      const left = (await carriers.list(signal)).filter(
-        (carrier) => carrier.worldId === worldId && !sound.has(carrier.engineId),
-      );
-      for (const carrier of left) await remove(carrier, signal);
-      for (const name of await networks.list(worldId, signal))
-        await networks.removeUnused(worldId, name, signal);
-      return [...removed, ...left.map(({ portId }) => names.tapName(portId))].toSorted();
+      const removed = [...(await bridge.sweep(worldId, signal))];
+      const left = async () => {
+        const sound = new Set((await whole(signal)).map(({ engineId }) => engineId));
+        const all = await carriers.list(signal);
+        return all.filter((each) => each.worldId === worldId && !sound.has(each.engineId));
+      };
+      for (const carrier of await left())
+        await queue(carrier.networkId, async () => {
+          // It was being plugged, or is gone.
+          if (!(await left()).some(({ engineId }) => engineId === carrier.engineId)) return;
+          await remove(carrier, signal);
+          removed.push(names.tapName(carrier.portId));
+        });
+      for (const { networkId, name } of await networks.list(worldId, signal))
+        await queue(networkId, () => networks.removeUnused(worldId, name, signal));
+      return removed.toSorted();
     },
   };
 }

@@ -135,7 +135,8 @@ t.test('a network is attached and detached while a container lives', async (t) =
 
 t.test('on a network of both families it has an address of each', async (t) => {
   const dual = await neutron.network(blue, 'dual', '10.94.6.0/24');
-  const subnet = { network_id: dual, project_id: blue.id, ip_version: 6, cidr: 'fd00:94:6::/64' };
+  const family = { ip_version: 6, cidr: 'fd00:94:6::/64', gateway_ip: 'fd00:94:6::1' };
+  const subnet = { network_id: dual, project_id: blue.id, ...family };
   await neutron.call('POST', '/subnets', { subnet });
   const container = await site.run(token, { nets: [{ network: 'dual' }] });
   const [ipv4, ipv6] = container.addresses[dual]!.map(({ addr }) => addr);
