@@ -98,6 +98,11 @@ t.test('a volume by its size comes and goes with its container', async (t) => {
   const scratch = { image: testImage, mounts: [{ size: 1, destination: '/scratch' }] };
   const refused = await site.call('POST', '/v1/containers', token, { ...scratch, disk: 120 });
   t.match(refused.text, /[Qq]uota/);
+  await until(
+    'the end of what a request that was refused had made',
+    () => cinder.all(),
+    (left) => left.length === 1,
+  );
   const { uuid } = await site.create(token, { ...scratch, availability_zone: 'nowhere' });
   await site.reach(token, uuid, 'Error');
   t.equal((await cinder.all()).length, 2, 'one that never came to a host has its volume');
