@@ -105,3 +105,11 @@ start_cinder() {
   start_cinder_workers
   await_process cinder 60 cinder_answers
 }
+
+# clear_cinder: takes away the loop devices of its volumes, which somebody who was killed has left connected.
+clear_cinder() {
+  local device file
+  while read -r device file; do
+    case "$file" in "$site"/cinder/volumes/*) losetup --detach "$device" ;; esac
+  done < <(losetup --list --noheadings --output NAME,BACK-FILE)
+}
