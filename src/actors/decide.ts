@@ -16,6 +16,7 @@ import {
   createActor,
   type AnyActorScope,
   type AnyMachineSnapshot,
+  type AnyStateMachine,
   type EventObject,
   type ExecutableActionObject,
 } from 'xstate';
@@ -70,11 +71,17 @@ interface Configuration {
   readonly shared: AnyMachineSnapshot;
   readonly paths: readonly string[];
   readonly invokes: ReadonlySet<string>;
+  /** By the id of an invoke, what its input is or is made by. */
+  readonly inputs: ReadonlyMap<string, unknown>;
 }
+
+/** What an action is given. */
+type Given = ExecutableActionObject['info'];
 
 export function createDecider(chart: Chart): Decider {
   const executed: ExecutableActionObject[] = [];
-  // Its own first snapshot is never used: it only stands as the parent of children that never start.
+  const machine = withoutLogic(chart.machine);
+  // Its own first snapshot is never used: it only stands for whoever runs the chart.
   const inert = createActor(chart.machine);
   const scope: AnyActorScope = {
     self: inert,
@@ -96,8 +103,9 @@ export function createDecider(chart: Chart): Decider {
     const key = JSON.stringify(value);
     let found = configurations.get(key);
     if (!found) {
-      const shared = chart.machine.resolveState({ value: value as never, context: {} as never });
-      found = { shared, paths: pathsOf(shared), invokes: invokesOf(shared) };
+      const shared = machine.resolveState({ value: value as never, context: {} as never });
+      const inputs = inputsOf(shared);
+      found = { shared, paths: pathsOf(shared), invokes: new Set(inputs.keys()), inputs };
       configurations.set(key, found);
       byNodes.set(shared._nodes, found);
     }
@@ -109,23 +117,25 @@ export function createDecider(chart: Chart): Decider {
 
   const decision = (decided: AnyMachineSnapshot, before: AnyMachineSnapshot | null): Decision => {
     if (decided.status === 'error') throw decided.error;
-    const { shared, invokes: active } = configurationOf(decided);
+    const { shared, invokes: active, inputs } = configurationOf(decided);
     const changed = decided !== before;
     const snapshot = changed ? { ...shared, context: compact(decided.context) } : decided;
-    const started: Invoke[] = [];
+    const spawned = new Map<string, { readonly src: string; readonly info: Given }>();
     const emitted: Emitted[] = [];
-    for (const { type, params } of executed) {
+    for (const { type, params, info } of executed) {
       if (type === 'xstate.spawnChild') {
-        const { id, src, input } = params as { id: string; src: unknown; input: unknown };
+        const { id, src } = params as { id: string; src: unknown };
         if (typeof src !== 'string' || !active.has(id)) continue;
         // Of one that was left and entered again in this turn, the last.
-        const again = started.findIndex((each) => each.id === id);
-        if (again >= 0) started.splice(again, 1);
-        started.push({ id, src, input: input ?? null });
+        spawned.delete(id);
+        spawned.set(id, { src, info });
       } else if (type === 'xstate.emit') {
         emitted.push((params as { event: Emitted }).event);
       }
     }
+    const started = Array.from(spawned, ([id, { src, info }]): Invoke => {
+      return { id, src, input: resolved(inputs.get(id), info) };
+    });
     executed.length = 0;
     return { snapshot, changed, started, active, emitted };
   };
@@ -134,11 +144,11 @@ export function createDecider(chart: Chart): Decider {
     chart,
     initial(input) {
       executed.length = 0;
-      return decision(chart.machine.getInitialSnapshot(scope, input), null);
+      return decision(machine.getInitialSnapshot(scope, input), null);
     },
     next(snapshot, event) {
       executed.length = 0;
-      return decision(chart.machine.transition(snapshot, event, scope), snapshot);
+      return decision(machine.transition(snapshot, event, scope), snapshot);
     },
     resolve: (value, context) => ({ ...configurationAt(value).shared, context }),
     invokes: (snapshot) => configurationOf(snapshot).invokes,
@@ -147,14 +157,12 @@ export function createDecider(chart: Chart): Decider {
         invoke.map(({ id, src, input }) => ({
           id,
           src: String(src),
-          input:
-            typeof input === 'function'
-              ? (input as (given: object) => unknown)({
-                  context: snapshot.context as unknown,
-                  event: { type: 'actor.restored' },
-                  self: inert,
-                })
-              : (input ?? null),
+          input: resolved(input, {
+            context: snapshot.context as unknown,
+            event: { type: 'actor.restored' },
+            self: inert,
+            system: inert.system,
+          } as Given),
         })),
       ),
     paths: (snapshot) => configurationOf(snapshot).paths,
@@ -165,10 +173,23 @@ export function createDecider(chart: Chart): Decider {
 /** `assign` leaves objects that V8 keeps as hash tables: seven times the memory, and slow to read. A copy is none. */
 const compact = (context: Readonly<Record<string, unknown>>): Record<string, unknown> => ({ ...context });
 
-function invokesOf(snapshot: AnyMachineSnapshot): ReadonlySet<string> {
-  const ids = new Set<string>();
-  for (const node of snapshot._nodes) for (const { id } of node.invoke) ids.add(id);
-  return ids;
+/**
+ * The same chart with nothing behind the names of its invokes: XState then makes
+ * no actors for them, which would never be started. Their inputs it makes none
+ * either; they are made here, of what it would have made them of.
+ */
+function withoutLogic(machine: AnyStateMachine): AnyStateMachine {
+  const names = Object.keys(machine.implementations.actors);
+  return machine.provide({ actors: Object.fromEntries(names.map((name) => [name, undefined])) as never });
+}
+
+const resolved = (input: unknown, given: Given): unknown =>
+  (typeof input === 'function' ? (input as (given: Given) => unknown)(given) : input) ?? null;
+
+function inputsOf(snapshot: AnyMachineSnapshot): ReadonlyMap<string, unknown> {
+  const inputs = new Map<string, unknown>();
+  for (const node of snapshot._nodes) for (const { id, input } of node.invoke) inputs.set(id, input);
+  return inputs;
 }
 
 function pathsOf(snapshot: AnyMachineSnapshot): readonly string[] {

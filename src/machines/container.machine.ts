@@ -23,7 +23,7 @@ import { error, lost, returned } from './container/lost.ts';
 import { found } from './container/found.ts';
 import { mending, readying, rewiring } from './container/network.ts';
 import { deletedWithCapsule } from './container/permits.ts';
-import { joining, placing } from './container/place.ts';
+import { joining, placed, placing } from './container/place.ts';
 import { deleted, removing } from './container/remove.ts';
 import {
   backingOff,
@@ -147,6 +147,7 @@ export const containerMachine = containerSetup.createMachine({
   initial: 'placing',
   states: {
     placing,
+    placed,
     found,
     joining,
     acquiring,

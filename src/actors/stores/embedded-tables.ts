@@ -14,7 +14,7 @@
  * | `indexes` | shard, name, address | |
  * | `settings` | name | text |
  */
-import { open, type Database, type RootDatabase } from 'lmdb';
+import { asBinary, open, type Database, type RootDatabase } from 'lmdb';
 import type { Address } from '../../model/address.ts';
 import type { JournalRecord } from '../../model/journal.ts';
 import { sealText, type RecordHead } from './record.ts';
@@ -52,6 +52,22 @@ export function openTables(directory: string, mapSize: number): Tables {
     documents: table('documents'),
     indexes: table('indexes'),
     settings: table('settings'),
+  };
+}
+
+/** A text of UTF-16 has at most so many bytes of UTF-8 per unit. */
+const bytesMost = 3;
+
+/**
+ * Puts texts, within a transaction. LMDB copies each before the next comes, so
+ * that all are encoded in the same memory.
+ */
+export function createTextPut(): (table: Table, key: string[] | string, text: string) => void {
+  let memory = Buffer.allocUnsafeSlow(64 * 1024);
+  return (table, key, text) => {
+    if (text.length * bytesMost > memory.length) memory = Buffer.allocUnsafeSlow(2 * text.length * bytesMost);
+    const bytes = memory.subarray(0, memory.write(text));
+    (table as Database<unknown, string[] | string>).putSync(key, asBinary(bytes));
   };
 }
 

@@ -15,6 +15,7 @@ import { claimDirectory, releaseDirectory } from './directory-claim.ts';
 import { dumpEmbedded, loadEmbedded } from './embedded-copy.ts';
 import {
   actorText,
+  createTextPut,
   journalKey,
   journalText,
   numberKey,
@@ -61,6 +62,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
   let world: World = { worldId: '', epoch: 0 };
   let queuedSettings: { readonly name: string; readonly value: string | null }[] = [];
   let settingsPut: Promise<void> | null = null;
+  const putText = createTextPut();
 
   const db = (): Tables => {
     if (!tables)
@@ -175,21 +177,22 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
     const position = stream ? before + 1 : null;
     batch.records.set(address, record);
     batch.positions.set(shard, position ?? before);
-    at.journal.putSync(journalKey(address, revision), journalText(journal, position));
+    putText(at.journal, journalKey(address, revision), journalText(journal, position));
     const trimmed = revision - retention.journalRecords;
     if (trimmed > 0) at.journal.removeSync(journalKey(address, trimmed));
     for (const message of outbox)
-      at.outbox.putSync(
+      putText(
+        at.outbox,
         [address, message.to, numberKey(message.sequence)],
         sealText(JSON.stringify(message)),
       );
     for (const mark of inbox)
-      at.inbox.putSync([address, mark.from], sealText(JSON.stringify({ ...mark, at: environment.now() })));
-    if (document) at.documents.putSync(journalKey(address, document.generation), sealText(document.body));
+      putText(at.inbox, [address, mark.from], sealText(JSON.stringify({ ...mark, at: environment.now() })));
+    if (document) putText(at.documents, journalKey(address, document.generation), sealText(document.body));
     for (const name of index.remove) at.indexes.removeSync([shard, name, address]);
     for (const name of index.add) at.indexes.putSync([shard, name, address], '1');
     if (position === null) return null;
-    at.stream.putSync([shard, numberKey(position)], JSON.stringify(stream));
+    putText(at.stream, [shard, numberKey(position)], JSON.stringify(stream));
     const oldest = position - retention.streamRecords;
     if (oldest > 0) at.stream.removeSync([shard, numberKey(oldest)]);
     return position;
@@ -207,7 +210,7 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): Store {
       outcomes = root.transactionSync(() => {
         const batch: Batch = { records: new Map(), positions: new Map() };
         const decided = work(batch);
-        for (const [address, record] of batch.records) db().actors.putSync(address, actorText(record));
+        for (const [address, record] of batch.records) putText(db().actors, address, actorText(record));
         for (const [shard, position] of batch.positions) db().positions.putSync(shard, String(position));
         return decided;
       });

@@ -31,8 +31,14 @@ export const placing = containerSetup.createStateConfig({
         { target: 'choosing' },
       ],
     },
-    ...placingStates('#container.acquiring', '#container.error'),
+    ...placingStates('#container.placed', '#container.error'),
   },
+});
+
+/** It has its host. As a rule nothing is to be acquired there, and three looks for it side by side would cost more than one. */
+export const placed = containerSetup.createStateConfig({
+  tags: 'transient',
+  always: [{ guard: 'isProvided', target: '#container.creating' }, { target: '#container.acquiring' }],
 });
 
 /** However long others of its capsule run before it: that is theirs to say. */

@@ -210,6 +210,15 @@ const volumeOf = (context: ContainerContext, id: string, { sizeGib, isKept, cind
 
 const isOfCinder = ({ made }: ContainerContext['mounts'][number]): boolean => made?.cinder !== undefined;
 
+const isImageReady = ({ imagePresent, imagePullPolicy }: ContainerContext): boolean =>
+  imagePresent && imagePullPolicy !== 'always';
+
+const isSandboxReady = ({ sandbox, sandboxSound }: ContainerContext): boolean =>
+  sandbox === 'engine' || sandboxSound;
+
+const areMountsGranted = ({ mounts }: ContainerContext): boolean =>
+  mounts.every((mount) => mount.granted || isLeaving(mount));
+
 /** What its agent mounts into it. */
 export const hotMounts = (mounts: readonly HeldMount[]): readonly HotMount[] =>
   mounts.flatMap(({ volumeId, hot }) => (hot ? [{ volumeId, ...hot }] : []));
@@ -329,8 +338,10 @@ export const containerSetup = setup({
       (context.hostId === null ||
         (context.hostId === event.hostId &&
           (runs(event.observation) || [null, event.sandboxId].includes(context.sandboxId)))),
-    isImageReady: ({ context }) => context.imagePresent && context.imagePullPolicy !== 'always',
-    isSandboxReady: ({ context }) => context.sandbox === 'engine' || context.sandboxSound,
+    isImageReady: ({ context }) => isImageReady(context),
+    isSandboxReady: ({ context }) => isSandboxReady(context),
+    isProvided: ({ context }) =>
+      isImageReady(context) && isSandboxReady(context) && areMountsGranted(context),
     isMember: ({ context }) => context.capsuleId !== null,
     /** Its capsule has one for it, or makes one. */
     isSandboxHeld: ({ context }) => context.sandboxId !== null || context.capsuleId !== null,
@@ -353,7 +364,7 @@ export const containerSetup = setup({
       event.to === sandboxAddress(context.tenant, context.sandboxId ?? ''),
     isSandboxGone: ({ context, event }) =>
       failureOf(event).code === 'SANDBOX_GONE' && context.sandbox === 'own',
-    areMountsGranted: ({ context }) => context.mounts.every((mount) => mount.granted || isLeaving(mount)),
+    areMountsGranted: ({ context }) => areMountsGranted(context),
     isBeingRemounted: ({ context, event }) =>
       'volumeId' in event
         ? event.volumeId === context.remounting
