@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import { pipeline, Transform } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { ImageStore } from '../actors/image-store.ts';
 import type { ImageCatalogue } from '../api/zun/stored-images.ts';
 import { TroupeError } from '../errors/errors.ts';
@@ -17,10 +16,6 @@ const imageMark = 'troupe_image';
 const layerMark = 'troupe_layer';
 const layersMark = 'troupe_layers';
 
-/** How long Glance may take to notice that an upload broke off; it then takes another. What is `saving` for longer was cut off with Glance itself. */
-const noticeMs = 30_000;
-const lookMs = 500;
-
 export function createImageStore(glance: Glance, worldId: string, newId: () => string): ImageStore {
   const perLayer = oneAtATime();
 
@@ -34,22 +29,6 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
       );
     assertActive(image);
     return image;
-  };
-
-  /** With no upload under way: an earlier one of ours has ended, whatever came of it. */
-  const settle = async (image: GlanceImage, signal: AbortSignal): Promise<GlanceImage> => {
-    let settled: GlanceImage | null = image;
-    for (let waitedMs = 0; settled?.status === 'saving'; waitedMs += lookMs) {
-      if (waitedMs >= noticeMs)
-        throw new TroupeError(
-          'CLOUD_CONFLICT',
-          `Glance was cut off while it took image ${image.id}, and takes it no more; commit it anew`,
-        );
-      await pause(lookMs, undefined, { signal });
-      settled = await glance.show(image.id);
-    }
-    if (settled) return settled;
-    throw new TroupeError('CLOUD_CONFLICT', `Somebody has deleted image ${image.id} in Glance`);
   };
 
   /** Those of a project that are whole. */
@@ -156,13 +135,18 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
           }));
         if (image.owner !== tenant || image.fields[imageMark] !== imageId)
           throw new TroupeError('CLOUD_CONFLICT', `Image ${id} in Glance is of somebody else`);
-        const settled = await settle(image, signal);
-        if (settled.status === 'active') return digestOf(settled);
+        if (image.status === 'active') return digestOf(image);
+        if (image.status === 'saving')
+          throw new TroupeError(
+            'CLOUD_BUSY',
+            `Glance has yet to notice that an earlier upload of image ${id} broke off`,
+          );
         return digestOf(await glance.upload(id, bytes, signal));
       } finally {
         bytes.destroy();
       }
     },
+    isSaving: async (id) => (await glance.show(id))?.status === 'saving',
     async discard(id) {
       await glance.remove(id);
       for (const layer of await unfinishedOf({ [imageMark]: id })) await glance.remove(layer.id);
