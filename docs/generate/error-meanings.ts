@@ -103,6 +103,10 @@ export const errorMeanings: Readonly<Partial<Record<ErrorCode, Meaning>>> = {
     'The cloud does not take Troupe’s own credentials, or has no such service.',
     'See `troupe doctor`; `troupe keystone bootstrap` makes what is missing.',
   ),
+  CLOUD_BUSY: say(
+    'Glance has yet to end an upload of this image that broke off.',
+    'Nothing: it is looked at again, and commits go on or fail by themselves.',
+  ),
   CLOUD_CONFLICT: say(
     'A service of the cloud has the thing in another state than the request needs.',
     'Read what it says; try again once that has changed.',

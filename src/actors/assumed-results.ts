@@ -32,6 +32,8 @@ export function assumedResult({ src, input }: Invoke, context: unknown, now: num
       return { engineId: null };
     case 'ensureNetwork':
       return (context as NetworkContext).definition ?? undefined;
+    case 'lookAtStored':
+      return { isSaving: false };
     case 'killContainer':
     case 'removeContainer':
     case 'updateContainer':

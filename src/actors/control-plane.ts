@@ -50,6 +50,7 @@ import { discardImageEffect } from './effects/discard-image.ts';
 import { dismissHostEffect } from './effects/dismiss-host.ts';
 import type { Effect } from './effects/effect.ts';
 import { fillPoolEffect, type ReadyPortBounds } from './effects/fill-pool.ts';
+import { lookAtStoredEffect } from './effects/look-at-stored.ts';
 import { makeWayEffect } from './effects/make-way.ts';
 import { findImageUsersEffect } from './effects/find-image-users.ts';
 import { findResidentsEffect } from './effects/find-residents.ts';
@@ -283,6 +284,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         (address) => specs.find(address),
       ),
       discardImage: discardImageEffect(imageStore),
+      lookAtStored: lookAtStoredEffect(imageStore),
       ...neutronPorts({
         environment,
         neutron,

@@ -67,7 +67,8 @@ export interface ImageStore {
    * Makes it, or goes on where that broke off; one that is there whole is answered without reading `bytes`.
    * @param layers that it names, where they are apart; null where it is whole
    * @param bytes destroyed in the end
-   * @throws TroupeError QUOTA_EXCEEDED, IMAGE_CORRUPT, CLOUD_CONFLICT; how `bytes` failed
+   * @throws TroupeError QUOTA_EXCEEDED, IMAGE_CORRUPT, CLOUD_CONFLICT; CLOUD_BUSY while an earlier upload of it seems to go on;
+   *   how `bytes` failed
    */
   keep(
     wish: StoredImageWish,
@@ -75,6 +76,8 @@ export interface ImageStore {
     bytes: Readable,
     signal: AbortSignal,
   ): Promise<ImageDigest>;
+  /** An upload of it is under way there, or was cut off with Glance itself. */
+  isSaving(id: string): Promise<boolean>;
   /** Takes away an image that was to be made, and layers of it that were not finished. */
   discard(id: string): Promise<void>;
   /** Those of this world that have no bytes. */

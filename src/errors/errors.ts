@@ -51,6 +51,7 @@ export const errorTable = {
   // ── the cloud around it ──
   CLOUD_UNAVAILABLE: { kind: 'unavailable', retryable: true, zun: 'service-unavailable' },
   CLOUD_REFUSED: { kind: 'unavailable', retryable: true, zun: 'service-unavailable' },
+  CLOUD_BUSY: { kind: 'conflict', retryable: true, zun: 'conflict' },
   CLOUD_CONFLICT: { kind: 'conflict', retryable: false, zun: 'conflict' },
   PORT_NOT_FOUND: { kind: 'not-found', retryable: false, zun: 'port-not-found' },
   PORT_IN_USE: { kind: 'invalid', retryable: false, zun: 'port-in-use' },

@@ -10,7 +10,7 @@ import type { Chart } from './chart.ts';
 import type { ImageContext } from './image/context.ts';
 import { metaOf } from './meta.ts';
 import { unbound } from './unbound.ts';
-import { failedAttempt, failureOf, mostTries, noAttempt, pauseBefore } from './retry-policy.ts';
+import { failedAttempt, failureOf, mostTries, noAttempt, noticeMs, pauseBefore } from './retry-policy.ts';
 import { describeBy } from './describe.ts';
 import { commandAnswer } from './command-answer.ts';
 
@@ -44,6 +44,7 @@ const imageSetup = setup({
     pullImage: unbound<ImageEffectResults['pullImage'], ImageEffectInput>('pullImage'),
     commitContainer: unbound<ImageEffectResults['commitContainer'], ImageEffectInput>('commitContainer'),
     storeImage: unbound<ImageEffectResults['storeImage'], ImageEffectInput>('storeImage'),
+    lookAtStored: unbound<ImageEffectResults['lookAtStored'], { readonly storedId: string }>('lookAtStored'),
     discardImage: unbound<ImageEffectResults['discardImage'], { readonly storedId: string }>('discardImage'),
     findImageUsers: unbound<ImageEffectResults['findImageUsers'], { readonly hostId: string }>(
       'findImageUsers',
@@ -55,6 +56,9 @@ const imageSetup = setup({
     isToBeCommitted: ({ context }) => context.origin.kind === 'commit',
     isToBeStored: ({ context }) => context.storedId !== null && context.origin.kind === 'commit',
     isLeaving: ({ context }) => context.isLeaving,
+    isGlanceBusy: ({ event }) => failureOf(event).code === 'CLOUD_BUSY',
+    isStillSaving: ({ event }) =>
+      (event as unknown as { output: ImageEffectResults['lookAtStored'] }).output.isSaving,
     isRetryable: ({ event }) => failureOf(event).retryable,
     isUsed: ({ event }) => usersOf(event).length > 0,
     isThere: ({ context }) => context.imageId !== null || context.origin.kind === 'seen',
@@ -80,7 +84,7 @@ const imageSetup = setup({
       reason: null,
     }),
     recordLeaving: assign({ isLeaving: true }),
-    beginDiscard: assign({ tries: 0 }),
+    beginCount: assign({ tries: 0 }),
     /** Why it is discarded counts more than why that takes so long. */
     countAttempt: assign({ tries: ({ context }) => Math.min(context.tries + 1, mostTries) }),
     explainRemains: assign({
@@ -99,6 +103,10 @@ const imageSetup = setup({
     recordOverdue: assign((_, params: { readonly step: string }) => {
       const message = `Its host did not end ${params.step} in time`;
       return { failure: { code: 'TIMED_OUT', message, retryable: false }, reason: message };
+    }),
+    recordCutOff: assign(({ context }) => {
+      const message = `Glance was cut off while it took image ${context.storedId ?? ''}, and takes it no more; commit it anew`;
+      return { failure: { code: 'CLOUD_CONFLICT', message, retryable: false }, reason: message };
     }),
     refuseCommand: emit((_, params: { readonly reason: string }) => commandAnswer('refused', params.reason)),
     queueCommand: emit((_, params: { readonly reason: string }) => commandAnswer('queued', params.reason)),
@@ -241,6 +249,7 @@ export const imageMachine = imageSetup.createMachine({
             input: ({ context }) => makeInput(context),
             onDone: '#image.stored',
             onError: [
+              { guard: 'isGlanceBusy', target: 'settling', actions: 'recordFailure' },
               { guard: 'isRetryable', target: 'waiting', actions: 'recordFailure' },
               { target: '#image.discarding', actions: 'recordFailure' },
             ],
@@ -251,13 +260,46 @@ export const imageMachine = imageSetup.createMachine({
           'store.backoff',
           'Glance could not be given it; it will be tried again.',
         ),
+        settling: {
+          tags: 'transient',
+          entry: 'beginCount',
+          invoke: {
+            id: 'settling.deadline',
+            src: 'deadline',
+            input: { ms: noticeMs },
+            onDone: { target: '#image.discarding', actions: 'recordCutOff' },
+            onError: { target: '#image.discarding', actions: 'recordFailure' },
+          },
+          initial: 'pausing',
+          states: {
+            pausing: pauseBefore(
+              'looking',
+              'settling.backoff',
+              'Glance has yet to notice that an earlier upload broke off; it will be looked at again.',
+            ),
+            looking: {
+              description: 'Glance is asked whether it believes to be given it.',
+              tags: 'transient',
+              invoke: {
+                id: 'lookAtStored',
+                src: 'lookAtStored',
+                input: ({ context }) => ({ storedId: context.storedId ?? '' }),
+                onDone: [
+                  { guard: 'isStillSaving', target: 'pausing', actions: 'countAttempt' },
+                  { target: '#image.storing.attempting' },
+                ],
+                onError: { target: 'pausing', actions: 'countAttempt' },
+              },
+            },
+          },
+        },
       },
     },
     discarding: {
       description: 'What was begun of it in Glance is taken away.',
       tags: 'transient',
       meta: { status: 'discarding' },
-      entry: 'beginDiscard',
+      entry: 'beginCount',
       on: {
         ...busy('What was begun of it in Glance is being taken away'),
         'image.delete': {
@@ -414,6 +456,9 @@ const descriptions: Readonly<Record<string, (context: ImageContext) => string>> 
   'store.deadline': () => 'the time to give it to Glance to run out',
   storeImage: ({ hostId }) => `host ${hostId} to give it to Glance`,
   'store.backoff': () => 'the pause before Glance is given it again',
+  'settling.deadline': () => 'Glance to notice that an earlier upload broke off',
+  'settling.backoff': () => 'the pause before Glance is looked at again',
+  lookAtStored: () => 'Glance to say whether it believes to be given it',
   'discard.deadline': () => 'the time to take it out of Glance to run out',
   discardImage: () => 'Glance to delete what was begun of it',
   'discard.backoff': () => 'the pause before Glance is asked again to delete it',
@@ -425,7 +470,7 @@ const descriptions: Readonly<Record<string, (context: ImageContext) => string>> 
 
 export const imageChart: Chart = {
   kind: 'image',
-  version: 2,
+  version: 3,
   machine: imageMachine,
   project: (paths, context) => ({
     status: metaOf(imageMachine, paths).status ?? 'pulling',
@@ -440,5 +485,7 @@ export const imageChart: Chart = {
       ...envelope,
       context: { ...(context as object), storedId: null, isLeaving: false },
     }),
+    // Version 3 waits by itself for Glance to notice that an upload broke off.
+    2: (envelope) => envelope,
   },
 };

@@ -7,6 +7,12 @@ const longestMs = 15_000;
 /** Attempts beyond this are not counted: the pause no longer grows. */
 export const mostTries = 6;
 
+/**
+ * How long a service may take to notice that what it was given broke off, ms; it then takes another. What seems to go on for
+ * longer was cut off with the service itself.
+ */
+export const noticeMs = 30_000;
+
 /** Milliseconds after `tries` failed attempts (from 1). */
 export const retryBackoffMs = (tries: number): number =>
   Math.min(firstMs * 2 ** Math.max(0, tries - 1), longestMs);

@@ -1,11 +1,12 @@
 /** Glance for the actors and for the API. */
 import { createHash } from 'node:crypto';
 import { pipeline, Transform } from 'node:stream';
-import { setTimeout as pause } from 'node:timers/promises';
+import { finished } from 'node:stream/promises';
 import type { ImageStore } from '../actors/image-store.ts';
 import type { ImageCatalogue } from '../api/zun/stored-images.ts';
 import { TroupeError } from '../errors/errors.ts';
 import { digestAlgorithms, type ImageDigest } from '../model/image.ts';
+import { oneAtATime } from '../model/one-at-a-time.ts';
 import type { Glance, GlanceImage } from '../openstack/glance.ts';
 
 /** Who made it, and of which world: what was left half made is known by them. */
@@ -15,11 +16,9 @@ const imageMark = 'troupe_image';
 const layerMark = 'troupe_layer';
 const layersMark = 'troupe_layers';
 
-/** How long Glance may take to notice that an upload broke off; it then takes another. What is `saving` for longer was cut off with Glance itself. */
-const noticeMs = 30_000;
-const lookMs = 500;
-
 export function createImageStore(glance: Glance, worldId: string, newId: () => string): ImageStore {
+  const perLayer = oneAtATime();
+
   /** Looked at each time: whom an image is shared with may have changed. */
   const usable = async (tenant: string, id: string): Promise<GlanceImage> => {
     const image = await glance.show(id);
@@ -32,27 +31,15 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
     return image;
   };
 
-  /** With no upload under way: an earlier one of ours has ended, whatever came of it. */
-  const settle = async (image: GlanceImage, signal: AbortSignal): Promise<GlanceImage> => {
-    let settled: GlanceImage | null = image;
-    for (let waitedMs = 0; settled?.status === 'saving'; waitedMs += lookMs) {
-      if (waitedMs >= noticeMs)
-        throw new TroupeError(
-          'CLOUD_CONFLICT',
-          `Glance was cut off while it took image ${image.id}, and takes it no more; commit it anew`,
-        );
-      await pause(lookMs, undefined, { signal });
-      settled = await glance.show(image.id);
-    }
-    if (settled) return settled;
-    throw new TroupeError('CLOUD_CONFLICT', `Somebody has deleted image ${image.id} in Glance`);
-  };
-
   /** Those of a project that are whole. */
   const layersOf = async (owner: string, layer: string): Promise<readonly GlanceImage[]> =>
     (await glance.listBy({ [layerMark]: layer, owner, os_hidden: 'true' })).filter(
       (each) => each.status === 'active' && each.owner === owner && each.fields[layerMark] === layer,
     );
+
+  /** Of this world, whose layers nobody else removes. */
+  const isThere = async (owner: string, layer: string): Promise<boolean> =>
+    (await layersOf(owner, layer)).some(({ fields }) => fields[worldMark] === worldId);
 
   /** All layers that images of a project name, of whatever world these are and whatever has become of them. */
   const namedBy = async (owner: string): Promise<ReadonlySet<string>> => {
@@ -82,11 +69,26 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
       return { bytes: await glance.download(found.id, signal), sizeBytes: found.sizeBytes };
     },
     async absentLayers(tenant, layers) {
-      const found = await Promise.all(layers.map((layer) => layersOf(tenant, layer)));
-      return layers.filter((_, at) => !found[at]!.some(({ fields }) => fields[worldMark] === worldId));
+      const found = await Promise.all(layers.map((layer) => isThere(tenant, layer)));
+      return layers.filter((_, at) => !found[at]);
     },
     async keepLayer({ tenant, imageId }, layer, bytes, signal) {
-      try {
+      const hash = createHash('sha256');
+      const hashing = new Transform({
+        transform(chunk: Buffer, _encoding, done) {
+          hash.update(chunk);
+          done(null, chunk);
+        },
+        flush(done) {
+          // Before its end is told: what is another layer is none.
+          done(hash.digest('hex') === layer ? null : otherLayer(layer));
+        },
+      });
+      /** Two commits of a project at once share what both of them have: the second waits, and finds it there. */
+      const keep = async (): Promise<void> => {
+        signal.throwIfAborted();
+        pipeline(bytes, hashing, () => {});
+        if (await isThere(tenant, layer)) return finished(hashing.resume(), { signal });
         const { id } = await glance.create({
           id: newId(),
           name: `layer ${layer}`,
@@ -96,22 +98,13 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
           isHidden: true,
           properties: { [worldMark]: worldId, [imageMark]: imageId, [layerMark]: layer },
         });
-        const hash = createHash('sha256');
-        const hashing = new Transform({
-          transform(chunk: Buffer, _encoding, done) {
-            hash.update(chunk);
-            done(null, chunk);
-          },
-          flush(done) {
-            // Before its end is told: what is another layer is none.
-            done(hash.digest('hex') === layer ? null : otherLayer(layer));
-          },
-        });
-        pipeline(bytes, hashing, () => {});
         await glance.upload(id, hashing, signal).catch(async (error: unknown) => {
           await glance.remove(id).catch(() => {});
           throw error;
         });
+      };
+      try {
+        await perLayer(`${tenant}/${layer}`, keep);
       } finally {
         bytes.destroy();
       }
@@ -142,13 +135,18 @@ export function createImageStore(glance: Glance, worldId: string, newId: () => s
           }));
         if (image.owner !== tenant || image.fields[imageMark] !== imageId)
           throw new TroupeError('CLOUD_CONFLICT', `Image ${id} in Glance is of somebody else`);
-        const settled = await settle(image, signal);
-        if (settled.status === 'active') return digestOf(settled);
+        if (image.status === 'active') return digestOf(image);
+        if (image.status === 'saving')
+          throw new TroupeError(
+            'CLOUD_BUSY',
+            `Glance has yet to notice that an earlier upload of image ${id} broke off`,
+          );
         return digestOf(await glance.upload(id, bytes, signal));
       } finally {
         bytes.destroy();
       }
     },
+    isSaving: async (id) => (await glance.show(id))?.status === 'saving',
     async discard(id) {
       await glance.remove(id);
       for (const layer of await unfinishedOf({ [imageMark]: id })) await glance.remove(layer.id);

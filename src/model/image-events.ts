@@ -61,6 +61,7 @@ export interface ImageEffectResults {
   pullImage: { readonly imageId: string };
   commitContainer: { readonly imageId: string };
   storeImage: { readonly digest: ImageDigest };
+  lookAtStored: { readonly isSaving: boolean };
   discardImage: null;
   /** Names of containers on its host that are made of it, or are about to be. */
   findImageUsers: { readonly users: readonly string[] };

@@ -6,6 +6,7 @@ import type { ProofSubject } from './proofs.ts';
 const failures = [
   { code: 'ENGINE_ERROR', message: 'It failed', retryable: false },
   { code: 'ENGINE_UNAVAILABLE', message: 'The engine is down', retryable: true },
+  { code: 'CLOUD_BUSY', message: 'Glance is busy', retryable: true },
 ];
 
 const commit = (commitId: string): Extract<ImageOrigin, { kind: 'commit' }> => ({
@@ -25,6 +26,7 @@ const outputs: Readonly<Record<string, readonly unknown[]>> = {
   pullImage: [{ imageId: 'sha256:1' }],
   commitContainer: [{ imageId: 'sha256:2' }],
   storeImage: [{ digest: { algorithm: 'sha512', value: '1' } }],
+  lookAtStored: [{ isSaving: true }, { isSaving: false }],
   discardImage: [null],
   findImageUsers: [
     { users: [] },
