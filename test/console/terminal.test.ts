@@ -19,9 +19,14 @@ const enter = async (page: Page, line: string): Promise<void> => {
   await page.keyboard.type(line);
   await page.keyboard.press('Enter');
 };
-/** A prompt, and the keys go there. */
+/** A prompt, and the keys go there. What an earlier one has left is there till it is open. */
 const start = async (page: Page): Promise<void> => {
   await page.getByRole('button', { name: /^Start/ }).click();
+  await page
+    .locator('.terminal')
+    .getByRole('status')
+    .filter({ hasText: /^at .*sh/ })
+    .waitFor();
   await rows(page).getByText('/ #').first().waitFor();
 };
 const isEntered = (page: Page) =>
