@@ -18,10 +18,12 @@ const { values } = parseArgs({
 const began = performance.now();
 let failed = 0;
 if (values['crash-points']) {
-  const { points, wrong } = await runCrashPoints((line) => console.log(line));
-  console.log(`${points} crash points, ${wrong.length} do not converge`);
-  for (const each of wrong) console.log(`  ${each}`);
-  failed += wrong.length;
+  for (const life of ['plain', 'volumes'] as const) {
+    const { points, wrong } = await runCrashPoints(life, (line) => console.log(line));
+    console.log(`${points} crash points, ${wrong.length} do not converge`);
+    for (const each of wrong) console.log(`  ${each}`);
+    failed += wrong.length;
+  }
 } else {
   const first = Number(values.from);
   for (let seed = first; seed < first + Number(values.seeds); seed += 1) {

@@ -5,7 +5,7 @@ import { runSeed } from './seed.ts';
 import type { SimulatedWorld } from './world.ts';
 
 /** In all of these two of five containers have volumes of Cinder. More of them with `npm run sim -- --seeds N --from K`. */
-const seeds = 50;
+const seeds = 40;
 const capsuleSeeds = 15;
 /**
  * Each broke an invariant once: an exit that was not looked at, a batch whose reply was lost, a late create, an address
@@ -60,12 +60,19 @@ t.test('one seed is one run, byte for byte', async (t) => {
 t.test(
   'a crash at every commit and every engine call of create, stop, start and delete converges',
   async (t) => {
-    const { points, wrong } = await runCrashPoints((line) => t.comment(line));
+    const { points, wrong } = await runCrashPoints('plain', (line) => t.comment(line));
     t.comment(`${points} crash points`);
     t.ok(points > 60);
     t.same(wrong, []);
   },
 );
+
+t.test('so does one at every commit and every step of a volume that comes and goes', async (t) => {
+  const { points, wrong } = await runCrashPoints('volumes', (line) => t.comment(line));
+  t.comment(`${points} crash points`);
+  t.ok(points > 60);
+  t.same(wrong, []);
+});
 
 t.test('each invariant notices a world that breaks it', async (t) => {
   const broken = async (meddle: (world: SimulatedWorld) => void, capsules = 0): Promise<string> => {
