@@ -447,8 +447,9 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
         .filter(({ source }) => source === null)
         .map(({ name }) => namedUuid(`volume/${seed}/${name}`));
       for (const each of made) undecided.add(each);
+      const asked = desk;
       const ask =
-        desk && wishes.length > 0 ? desk.mounts.bind(null, wishes, seed, { ...caller, token: 't' }) : null;
+        asked && wishes.length > 0 ? () => asked.mounts(wishes, seed, { ...caller, token: 't' }) : null;
       try {
         const view: ContainerView = await withVolumes(ask, (mounts) =>
           plane.createContainer({

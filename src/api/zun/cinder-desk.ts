@@ -112,8 +112,9 @@ export function createCinderDesk(
     async mounts(wishes, seed, bearer) {
       const made: CinderVolume[] = [];
       const undo = async (): Promise<void> => {
-        for (const { id: volumeId, sizeGib } of made)
-          await discardVolume(bearer.projectId, { volumeId, sizeGib });
+        await Promise.all(
+          made.map(({ id: volumeId, sizeGib }) => discardVolume(bearer.projectId, { volumeId, sizeGib })),
+        );
       };
       const mounts: MountSpec[] = [];
       try {
