@@ -35,9 +35,10 @@ export async function follow(
     told = line;
     return isEnough(sight);
   };
-  /** It was faster than whoever looks. */
-  const seeGone = (): void => {
+  /** It was faster than whoever looks: that is enough. */
+  const seeGone = (): true => {
     if (told !== gone) terminal.say(`  ${gone}`);
+    return true;
   };
   const path = `/v1/containers/${view.uuid}`;
   const look = (): Promise<ContainerView | null> =>
@@ -58,8 +59,7 @@ export async function follow(
           if (frame.type === 'hello') return;
           if (frame.type === 'snapshot') {
             const [item] = frame.items;
-            if (!item) seeGone();
-            if (!item || see({ ...item, paths: item.statePaths })) enough.abort();
+            if (item ? see({ ...item, paths: item.statePaths }) : seeGone()) enough.abort();
             return;
           }
           if (see({ ...frame, paths: frame.to }) || frame.ended) enough.abort();

@@ -87,16 +87,20 @@ export function networkCommands(program: Command, context: CommandContext): void
     readonly wait: boolean | undefined;
   }
   const change = async (verb: 'attach' | 'detach', { container, volume, query, isDone, wait }: Change) => {
-    const path = async (): Promise<string> => `/v1/containers/${(await find(container)).uuid}`;
+    let uuid = '';
+    let before: readonly Row[] = [];
     const held = async (): Promise<readonly Row[]> =>
-      (await client().call<{ volumes: readonly Row[] }>('GET', `${await path()}/volume_list`)).volumes;
-    const before = wait ? await held() : [];
-    const request = ({ uuid }: { uuid: string }) =>
-      client().call('POST', `/v1/containers/${uuid}/volume_${verb}?${new URLSearchParams(query).toString()}`);
+      (await client().call<{ volumes: readonly Row[] }>('GET', `/v1/containers/${uuid}/volume_list`)).volumes;
+    const request = async (view: { readonly uuid: string }): Promise<void> => {
+      ({ uuid } = view);
+      if (wait) before = await held();
+      const asked = new URLSearchParams(query).toString();
+      await client().call('POST', `/v1/containers/${uuid}/volume_${verb}?${asked}`);
+    };
     const isSettled = ({ taskState }: Sight): boolean => taskState === null;
     await act([container], request, `${verb}ing "${volume}":`, wait ? isSettled : null);
     if (!wait || isDone(await held(), before)) return;
-    const { status_reason: reason } = await find(container);
+    const { status_reason: reason } = await find(uuid);
     throw new CommandFailed(`"${volume}" was not ${verb}ed: ${reason ?? 'it is not known why'}`, 1);
   };
   volumes

@@ -30,6 +30,8 @@ export interface NeutronCloud {
   network(project: Project, name: string, cidr: string, more?: object, extra?: object): Promise<string>;
   /** Without any rule that lets something in. */
   securityGroup(project: Project, name: string): Promise<string>;
+  /** Lets whoever is in it be pinged. @param group its id */
+  allowPing(group: string): Promise<void>;
   ports(query: string): Promise<readonly WirePort[]>;
   port(id: string): Promise<WirePort>;
   /** Stops all that a service of dev/openstack is, and lets it go on. */
@@ -85,6 +87,16 @@ export async function createNeutronCloud(t: Pick<Test, 'teardown'>, cloud: Cloud
       );
       groups.push(group.id);
       return group.id;
+    },
+    async allowPing(group) {
+      await call('POST', '/security-group-rules', {
+        security_group_rule: {
+          security_group_id: group,
+          direction: 'ingress',
+          protocol: 'icmp',
+          ethertype: 'IPv4',
+        },
+      });
     },
     freeze(service) {
       const pid = leaderOf(service);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { testImage } from '../cli/engine/command-site.ts';
 import { program } from '../support/run-program.ts';
-import { docker, until } from '../support/troupe.ts';
+import { until } from '../support/troupe.ts';
 import { cloudFolder, createCloud } from './cloud.ts';
 import { start } from './keystone-site.ts';
 import { createNeutronCloud } from './neutron-cloud.ts';
@@ -85,14 +85,7 @@ t.test('containers find each other by way of Open vSwitch, as their security gro
   const ask = `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 ${addressOf(two)} 80`;
   t.match((await site.inside(one.uuid, 'sh', '-c', ask)).out, /here/);
   t.notOk(await pings(one, shut), 'a group without rules lets nothing in');
-  await neutron.call('POST', '/security-group-rules', {
-    security_group_rule: {
-      security_group_id: closed,
-      direction: 'ingress',
-      protocol: 'icmp',
-      ethertype: 'IPv4',
-    },
-  });
+  await neutron.allowPing(closed);
   t.ok(await awaitPing(one, shut, true), 'until a rule does');
   t.same(await site.audit(), []);
 
@@ -165,17 +158,8 @@ t.test('a sandbox that somebody started anew is plugged again', async () => {
     site.run(token, { nets: first }),
     site.run(token, { nets: first }),
   ]);
-  const [found] = await docker.listContainers({ filters: { label: [`troupe.container-id=${hurt.uuid}`] } });
-  site.kill();
   // Its link goes with its namespace; at the bridge it stays.
-  await docker.getContainer(`troupe-sandbox-${found!.Labels['troupe.sandbox-id']}`).restart({ t: 0 });
-  await start(site.site);
-  await until(
-    'the breach',
-    () => site.show(token, hurt.uuid),
-    ({ status_reason: reason }) => /network is gone/.test(reason ?? ''),
-  );
-  await site.call('POST', `/v1/containers/${hurt.uuid}/reboot?timeout=0`, token);
+  await site.breach(token, hurt.uuid);
   await until(
     'its network',
     () => pings(peer, hurt).catch(() => false),
@@ -195,11 +179,7 @@ t.test('a network is attached and detached while a container lives', async (t) =
   const act = (what: string) => site.call('POST', `/v1/containers/${container.uuid}/${what}`, token);
   const attached = await act('network_attach?network=second');
   t.equal(attached.status, 200, attached.text);
-  const both = await until(
-    'the second network',
-    () => site.show(token, container.uuid),
-    ({ addresses, task_state }) => nets.second in addresses && task_state === null,
-  );
+  const both = await site.awaitNetwork(token, container.uuid, nets.second);
   t.equal((await neutron.port(portOf(both, nets.second))).status, 'ACTIVE');
   t.same((await plugged()).toSorted(), [tapOf(portOf(both)), tapOf(portOf(both, nets.second))].toSorted());
   t.equal((await act('network_detach?network=second')).status, 202);

@@ -37,6 +37,10 @@ export interface NeutronSite {
   /** Created, and running. */
   run(token: string, body?: object): Promise<Container>;
   remove(token: string, uuid: string): Promise<void>;
+  /** Waits until it has an address on a network that it was attached to. @param network its id */
+  awaitNetwork(token: string, uuid: string, network: string): Promise<Container>;
+  /** Starts the sandbox of a container anew while Troupe is killed; once Troupe has seen it, the container is rebooted. */
+  breach(token: string, uuid: string): Promise<void>;
   /** What a command in the container says, and its exit code. */
   inside(
     uuid: string,
@@ -80,6 +84,11 @@ export async function createCloudSite(
   await start(site);
   const call: NeutronSite['call'] = (method, path_, token, body) =>
     site.call(method, path_, token, body === undefined ? {} : { body });
+
+  const engineContainer = async (uuid: string) => {
+    const [found] = await docker.listContainers({ filters: { label: [`troupe.container-id=${uuid}`] } });
+    return found!;
+  };
 
   const neutronSite: NeutronSite = {
     site,
@@ -125,10 +134,28 @@ export async function createCloudSite(
         ({ status }) => status === 404,
       );
     },
+    awaitNetwork: (token, uuid, network) =>
+      until(
+        `${uuid} on ${network}`,
+        () => neutronSite.show(token, uuid),
+        ({ addresses, task_state }) => network in addresses && task_state === null,
+      ),
+    async breach(token, uuid) {
+      const found = await engineContainer(uuid);
+      neutronSite.kill();
+      await docker.getContainer(`troupe-sandbox-${found.Labels['troupe.sandbox-id']}`).restart({ t: 0 });
+      await start(site);
+      await until(
+        'the breach',
+        () => neutronSite.show(token, uuid),
+        ({ status_reason: reason }) => /network is gone/.test(reason ?? ''),
+      );
+      await call('POST', `/v1/containers/${uuid}/reboot?timeout=0`, token);
+    },
     async inside(uuid, ...command) {
-      const [found] = await docker.listContainers({ filters: { label: [`troupe.container-id=${uuid}`] } });
+      const found = await engineContainer(uuid);
       const exec = await docker
-        .getContainer(found!.Id)
+        .getContainer(found.Id)
         .exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true, Tty: true });
       const stream = await exec.start({ Tty: true });
       let out = '';

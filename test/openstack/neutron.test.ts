@@ -86,14 +86,7 @@ t.test(
       );
     t.ok(await pings(one, two, true), 'those of the default group reach each other');
     t.notOk(await pings(one, shut, false), 'a group without rules lets nothing in');
-    await neutron.call('POST', '/security-group-rules', {
-      security_group_rule: {
-        security_group_id: closed,
-        direction: 'ingress',
-        protocol: 'icmp',
-        ethertype: 'IPv4',
-      },
-    });
+    await neutron.allowPing(closed);
     t.ok(await pings(one, shut, true), 'until a rule does');
     const list = await site.call('GET', `/v1/containers/${one.uuid}/network_list`, token);
     t.match(list.json, {
@@ -269,11 +262,7 @@ t.test('a network is attached and detached while a container lives', async (t) =
   const act = (what: string) => site.call('POST', `/v1/containers/${container.uuid}/${what}`, token);
   const attached = await act('network_attach?network=second&fixed_ip=10.91.2.50');
   t.equal(attached.status, 200, attached.text);
-  const both = await until(
-    'the second network',
-    () => site.show(token, container.uuid),
-    ({ addresses, task_state }) => nets.second in addresses && task_state === null,
-  );
+  const both = await site.awaitNetwork(token, container.uuid, nets.second);
   t.equal(addressOf(both, nets.second), '10.91.2.50');
   t.equal((await neutron.port(portOf(both, nets.second))).status, 'ACTIVE');
   t.match((await site.inside(container.uuid, 'ip', 'addr', 'show', 'eth1')).out, /inet 10\.91\.2\.50\/24/);

@@ -6,6 +6,7 @@
 import { TroupeError } from '../../src/errors/errors.ts';
 import type { Cinder, CinderAttachment, CinderVolume } from '../../src/model/cinder.ts';
 import type { Kernel, SimulatedProcess } from './kernel.ts';
+import { serviceCalls, unavailable, type ServiceFaults } from './service-calls.ts';
 
 export interface SimulatedVolume extends Omit<CinderVolume, 'attachments'> {
   readonly projectId: string;
@@ -20,8 +21,8 @@ export interface SimulatedAttachment extends CinderAttachment {
 export interface SimulatedCinder {
   readonly volumes: ReadonlyMap<string, SimulatedVolume>;
   readonly attachments: ReadonlyMap<string, SimulatedAttachment>;
-  /** Probabilities per call; `cutOff` of an attachment, `broken` of a volume that is made. */
-  readonly faults: { lostAnswer: number; unavailable: number; slow: number; cutOff: number; broken: number };
+  /** Probabilities; `cutOff` of an attachment, `broken` of a volume that is made. */
+  readonly faults: ServiceFaults & { cutOff: number; broken: number };
   /** Somebody has made a volume. @returns its id */
   put(projectId: string, isShared: boolean): string;
   client(process: SimulatedProcess): Cinder;
@@ -38,26 +39,7 @@ export function createCinder(kernel: Kernel): SimulatedCinder {
   const attachments = new Map<string, SimulatedAttachment>();
   const faults = { lostAnswer: 0, unavailable: 0, slow: 0, cutOff: 0, broken: 0 };
 
-  const refuse = (what: string): TroupeError => new TroupeError('CLOUD_UNAVAILABLE', `Cinder ${what}`);
-  const callBy =
-    (process: SimulatedProcess) =>
-    <T>(kind: string, work: () => T): Promise<T> =>
-      process.guard(
-        new Promise((resolve, reject) => {
-          const slow = kernel.chance(faults.slow) ? kernel.between(500, 6_000) : 0;
-          kernel.at(kernel.between(5, 60) + slow, () => {
-            if (kernel.chance(faults.unavailable)) return reject(refuse('answers with 503'));
-            try {
-              const result = work();
-              kernel.trace(`cinder ${kind}`);
-              if (kernel.chance(faults.lostAnswer)) return reject(refuse('has not answered in time'));
-              kernel.at(kernel.between(1, 10), () => resolve(result));
-            } catch (error) {
-              reject(error as Error);
-            }
-          });
-        }),
-      );
+  const callBy = serviceCalls(kernel, 'Cinder', faults);
 
   const attachmentsOf = (id: string): readonly SimulatedAttachment[] =>
     [...attachments.values()].filter(({ volumeId }) => volumeId === id);
@@ -155,7 +137,7 @@ export function createCinder(kernel: Kernel): SimulatedCinder {
             return isCutOff ? null : connected(id, String(connector['host']));
           });
           if (attachment) return attachment;
-          throw refuse('was started anew while it attached');
+          throw unavailable('Cinder', 'was started anew while it attached');
         },
         connect: (id, connector) => call('connect', () => connected(id, String(connector['host']))),
         attachment: (id) => call('attachment', () => attachments.get(id) ?? null),

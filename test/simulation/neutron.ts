@@ -7,11 +7,11 @@ import { TroupeError } from '../../src/errors/errors.ts';
 import type { Neutron, NeutronPort, NeutronSecurityGroup } from '../../src/model/neutron.ts';
 import type { SimulatedEngine } from './engine.ts';
 import type { Kernel, SimulatedProcess } from './kernel.ts';
+import { serviceCalls, type ServiceFaults } from './service-calls.ts';
 
 export interface SimulatedNeutron {
   readonly ports: ReadonlyMap<string, NeutronPort>;
-  /** Probabilities per call. */
-  readonly faults: { lostAnswer: number; unavailable: number; slow: number };
+  readonly faults: ServiceFaults;
   client(process: SimulatedProcess): Neutron;
 }
 
@@ -24,26 +24,7 @@ export function createNeutron(kernel: Kernel, engines: readonly SimulatedEngine[
   const faults = { lostAnswer: 0, unavailable: 0, slow: 0 };
   let last = 1;
 
-  const refuse = (what: string): TroupeError => new TroupeError('CLOUD_UNAVAILABLE', `Neutron ${what}`);
-  const callBy =
-    (process: SimulatedProcess) =>
-    <T>(kind: string, work: () => T): Promise<T> =>
-      process.guard(
-        new Promise((resolve, reject) => {
-          const slow = kernel.chance(faults.slow) ? kernel.between(500, 6_000) : 0;
-          kernel.at(kernel.between(5, 60) + slow, () => {
-            if (kernel.chance(faults.unavailable)) return reject(refuse('answers with 503'));
-            try {
-              const result = work();
-              kernel.trace(`neutron ${kind}`);
-              if (kernel.chance(faults.lostAnswer)) return reject(refuse('has not answered in time'));
-              kernel.at(kernel.between(1, 10), () => resolve(result));
-            } catch (error) {
-              reject(error as Error);
-            }
-          });
-        }),
-      );
+  const callBy = serviceCalls(kernel, 'Neutron', faults);
 
   const isWired = ({ id, hostId }: NeutronPort): boolean =>
     engines.some((engine) => engine.host === hostId && engine.ports.has(id));

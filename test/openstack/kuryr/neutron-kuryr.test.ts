@@ -3,7 +3,6 @@ import t from 'tap';
 import { testImage } from '../../cli/engine/command-site.ts';
 import { docker, until } from '../../support/troupe.ts';
 import { createCloud } from '../cloud.ts';
-import { start } from '../keystone-site.ts';
 import { createNeutronCloud } from '../neutron-cloud.ts';
 import { createCloudSite, type Container } from '../neutron-site.ts';
 
@@ -84,14 +83,7 @@ t.test('containers find each other, as their security groups let them', async (t
 
   await awaitPing(one, two, true);
   await awaitPing(one, shut, false);
-  await neutron.call('POST', '/security-group-rules', {
-    security_group_rule: {
-      security_group_id: closed,
-      direction: 'ingress',
-      protocol: 'icmp',
-      ethertype: 'IPv4',
-    },
-  });
+  await neutron.allowPing(closed);
   await awaitPing(one, shut, true);
   t.same(await site.audit(), []);
   await site.remove(token, two.uuid);
@@ -110,11 +102,7 @@ t.test('a network is attached and detached while a container lives', async (t) =
   const act = (what: string) => site.call('POST', `/v1/containers/${container.uuid}/${what}`, token);
   const attached = await act('network_attach?network=second');
   t.equal(attached.status, 200, attached.text);
-  const both = await until(
-    'the second network',
-    () => site.show(token, container.uuid),
-    ({ addresses, task_state }) => nets.second in addresses && task_state === null,
-  );
+  const both = await site.awaitNetwork(token, container.uuid, nets.second);
   t.equal((await neutron.port(portOf(both, nets.second))).status, 'ACTIVE');
   const inside = await site.inside(container.uuid, 'sh', '-c', 'ip -o addr; ip route');
   t.match(inside.out, new RegExp(`eth0 .*inet ${addressOf(both)}/24`));
@@ -177,16 +165,7 @@ t.test('killed, and with its sandbox started anew by somebody, it comes back to 
     site.run(token, { nets: first }),
     site.run(token, { nets: first }),
   ]);
-  const [found] = await docker.listContainers({ filters: { label: [`troupe.container-id=${hurt.uuid}`] } });
-  site.kill();
-  await docker.getContainer(`troupe-sandbox-${found!.Labels['troupe.sandbox-id']}`).restart({ t: 0 });
-  await start(site.site);
-  await until(
-    'the breach',
-    () => site.show(token, hurt.uuid),
-    ({ status_reason: reason }) => /network is gone/.test(reason ?? ''),
-  );
-  await site.call('POST', `/v1/containers/${hurt.uuid}/reboot?timeout=0`, token);
+  await site.breach(token, hurt.uuid);
   await awaitPing(peer, hurt, true);
   await until(
     'its port',
