@@ -18,6 +18,7 @@ const changing = new Set([
   'removeContainer',
 ]);
 const counts = { commit: 0, call: 0 };
+const calls: string[] = [];
 
 /** Does `work` as point number so and so of `kind`, if we live to see it. */
 async function pass<T>(kind: 'commit' | 'call', work: () => Promise<T>): Promise<T> {
@@ -43,10 +44,19 @@ export const crashingDriver = (driver: RuntimeDriver): RuntimeDriver =>
     get(target, property) {
       const method = (target as unknown as Record<PropertyKey, unknown>)[property];
       if (typeof method !== 'function' || !changing.has(String(property))) return method;
-      return (...args: unknown[]) =>
-        pass('call', () => Promise.resolve((method as (...all: unknown[]) => unknown).apply(target, args)));
+      return (...args: unknown[]) => {
+        calls.push(String(property));
+        return pass('call', () =>
+          Promise.resolve((method as (...all: unknown[]) => unknown).apply(target, args)),
+        );
+      };
     },
   });
 
-/** Points passed so far. */
-export const passed = (): Readonly<typeof counts> => counts;
+/** What was passed so far: how many commits, and which calls. */
+export interface Passed {
+  readonly commits: number;
+  readonly calls: readonly string[];
+}
+
+export const passed = (): Passed => ({ commits: counts.commit, calls });
