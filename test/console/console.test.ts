@@ -7,7 +7,7 @@ import { ensureDocker } from '../support/docker.ts';
 import { seriousFindings } from './axe.ts';
 import { box, createConsoleScene, lit } from './scene.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 const docker = await ensureDocker();
 const scene = await createConsoleScene(t);
 const sleeping = ['sh', '-c', 'trap exit TERM; while :; do sleep 1; done'];

@@ -68,9 +68,11 @@ export async function createConsoleScene(
         // A server that is away, and what is not to be seen, are told as errors, too.
         if (
           message.type() === 'error' &&
-          !/ERR_CONNECTION_REFUSED|status of 4\d\d|WebSocket/.test(message.text())
+          !/ERR_CONNECTION_(REFUSED|RESET|CLOSED)|ERR_EMPTY_RESPONSE|status of 4\d\d|WebSocket/.test(
+            message.text(),
+          )
         )
-          complaints.push(`${view}: ${message.text()}`);
+          complaints.push(`${view}: ${message.text()} (${message.location().url})`);
       });
       page.on('request', (request) => {
         if (!request.url().startsWith(url) && !/^(blob|data):/.test(request.url()))

@@ -6,7 +6,7 @@ import t from 'tap';
 import { projectFolder } from '../support/project.ts';
 import { createConsoleScene, lit } from './scene.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 const folder = join(projectFolder(), 'docs', 'images');
 /** Beside the build. */
 const looked = join(projectFolder(), 'dist', 'screenshots');

@@ -5,7 +5,7 @@ import { until } from '../api/until.ts';
 import { seriousFindings } from './axe.ts';
 import { createConsoleScene, lit } from './scene.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 const scene = await createConsoleScene(t);
 const sleeping = ['sh', '-c', 'trap exit TERM; while :; do sleep 1; done'];
 const web = await scene.create('web', sleeping);
