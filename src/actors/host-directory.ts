@@ -9,7 +9,7 @@ import { hostViewOf } from '../machines/host/view.ts';
 import { hostAddress, parseAddress, type Address } from '../model/address.ts';
 import type { HostView } from '../model/host.ts';
 import type { HostDetail, PoolView } from './index.ts';
-import type { Cell } from './cell.ts';
+import type { ActorState } from './turn.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface HostDirectory {
@@ -27,20 +27,46 @@ const poolsOf = ({ id, ready }: HostContext): readonly PoolView[] =>
     return { tenant, networks: pool.slice(id.length + 1), ready: ids.length };
   });
 
+/** What was made of the last state of each host; anew when it is asked for after a change. */
+interface Seen<T> {
+  all(): readonly T[];
+  changed(address: Address): void;
+}
+
+/** @param look null for one that is no more */
+function createSeen<T>(look: (address: Address) => T | null): Seen<T> {
+  const seen = new Map<Address, T>();
+  const stale = new Set<Address>();
+  let all: readonly T[] = [];
+  return {
+    all() {
+      if (stale.size === 0) return all;
+      for (const address of stale) {
+        const now = look(address);
+        if (now) seen.set(address, now);
+        else seen.delete(address);
+      }
+      stale.clear();
+      all = [...seen.values()];
+      return all;
+    },
+    changed: (address) => void stale.add(address),
+  };
+}
+
 export function createHostDirectory(runtime: () => Runtime): HostDirectory {
   const images = new Map<string, ReadonlySet<string>>();
-  const details = new Map<Address, HostDetail>();
-  /** Not looked at since they changed. */
-  const stale = new Set<Address>();
-  let all: readonly HostDetail[] = [];
   const none: ReadonlySet<string> = new Set();
-  const detail = (cell: Cell): HostDetail | null => {
-    const state = cell.committed;
-    if (!state) return null;
-    const context = state.record.context as HostContext;
+  const contextOf = ({ record }: ActorState): HostContext => record.context as HostContext;
+  const viewOf = (state: ActorState): HostView => {
+    const context = contextOf(state);
+    return hostViewOf(context, state.paths, images.get(context.id) ?? none);
+  };
+  const detailOf = (state: ActorState, address: Address): HostDetail => {
+    const context = contextOf(state);
     return {
-      ...hostViewOf(context, state.paths, images.get(context.id) ?? none),
-      address: cell.address,
+      ...viewOf(state),
+      address,
       status: state.projection.status,
       statePaths: state.paths,
       reason: state.projection.reason,
@@ -53,29 +79,27 @@ export function createHostDirectory(runtime: () => Runtime): HostDirectory {
       warmMemory: warmMemoryOf(context),
     };
   };
-
-  const list = (): readonly HostDetail[] => {
-    if (stale.size === 0) return all;
-    for (const address of stale) {
-      const cell = runtime().cell(address);
-      const seen = cell ? detail(cell) : null;
-      if (seen) details.set(address, seen);
-      else {
-        details.delete(address);
-        images.delete(parseAddress(address).id);
-      }
-    }
-    stale.clear();
-    all = [...details.values()];
-    return all;
+  const ofEach = <T>(of: (state: ActorState, address: Address) => T): Seen<T> =>
+    createSeen((address) => {
+      const state = runtime().cell(address)?.committed;
+      if (state) return of(state, address);
+      images.delete(parseAddress(address).id);
+      return null;
+    });
+  // Apart, since placements look at a hundred views each: these are small, and lie together.
+  const views = ofEach(viewOf);
+  const details = ofEach(detailOf);
+  const changed = (address: Address): void => {
+    views.changed(address);
+    details.changed(address);
   };
   return {
-    list,
-    views: list,
+    list: details.all,
+    views: views.all,
     setImages(hostId, references) {
       images.set(hostId, new Set(references));
-      stale.add(hostAddress(hostId));
+      changed(hostAddress(hostId));
     },
-    changed: (address) => void stale.add(address),
+    changed,
   };
 }
