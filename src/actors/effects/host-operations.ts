@@ -17,8 +17,8 @@ import type {
   SubjectKind,
 } from '../../link/protocol.ts';
 import type { HostLinks } from '../../link/host-links.ts';
-import type { ContainerContext } from '../../machines/container/context.ts';
-import { hotMounts } from '../../machines/container/setup.ts';
+import { hotMounts, type ContainerContext } from '../../machines/container/context.ts';
+
 import type { ImageContext } from '../../machines/image/context.ts';
 import type { NetworkContext } from '../../machines/network/context.ts';
 import type { SandboxContext } from '../../machines/sandbox/context.ts';

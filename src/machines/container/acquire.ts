@@ -1,7 +1,8 @@
 /** Acquiring and creating: what a container needs on its host before it can run. */
 import { acquiringNetwork } from './network.ts';
 import { whenFound } from './permits.ts';
-import { containerSetup, hostInput } from './setup.ts';
+import { hostInput } from './setup/effects.ts';
+import { containerSetup } from './setup.ts';
 import { acquiringVolumes } from './volumes.ts';
 import { pauseBefore } from '../retry-policy.ts';
 

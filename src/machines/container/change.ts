@@ -1,5 +1,6 @@
 /** Changes of a container that is there: paused, killed, rebooted, rebuilt, resized. */
-import { containerSetup, hostInput } from './setup.ts';
+import { hostInput } from './setup/effects.ts';
+import { containerSetup } from './setup.ts';
 import { permits, whenEnded, whenLost } from './permits.ts';
 import { pauseBefore } from '../retry-policy.ts';
 

@@ -1,5 +1,5 @@
 /** What the container's guards and projections read. Small, JSON only; the spec is a document of its own. */
-import type { Amounts, Observation, RestartPolicy } from '../../model/container.ts';
+import type { Amounts, HotMount, Observation, RestartPolicy } from '../../model/container.ts';
 import type { ContainerDeadlines, ContainerInput, FoundContainer, Mount } from '../../model/events.ts';
 import type { Failure } from '../../model/failure.ts';
 import type { Port } from '../../model/network.ts';
@@ -11,6 +11,10 @@ export interface HeldMount extends Mount {
   /** Of what was attached while it lived: it is on its way out, and is mounted no more. */
   readonly leaving?: true;
 }
+
+/** What its agent mounts into it. */
+export const hotMounts = (mounts: readonly HeldMount[]): readonly HotMount[] =>
+  mounts.flatMap(({ volumeId, hot }) => (hot ? [{ volumeId, ...hot }] : []));
 
 export interface ContainerContext extends Placing {
   readonly id: string;

@@ -8,7 +8,8 @@
 import { untilAnswered } from '../retry-policy.ts';
 import type { ContainerContext } from './context.ts';
 import { whenLost } from './permits.ts';
-import { containerSetup, hostInput } from './setup.ts';
+import { hostInput } from './setup/effects.ts';
+import { containerSetup } from './setup.ts';
 
 const input = ({ context }: { readonly context: ContainerContext }) =>
   hostInput(context, context.deadlines.startMs);

@@ -1,5 +1,6 @@
 /** Removing: everything that was acquired is released, whatever was in flight. */
-import { containerSetup, hostInput } from './setup.ts';
+import { hostInput } from './setup/effects.ts';
+import { containerSetup } from './setup.ts';
 import { pauseBefore } from '../retry-policy.ts';
 import { leaving } from './volumes.ts';
 

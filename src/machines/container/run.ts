@@ -1,7 +1,8 @@
 /** From created to running and back: starts, exits, restarts, stops. */
 import { restartBackoffMs } from '../restart-policy.ts';
 import { permits, whenDeleted, whenLost } from './permits.ts';
-import { containerSetup, hostInput } from './setup.ts';
+import { hostInput } from './setup/effects.ts';
+import { containerSetup } from './setup.ts';
 import { pauseBefore } from '../retry-policy.ts';
 
 const gone = { guard: 'isOurContainerGone', target: '#container.gone' } as const;
