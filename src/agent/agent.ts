@@ -27,6 +27,7 @@ import { createHostFingerprint } from './host-fingerprint.ts';
 import { createInventory } from './inventory.ts';
 import { createLanes, type Verdict } from './lanes.ts';
 import { createLease } from './lease.ts';
+import { watchNetworks, type LookAtNetworks } from './networks-watch.ts';
 import { createOutbox } from './outbox.ts';
 import { createRestarts } from './restarts.ts';
 import type { Sandboxes } from './sandboxes.ts';
@@ -53,6 +54,8 @@ export interface AgentOptions {
   readonly volumes?: Volumes | null;
   /** Whether containers are to have networks of this host. Default: not said, which counts as no. */
   readonly networks?: HostNetworks;
+  /** Looks again, while `networks` are awaited; never rejects. */
+  readonly lookAtNetworks?: LookAtNetworks;
   /** What of the site's policy this host's configuration overrides. Default nothing. */
   readonly overrides?: HostOverrides;
   /** Engine calls at once. Default 16. */
@@ -146,13 +149,24 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     tell,
     note: (observation) => facts.note(observation),
   });
+  const networks = watchNetworks({
+    environment,
+    first: options.networks ?? null,
+    look: options.lookAtNetworks ?? null,
+    signal,
+    changed({ able }) {
+      void lookAtEngine();
+      // What a crash left could not be removed before either.
+      if (able && !isSwept) session.renew(4002, 'Networks can be made now: syncing anew');
+    },
+  });
   const fingerprint = createHostFingerprint({
     environment,
     driver,
     hostname: options.hostname,
     labels: options.labels,
     ...(options.overrides ? { overrides: options.overrides } : {}),
-    ...(options.networks ? { networks: options.networks } : {}),
+    networks: () => networks.current,
     tell,
     told: memory.outbox.map(({ record }) => record),
   });
@@ -357,10 +371,12 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
         if (!signal.aborted) environment.log.error({ err: error }, 'the engine is not followed any more');
       });
       session.start();
+      networks.start();
     },
     async stop() {
       stopping.abort();
       session.stop();
+      networks.stop();
       lease.stop();
       restarts.stop();
       health.stop();

@@ -12,7 +12,8 @@ export interface HostFingerprintOptions {
   readonly hostname: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly overrides?: HostOverrides;
-  readonly networks?: HostNetworks;
+  /** As it is known now. */
+  readonly networks?: () => HostNetworks | null;
   readonly tell: (fact: AgentFact) => Promise<void>;
   /** What was told before this agent began and may be told again. */
   readonly told: readonly UpRecord[];
@@ -30,9 +31,9 @@ const lookMs = 5_000;
 export function createHostFingerprint(options: HostFingerprintOptions): HostFingerprint {
   const { environment, driver, hostname, labels } = options;
   /** What no driver knows. */
-  const configured = {
-    ...(options.networks && { networks: options.networks }),
-    ...(options.overrides && { overrides: options.overrides }),
+  const configured = (): Pick<Fingerprint, 'networks' | 'overrides'> => {
+    const networks = options.networks?.();
+    return { ...(networks && { networks }), ...(options.overrides && { overrides: options.overrides }) };
   };
   let current: Fingerprint | null = null;
   /** Null while nobody was told anything. */
@@ -57,15 +58,19 @@ export function createHostFingerprint(options: HostFingerprintOptions): HostFing
     labels,
     engineUp: false,
     engineProblem: null,
-    ...configured,
   });
 
   const look = async (signal: AbortSignal): Promise<Fingerprint> => {
     try {
       const found = await within(environment, lookMs, driver.fingerprint(signal));
-      current = { ...found, labels: { ...found.labels, ...labels }, ...configured };
+      current = { ...found, labels: { ...found.labels, ...labels }, ...configured() };
     } catch (error) {
-      current = { ...(current ?? unknown()), engineUp: false, engineProblem: toFailure(error).message };
+      current = {
+        ...(current ?? unknown()),
+        engineUp: false,
+        engineProblem: toFailure(error).message,
+        ...configured(),
+      };
     }
     if (told && JSON.stringify(told) !== JSON.stringify(current)) {
       told = current;

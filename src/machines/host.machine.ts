@@ -75,10 +75,11 @@ export const hostChart: Chart = {
       fingerprint && !fingerprint.engineUp
         ? (fingerprint.engineProblem ?? 'The container engine does not answer')
         : null;
+    const networks = fingerprint?.networks?.awaited ? fingerprint.networks.problem : null;
     return {
       status,
       taskState,
-      reason: reason ?? engine ?? (taskState === 'draining' ? stillThere(host) : cordonedFor),
+      reason: reason ?? engine ?? networks ?? (taskState === 'draining' ? stillThere(host) : cordonedFor),
     };
   },
   describe: describeBy('host', descriptions),

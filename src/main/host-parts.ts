@@ -1,5 +1,6 @@
 /** What a host has beside its engine: networks, where it can make them, and volumes. */
 import { createNameFiles } from '../agent/name-files.ts';
+import type { LookAtNetworks } from '../agent/networks-watch.ts';
 import { createSandboxes, type Sandboxes } from '../agent/sandboxes.ts';
 import { createVolumes, type Volumes } from '../agent/volumes.ts';
 import type { Config } from '../config/schema.ts';
@@ -29,6 +30,8 @@ export interface HostParts {
   readonly sandboxes: Sandboxes | null;
   readonly volumes: Volumes;
   readonly networks: HostNetworks;
+  /** Whether Kuryr has come meanwhile, where it plugs. */
+  readonly lookAtNetworks: LookAtNetworks;
 }
 
 /** An engine that does not answer is known by its socket. */
@@ -67,10 +70,19 @@ export async function hostParts(
   const { able, problems } = await network
     .probe(AbortSignal.timeout(probeMs))
     .catch((error: unknown) => ({ able: false, problems: [toFailure(error).message] }));
-  const withoutKuryr = kuryr && (await kuryrProblem(kuryr, AbortSignal.timeout(kuryrMs)));
-  const told = [...problems, ...(withoutKuryr === null ? [] : [withoutKuryr])];
-  for (const problem of told) environment.log.warn({}, problem);
+  for (const problem of problems) environment.log.warn({}, problem);
   const isWanted = mode !== 'engine';
+  const lookAtNetworks: LookAtNetworks = async (signal) => {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(kuryrMs)]);
+    const withoutKuryr = kuryr && (await kuryrProblem(kuryr, limit));
+    const told = [...problems, ...(withoutKuryr === null ? [] : [withoutKuryr])];
+    return {
+      able: able && isWanted && withoutKuryr === null,
+      problem: isWanted ? told.join('; ') || null : 'its configuration says network.mode "engine"',
+      neutronHost: neutronHostOf(config),
+      ...(able && isWanted && withoutKuryr !== null && { awaited: true }),
+    };
+  };
   return {
     sandboxes: able
       ? createSandboxes({
@@ -82,10 +94,7 @@ export async function hostParts(
         })
       : null,
     volumes: createVolumes(createLocalVolumeDriver({ directory: volumes }), hostnameOf(config)),
-    networks: {
-      able: able && isWanted && withoutKuryr === null,
-      problem: isWanted ? told.join('; ') || null : 'its configuration says network.mode "engine"',
-      neutronHost: neutronHostOf(config),
-    },
+    networks: await lookAtNetworks(new AbortController().signal),
+    lookAtNetworks,
   };
 }

@@ -37,6 +37,8 @@ export interface HostNetworks {
   readonly problem: string | null;
   /** What Neutron calls this host: that of its agent here. Absent from agents that know of none. */
   readonly neutronHost?: string;
+  /** What is missing may come while the agent runs, which then says so by itself. Absent = it is not looked for again. */
+  readonly awaited?: boolean;
 }
 
 /** What a host agent says of its machine. */

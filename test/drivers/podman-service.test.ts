@@ -2,11 +2,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { loadConfig } from '../../src/config/load.ts';
+import { kuryrProblem } from '../../src/drivers/network/kuryr.ts';
 import { createDockerDriver } from '../../src/drivers/runtime/docker.ts';
+import { dockerDialect } from '../../src/drivers/runtime/docker-dialect.ts';
+import { createDockerEngine } from '../../src/drivers/runtime/docker-engine.ts';
 import { detectEngine } from '../../src/drivers/runtime/engine-kind.ts';
 import { createPodmanDriver } from '../../src/drivers/runtime/podman.ts';
 import type { EngineEvent } from '../../src/drivers/runtime/runtime-driver.ts';
 import { createEnvironment } from '../../src/main/environment.ts';
+import { hostFindings } from '../../src/main/host-doctor.ts';
+import { hostParts } from '../../src/main/host-parts.ts';
 import { creation } from '../conformance/runtime-driver-stage.ts';
 import { dockerSocket, ensureDocker, newWorldId, testSpec } from '../support/docker.ts';
 import { startPodman } from '../support/podman.ts';
@@ -40,6 +46,21 @@ t.test('which engine listens is found out', async (t) => {
   t.equal(await detectEngine(socketPath, signal), 'podman');
   t.equal(await detectEngine(dockerSocket, signal), 'docker');
   await t.rejects(detectEngine('/nonexistent/engine.sock', signal), { code: 'ENGINE_UNAVAILABLE' });
+});
+
+t.test('Kuryr, which is a plugin of Docker, is refused here before anything is asked of it', async (t) => {
+  const engine = createDockerEngine(socketPath, dockerDialect);
+  t.equal(
+    await kuryrProblem({ engine, plugin: 'kuryr' }, signal),
+    'network.kuryr needs Docker: this engine knows no plugins; unset it',
+  );
+  engine.close();
+  const flags = { 'network.kuryr': 'kuryr', 'engine.socket': socketPath, 'state.directory': podman.folder };
+  const { config } = loadConfig({ flags, environment: {}, file: null, usualFiles: [] });
+  const findings = await hostFindings(config);
+  t.match(findings, [{ check: 'kuryr', ok: false, detail: /needs Docker/ }], 'and the doctor says so');
+  const { networks } = await hostParts(config, environment, driver);
+  t.match(networks, { able: false, problem: /network\.kuryr needs Docker/ }, 'and the host');
 });
 
 t.test('a fingerprint tells of the machine as Docker’s does', async (t) => {

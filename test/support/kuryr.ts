@@ -57,9 +57,11 @@ type Answer = (asked: Asked) => object | Promise<object>;
 
 const bridgeOf = (networkId: string): string => `brq${networkId.slice(0, 11)}`;
 
+/** A name that Docker knows no plugin by, until one is started as that. */
+export const freePlugin = (): string => `kuryr-${randomBytes(4).toString('hex')}`;
+
 /** @param gateway of IPv4, which its bridges hold: there is no router behind them */
-export async function startKuryr(gateway: string): Promise<TestKuryr> {
-  const plugin = `kuryr-${randomBytes(4).toString('hex')}`;
+export async function startKuryr(gateway: string, plugin = freePlugin()): Promise<TestKuryr> {
   const socket = join(folder, `${plugin}.sock`);
   const ports: KuryrPort[] = [];
   const pools = new Map<string, { readonly cidr: string; readonly tag: string }>();

@@ -170,7 +170,7 @@ export async function kuryrProblem(
     });
     if (!reply.ok && /null ipam driver/i.test(reply.message)) return null;
     const said = reply.ok ? 'it made a network of a range that it should refuse' : reply.message;
-    return `Docker has no plugin "${plugin}" that answers (${said}); start kuryr-libnetwork and then the agent, or set network.kuryr to its name`;
+    return `Docker has no plugin "${plugin}" that answers (${said}); start kuryr-libnetwork, or set network.kuryr to its name`;
   } catch (error) {
     return toFailure(error).message;
   }
