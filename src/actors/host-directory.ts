@@ -7,8 +7,7 @@ import type { HostContext } from '../machines/host/context.ts';
 import { warmMemoryOf } from '../machines/host/warm.ts';
 import { hostViewOf } from '../machines/host/view.ts';
 import { hostAddress, parseAddress, type Address } from '../model/address.ts';
-import type { HostView } from '../model/host.ts';
-import type { HostDetail, PoolView } from './index.ts';
+import type { HostView, HostDetail, PoolView } from '../model/host.ts';
 import type { Cell } from './cell.ts';
 import type { Runtime } from './runtime.ts';
 
