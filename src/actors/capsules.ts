@@ -9,11 +9,27 @@ import {
   tenantAddress,
   type Address,
 } from '../model/address.ts';
+import type { Caller, CommandAnswer } from '../model/caller.ts';
+import type { CapsuleRequest, CapsuleView } from '../model/capsule.ts';
+import type { ContainerView } from '../model/container-view.ts';
 import { causeOf } from './cause-of.ts';
 import type { Cell } from './cell.ts';
 import { createCapsuleAdmission, type CapsuleAdmissionOptions } from './create-capsule.ts';
-import type { Capsules, CapsuleView, ContainerView } from './index.ts';
 import { canonicalUuid } from './read-model.ts';
+
+/** Containers that share a sandbox. `tenant` null = all of them. */
+export interface Capsules {
+  /** In order of creation. */
+  list(tenant: string | null): readonly CapsuleView[];
+  /** By UUID (any spelling of it) or name. @throws TroupeError CAPSULE_NOT_FOUND, NAME_AMBIGUOUS, QUARANTINED */
+  find(tenant: string | null, idOrName: string): CapsuleView;
+  /**
+   * Answers once the tenant's reservation, the capsule and all its members are durable.
+   * @throws TroupeError as `ControlPlane.createContainer`
+   */
+  create(request: CapsuleRequest): Promise<CapsuleView>;
+  delete(capsule: CapsuleView, caller: Caller): Promise<CommandAnswer>;
+}
 
 export interface CapsulesOptions extends CapsuleAdmissionOptions {
   /** @throws TroupeError for an actor that takes nothing now */

@@ -1,5 +1,5 @@
+import type { Caller } from '../model/caller.ts';
 import type { Cause } from '../model/journal.ts';
-import type { Caller } from './index.ts';
 
 /** A request as the reason of what it leads to. */
 export const causeOf = ({ requestId, userId, projectId }: Caller): Cause => ({

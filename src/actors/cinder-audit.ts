@@ -13,9 +13,9 @@ import {
   volumeAddress,
   type Address,
 } from '../model/address.ts';
+import type { AuditEntry } from '../model/audit-entry.ts';
 import { madeBy, actorOf } from '../model/cinder-marks.ts';
 import type { Cinder, CinderAttachment, CinderVolume } from '../model/cinder.ts';
-import type { AuditEntry } from './index.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface CinderAuditOptions {

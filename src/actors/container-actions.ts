@@ -1,8 +1,8 @@
 /** What people did to a container, read from its journal: who, when, and what came of it. */
 import type { AnyStateMachine, AnyStateNode } from 'xstate';
+import type { ContainerAction } from '../model/container-action.ts';
 import type { Failure } from '../model/failure.ts';
 import type { JournalRecord } from '../model/journal.ts';
-import type { ContainerAction } from './index.ts';
 
 /** By the event that the request sent; what is not here changes nothing that Zun's users look for. */
 const names: Readonly<Record<string, string>> = {

@@ -23,6 +23,7 @@ import {
   type Address,
   type OwnedKind,
 } from '../model/address.ts';
+import type { Caller } from '../model/caller.ts';
 import type { Amounts } from '../model/container.ts';
 import type { Cinder } from '../model/cinder.ts';
 import type { Environment } from '../model/environment.ts';
@@ -64,8 +65,9 @@ import { auditHosts } from './host-audit.ts';
 import { createHostDirectory } from './host-directory.ts';
 import { createHostReports } from './host-reports.ts';
 import { findIncident } from './incident.ts';
-import type { Caller, ControlPlane, Readiness, TenantView } from './index.ts';
+import type { ControlPlane, Readiness } from './index.ts';
 import type { RelatedActor } from '../model/lifecycle.ts';
+import type { TenantView } from '../model/tenant.ts';
 import { lifecycleOf, permitOf } from './lifecycle.ts';
 import { createKeepsakes } from './keepsakes.ts';
 import { createLeftImages } from './left-images.ts';

@@ -5,6 +5,7 @@
  */
 import { TroupeError } from '../errors/errors.ts';
 import { containerAddress, kindOf, parseAddress, tenantAddress, type Address } from '../model/address.ts';
+import type { CreateRequest } from '../model/container-request.ts';
 import type { Amounts, ContainerSpec } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type {
@@ -17,7 +18,6 @@ import type {
 import type { Cause } from '../model/journal.ts';
 import type { Neighbours } from '../model/placement.ts';
 import { causeOf } from './cause-of.ts';
-import type { CreateRequest } from './index.ts';
 import { amountsOf, type Placement } from './placement.ts';
 import type { Runtime } from './runtime.ts';
 import { idempotentId, specDigest, type Specs } from './specs.ts';

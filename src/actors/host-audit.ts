@@ -12,8 +12,8 @@ import type { InventoryItem, InventoryResource } from '../link/protocol.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
 import { containerAddress, hostAddress, ownedAddress, parseAddress, type Address } from '../model/address.ts';
+import type { AuditEntry } from '../model/audit-entry.ts';
 import type { Environment } from '../model/environment.ts';
-import type { AuditEntry } from './index.ts';
 import type { Runtime } from './runtime.ts';
 import type { World } from './stores/store.ts';
 

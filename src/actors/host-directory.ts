@@ -7,10 +7,9 @@ import type { HostContext } from '../machines/host/context.ts';
 import { warmMemoryOf } from '../machines/host/warm.ts';
 import { hostViewOf } from '../machines/host/view.ts';
 import { hostAddress, parseAddress, type Address } from '../model/address.ts';
-import type { HostView } from '../model/host.ts';
-import type { HostDetail, PoolView } from './index.ts';
-import type { ActorState } from './turn.ts';
+import type { HostDetail, HostView, PoolView } from '../model/host.ts';
 import type { Runtime } from './runtime.ts';
+import type { ActorState } from './turn.ts';
 
 export interface HostDirectory {
   list(): readonly HostDetail[];

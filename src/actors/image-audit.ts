@@ -2,8 +2,8 @@
 import { toFailure } from '../errors/errors.ts';
 import type { ImageContext } from '../machines/image/context.ts';
 import type { ImageStore, UnfinishedImage } from './image-store.ts';
-import type { AuditEntry } from './index.ts';
 import type { Runtime } from './runtime.ts';
+import type { AuditEntry } from '../model/audit-entry.ts';
 
 /** Images that Glance is being given, or what is left of them taken from it: their projects, by their ids. */
 export function imagesUnderway(runtime: Runtime): ReadonlyMap<string, string> {

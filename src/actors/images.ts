@@ -6,18 +6,59 @@ import { TroupeError, fromFailure } from '../errors/errors.ts';
 import type { HostLinks } from '../link/host-links.ts';
 import type { ImageContext } from '../machines/image/context.ts';
 import { imageAddress, type Address } from '../model/address.ts';
+import type { Caller, CommandAnswer } from '../model/caller.ts';
+import type { ContainerView } from '../model/container-view.ts';
+import type { ContainerSpec } from '../model/container.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerDeadlines } from '../model/events.ts';
+import type { HostDetail } from '../model/host.ts';
+import type { ImageHit, ImageView } from '../model/image-view.ts';
 import { committedImage, imageIdOf, isCommitted, splitImage, taggedImage } from '../model/image.ts';
 import type { ImageInput } from '../model/image-events.ts';
 import type { Awaited } from './awaited.ts';
 import { causeOf } from './cause-of.ts';
 import type { Cell } from './cell.ts';
 import type { HostDirectory } from './host-directory.ts';
-import type { Caller, CommandAnswer, HostDetail, ImageHit, Images, ImageView } from './index.ts';
 import { canonicalUuid } from './read-model.ts';
 import type { Runtime } from './runtime.ts';
 import type { TurnEvent } from './turn.ts';
+
+export interface Images {
+  /** What the engines of all hosts have now; of a host that does not answer, what it had last. */
+  list(): Promise<readonly ImageView[]>;
+  /**
+   * By UUID or `repo:tag`: of all hosts, or (`tenant`) of those that the project pulled or made.
+   * @throws TroupeError IMAGE_UNKNOWN, NAME_AMBIGUOUS
+   */
+  find(tenant: string | null, idOrName: string): Promise<ImageView>;
+  /** Resolves once that is durable. @throws TroupeError INVALID_VALUE for a host there is not, IMAGE_EXISTS */
+  pull(
+    asked: {
+      readonly host: string;
+      readonly image: string;
+      readonly policy: ContainerSpec['imagePullPolicy'];
+      readonly registryId: string | null;
+    },
+    caller: Caller,
+  ): Promise<ImageView>;
+  /**
+   * Makes an image of what the container is now, for its project alone, as its chart permits it: on its host, or in Glance, as the
+   * site has it. Resolves once that is durable; in Glance, `imageId` is what the image's id is there.
+   */
+  commit(
+    container: ContainerView,
+    name: { readonly repository: string; readonly tag: string },
+    caller: Caller,
+  ): Promise<CommandAnswer & { readonly imageId: string }>;
+  /** Resolves once its host has it no more, or the caller has waited long enough. @throws TroupeError IMAGE_IN_USE, and what its engine answered */
+  remove(image: ImageView, caller: Caller): Promise<void>;
+  /** @throws TroupeError HOST_UNREACHABLE, REGISTRY_UNAVAILABLE, TIMED_OUT */
+  search(term: string): Promise<readonly ImageHit[]>;
+  /** The host that has an image of the project's own; null when none has. */
+  committedOn(tenant: string, reference: string): string | null;
+  /** What engines call an image that the project has made and calls so; null when there is none. */
+  own(tenant: string, image: string): string | null;
+}
 
 export interface ImagesOptions {
   readonly environment: Environment;

@@ -9,11 +9,11 @@
  *     durable before it goes.
  */
 import { toFailure } from '../errors/errors.ts';
+import type { AuditEntry } from '../model/audit-entry.ts';
 import type { Environment } from '../model/environment.ts';
 import { oneAtATime, type OneAtATime } from '../model/one-at-a-time.ts';
 import { imagesUnderway } from './image-audit.ts';
 import type { ImageStore } from './image-store.ts';
-import type { AuditEntry } from './index.ts';
 import type { Runtime } from './runtime.ts';
 import type { Store } from './stores/store.ts';
 

@@ -12,19 +12,61 @@ import {
   type Address,
   type OwnedKind,
 } from '../model/address.ts';
+import type { Caller, CommandAnswer } from '../model/caller.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerDeadlines } from '../model/events.ts';
+import type { HostDetail } from '../model/host.ts';
 import type { Cause } from '../model/journal.ts';
 import type { NetworkInput } from '../model/network-events.ts';
+import type { NetworkView } from '../model/network-view.ts';
 import type { VolumeInput } from '../model/volume-events.ts';
+import type { VolumeView } from '../model/volume-view.ts';
 import type { Awaited } from './awaited.ts';
 import { causeOf } from './cause-of.ts';
 import type { Cell } from './cell.ts';
 import type { HostDirectory } from './host-directory.ts';
-import type { Caller, CommandAnswer, HostDetail, LocalResources, NetworkView, VolumeView } from './index.ts';
 import { canonicalUuid } from './read-model.ts';
 import type { Runtime } from './runtime.ts';
 import type { TurnEvent } from './turn.ts';
+
+/** `tenant` null = all of them. */
+export interface LocalResources {
+  networks(tenant: string | null): readonly NetworkView[];
+  volumes(tenant: string | null): readonly VolumeView[];
+  /** @throws TroupeError NETWORK_NOT_FOUND, NAME_AMBIGUOUS */
+  network(tenant: string | null, idOrName: string): NetworkView;
+  /** @throws TroupeError VOLUME_NOT_FOUND, NAME_AMBIGUOUS */
+  volume(tenant: string | null, idOrName: string): VolumeView;
+  /** @throws TroupeError NAME_IN_USE, NO_HOST, HOST_NOT_FOUND */
+  createNetwork(
+    tenant: string,
+    asked: { readonly name: string; readonly subnet: string | null; readonly host: string | null },
+    caller: Caller,
+  ): Promise<NetworkView>;
+  /** @throws TroupeError NAME_IN_USE, NO_HOST, HOST_NOT_FOUND */
+  createVolume(
+    tenant: string,
+    asked: { readonly name: string; readonly sizeGib: number | null; readonly host: string | null },
+    caller: Caller,
+  ): Promise<VolumeView>;
+  /**
+   * Lets a volume of Cinder go that was made for a request that was refused. Resolves once it is gone, or the caller has
+   * waited long enough: that it goes is durable then, and an actor of its own sees to it.
+   */
+  discardVolume(
+    tenant: string,
+    volume: { readonly volumeId: string; readonly sizeGib: number },
+  ): Promise<void>;
+  deleteVolume(volume: VolumeView, caller: Caller): Promise<CommandAnswer>;
+  /** What waits on it for containers gives way first. */
+  deleteNetwork(network: NetworkView, caller: Caller): Promise<CommandAnswer>;
+  /** Lets go what is made ahead. @param networkId null = all pools @returns how many pools */
+  flush(tenant: string | null, networkId: string | null, caller: Caller): Promise<number>;
+  /** Lets go all that is made ahead on a host. @returns how many were still there in the end */
+  letGoAhead(hostId: string, withinMs: number): Promise<number>;
+  /** The container that has the address; null when none does. */
+  holderOf(tenant: string, networkId: string, address: string): string | null;
+}
 
 export interface LocalResourcesOptions {
   readonly environment: Environment;

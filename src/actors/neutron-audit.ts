@@ -6,10 +6,10 @@
 import { toFailure } from '../errors/errors.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
 import { sandboxAddress, type Address } from '../model/address.ts';
+import type { AuditEntry } from '../model/audit-entry.ts';
 import type { Neutron, NeutronPort, NeutronSecurityGroup } from '../model/neutron.ts';
 import { holderOfGroup } from './effects/exposed-ports.ts';
 import { deviceOwner, keyOf, sandboxOf, worldTag } from './effects/neutron-ports.ts';
-import type { AuditEntry } from './index.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface PortAuditOptions {

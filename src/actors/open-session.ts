@@ -1,7 +1,7 @@
 /** A session with a process of a container, where the container is now. */
 import type { HostLinks } from '../link/host-links.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
-import type { OpenSession, SessionWish } from './index.ts';
+import type { OpenSession, SessionWish } from '../model/session.ts';
 
 /** For the host to prepare a further process. */
 const prepareMs = 10_000;

@@ -5,6 +5,7 @@
 import { TroupeError } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
+import type { ContainerQuery, ContainerView, MountView } from '../model/container-view.ts';
 import { limitsOf, type ContainerSpec } from '../model/container.ts';
 import {
   actorKinds,
@@ -18,8 +19,7 @@ import {
 } from '../model/address.ts';
 import { networksKey, type NetworkRequest } from '../model/network.ts';
 import type { Cell } from './cell.ts';
-import type { ContainerQuery, ContainerView, MountView, WatchFilter } from './index.ts';
-import type { WatchSnapshotItem } from '../model/watch.ts';
+import type { WatchSnapshotItem, WatchFilter } from '../model/watch.ts';
 import type { Runtime } from './runtime.ts';
 import type { Specs } from './specs.ts';
 import type { ActorState } from './turn.ts';

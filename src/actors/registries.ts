@@ -11,17 +11,34 @@
 import { TroupeError } from '../errors/errors.ts';
 import type { RegistryContext } from '../machines/registry.machine.ts';
 import { registryAddress, type Address } from '../model/address.ts';
+import type { Caller, CommandAnswer } from '../model/caller.ts';
 import type { Environment } from '../model/environment.ts';
+import type { ImageName } from '../model/image-view.ts';
 import { isCommitted, isStored, registryOf } from '../model/image.ts';
-import type { RegistryCredential } from '../model/registry.ts';
+import type { RegistryCredential, RegistryView, RegistryWish } from '../model/registry.ts';
 import type { RegistryChanges } from '../model/registry-events.ts';
 import { causeOf } from './cause-of.ts';
 import type { Cell } from './cell.ts';
-import type { Caller, CommandAnswer, Images, Registries, RegistryView } from './index.ts';
+import type { Images } from './images.ts';
 import { canonicalUuid } from './read-model.ts';
 import type { RegistrySecret, RegistrySecrets } from './registry-secrets.ts';
 import type { Runtime } from './runtime.ts';
 import type { Revision, TurnEvent } from './turn.ts';
+
+/** `tenant` null = all of them. */
+export interface Registries {
+  list(tenant: string | null): readonly RegistryView[];
+  /** By UUID, else by name. @throws TroupeError REGISTRY_NOT_FOUND, NAME_AMBIGUOUS */
+  find(tenant: string | null, idOrName: string): RegistryView;
+  create(tenant: string, wish: RegistryWish, caller: Caller): Promise<RegistryView>;
+  update(registry: RegistryView, changes: Partial<RegistryWish>, caller: Caller): Promise<RegistryView>;
+  remove(registry: RegistryView, caller: Caller): Promise<void>;
+  /**
+   * @param registry UUID or name of one of the project's, whose credentials are to be used; null = none
+   * @throws TroupeError INVALID_VALUE for an image that can't be named so, or is of another registry; REGISTRY_NOT_FOUND
+   */
+  nameImage(tenant: string, image: string, registry: string | null): ImageName;
+}
 
 export interface RegistriesOptions {
   readonly environment: Environment;

@@ -2,7 +2,7 @@
 import { TroupeError } from '../errors/errors.ts';
 import { kindOf, parseAddress, type Address } from '../model/address.ts';
 import type { Chart } from '../machines/chart.ts';
-import type { ContainerView } from './index.ts';
+import type { ContainerView } from '../model/container-view.ts';
 import type { Lifecycle } from '../model/lifecycle.ts';
 import type { Specs } from './specs.ts';
 import type { ActorRecord } from './stores/store.ts';

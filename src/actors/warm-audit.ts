@@ -4,9 +4,9 @@ import type { HostContext } from '../machines/host/context.ts';
 import { countReady } from '../machines/host/ready.ts';
 import { warmMemoryOf } from '../machines/host/warm.ts';
 import type { SandboxContext } from '../machines/sandbox/context.ts';
-import type { AuditEntry } from './index.ts';
 import type { Cell } from './cell.ts';
 import type { Runtime } from './runtime.ts';
+import type { AuditEntry } from '../model/audit-entry.ts';
 
 /** @param hosts those of which nothing is on its way */
 export function auditWarm(runtime: Runtime, hosts: readonly Cell[]): readonly AuditEntry[] {

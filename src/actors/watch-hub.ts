@@ -11,8 +11,7 @@
  */
 import { parseAddress, shardOf, type Address, type Shard } from '../model/address.ts';
 import type { StreamRecord } from '../model/journal.ts';
-import type { WatchFilter, WatchHandlers } from './index.ts';
-import type { WatchChange, WatchSnapshotItem } from '../model/watch.ts';
+import type { WatchChange, WatchSnapshotItem, WatchFilter, WatchHandlers } from '../model/watch.ts';
 import type { Store, StreamEntry } from './stores/store.ts';
 import { decodePositions, encodePosition, type Mark, type WatchPosition } from './watch-position.ts';
 

@@ -1,7 +1,7 @@
 /** What every request carries once it has been let in. */
-import type { Caller } from '../actors/index.ts';
 import type { Identity } from './auth/identity.ts';
 import type { Access } from './policy/policy.ts';
+import type { Caller } from '../model/caller.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -1,4 +1,6 @@
+import type { Address } from './address.ts';
 import type { Occupancy, Room } from './placement.ts';
+import type { WarmMemory } from './warm-memory.ts';
 
 /** By resource; what the number means is said where it is used. */
 export interface Shares<T = number> {
@@ -85,4 +87,29 @@ export interface HostView extends Occupancy {
   readonly used: Room & { readonly containers: number };
   /** Image references known to be on the host. */
   readonly images: ReadonlySet<string>;
+}
+
+/** Sandboxes of a host that wait for containers of one project on the same networks. */
+export interface PoolView {
+  readonly tenant: string;
+  /** Ids with "+" between, `default` for the project's own. */
+  readonly networks: string;
+  readonly ready: number;
+}
+
+export interface HostDetail extends HostView {
+  readonly pools: readonly PoolView[];
+  /** Of all pools together. */
+  readonly warmMemory: WarmMemory;
+  readonly address: Address;
+  readonly status: string;
+  readonly statePaths: readonly string[];
+  readonly reason: string | null;
+  /** Why it takes no new containers, in the operator's words. */
+  readonly cordonedFor: string | null;
+  readonly since: number;
+  /** Epoch ms. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly fingerprint: Fingerprint | null;
 }

@@ -1,13 +1,13 @@
 /** Placements through a whole control plane and its agents, in virtual time. */
 import t from 'tap';
 import { startControlPlane, type ControlPlaneConfig } from '../../src/actors/control-plane.ts';
-import type { ContainerView } from '../../src/actors/index.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { createHostLinks } from '../../src/link/host-link-server.ts';
 import { charts } from '../../src/machines/catalogue.ts';
 import type { HostContext } from '../../src/machines/host/context.ts';
 import { controlPlaneConfig } from '../../src/main/settings.ts';
 import { hostAddress, tenantAddress } from '../../src/model/address.ts';
+import type { ContainerView } from '../../src/model/container-view.ts';
 import type { ContainerSpec } from '../../src/model/container.ts';
 import { hostInput } from '../machines/host-space.ts';
 import { createKernel, type Kernel } from '../simulation/kernel.ts';

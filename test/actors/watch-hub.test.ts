@@ -1,8 +1,7 @@
 /** The hub's promises (W1 to W3), over a store that a test trims, holds and lets fail. */
 import fc from 'fast-check';
 import t from 'tap';
-import type { WatchFilter } from '../../src/actors/index.ts';
-import type { WatchChange, WatchSnapshotItem } from '../../src/model/watch.ts';
+import type { WatchChange, WatchSnapshotItem, WatchFilter } from '../../src/model/watch.ts';
 import type { StreamEntry, StreamPage } from '../../src/actors/stores/store.ts';
 import { createWatchHub } from '../../src/actors/watch-hub.ts';
 import { TroupeError } from '../../src/errors/errors.ts';

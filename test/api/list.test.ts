@@ -1,7 +1,7 @@
 /** Lists, look-ups by id and name, and whose they are. @see zun-api 2.3, 2.4 */
 import t from 'tap';
 import { imageAddress, poolAddress, sandboxAddress } from '../../src/model/address.ts';
-import type { ContainerView, ControlPlane } from '../../src/actors/index.ts';
+import type { ControlPlane } from '../../src/actors/index.ts';
 import { buildApp } from '../../src/api/app.ts';
 import { createStaticAuthenticator, tokenHash } from '../../src/api/auth/static-tokens.ts';
 import { createPolicy } from '../../src/api/policy/policy.ts';
@@ -9,6 +9,7 @@ import type { Identity } from '../../src/api/auth/identity.ts';
 import { createSessions } from '../../src/api/stream/sessions.ts';
 import { createTickets } from '../../src/api/stream/tickets.ts';
 import { containerAddress } from '../../src/model/address.ts';
+import type { ContainerView } from '../../src/model/container-view.ts';
 import { spec } from '../support/link-scene.ts';
 import { createTestEnvironment } from '../support/test-environment.ts';
 import { createApiSite, type Answer, type Json, type User } from './site.ts';

@@ -24,7 +24,6 @@
 import { memberId } from '../../src/actors/create-capsule.ts';
 import { sealText } from '../../src/actors/stores/record.ts';
 import type { Cell } from '../../src/actors/cell.ts';
-import type { AuditEntry } from '../../src/actors/index.ts';
 import type { Runtime } from '../../src/actors/runtime.ts';
 import type { ContainerContext } from '../../src/machines/container/context.ts';
 import type { NetworkContext } from '../../src/machines/network/context.ts';
@@ -38,6 +37,7 @@ import {
   shardOf,
   type Address,
 } from '../../src/model/address.ts';
+import type { AuditEntry } from '../../src/model/audit-entry.ts';
 import { volumesOf } from './volume-invariants.ts';
 import type { SimulatedWorld } from './world.ts';
 

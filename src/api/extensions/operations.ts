@@ -1,7 +1,8 @@
 /** For operators: what has no owner, and how a host joins. */
 import type { FastifyInstance } from 'fastify';
-import type { AuditEntry, ControlPlane } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { onlyKnown } from '../zun/values.ts';
+import type { AuditEntry } from '../../model/audit-entry.ts';
 
 export function operations(controlPlane: ControlPlane) {
   return async (app: FastifyInstance): Promise<void> => {

@@ -1,9 +1,10 @@
 /** What a project may have, has, and bears beside it: an extension, since Zun's quotas know nothing of neighbours. */
 import type { FastifyInstance } from 'fastify';
-import type { ControlPlane, TenantView } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { LimitChanges } from '../../model/container.ts';
 import { neighboursModes, type Neighbours } from '../../model/placement.ts';
+import type { TenantView } from '../../model/tenant.ts';
 import { callerOf } from '../request.ts';
 import { object } from '../zun/body-fields.ts';
 import type { ById } from '../zun/container-access.ts';

@@ -3,8 +3,8 @@
  * memory than it may have waiting.
  */
 import type { WebSocket } from 'ws';
-import type { ControlPlane, WatchHandlers } from '../../actors/index.ts';
-import type { WatchChange, Watched } from '../../model/watch.ts';
+import type { ControlPlane } from '../../actors/index.ts';
+import type { WatchChange, Watched, WatchHandlers } from '../../model/watch.ts';
 import { parseAddress, type Address } from '../../model/address.ts';
 
 /** Bytes of changes waiting for one reader; a slower one is dropped. */

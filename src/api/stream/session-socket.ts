@@ -24,9 +24,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws';
-import type { ControlPlane, OpenSession } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { closeReason } from '../../model/close-reason.ts';
 import type { Cancel, Environment } from '../../model/environment.ts';
+import type { OpenSession } from '../../model/session.ts';
 import { canonicalPath } from '../paths.ts';
 import { wholeLength } from './characters.ts';
 import { closeOf, type Close } from './close.ts';

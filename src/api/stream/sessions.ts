@@ -4,10 +4,12 @@
  * memory: a control plane that restarts cuts its sessions, and no process of
  * them notices.
  */
-import type { Caller, ContainerView, SessionWish } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { Address } from '../../model/address.ts';
+import type { Caller } from '../../model/caller.ts';
+import type { ContainerView } from '../../model/container-view.ts';
 import type { Environment } from '../../model/environment.ts';
+import type { SessionWish } from '../../model/session.ts';
 import { createTickets, ticketMs } from './tickets.ts';
 
 export interface TerminalSize {

@@ -1,6 +1,6 @@
 /** The first frame of a watching socket: who it is, and what it wants. */
-import type { WatchFilter } from '../../actors/index.ts';
 import { actorKinds, type ActorKind } from '../../model/address.ts';
+import type { WatchFilter } from '../../model/watch.ts';
 
 export interface Wish {
   /** One of the two. */

@@ -1,6 +1,6 @@
 /** `nets`, `mounts` and `exposed_ports` of a create's body. @see zun-api 3.6, 3.7 */
 import { posix } from 'node:path';
-import type { LocalResources } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { ContainerSpec } from '../../model/container.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
@@ -10,7 +10,7 @@ import { flag, integer, object, text, type Body } from './body-fields.ts';
 import { integerIn, invalidField } from './values.ts';
 
 export interface AttachmentsContext {
-  readonly local: LocalResources;
+  readonly local: ControlPlane['local'];
   readonly tenant: string;
   /** The same for a request that is sent again: names what is made for the container. */
   readonly seed: string;

@@ -6,10 +6,11 @@
 import { posix } from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { CapsuleTemplate, ImageName } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
+import type { CapsuleTemplate } from '../../model/capsule.ts';
 import type { ContainerSpec, Made, MountSpec, RestartPolicy } from '../../model/container.ts';
 import type { Environment } from '../../model/environment.ts';
+import type { ImageName } from '../../model/image-view.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
 import type { Access } from '../policy/policy.ts';
 import { found, volumeBounds, type AttachmentsContext, type VolumeWish } from './attachments.ts';

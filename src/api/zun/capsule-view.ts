@@ -1,6 +1,7 @@
 /** A capsule as Zun shows it, in both its forms, then what Zun keeps to itself. @see zun-api 2.15 */
-import type { CapsuleView, ContainerView } from '../../actors/index.ts';
 import { addressesOf, publishedView, pythonTime } from './container-view.ts';
+import type { CapsuleView } from '../../model/capsule.ts';
+import type { ContainerView } from '../../model/container-view.ts';
 
 export interface CapsuleViewOptions {
   readonly showsHost: boolean;

@@ -1,7 +1,8 @@
 /** `/v1/capsules`: containers that share a sandbox. @see zun-api 2.15 */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { CapsuleView, ControlPlane } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
+import type { CapsuleView } from '../../model/capsule.ts';
 import type { ContainerSpec, MountSpec } from '../../model/container.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { RuleName } from '../policy/rules.ts';

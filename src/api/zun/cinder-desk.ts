@@ -9,7 +9,7 @@
  *     for a request that is refused is given to an actor that deletes it once that
  *     can be; what a crash leaves, the ledger tells.
  */
-import type { LocalResources } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { Bearer } from '../../model/bearer.ts';
 import { madeBy, madeFor } from '../../model/cinder-marks.ts';
@@ -37,7 +37,7 @@ export interface CinderMounts {
 export function createCinderDesk(
   cinder: Cinder,
   worldId: string,
-  { discardVolume }: Pick<LocalResources, 'discardVolume'>,
+  { discardVolume }: Pick<ControlPlane['local'], 'discardVolume'>,
 ): CinderDesk {
   const existing = async (name: string, bearer: Bearer): Promise<CinderVolume> => {
     const volume = await cinder.find(name, bearer);

@@ -1,7 +1,9 @@
 /** What all routes of containers share: who finds which, how it is shown, and what a refusal says. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { CommandAnswer, ContainerView, ControlPlane } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
+import type { CommandAnswer } from '../../model/caller.ts';
+import type { ContainerView } from '../../model/container-view.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { ContainerService } from '../../model/events.ts';
 import type { Target } from '../policy/expression.ts';

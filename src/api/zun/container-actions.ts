@@ -1,7 +1,9 @@
 /** What Zun's clients do to a container beside creating, starting, stopping and deleting it. @see zun-api 2.5, 2.7 */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ContainerAction, ContainerView, ControlPlane, Registries } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
+import type { ContainerAction } from '../../model/container-action.ts';
+import type { ContainerView } from '../../model/container-view.ts';
 import type { ContainerSpec, Limits } from '../../model/container.ts';
 import type { Environment } from '../../model/environment.ts';
 import type { ContainerCommand } from '../../model/events.ts';
@@ -188,7 +190,7 @@ function otherImage(
 }
 
 function registryFor(
-  registries: Registries,
+  registries: ControlPlane['registries'],
   tenant: string,
   { registryId }: ContainerSpec,
   image: string,

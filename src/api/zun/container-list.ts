@@ -1,10 +1,11 @@
 /** `GET /v1/containers`: whose, which, in which order. @see zun-api 2.3 */
 import type { FastifyRequest } from 'fastify';
-import type { ContainerView, ControlPlane } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { RuleName } from '../policy/rules.ts';
 import { page, pagingParameters, type Listing, type Page } from './paging.ts';
 import { onlyKnown, queryBoolean } from './values.ts';
+import type { ContainerView } from '../../model/container-view.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Column = Listing<ContainerView>['sortKeys'][string];

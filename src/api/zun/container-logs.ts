@@ -1,8 +1,9 @@
 /** `GET /v1/containers/X/logs`: one JSON string as Zun answers it, or a stream for those who follow. @see zun-api 2.7 */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ContainerView, ControlPlane } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import { invalidQuery, onlyKnown, queryBoolean, queryInteger } from './values.ts';
+import type { ContainerView } from '../../model/container-view.ts';
 
 /** Bytes of a log in one JSON answer; followers get a stream without such a bound. */
 const logBytesMost = 8 * 1024 * 1024;

@@ -1,8 +1,10 @@
 /** Terminals of containers by REST: asked for here, connected to by WebSocket. @see zun-api 2.7, 4.2 */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ContainerView, ControlPlane, SessionWish } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
+import type { ContainerView } from '../../model/container-view.ts';
 import type { Environment } from '../../model/environment.ts';
+import type { SessionWish } from '../../model/session.ts';
 import { callerOf } from '../request.ts';
 import { sessionPath } from '../stream/session-socket.ts';
 import type { Session, Sessions, TerminalSize } from '../stream/sessions.ts';

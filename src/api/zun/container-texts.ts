@@ -4,8 +4,8 @@
  * the words that tell time.
  */
 import { LRUCache } from 'lru-cache';
-import type { ContainerView } from '../../actors/index.ts';
 import { lastingFields, statusDetail, type ViewOptions } from './container-view.ts';
+import type { ContainerView } from '../../model/container-view.ts';
 
 /** Containers kept of each way to show them, the last that were listed. */
 const keptMost = 20_000;

@@ -1,5 +1,5 @@
 /** A container as Zun shows it: its keys in its order, then what Zun keeps to itself. */
-import type { ContainerView } from '../../actors/index.ts';
+import type { ContainerView } from '../../model/container-view.ts';
 import { placesOf } from '../../model/network.ts';
 import { healthCheckView } from './health-check.ts';
 

@@ -4,11 +4,11 @@
  * refused in words; the empty values that clients always send are taken.
  */
 import { split } from 'shlex';
-import type { ImageName } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { Access } from '../policy/policy.ts';
 import type { RuleName } from '../policy/rules.ts';
 import type { ContainerSpec, RestartPolicy, RestartPolicyName } from '../../model/container.ts';
+import type { ImageName } from '../../model/image-view.ts';
 import { parseAttachments, type AttachmentsContext } from './attachments.ts';
 import { flag, integer, list, number, object, text, texts, variables, type Body } from './body-fields.ts';
 import { parseHealthCheck } from './health-check.ts';

@@ -1,8 +1,9 @@
 /** `/v1/hosts`: Zun's view of the container hosts, by default for admins. @see zun-api 2.9 */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ControlPlane, HostDetail } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { HostOperatorCommand } from '../../model/events.ts';
+import type { HostDetail } from '../../model/host.ts';
 import { callerOf } from '../request.ts';
 import { text, type Body } from './body-fields.ts';
 import { baseUrlOf } from './discovery.ts';

@@ -1,7 +1,8 @@
 /** `/v1/images`: what the hosts' engines keep. For admins, but for a search, and what is the project's own. @see zun-api 2.8 */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ControlPlane, ImageView } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
+import type { ImageView } from '../../model/image-view.ts';
 import { isCommitted } from '../../model/image.ts';
 import type { RuleName } from '../policy/rules.ts';
 import { callerOf } from '../request.ts';

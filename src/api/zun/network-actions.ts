@@ -1,7 +1,8 @@
 /** Networks of a container: attached and detached while it lives, and listed. @see zun-api 2.7 */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ContainerView, ControlPlane } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
+import type { ContainerView } from '../../model/container-view.ts';
 import { placesOf, type NetworkRequest } from '../../model/network.ts';
 import type { Environment } from '../../model/environment.ts';
 import { callerOf } from '../request.ts';

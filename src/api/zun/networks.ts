@@ -4,8 +4,9 @@
  * Docker's side of Neutron networks only; the rest is an extension.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ControlPlane, NetworkView } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
+import type { NetworkView } from '../../model/network-view.ts';
 import type { NeutronNetwork } from '../../model/neutron.ts';
 import { isSubnet, narrowestPrefix, parseSubnet, widestPrefix } from '../../model/subnet.ts';
 import type { RuleName } from '../policy/rules.ts';

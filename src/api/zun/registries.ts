@@ -1,8 +1,9 @@
 /** `/v1/registries`: registries that a project has credentials of. A password goes in and never comes out. @see zun-api 2.13 */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ControlPlane, RegistryView, RegistryWish } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import { isRegistry } from '../../model/image.ts';
+import type { RegistryView, RegistryWish } from '../../model/registry.ts';
 import type { RuleName } from '../policy/rules.ts';
 import { callerOf } from '../request.ts';
 import { text } from './body-fields.ts';

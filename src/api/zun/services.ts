@@ -3,9 +3,10 @@
  * `zun-compute` service of its host. @see zun-api 2.10, 2.11
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ControlPlane, HostDetail } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { HostOperatorCommand } from '../../model/events.ts';
+import type { HostDetail } from '../../model/host.ts';
 import { callerOf } from '../request.ts';
 import { text } from './body-fields.ts';
 import { queryOf } from './container-access.ts';

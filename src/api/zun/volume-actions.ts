@@ -1,7 +1,8 @@
 /** Volumes of a container: attached and detached while it lives, and listed. Extensions, modelled on what Zun does with networks. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ContainerView, ControlPlane } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
+import type { ContainerView } from '../../model/container-view.ts';
 import type { MountPlace, MountSpec } from '../../model/container.ts';
 import type { Environment } from '../../model/environment.ts';
 import { callerOf } from '../request.ts';

@@ -1,6 +1,6 @@
 /** `/v1/volumes`: volumes of hosts, by name: an extension, for sites without Cinder. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { ControlPlane, VolumeView } from '../../actors/index.ts';
+import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { RuleName } from '../policy/rules.ts';
 import { callerOf } from '../request.ts';
@@ -12,6 +12,7 @@ import { nameLength, namePattern } from './create-body.ts';
 import { baseUrlOf } from './discovery.ts';
 import { page, pagingParameters, type Listing } from './paging.ts';
 import { onlyKnown } from './values.ts';
+import type { VolumeView } from '../../model/volume-view.ts';
 
 const volumeView = ({ access }: FastifyRequest, view: VolumeView): Fields => ({
   uuid: view.id,
