@@ -2,42 +2,33 @@
  * The composition of the control plane's actors: built by `main/` with
  * everything it needs as arguments, started once, stopped once.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { TroupeError } from '../errors/errors.ts';
 import type { HostLinkEvents, HostLinks } from '../link/host-links.ts';
-import { noAmounts } from '../machines/amounts.ts';
-import type { Chart, Projection } from '../machines/chart.ts';
-import type { CapsuleContext } from '../machines/capsule/context.ts';
-import type { ContainerContext } from '../machines/container/context.ts';
-import type { HostContext } from '../machines/host/context.ts';
-import { neighboursOf, tenantLimits, type TenantContext } from '../machines/tenant/context.ts';
+import type { Chart } from '../machines/chart.ts';
 import {
   actorKinds,
-  addressParts,
-  hostAddress,
   kindOf,
   parseAddress,
   perKind,
   tenantAddress,
   type ActorKind,
   type Address,
-  type OwnedKind,
 } from '../model/address.ts';
-import type { Caller } from '../model/caller.ts';
 import type { Amounts } from '../model/container.ts';
 import type { Cinder } from '../model/cinder.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerDeadlines, SandboxMode } from '../model/events.ts';
 import type { HostPolicy } from '../model/host.ts';
-import type { Cause } from '../model/journal.ts';
+import type { RelatedActor } from '../model/lifecycle.ts';
 import type { Neutron } from '../model/neutron.ts';
 import type { Neighbours } from '../model/placement.ts';
 import type { Strategy } from '../scheduler/request.ts';
-import { getArchive, putArchive } from './archives.ts';
+import { createAsks } from './asks.ts';
 import { audit } from './audit.ts';
 import { createAwaited } from './awaited.ts';
 import { boot } from './boot.ts';
 import { actionsOf } from './container-actions.ts';
+import { createContainerServices } from './container-services.ts';
 import { createCapsules } from './capsules.ts';
 import { createAdmission } from './create-container.ts';
 import { causeOf } from './cause-of.ts';
@@ -48,7 +39,6 @@ import { actorDocuments, type Sealer } from './documents.ts';
 import { cinderVolumes } from './effects/cinder-volumes.ts';
 import { deadlineEffect } from './effects/deadline.ts';
 import { dismissHostEffect } from './effects/dismiss-host.ts';
-import type { Effect } from './effects/effect.ts';
 import { fillPoolEffect, type ReadyPortBounds } from './effects/fill-pool.ts';
 import { makeWayEffect } from './effects/make-way.ts';
 import { discardImageEffect, lookAtStoredEffect } from './effects/stored-images.ts';
@@ -56,29 +46,29 @@ import { findImageUsersEffect } from './effects/find-image-users.ts';
 import { findResidentsEffect } from './effects/find-residents.ts';
 import { hostOperations } from './effects/host-operations.ts';
 import { neutronPorts } from './effects/neutron-ports.ts';
+import { rankHostsEffect } from './effects/rank-hosts.ts';
 import { tellContainersEffect } from './effects/tell-containers.ts';
 import { tellHostsEffect } from './effects/tell-hosts.ts';
 import { createChartVersions } from './chart-versions.ts';
 import { createEnrolment } from './enrolment.ts';
 import { createFindings } from './findings.ts';
 import { auditHosts } from './host-audit.ts';
+import { createHostCommands } from './host-commands.ts';
 import { createHostDirectory } from './host-directory.ts';
 import { createHostReports } from './host-reports.ts';
 import { findIncident } from './incident.ts';
 import type { ControlPlane, Readiness } from './index.ts';
-import type { RelatedActor } from '../model/lifecycle.ts';
-import type { TenantView } from '../model/tenant.ts';
-import { lifecycleOf, permitOf } from './lifecycle.ts';
+import { lifecycleOf } from './lifecycle.ts';
 import { createKeepsakes } from './keepsakes.ts';
 import { createLeftImages } from './left-images.ts';
 import { createLeftPorts } from './left-ports.ts';
 import { auditPorts } from './neutron-audit.ts';
-import { openSession } from './open-session.ts';
 import { auditImages } from './image-audit.ts';
 import type { ImageStore } from './image-store.ts';
 import { createImageTransfers } from './image-transfers.ts';
 import { createImages, type CommitsTo } from './images.ts';
 import { createLocalResources } from './local-resources.ts';
+import { createOwned } from './owned.ts';
 import { createPlacement } from './placement.ts';
 import { createQuotaClasses, siteClass } from './quota-classes.ts';
 import { canonicalUuid, createReadModel } from './read-model.ts';
@@ -90,8 +80,9 @@ import { createRegistrySecrets } from './registry-secrets.ts';
 import { createRollCall } from './roll-call.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import { createSpecs } from './specs.ts';
+import { configure, tellRestored } from './start.ts';
 import type { OwnerInfo, Store, World } from './stores/store.ts';
-import type { Revision, TurnAnswer, TurnEvent } from './turn.ts';
+import { createTenants } from './tenants.ts';
 import { createUnreadableActors } from './unreadable.ts';
 import { createWatchHub } from './watch-hub.ts';
 import { whatIf } from './what-if.ts';
@@ -192,7 +183,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     deadlines: config.deadlines,
     commitsTo: config.commitsTo,
     until: awaited.until,
-    ask: (address, event, caller) => command(address, event, caller),
+    ask: (address, event, caller) => asks.command(address, event, caller),
   });
 
   const glanceStore = options.imageStore?.(world.worldId) ?? null;
@@ -215,7 +206,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     runtime: () => runtime,
     secrets,
     images,
-    ask: (address, event, caller, revise) => command(address, event, caller, revise),
+    ask: (address, event, caller, revise) => asks.command(address, event, caller, revise),
   });
 
   const placement = createPlacement({
@@ -228,16 +219,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   });
 
   const rollCall = createRollCall(() => hosts.views());
-
-  const rank: Effect = ({ address, context, done }) => {
-    const placed = context as ContainerContext | CapsuleContext;
-    const sandbox = 'sandbox' in placed ? placed.sandbox : 'own';
-    const ranked =
-      rollCall.before(address) ??
-      placement.rank({ ...placed, sandbox }, specs.get(address), placed.refusedBy);
-    environment.defer(() => done(ranked));
-    return () => {};
-  };
 
   const runtime: Runtime = createRuntime({
     environment,
@@ -268,7 +249,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     isUnreadable: (address) => unreadable.has(address),
     effects: {
       deadline: deadlineEffect(environment),
-      rankHosts: rank,
+      rankHosts: rankHostsEffect(environment, rollCall, placement, (address) => specs.get(address)),
       tellContainers: tellContainersEffect(() => runtime),
       findResidents: findResidentsEffect(
         environment,
@@ -304,6 +285,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         keepsake: keepsakes.of,
       }),
     },
+  });
+  const asks = createAsks({
+    environment,
+    runtime,
+    problem: (address) => unreadable.problem(address),
+    isStopping: () => stopping,
+    answerMs: config.answerMs,
   });
   const recount = createRecount(
     environment,
@@ -375,24 +363,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   await chartVersions.record();
   for (const kind of ['container', 'capsule'] as const) rollCall.restored(runtime.cellsOf(kind).values());
   runtime.resume(restored.positions, restored.outboxes, restored.wasHandled);
-  const atStart = (reason: string): Cause => ({ kind: 'runtime', reason });
-  for (const address of restored.migrated) {
-    runtime.deliver(address, {
-      event: { type: 'actor.restored' },
-      cause: atStart('migrated'),
-      source: { kind: 'fact' },
-    });
-  }
-  // No link outlives the process that held it: each host is suspect until it is heard again.
-  for (const cell of runtime.cellsOf('host').values()) {
-    const { session } = cell.committed!.record.context as HostContext;
-    if (session === null) continue;
-    cell.deliver({
-      event: { type: 'link.closed', session, reason: 'the control plane was restarted' },
-      cause: atStart('restarted'),
-      source: { kind: 'fact' },
-    });
-  }
+  tellRestored(runtime, restored.migrated);
   configure(runtime, config, siteLimits());
   leftPorts?.giveBack();
   leftImages?.start();
@@ -405,51 +376,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     'actors restored',
   );
 
-  /** A caller waits only so long: then the outcome is told to be unknown, with the resource's id. */
-  const withinTime = <T>(id: string, answer: Promise<T>): Promise<T> =>
-    new Promise((resolve, reject) => {
-      const cancel = environment.schedule(config.answerMs, () =>
-        reject(
-          new TroupeError(
-            'COMMIT_UNKNOWN',
-            `It is not known yet whether the request on "${id}" was taken; look at it again`,
-            { details: { id } },
-          ),
-        ),
-      );
-      answer.then(resolve, reject).finally(cancel);
-    });
-  const within = <T>(address: Address, answer: Promise<T>): Promise<T> =>
-    withinTime(parseAddress(address).id, answer);
-
-  const taken = async <T>(address: Address, ask: () => Promise<T>): Promise<T> => {
-    if (stopping) throw new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again');
-    const problem = unreadable.problem(address);
-    if (problem) throw problem;
-    return within(address, ask());
-  };
-  const command = (
-    address: Address,
-    event: TurnEvent,
-    caller: Caller,
-    revise?: Revision,
-  ): Promise<TurnAnswer> =>
-    taken(address, () => runtime.ask(address, event, causeOf(caller), 'command', revise));
-
-  /** @throws TroupeError CONTAINER_NOT_FOUND, QUARANTINED */
-  const cellOf = (address: Address): Cell => {
-    const problem = unreadable.problem(address);
-    if (problem) throw problem;
-    const cell = runtime.cell(address);
-    if (cell?.committed) return cell;
-    throw new TroupeError('CONTAINER_NOT_FOUND', `Container ${parseAddress(address).id} could not be found.`);
-  };
-
-  const commandHost: ControlPlane['commandHost'] = (hostId, event, caller) =>
-    runtime.cell(hostAddress(hostId))
-      ? command(hostAddress(hostId), event, caller)
-      : Promise.reject(new TroupeError('HOST_NOT_FOUND', `Compute host ${hostId} could not be found.`));
-
   const related = ({ address, committed }: Cell): readonly RelatedActor[] =>
     relatedTo(address, committed?.record.context).flatMap((each) => {
       const known = runtime.cell(each)?.committed?.projection;
@@ -458,42 +384,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       return [{ address: each, name: readModel.label(each).name, status, reason }];
     });
 
-  /** What can't be read is there all the same: nobody is told that it is gone. */
-  const turnAwayFromUnreadable = (kind: ActorKind, tenant: string | null, id: string | null): void => {
-    for (const { address, reason } of unreadable.all) {
-      const each = addressParts(address);
-      // One whose spec can be read is shown.
-      if (unreadable.views.some((view) => view.address === address)) continue;
-      if (each?.kind !== kind || each.id !== id || (tenant !== null && each.tenant !== tenant)) continue;
-      throw new TroupeError(
-        'QUARANTINED',
-        `"${address}" is quarantined: ${reason}; an operator must look at it`,
-      );
-    }
-  };
-
-  const tenant = (id: string): TenantView => {
-    const address = tenantAddress(id);
-    const context = runtime.cell(address)?.committed?.record.context as TenantContext | undefined;
-    return {
-      address,
-      id,
-      limits: context ? tenantLimits(context) : siteLimits(),
-      used: context?.totals ?? noAmounts,
-      reserved: Object.keys(context?.reservations ?? {}).length,
-      neighbours: context ? neighboursOf(context) : config.neighbours,
-    };
-  };
-
-  /** Of what the site's limits are now. One that can't be told now is told at the next start. */
-  const tellTenants = async (cause: Cause): Promise<void> => {
-    const event = { type: 'tenant.configured', neighbours: config.neighbours, limits: siteLimits() } as const;
-    await Promise.allSettled(
-      [...runtime.cellsOf('tenant').values()]
-        .filter(({ quarantined }) => quarantined === null)
-        .map(({ address }) => runtime.ask(address, event, cause, 'fact')),
-    );
-  };
+  const tenants = createTenants({
+    runtime,
+    asks,
+    quotaClasses,
+    begin: admission.tenant,
+    neighbours: config.neighbours,
+  });
 
   const local = createLocalResources({
     environment,
@@ -501,7 +398,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     hosts,
     deadlines: config.deadlines,
     until: awaited.until,
-    ask: (address, event, cause) => within(address, runtime.ask(address, event, cause, 'command')),
+    ask: (address, event, cause) => asks.within(address, runtime.ask(address, event, cause, 'command')),
   });
 
   const capsules = createCapsules({
@@ -511,13 +408,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     admission,
     placement,
     deadlines: config.deadlines,
-    check: (address) => {
-      if (stopping) throw new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again');
-      const problem = unreadable.problem(address);
-      if (problem) throw problem;
-    },
-    turnAway: (tenant, id) => turnAwayFromUnreadable('capsule', tenant, id),
-    within,
+    check: asks.check,
+    turnAway: (tenant, id) => unreadable.turnAway('capsule', tenant, id),
+    within: asks.within,
     container: (cell) => readModel.view(cell),
   });
 
@@ -547,12 +440,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     fenced,
     runtime,
     async createContainer(request) {
-      if (stopping) throw new TroupeError('SHUTTING_DOWN', 'The control plane is stopping; try again');
+      asks.check(tenantAddress(request.caller.projectId));
       const address = admission.address(request);
-      const problem =
-        unreadable.problem(tenantAddress(request.caller.projectId)) ?? unreadable.problem(address);
-      if (problem) throw problem;
-      await within(address, admission.create(request, address));
+      asks.check(address);
+      await asks.within(address, admission.create(request, address));
       const cell = runtime.cell(address);
       const view = cell && readModel.view(cell);
       if (!view)
@@ -563,84 +454,21 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       return view;
     },
     container(tenant, idOrName) {
-      turnAwayFromUnreadable('container', tenant, canonicalUuid(idOrName));
+      unreadable.turnAway('container', tenant, canonicalUuid(idOrName));
       return readModel.container(tenant, idOrName);
     },
     containers: (query) => readModel.containers(query),
-    ended: (kind, tenant, id) => matching(runtime.tombstones.keys(), kind, tenant, id)[0] ?? null,
-    owned(kind, tenant, id) {
-      const alive = [...runtime.cellsOf(kind).values()].filter(({ committed }) => committed !== null);
-      const [found, ...others] = matching(
-        [...alive.map(({ address }) => address), ...unreadable.all.map(({ address }) => address as Address)],
-        kind,
-        tenant,
-        id,
-      );
-      if (others.length > 0)
-        throw new TroupeError(
-          'NAME_AMBIGUOUS',
-          `Several projects have a ${kind} "${id}"; write project/${id}`,
-        );
-      if (!found) throw new TroupeError('NOT_FOUND', `The ${kind} "${id}" could not be found`);
-      return found;
-    },
-    command: (address, event, caller, revise) => command(address, event, caller, revise),
+    ...createOwned(runtime, () => unreadable.all),
+    command: asks.command,
     resize: (address, limits, caller) =>
-      taken(address, () => resizeContainer(environment, runtime, address, limits, causeOf(caller))),
-    permits(address, service) {
-      const cell = cellOf(address);
-      const { answer, reason } = permitOf(cell, { type: service });
-      return { answer, reason, revision: cell.committed!.record.revision };
-    },
-    async serve(address, service, limitMs) {
-      const { id, tenant, generation, hostId } = cellOf(address).committed!.record
-        .context as ContainerContext;
-      return links.serve(hostId ?? '', { containerId: id, tenant, generation, service }, limitMs);
-    },
-    async openSession(address, wish, signal) {
-      const { answer, reason } = permitOf(cellOf(address), { type: `container.${wish.kind}` });
-      if (answer === 'refused')
-        throw new TroupeError('INVALID_STATE', reason ?? 'The state of the container does not permit it now');
-      const context = cellOf(address).committed!.record.context as ContainerContext;
-      return openSession(links, context, wish, signal);
-    },
-    getArchive: async (address, path, signal) =>
-      getArchive(links, cellOf(address).committed!.record.context as ContainerContext, path, signal),
-    putArchive: async (address, path, tar, signal) =>
-      putArchive(links, cellOf(address).committed!.record.context as ContainerContext, path, tar, signal),
+      asks.taken(address, () => resizeContainer(environment, runtime, address, limits, causeOf(caller))),
+    ...createContainerServices(runtime, links, (address) => unreadable.problem(address)),
     actions: async (address) =>
       actionsOf(await store.journal(address, { after: 0, limit: journalMost }), charts.container.machine),
-    commandHost,
-    async removeHost(hostId, caller) {
-      const address = hostAddress(hostId);
-      const asked = await commandHost(hostId, { type: 'host.remove' }, caller);
-      if (asked.answer === 'refused') return asked;
-      const state = (): Projection | undefined => runtime.cell(address)?.committed?.projection;
-      await awaited.until(address, () => state()?.status !== 'removing');
-      const left = state();
-      if (left === undefined) return asked;
-      return left.status === 'removing'
-        ? { ...asked, answer: 'queued', reason: 'It is being removed' }
-        : { ...asked, answer: 'refused', reason: left.reason ?? 'It is heard again' };
-    },
-    async setLimits(tenant, limits, caller) {
-      const address = await admission.tenant(tenant, causeOf(caller));
-      return command(address, { type: 'tenant.limit', limits }, caller);
-    },
-    quotaClass: (name) => quotaClasses.of(name),
-    setQuotaClass: (name, limits, caller) =>
-      withinTime(
-        name,
-        quotaClasses
-          .set(name, limits)
-          .then(() => (name === siteClass ? tellTenants(causeOf(caller)) : undefined)),
-      ),
-    async isolate(tenantId, neighbours, caller) {
-      const address = await admission.tenant(tenantId, causeOf(caller));
-      return command(address, { type: 'tenant.isolate', neighbours }, caller);
-    },
+    ...createHostCommands(runtime, awaited, asks),
+    ...tenants,
     send(address, event, caller) {
-      if (runtime.cell(address) || unreadable.has(address)) return command(address, event, caller);
+      if (runtime.cell(address) || unreadable.has(address)) return asks.command(address, event, caller);
       const { kind, id } = parseAddress(address);
       return Promise.reject(new TroupeError('NOT_FOUND', `The ${kind} "${id}" could not be found`));
     },
@@ -664,11 +492,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       );
     },
     hosts: () => hosts.list(),
-    tenant,
-    tenants: () =>
-      [...runtime.cellsOf('tenant').keys()]
-        .map((address) => tenant(parseAddress(address).id))
-        .toSorted((a, b) => (a.id < b.id ? -1 : 1)),
     label: (address) => readModel.label(address),
     lifecycle(address) {
       const cell = runtime.cell(address);
@@ -683,20 +506,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     incident: (query) => findIncident({ store, label: (address) => readModel.label(address).name }, query),
     chart: chartVersions.find,
     watch: (filter, from, handlers) => hub.subscribe(filter, from, handlers),
-    async logs(address, logOptions, signal) {
-      const { id } = parseAddress(address);
-      const state = cellOf(address).committed!;
-      const context = state.record.context as ContainerContext;
-      if (context.hostId === null || !context.containerHeld) {
-        const { status } = state.projection;
-        throw new TroupeError(
-          'INVALID_STATE',
-          `Cannot logs container ${id} in ${status} state: it is not on a host, so it has no log`,
-          { details: { state: status } },
-        );
-      }
-      return links.openStream(context.hostId, id, { kind: 'logs', ...logOptions }, signal);
-    },
     createJoinToken: (kept) => enrolment.createJoinToken(kept),
     async audit() {
       const onHosts = await auditHosts({
@@ -745,46 +554,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       await store.close();
     },
   };
-}
-
-/** Addresses of a kind with an id, in any spelling of a UUID, which may have its project before it. */
-function matching(
-  addresses: Iterable<Address>,
-  kind: OwnedKind,
-  tenant: string | null,
-  text: string,
-): readonly Address[] {
-  const at = text.indexOf('/');
-  const project = at < 0 ? null : text.slice(0, at);
-  const id = canonicalUuid(text.slice(at + 1)) ?? text.slice(at + 1);
-  return [...addresses].filter((address) => {
-    const parts = addressParts(address);
-    return (
-      parts?.kind === kind &&
-      parts.id === id &&
-      (tenant === null || parts.tenant === tenant) &&
-      (project === null || parts.tenant === project)
-    );
-  });
-}
-
-/** What the site's configuration says now may differ from what actors were begun with. */
-function configure(runtime: Runtime, { hostPolicy, neighbours }: ControlPlaneConfig, limits: Amounts): void {
-  const cause: Cause = { kind: 'runtime', reason: 'the configuration has changed' };
-  for (const cell of runtime.cellsOf('host').values()) {
-    if (isDeepStrictEqual((cell.committed!.record.context as HostContext).policy, hostPolicy)) continue;
-    cell.deliver({
-      event: { type: 'host.configured', policy: hostPolicy },
-      cause,
-      source: { kind: 'fact' },
-    });
-  }
-  for (const cell of runtime.cellsOf('tenant').values()) {
-    const { siteNeighbours, siteLimits } = cell.committed!.record.context as TenantContext;
-    if (siteNeighbours === neighbours && isDeepStrictEqual(siteLimits, limits)) continue;
-    const event = { type: 'tenant.configured', neighbours, limits } as const;
-    cell.deliver({ event, cause, source: { kind: 'fact' } });
-  }
 }
 
 function depth(runtime: Runtime): number {

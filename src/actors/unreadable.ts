@@ -1,6 +1,6 @@
 /** Actors that could not be restored: kept as they are stored, shown to owners and operators, never dropped. */
 import { TroupeError } from '../errors/errors.ts';
-import { kindOf, parseAddress, type Address } from '../model/address.ts';
+import { addressParts, kindOf, parseAddress, type ActorKind, type Address } from '../model/address.ts';
 import type { Chart } from '../machines/chart.ts';
 import type { ContainerView } from '../model/container-view.ts';
 import type { Lifecycle } from '../model/lifecycle.ts';
@@ -25,15 +25,33 @@ export interface UnreadableActors {
   lifecycle(address: Address, chart: Chart): Lifecycle | null;
   /** What who asks it for something is told: QUARANTINED; null for an actor that was restored. */
   problem(address: Address): TroupeError | null;
+  /**
+   * What can't be read is there all the same: nobody is told that it is gone. @param tenant null = all
+   * @throws TroupeError QUARANTINED for one with this id
+   */
+  turnAway(kind: ActorKind, tenant: string | null, id: string | null): void;
 }
 
 export function createUnreadableActors(all: readonly Unreadable[], specs: Specs): UnreadableActors {
   const byAddress = new Map(all.map((each) => [each.address, each]));
   const reasonOf = ({ reason }: Unreadable): string => `Quarantined: ${reason}`;
+  const views = all.flatMap((each) => viewOf(each, specs) ?? []);
   return {
     all,
-    views: all.flatMap((each) => viewOf(each, specs) ?? []),
+    views,
     has: (address) => byAddress.has(address),
+    turnAway(kind, tenant, id) {
+      for (const { address, reason } of all) {
+        const each = addressParts(address);
+        // One whose spec can be read is shown.
+        if (views.some((view) => view.address === address)) continue;
+        if (each?.kind !== kind || each.id !== id || (tenant !== null && each.tenant !== tenant)) continue;
+        throw new TroupeError(
+          'QUARANTINED',
+          `"${address}" is quarantined: ${reason}; an operator must look at it`,
+        );
+      }
+    },
     lifecycle(address, { version, commands, services = [] }) {
       const found = byAddress.get(address);
       if (!found) return null;
