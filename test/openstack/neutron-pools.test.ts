@@ -12,11 +12,13 @@ const cloud = await createCloud(t);
 const neutron = await createNeutronCloud(t, cloud);
 const { proxy, region } = await createServiceProxy(t, cloud, 'network');
 // Nothing goes for want of use while the test runs.
-const site = await createNeutronSite(t, cloud, { poolCeiling: 2, poolWindowMs: 900_000 }, region);
-const blue = await cloud.project('blue');
-const mia = await cloud.person('mia');
+const bounds = { poolPortsPerProject: 4, poolPorts: 5 };
+const site = await createNeutronSite(t, cloud, { poolCeiling: 2, poolWindowMs: 900_000, ...bounds }, region);
+const [blue, green] = [await cloud.project('blue'), await cloud.project('green')];
+const [mia, ben] = [await cloud.person('mia'), await cloud.person('ben')];
 await cloud.grant(mia, blue, 'member');
-const token = await cloud.token(mia, blue);
+await cloud.grant(ben, green, 'member');
+const [token, other] = [await cloud.token(mia, blue), await cloud.token(ben, green)];
 const home = await neutron.network(
   blue,
   'home',
@@ -35,6 +37,20 @@ const countReady = async (): Promise<number> => {
   return hosts
     .flatMap(({ pools }) => pools)
     .reduce((sum, { project_id, ready }) => sum + (project_id === blue.id ? ready : 0), 0);
+};
+/** What the pools of a project say of themselves. */
+const poolReasons = async ({ id }: typeof blue): Promise<readonly (string | null)[]> => {
+  const { json } = await site.call('GET', '/v1/hosts', cloud.adminToken);
+  const hosts = json['hosts'] as readonly {
+    uuid: string;
+    pools: readonly { project_id: string; networks: string }[];
+  }[];
+  const ids = hosts.flatMap(({ uuid, pools }) =>
+    pools.filter(({ project_id }) => project_id === id).map(({ networks }) => `${uuid}.${networks}`),
+  );
+  const paths = ids.map((each) => `/v1/pools/${encodeURIComponent(each)}/lifecycle`);
+  const told = await Promise.all(paths.map((path) => site.call('GET', path, cloud.adminToken)));
+  return told.map(({ json: { reason } }) => (reason ?? null) as string | null);
 };
 const awaitReady = async (count: number): Promise<readonly WirePort[]> => {
   await until(`${count} that wait`, countReady, (ready) => ready === count);
@@ -167,6 +183,43 @@ t.test('who asks for an address of its own gets it made, and what waits gives wa
 t.test('what waits goes when it is told to', async (t) => {
   await fill();
   t.equal((await site.call('DELETE', '/v1/pools', token)).status, 200);
+  await awaitNone();
+  t.same(await awaitAudit(), []);
+});
+
+t.test('what waits is no more than a project, and the site, may keep', async (t) => {
+  await fill();
+  const [second, theirs] = await Promise.all([
+    neutron.network(blue, 'second', '10.92.2.0/24'),
+    neutron.network(green, 'theirs', '10.92.3.0/24'),
+  ]);
+  const readyOf = async ({ id }: typeof blue): Promise<number> =>
+    (await neutron.ports(`project_id=${id}`)).filter(isReady).length;
+  /** Used twice, its pool wants two sandboxes; it says why it has fewer. */
+  const usesUp = async (by: string, project: typeof blue, networks: readonly string[], words: RegExp) => {
+    const nets = networks.map((network) => ({ network }));
+    const [one, two] = await Promise.all([site.run(by, { nets }), site.run(by, { nets })]);
+    await until(
+      `a pool of ${project.name} that says ${words}`,
+      () => poolReasons(project),
+      (all) => all.some((reason) => words.test(reason ?? '')),
+    );
+    await Promise.all([one, two].map(({ uuid }) => site.remove(by, uuid)));
+  };
+  await usesUp(token, blue, [home, second], /poolPortsPerProject/);
+  await until(
+    'the last that fits',
+    () => readyOf(blue),
+    (count) => count === bounds.poolPortsPerProject,
+  );
+  await usesUp(other, green, [theirs], /site\.poolPorts\)/);
+  await until(
+    'what the site has left',
+    () => readyOf(green),
+    (count) => count === 1,
+  );
+  t.equal(await readyOf(blue), bounds.poolPortsPerProject);
+  for (const by of [token, other]) t.equal((await site.call('DELETE', '/v1/pools', by)).status, 200);
   await awaitNone();
   t.same(await awaitAudit(), []);
 });
