@@ -1,10 +1,12 @@
 /** Volumes of the real Cinder that come and go while their container lives, are shared, and are a capsule's. */
 import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { docker, until } from '../support/troupe.ts';
 import { testImage } from '../cli/engine/command-site.ts';
 import { createSharedType, projectVolumes } from './cinder-cloud.ts';
-import { createCloud } from './cloud.ts';
+import { cloudFolder, createCloud } from './cloud.ts';
 import { start } from './keystone-site.ts';
 import { createCloudSite, type Container } from './neutron-site.ts';
 import { createServiceProxy } from './service-proxy.ts';
@@ -151,6 +153,21 @@ t.test('whatever is killed in the middle, it is attached once, or not at all', a
     t.same(await site.audit(), []);
   }
   await site.remove(token, one.uuid);
+});
+
+t.test('what can’t be mounted is let go of: its container lives on and says why', async (t) => {
+  const foreign = await cinder.make('foreign');
+  const folder = join(cloudFolder, 'cinder', 'volumes');
+  const file = readdirSync(folder).find((name) => name.includes(foreign.id))!;
+  execFileSync('mkswap', [join(folder, file)], { stdio: 'pipe' });
+  const one = await site.run(token, { name: 'one' });
+  t.equal((await act(one, 'attach', { volume: 'foreign', path: '/data' })).status, 202);
+  const left = await settles(one);
+  t.match(left, { status: 'Running', status_reason: /it holds "swap"/ });
+  t.match(await cinder.reach(foreign.id, 'available'), { attachments: [] });
+  t.same(await cinder.attachments(foreign.id), []);
+  await site.remove(token, one.uuid);
+  t.same(await site.audit(), []);
 });
 
 t.test('a volume that is to be shared has two containers', async (t) => {
