@@ -9,7 +9,7 @@ import { sandboxAddress, type Address } from '../model/address.ts';
 import type { AuditEntry } from '../model/audit-entry.ts';
 import type { Neutron, NeutronPort, NeutronSecurityGroup } from '../model/neutron.ts';
 import { holderOfGroup } from './effects/exposed-ports.ts';
-import { deviceOwner, keyOf, sandboxOf, worldTag } from './effects/neutron-ports.ts';
+import { keyOf, sandboxOf, worldTag } from './effects/neutron-ports.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface PortAuditOptions {
@@ -79,16 +79,13 @@ export async function auditPorts(options: PortAuditOptions): Promise<readonly Au
   ];
 }
 
-/** Those with our tag, and those that are named as ours and were never tagged: whoever made them died in between. */
+/** Those with our tag, and those that we have made and not tagged yet: whoever did may have died in between. */
 async function portsOf(neutron: Neutron, worldId: string): Promise<readonly NeutronPort[]> {
-  const [tagged, owned] = await Promise.all([
+  const [tagged, made] = await Promise.all([
     neutron.ports({ tag: worldTag(worldId) }),
-    neutron.ports({ deviceOwner }),
+    neutron.ports({ description: worldTag(worldId) }),
   ]);
-  return [
-    ...tagged,
-    ...owned.filter((port) => keyOf(port) !== null && !port.tags.some((tag) => tag.startsWith(worldTag('')))),
-  ];
+  return [...tagged, ...made.filter(({ tags }) => !tags.includes(worldTag(worldId)))];
 }
 
 /** By the sandbox's id. */

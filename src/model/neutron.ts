@@ -81,6 +81,8 @@ export interface PortWish {
   readonly networkId: string;
   readonly projectId: string;
   readonly name: string;
+  /** Says whose it is from the first moment: a tag can only be given to what is there. */
+  readonly description: string;
   /** Unique in a network: who asks twice with one MAC gets one port. */
   readonly mac: string;
   readonly deviceId: string;
@@ -104,7 +106,7 @@ export interface PortQuery {
   readonly mac?: string;
   /** One of its fixed addresses. */
   readonly address?: string;
-  readonly deviceOwner?: string;
+  readonly description?: string;
   /** Bound at this host. */
   readonly hostId?: string;
   readonly tag?: string;

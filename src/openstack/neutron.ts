@@ -142,9 +142,10 @@ const changesOf = ({ name, deviceId, deviceOwner, hostId, securityGroups }: Port
   ...(securityGroups === undefined ? {} : { security_groups: securityGroups }),
 });
 
-const wishOf = ({ networkId, projectId, mac, fixedAddresses, ...rest }: PortWish): object => ({
+const wishOf = ({ networkId, projectId, description, mac, fixedAddresses, ...rest }: PortWish): object => ({
   network_id: networkId,
   project_id: projectId,
+  description,
   mac_address: mac,
   ...(fixedAddresses.length > 0
     ? { fixed_ips: fixedAddresses.map((address) => ({ ip_address: address })) }
@@ -214,7 +215,7 @@ export function createNeutron(session: CloudSession): Neutron {
     },
     subnets: async (networkId) =>
       (await listOf('subnets', subnetShape, 'subnets', { network_id: networkId })).map(subnetOf),
-    async ports({ id, name, networkId, projectId, mac, address, deviceOwner, hostId, tag }: PortQuery) {
+    async ports({ id, name, networkId, projectId, mac, address, description, hostId, tag }: PortQuery) {
       const query = {
         id,
         name,
@@ -222,7 +223,7 @@ export function createNeutron(session: CloudSession): Neutron {
         project_id: projectId,
         mac_address: mac,
         fixed_ips: address === undefined ? undefined : `ip_address=${address}`,
-        device_owner: deviceOwner,
+        description,
         'binding:host_id': hostId,
         tags: tag,
       };

@@ -1,4 +1,5 @@
 /** Containers on networks of the real Neutron, with its real agent and the real engine. */
+import { randomUUID } from 'node:crypto';
 import t from 'tap';
 import { pause, until } from '../support/troupe.ts';
 import { testImage } from '../cli/engine/command-site.ts';
@@ -353,17 +354,28 @@ t.test('a quota that is full is said in words', async (t) => {
   await awaitNoPorts(`network_id=${nets.first}`);
 });
 
-t.test('a port of ours that nobody has is in the ledger', async (t) => {
+t.test('a port of ours that nobody has is in the ledger, and none of another Troupe’s is', async (t) => {
   const container = await site.run(token, { nets: [{ network: 'first' }] });
   const { tags } = await neutron.port(portOf(container, nets.first));
-  const { port } = await neutron.call<{ port: WirePort }>('POST', '/ports', {
-    port: { network_id: nets.second, project_id: blue.id },
-  });
-  await neutron.call('PUT', `/ports/${port.id}/tags`, {
-    tags: [...tags.filter((tag) => tag.startsWith('troupe:world=')), 'troupe:actor=nobody'],
-  });
-  t.match(await site.audit(), [{ problem: 'port-without-actor', detail: new RegExp(port.id) }]);
-  await neutron.call('DELETE', `/ports/${port.id}`);
+  const ours = tags.find((tag) => tag.startsWith('troupe:world='))!;
+  const made = async (description: string): Promise<string> => {
+    const wish = {
+      name: `troupe-${randomUUID()}`,
+      network_id: nets.second,
+      project_id: blue.id,
+      device_owner: 'compute:kuryr',
+    };
+    const body = { port: { ...wish, description } };
+    return (await neutron.call<{ port: WirePort }>('POST', '/ports', body)).port.id;
+  };
+  const another = await made(`troupe:world=${randomUUID()}`);
+  t.same(await site.audit(), [], 'what another has made and not tagged yet is its own');
+  const untagged = await made(ours);
+  t.match(await site.audit(), [{ problem: 'port-without-actor', detail: new RegExp(untagged) }]);
+  await neutron.call('PUT', `/ports/${untagged}`, { port: { description: '' } });
+  await neutron.call('PUT', `/ports/${untagged}/tags`, { tags: [ours, 'troupe:actor=nobody'] });
+  t.match(await site.audit(), [{ problem: 'port-without-actor', detail: new RegExp(untagged) }]);
+  for (const id of [another, untagged]) await neutron.call('DELETE', `/ports/${id}`);
   await neutron.call('DELETE', `/ports/${portOf(container, nets.first)}`);
   t.match(await site.audit(), [{ problem: 'actor-without-port' }]);
   await site.remove(token, container.uuid);

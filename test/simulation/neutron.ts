@@ -18,8 +18,11 @@ export interface SimulatedNeutron {
 /** Of the one network that there is, which all projects share. */
 export const neutronNetwork = '00000000-0000-4000-8000-00000000007e';
 
+/** A port and what is only asked for, never told. */
+type StoredPort = NeutronPort & { readonly description: string };
+
 export function createNeutron(kernel: Kernel, engines: readonly SimulatedEngine[]): SimulatedNeutron {
-  const ports = new Map<string, NeutronPort>();
+  const ports = new Map<string, StoredPort>();
   const groups = new Map<string, NeutronSecurityGroup & { readonly description: string }>();
   const faults = { lostAnswer: 0, unavailable: 0, slow: 0 };
   let last = 1;
@@ -29,7 +32,7 @@ export function createNeutron(kernel: Kernel, engines: readonly SimulatedEngine[
   const isWired = ({ id, hostId }: NeutronPort): boolean =>
     engines.some((engine) => engine.host === hostId && engine.ports.has(id));
   const seen = (port: NeutronPort): NeutronPort => ({ ...port, status: isWired(port) ? 'ACTIVE' : 'DOWN' });
-  const must = (id: string): NeutronPort => {
+  const must = (id: string): StoredPort => {
     const port = ports.get(id);
     if (!port) throw new TroupeError('PORT_NOT_FOUND', `Port ${id} could not be found`);
     return port;
@@ -58,7 +61,7 @@ export function createNeutron(kernel: Kernel, engines: readonly SimulatedEngine[
           call('subnets', () => [
             { id: 's', version: 4, cidr: '10.77.0.0/16', gateway: '10.77.0.1', nameservers: [], routes: [] },
           ]),
-        ports: ({ id, name, mac, deviceOwner, hostId, tag }) =>
+        ports: ({ id, name, mac, description, hostId, tag }) =>
           call('ports', () =>
             [...ports.values()]
               .filter(
@@ -66,7 +69,7 @@ export function createNeutron(kernel: Kernel, engines: readonly SimulatedEngine[
                   (!id || id.includes(port.id)) &&
                   (name === undefined || port.name === name) &&
                   (mac === undefined || port.mac === mac) &&
-                  (deviceOwner === undefined || port.deviceOwner === deviceOwner) &&
+                  (description === undefined || port.description === description) &&
                   (hostId === undefined || port.hostId === hostId) &&
                   (tag === undefined || port.tags.includes(tag)),
               )
@@ -77,9 +80,10 @@ export function createNeutron(kernel: Kernel, engines: readonly SimulatedEngine[
           call('create', () => {
             if ([...ports.values()].some(({ mac }) => mac === wish.mac)) return null;
             last += 1;
-            const port: NeutronPort = {
+            const port = {
               id: kernel.id(),
               name: wish.name,
+              description: wish.description,
               networkId: wish.networkId,
               projectId: wish.projectId,
               mac: wish.mac,

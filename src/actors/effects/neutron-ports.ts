@@ -35,7 +35,7 @@ export interface NeutronPortsOptions {
 /** Where a Neutron of long ago names none. @see openstack/nova: [neutron] ovs_bridge */
 const usualBridge = 'br-int';
 /** As Kuryr's, which Neutron's agents and users know. */
-export const deviceOwner = 'compute:kuryr';
+const deviceOwner = 'compute:kuryr';
 /** Between looks at ports that are not wired yet; an agent looks once a second as a rule. */
 const lookMs = 250;
 
@@ -94,6 +94,7 @@ export function neutronPorts({ environment, neutron, runtime, worldId }: Neutron
       networkId,
       projectId: tenant,
       name,
+      description: worldTag(worldId()),
       mac,
       deviceId: claimedBy ?? id,
       deviceOwner,
