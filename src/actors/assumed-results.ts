@@ -49,6 +49,7 @@ export function assumedResult({ src, input }: Invoke, context: unknown, now: num
     case 'completeVolume':
     case 'disconnectVolume':
     case 'detachVolume':
+    case 'discardPromised':
     case 'removeImage':
     case 'discardImage':
       return null;

@@ -14,7 +14,7 @@ import {
   type Address,
 } from '../model/address.ts';
 import type { AuditEntry } from '../model/audit-entry.ts';
-import { madeBy, actorOf } from '../model/cinder-marks.ts';
+import { actorOf, madeBy, promiseOf } from '../model/cinder-marks.ts';
 import type { Cinder, CinderAttachment, CinderVolume } from '../model/cinder.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -44,6 +44,8 @@ interface Beliefs {
   readonly volumes: ReadonlySet<Address>;
   /** By Cinder's id: some actor has it, or lets it go. */
   readonly ofCinder: ReadonlySet<string>;
+  /** Ids of those that hold, or are being broken. */
+  readonly promises: ReadonlySet<string>;
 }
 
 export async function auditCinder(options: CinderAuditOptions): Promise<readonly AuditEntry[]> {
@@ -70,8 +72,8 @@ export async function auditCinder(options: CinderAuditOptions): Promise<readonly
     }),
     ...made.flatMap((volume): readonly AuditEntry[] => {
       const address = volumeAddress(volume.projectId ?? '', actorOf(volume));
-      const isExplained = ({ volumes, ofCinder }: Beliefs): boolean =>
-        volumes.has(address) || ofCinder.has(volume.id);
+      const isExplained = ({ volumes, ofCinder, promises }: Beliefs): boolean =>
+        volumes.has(address) || ofCinder.has(volume.id) || promises.has(promiseOf(volume));
       if (isExplained(before) || isExplained(after)) return [];
       const detail = `Volume "${volume.id}" was made in Cinder, and nobody mounts it`;
       return [{ problem: 'volume-without-actor', address, hostId: null, detail }];
@@ -96,10 +98,12 @@ function beliefsOf(runtime: Runtime): Beliefs {
   const attached = new Map<string, Belief>();
   const volumes = new Set<Address>();
   const ofCinder = new Set<string>();
+  const promises = new Set<string>();
   for (const { address, committed } of runtime.cellsOf('volume').values()) {
     if (!committed) continue;
     const context = committed.record.context as VolumeContext;
-    const { tenant, hostId, cinder, attachmentId, reason } = context;
+    const { id, tenant, hostId, cinder, promise, attachmentId, reason } = context;
+    if (promise) promises.add(id);
     if (cinder === null) continue;
     const { operations, revision } = committed.record;
     const { status } = committed.projection;
@@ -123,7 +127,7 @@ function beliefsOf(runtime: Runtime): Beliefs {
     const context = committed?.record.context as ContainerContext | undefined;
     for (const { volumeId } of context?.mounts ?? []) volumes.add(volumeAddress(context!.tenant, volumeId));
   }
-  return { attached, volumes, ofCinder };
+  return { attached, volumes, ofCinder, promises };
 }
 
 /** Containers and capsules, living or not, whose attachments are ours. */

@@ -67,7 +67,7 @@ import { auditImages } from './image-audit.ts';
 import type { ImageStore } from './image-store.ts';
 import { createImageTransfers } from './image-transfers.ts';
 import { createImages, type CommitsTo } from './images.ts';
-import { createLocalResources } from './local-resources.ts';
+import { createLocalResources, type LocalResourcesOptions } from './local-resources.ts';
 import { createOwned } from './owned.ts';
 import { createPlacement } from './placement.ts';
 import { createQuotaClasses, siteClass } from './quota-classes.ts';
@@ -84,6 +84,7 @@ import { configure, tellRestored } from './start.ts';
 import type { OwnerInfo, Store, World } from './stores/store.ts';
 import { createTenants } from './tenants.ts';
 import { createUnreadableActors } from './unreadable.ts';
+import { createVolumePromises } from './volume-promises.ts';
 import { createWatchHub } from './watch-hub.ts';
 import { whatIf } from './what-if.ts';
 
@@ -95,6 +96,8 @@ export interface ControlPlaneConfig {
   /** Site's default quota; -1 = without limit. */
   readonly limits: Amounts;
   readonly reservationMs: number;
+  /** For a request to come to its end that has a volume made in Cinder. */
+  readonly promisedMs: number;
   readonly sandbox: SandboxMode;
   /** Sandboxes made ahead, for each host, project and network; null = none. */
   readonly pool: { readonly ceiling: number; readonly windowMs: number } | null;
@@ -392,13 +395,24 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     neighbours: config.neighbours,
   });
 
+  const askNow: LocalResourcesOptions['ask'] = (address, event, cause) =>
+    asks.within(address, runtime.ask(address, event, cause, 'command'));
+
   const local = createLocalResources({
     environment,
     runtime: () => runtime,
     hosts,
     deadlines: config.deadlines,
+    ask: askNow,
+  });
+
+  const volumePromises = createVolumePromises({
+    environment,
+    runtime: () => runtime,
+    deadlines: config.deadlines,
+    promisedMs: config.promisedMs,
     until: awaited.until,
-    ask: (address, event, cause) => asks.within(address, runtime.ask(address, event, cause, 'command')),
+    ask: askNow,
   });
 
   const capsules = createCapsules({
@@ -430,6 +444,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
 
   return {
     local,
+    volumePromises,
     images,
     registries,
     capsules,

@@ -61,6 +61,7 @@ export function createCapsuleAdmission(options: CapsuleAdmissionOptions): Capsul
       throw new TroupeError('QUOTA_EXCEEDED', reserved.reason ?? 'Quota exceeded');
     const terms = placement.terms(tenant, spec);
     const { networks, published } = attachmentsOf(spec, null);
+    const promises = spec.mounts.flatMap(({ made }) => made?.promiseId ?? []);
     const input: CapsuleInput = {
       id,
       tenant,
@@ -69,6 +70,7 @@ export function createCapsuleAdmission(options: CapsuleAdmissionOptions): Capsul
       members: members.map(({ containerId, name, isInit }) => ({ containerId, name, isInit })),
       networks,
       published,
+      ...(promises.length > 0 && { promises }),
       deadlines: options.deadlines,
     };
     await runtime.begin(address, input, cause, { generation: 1, body: specs.put(address, 1, spec, digest) });

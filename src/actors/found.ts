@@ -124,9 +124,11 @@ export const foundCapsule = (
 
 /** For a capsule whose actor was forgotten. What its members are they tell by themselves. */
 export function capsuleInputOf(context: CapsuleContext, found: FoundCapsule): CapsuleInput {
-  const { id, tenant, amounts, terms, networks, published, deadlines } = context;
+  const { id, tenant, amounts, terms, networks, published, promises, deadlines } = context;
   const members = context.members.map(({ containerId, name, isInit }) => ({ containerId, name, isInit }));
-  return { id, tenant, amounts, terms, members, networks, published, deadlines, found };
+  return {
+    id, tenant, amounts, terms, members, networks, published, ...(promises && { promises }), deadlines, found,
+  }; // prettier-ignore
 }
 
 export const foundSandbox = ({ networks, ports, portsAsked }: SandboxContext): FoundSandbox => ({

@@ -26,6 +26,7 @@ import type { Capsules } from './capsules.ts';
 import type { Images } from './images.ts';
 import type { LocalResources } from './local-resources.ts';
 import type { Registries } from './registries.ts';
+import type { VolumePromises } from './volume-promises.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -37,6 +38,8 @@ export interface ControlPlane {
   readonly registries: Registries;
   /** Networks and volumes. */
   readonly local: LocalResources;
+  /** Of volumes that requests have made in Cinder. */
+  readonly volumePromises: VolumePromises;
   readonly capsules: Capsules;
   /**
    * Answers once the tenant's reservation and the container's first snapshot are both durable.

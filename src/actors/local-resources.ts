@@ -21,7 +21,6 @@ import type { NetworkInput } from '../model/network-events.ts';
 import type { NetworkView } from '../model/network-view.ts';
 import type { VolumeInput } from '../model/volume-events.ts';
 import type { VolumeView } from '../model/volume-view.ts';
-import type { Awaited } from './awaited.ts';
 import { causeOf } from './cause-of.ts';
 import type { Cell } from './cell.ts';
 import type { HostDirectory } from './host-directory.ts';
@@ -49,14 +48,6 @@ export interface LocalResources {
     asked: { readonly name: string; readonly sizeGib: number | null; readonly host: string | null },
     caller: Caller,
   ): Promise<VolumeView>;
-  /**
-   * Lets a volume of Cinder go that was made for a request that was refused. Resolves once it is gone, or the caller has
-   * waited long enough: that it goes is durable then, and an actor of its own sees to it.
-   */
-  discardVolume(
-    tenant: string,
-    volume: { readonly volumeId: string; readonly sizeGib: number },
-  ): Promise<void>;
   deleteVolume(volume: VolumeView, caller: Caller): Promise<CommandAnswer>;
   /** What waits on it for containers gives way first. */
   deleteNetwork(network: NetworkView, caller: Caller): Promise<CommandAnswer>;
@@ -73,8 +64,6 @@ export interface LocalResourcesOptions {
   readonly runtime: () => Runtime;
   readonly hosts: HostDirectory;
   readonly deadlines: ContainerDeadlines;
-  /** For callers whose request leaves something that is to go. */
-  readonly until: Awaited['until'];
   readonly ask: (address: Address, event: TurnEvent, cause: Cause) => Promise<CommandAnswer>;
 }
 
@@ -84,7 +73,7 @@ const lookMs = 100;
 const flushMs = 10_000;
 
 export function createLocalResources(options: LocalResourcesOptions): LocalResources {
-  const { environment, runtime, hosts, deadlines, until, ask } = options;
+  const { environment, runtime, hosts, deadlines, ask } = options;
   /** Names being taken, by kind and project: two requests at once must not both get one. */
   const taking = new Set<string>();
 
@@ -256,18 +245,6 @@ export function createLocalResources(options: LocalResourcesOptions): LocalResou
       return volumeView(
         await begin('volume', tenant, name, isTaken, volumeAddress(tenant, id), input, causeOf(caller)),
       );
-    },
-    async discardVolume(tenant, { volumeId, sizeGib }) {
-      const id = environment.id();
-      const address = volumeAddress(tenant, id);
-      const { sandboxMs: makeMs, removeMs } = deadlines;
-      const input: VolumeInput = {
-        id, tenant, name: null, hostId: '', sizeGib, isEphemeral: true, isUnwanted: true,
-        cinder: { volumeId, isTemporary: true, readOnly: false, holderId: id }, deadlines: { makeMs, removeMs },
-      }; // prettier-ignore
-      const reason = 'the request that it was made for was refused';
-      await runtime().begin(address, input, { kind: 'runtime', reason }, null);
-      await until(address, () => runtime().cell(address) === undefined);
     },
     deleteVolume: ({ address }, caller) => ask(address, { type: 'volume.delete' }, causeOf(caller)),
     async deleteNetwork({ address, id, tenant }, caller) {

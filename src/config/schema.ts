@@ -310,6 +310,11 @@ export const configSchema = Type.Object(
             rule: 'an absolute path',
           },
         ),
+        promisedMs: count(
+          600_000,
+          'A volume that was made in Cinder for a request that came to no end is deleted after this',
+          1_000,
+        ),
       },
       'Volumes of containers; see [operations](operations.md#cinder)',
     ),

@@ -49,7 +49,7 @@ export const capsuleMachine = capsuleSetup.createMachine({
     reason: null,
     ...there,
   }),
-  entry: 'confirmReservation',
+  entry: ['confirmReservation', 'keepVolumes'],
   on: {
     // Refusals stand at the root, so that they answer only what no state has answered.
     'capsule.*': { actions: { type: 'refuse', params: { reason: 'A capsule does not know this' } } },

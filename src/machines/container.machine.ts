@@ -95,7 +95,7 @@ export const containerMachine = containerSetup.createMachine({
     graceMs: 10_000,
     ...(input.found && foundContext(input.found)),
   }),
-  entry: 'confirmReservation',
+  entry: ['confirmReservation', 'keepVolumes'],
   on: {
     // Refusals stand at the root, so that they answer only what no state has answered.
     'container.*': { actions: { type: 'refuse', params: { reason: 'It is not possible in this state' } } },

@@ -1,7 +1,8 @@
 /**
  * A volume of one host: made, attached to containers, removed when nobody has
  * it. Data is removed only by a delete, or with the container that it was made for.
- * Of a volume of Cinder it is the attachment, which goes with who mounts it (`volume/cinder.ts`).
+ * Of a volume of Cinder it is the attachment, which goes with who mounts it (`volume/cinder.ts`);
+ * or the promise of one that a request has made there (`volume/promise.ts`).
  */
 import type { Chart } from './chart.ts';
 import { describeBy } from './describe.ts';
@@ -9,6 +10,7 @@ import { metaOf } from './meta.ts';
 import { pauseBefore } from './retry-policy.ts';
 import { completing, connecting, detaching, disconnecting, reserving } from './volume/cinder.ts';
 import type { VolumeContext } from './volume/context.ts';
+import { discarding, promised } from './volume/promise.ts';
 import { attachedMost, volumeSetup } from './volume/setup.ts';
 
 export const volumeMachine = volumeSetup.createMachine({
@@ -30,6 +32,7 @@ export const volumeMachine = volumeSetup.createMachine({
     'volume.delete': { target: '.deleting' },
     'volume.attach': { actions: { type: 'refuse', params: { reason: null } } },
     'volume.detach': { actions: ['detach', 'release'] },
+    'volume.keep': {},
     'message.undeliverable': { guard: 'isContainerGone', actions: 'takeBack' },
     'host.lost': {},
     'volume.unmounted': {},
@@ -75,7 +78,7 @@ export const volumeMachine = volumeSetup.createMachine({
         deciding: {
           tags: 'transient',
           always: [
-            { guard: 'isUnwanted', target: '#volume.deleting' },
+            { guard: 'isPromised', target: '#volume.promised' },
             { guard: 'isOfCinder', target: 'reserving' },
             { target: 'attempting' },
           ],
@@ -100,6 +103,7 @@ export const volumeMachine = volumeSetup.createMachine({
         waiting: pauseBefore('attempting', 'make.backoff', 'It could not be made; it will be tried again.'),
       },
     },
+    promised,
     available: {
       description: 'It may be attached.',
       tags: 'settled',
@@ -149,6 +153,12 @@ export const volumeMachine = volumeSetup.createMachine({
         'volume.delete': {
           actions: { type: 'queueCommand', params: { reason: 'It is being deleted already' } },
         },
+        'volume.promise': {
+          actions: {
+            type: 'refuseCommand',
+            params: { reason: 'What was made for this request before is being deleted; send it again later' },
+          },
+        },
         'volume.attach': { actions: { type: 'refuse', params: { reason: 'It is being deleted' } } },
         'volume.detach': { actions: ['detach', 'recordLeaving'] },
         'host.lost': { guard: 'isLostWithHost', target: 'gone' },
@@ -158,11 +168,13 @@ export const volumeMachine = volumeSetup.createMachine({
         deciding: {
           tags: 'transient',
           always: [
+            { guard: 'isPromised', target: 'discarding' },
             { guard: 'isConnected', target: 'disconnecting' },
             { guard: 'isOfCinder', target: 'detaching' },
             { target: 'attempting' },
           ],
         },
+        discarding,
         disconnecting,
         detaching,
         attempting: {
@@ -222,6 +234,10 @@ const descriptions: Readonly<Record<string, (context: VolumeContext) => string>>
   detachVolume: () => 'Cinder to end its attachment',
   'detach.backoff': () => 'the pause before Cinder is asked again',
   'make.backoff': () => 'the pause before it is made again',
+  'promise.deadline': () => 'the request that has it made to come to its end',
+  'discard.deadline': () => 'the time to delete it in Cinder to run out',
+  discardPromised: () => 'Cinder to delete it',
+  'discard.backoff': () => 'the pause before Cinder is asked again',
   'remove.deadline': () => 'the time to remove it to run out',
   removeVolume: ({ hostId }) => `host ${hostId} to remove it`,
   'remove.backoff': () => 'the pause before it is removed again',
@@ -229,7 +245,7 @@ const descriptions: Readonly<Record<string, (context: VolumeContext) => string>>
 
 export const volumeChart: Chart = {
   kind: 'volume',
-  version: 2,
+  version: 3,
   machine: volumeMachine,
   project: (paths, context) => ({
     status: metaOf(volumeMachine, paths).status ?? 'creating',
@@ -239,6 +255,8 @@ export const volumeChart: Chart = {
   describe: describeBy('volume', descriptions),
   commands: [{ type: 'volume.delete' }],
   migrations: {
+    // Version 3: promises, before which what was made in vain was an attachment that is being let go of.
+    2: (envelope) => envelope,
     // Version 2: attachments of volumes of Cinder.
     1: ({ context, ...envelope }) => ({
       ...envelope,

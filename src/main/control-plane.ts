@@ -158,7 +158,7 @@ async function serve(
     onCloudCall: (listener) => cloud?.onCall(listener),
     policy,
     neutron: neutron && neutronDesk(environment, neutron, controlPlane),
-    cinder: cinder && createCinderDesk(cinder, controlPlane.world.worldId, controlPlane.local),
+    cinder: cinder && createCinderDesk(cinder, controlPlane.world.worldId, controlPlane.volumePromises),
     tickets,
     sessions: { sessions, publicUrl },
     logger,

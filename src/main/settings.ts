@@ -28,6 +28,7 @@ export const controlPlaneConfig = ({
   host,
   images,
   scheduler,
+  volume,
 }: Config): ControlPlaneConfig => ({
   deadlines: { ...deadlines, retryMs: 1_000 },
   limits: {
@@ -37,6 +38,7 @@ export const controlPlaneConfig = ({
     diskGib: quota.diskGib,
   },
   reservationMs: quota.reservationMs,
+  promisedMs: volume.promisedMs,
   sandbox: site.sandboxes,
   pool: site.poolCeiling > 0 ? { ceiling: site.poolCeiling, windowMs: site.poolWindowMs } : null,
   readyPorts: { perProject: site.poolPortsPerProject, perSite: site.poolPorts },

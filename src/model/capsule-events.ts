@@ -25,6 +25,8 @@ export interface CapsuleInput {
   readonly members: readonly CapsuleMember[];
   readonly networks: readonly NetworkRequest[];
   readonly published: readonly PublishedPort[];
+  /** Of volumes that were made in Cinder for its members; absent where none were. */
+  readonly promises?: readonly string[];
   readonly deadlines: ContainerDeadlines;
   /** It is on its host already: the store forgot it. Absent for one that is to be placed. */
   readonly found?: FoundCapsule;

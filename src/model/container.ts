@@ -82,6 +82,8 @@ export interface Made {
   readonly isKept?: true;
   /** It is Cinder's: what is made is its attachment. */
   readonly cinder?: CinderMount;
+  /** Of the promise that ends once who mounts it is durable; absent where none holds. */
+  readonly promiseId?: string;
 }
 
 /** A volume of Cinder in a container. */

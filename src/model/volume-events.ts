@@ -19,17 +19,29 @@ export interface VolumeInput {
   readonly isEphemeral: boolean;
   /** What is made is the attachment of a volume of Cinder's; null = it is the host's own. */
   readonly cinder: CinderAttachmentInput | null;
-  /** It was made in Cinder for a request that was refused, and is only to go. */
-  readonly isUnwanted?: true;
+  /** Absent for one that is mounted. */
+  readonly promise?: VolumePromise;
   readonly deadlines: { readonly makeMs: number; readonly removeMs: number };
 }
 
-export type VolumeCommand = { readonly type: 'volume.delete' };
+/**
+ * A request is about to have a volume made in Cinder. That is durable before Cinder is asked, and ends when who mounts the
+ * volume is: so it goes when the request is refused, or is never heard of again. Cinder's metadata tells the promise's id.
+ */
+export interface VolumePromise {
+  /** Milliseconds that the request has to come to its end. */
+  readonly forMs: number;
+}
+
+/** `promise`: the same request once more, whose time begins anew. */
+export type VolumeCommand = { readonly type: 'volume.delete' } | { readonly type: 'volume.promise' };
 
 /** From containers. */
 export type VolumeMessage =
   | { readonly type: 'volume.attach'; readonly containerId: string }
   | { readonly type: 'volume.detach'; readonly containerId: string }
+  /** Who is to mount what was promised is durable. */
+  | { readonly type: 'volume.keep' }
   | { readonly type: 'host.lost' | 'host.removed'; readonly hostId: string }
   /** Of Cinder's: its host knows of it, and has it mounted no more; it was started anew. */
   | { readonly type: 'volume.unmounted'; readonly hostId: string };
@@ -53,5 +65,6 @@ export interface VolumeEffectResults {
   completeVolume: null;
   disconnectVolume: null;
   detachVolume: null;
+  discardPromised: null;
   deadline: { readonly at: number };
 }

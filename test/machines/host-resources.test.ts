@@ -174,6 +174,13 @@ const cinderHoldings: readonly Holding[] = [
     abandoned: ({ event }) => event.type === 'host.removed',
   },
   {
+    resource: 'volume of Cinder',
+    acquired: ({ to }) => to.invokes.has('promise.deadline'),
+    released: ({ event }) => event.type === 'xstate.done.actor.discardPromised',
+    // It is who is to mount it that sees to it then.
+    abandoned: ({ event, to }) => event.type === 'volume.keep' && to.snapshot.status === 'done',
+  },
+  {
     resource: 'attachment',
     acquired: ({ to }) => to.invokes.has('attachVolume'),
     released: ({ event }) => event.type === 'xstate.done.actor.detachVolume',

@@ -14,18 +14,18 @@ const outputs: Readonly<Record<string, unknown>> = {
 
 export const volumeSubject: ProofSubject = {
   chart: volumeChart,
-  inputs: [false, true, 'cinder' as const, 'unwanted' as const].map((kind) => ({
+  inputs: [false, true, 'cinder' as const, 'promise' as const].map((kind) => ({
     id: 'v1',
     tenant: 'p1',
     name: kind === false ? 'data' : null,
-    hostId: 'h1',
+    hostId: kind === 'promise' ? '' : 'h1',
     sizeGib: 1,
     isEphemeral: kind !== false,
     cinder:
-      kind === 'cinder' || kind === 'unwanted'
+      kind === 'cinder'
         ? { volumeId: 'of-cinder', isTemporary: true, readOnly: false, holderId: 'c1' }
         : null,
-    ...(kind === 'unwanted' && { isUnwanted: true }),
+    ...(kind === 'promise' && { promise: { forMs: 60_000 } }),
     deadlines: { makeMs: 60_000, removeMs: 60_000 },
   })),
   events: (snapshot) => {
@@ -40,6 +40,8 @@ export const volumeSubject: ProofSubject = {
       ]),
       ...(crowd > 0 && crowd < 64 ? [{ type: 'volume.attach', containerId: `more${crowd}` }] : []),
       { type: 'volume.delete' },
+      { type: 'volume.promise' },
+      { type: 'volume.keep' },
       { type: 'volume.juggle' },
       { type: 'host.lost', hostId: 'h1' },
       { type: 'host.lost', hostId: 'h2' },
@@ -74,7 +76,7 @@ export const volumeSubject: ProofSubject = {
     ...failures.map((error) => ({ type: `xstate.error.actor.${invokeId}`, error })),
   ],
   project: (context) => {
-    const { attached, isEphemeral, cinder, isConnected, isUnwanted } = context as VolumeContext;
+    const { attached, isEphemeral, cinder, isConnected, promise } = context as VolumeContext;
     return [
       isEphemeral,
       attached.includes('c1'),
@@ -82,7 +84,7 @@ export const volumeSubject: ProofSubject = {
       attached.length,
       cinder !== null,
       isConnected,
-      isUnwanted,
+      promise !== undefined,
     ];
   },
 };

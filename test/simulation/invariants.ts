@@ -35,7 +35,6 @@ import {
   containerAddress,
   parseAddress,
   shardOf,
-  type Address,
 } from '../../src/model/address.ts';
 import type { AuditEntry } from '../../src/model/audit-entry.ts';
 import { volumesOf } from './volume-invariants.ts';
@@ -130,16 +129,14 @@ export async function checkInvariants(world: SimulatedWorld): Promise<readonly s
  * port that was made and not yet tagged when the store forgot who had asked for it.
  */
 function isToldOf(
-  { engines, lostAt, undecided }: SimulatedWorld,
+  { engines, lostAt }: SimulatedWorld,
   problem: string,
   address: string | null,
   detail: string,
 ): boolean {
   if (problem === 'port-without-actor' && address === null) return lostAt.size > 0;
-  // Its request was cut off between Cinder and us, or the store forgot that it was taken before any host had it.
-  if (problem === 'volume-without-actor')
-    return lostAt.size > 0 || undecided.has(parseAddress(address as Address).id);
-  if (problem === 'attachment-without-actor') return lostAt.size > 0;
+  // The store forgot that it was promised, or taken, before any host had it.
+  if (problem === 'volume-without-actor' || problem === 'attachment-without-actor') return lostAt.size > 0;
   const parts = address === null ? null : parseAddress(address);
   if (parts?.kind !== 'sandbox' || lostAt.size === 0 || !detail.includes('its host keeps nothing of it'))
     return false;

@@ -4,7 +4,6 @@ import type { ContainerContext } from '../../src/machines/container/context.ts';
 import type { VolumeContext } from '../../src/machines/volume/context.ts';
 import { hostAddress } from '../../src/model/address.ts';
 import type { HostContext } from '../../src/machines/host/context.ts';
-import { actorOf } from '../../src/model/cinder-marks.ts';
 import { pathOf } from './host-volumes.ts';
 import type { SimulatedWorld } from './world.ts';
 
@@ -27,7 +26,7 @@ const contextsOf = (runtime: Runtime) =>
   }));
 
 function atCinder(
-  { cinder, hostVolumes, standing, undecided, lostAt }: SimulatedWorld,
+  { cinder, hostVolumes, standing, lostAt }: SimulatedWorld,
   runtime: Runtime,
 ): readonly string[] {
   const wrong: string[] = [];
@@ -75,8 +74,7 @@ function atCinder(
     const { id, status, metadata } = volume;
     if (!settled.has(status) && !unfinished.has(id)) wrong.push(`V2: volume ${id} is ${status}`);
     const isOurs = 'troupe_world' in metadata;
-    // Of what is left of a request that was cut off the ledger tells.
-    if (isOurs && !mounted.has(id) && !undecided.has(actorOf(volume)) && lostAt.size === 0)
+    if (isOurs && !mounted.has(id) && lostAt.size === 0)
       wrong.push(`V5: volume ${id} was made for a container, and nobody has it`);
   }
   for (const id of standing) if (!cinder.volumes.has(id)) wrong.push(`V5: volume ${id} has been deleted`);

@@ -16,7 +16,6 @@ import { idempotentId } from '../../src/actors/specs.ts';
 import type { ContainerView } from '../../src/model/container-view.ts';
 import type { ContainerSpec, RestartPolicy } from '../../src/model/container.ts';
 import { containerAddress, parseAddress, type Address, type Shard } from '../../src/model/address.ts';
-import { namedUuid } from '../../src/model/named-uuid.ts';
 import { createFakeProber } from '../support/fake-prober.ts';
 import { createDisk, type Disk } from './store.ts';
 import { createCinder, type SimulatedCinder } from './cinder.ts';
@@ -64,8 +63,6 @@ export interface SimulatedWorld {
   readonly hostVolumes: readonly SimulatedHostVolumes[];
   /** In Cinder before anybody came. */
   readonly standing: ReadonlySet<string>;
-  /** Actors of volumes that requests asked to be made, of which it is not known whether they were taken. */
-  readonly undecided: Set<string>;
   readonly accepted: Map<Address, Accepted>;
   /** Capsules that were accepted. */
   readonly capsules: Map<Address, Omit<Accepted, 'spec'>>;
@@ -115,6 +112,7 @@ const config = {
   }, // prettier-ignore
   limits: { containers: 12, cpuMillis: -1, memoryMib: -1, diskGib: -1 },
   reservationMs: 20_000,
+  promisedMs: 20_000,
   sandbox: 'own' as const,
   pool: { ceiling: 3, windowMs: 5_000 },
   readyPorts: { perProject: 4, perSite: 6 },
@@ -236,7 +234,6 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
   const standing = new Set(
     share > 0 ? tenants.flatMap((tenant) => [cinder.put(tenant, false), cinder.put(tenant, true)]) : [],
   );
-  const undecided = new Set<string>();
   let desk: CinderDesk | null = null;
   const states = engines.map(() => memoryState());
   const nameFiles = engines.map(() => memoryNames());
@@ -345,7 +342,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       });
       if (!process.alive) return;
       world.controlPlane = started;
-      desk = createCinderDesk(cinder.client(process), started.world.worldId, started.local);
+      desk = createCinderDesk(cinder.client(process), started.world.worldId, started.volumePromises);
       network.listen(started.links, process);
       kernel.trace(`control plane ${incarnation} is up, epoch ${started.world.epoch}`);
     } catch (error) {
@@ -392,7 +389,6 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
     cinder,
     hostVolumes,
     standing,
-    undecided,
     accepted,
     capsules,
     violations,
@@ -443,10 +439,6 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       const caller = { userId: 'u', projectId: tenant, requestId: `req-${requests}` };
       const spec = { ...specOf(image, restart), networks: drawNetworks() };
       const seed = key === undefined ? caller.requestId : `${tenant}/${key}`;
-      const made = wishes
-        .filter(({ source }) => source === null)
-        .map(({ name }) => namedUuid(`volume/${seed}/${name}`));
-      for (const each of made) undecided.add(each);
       const asked = desk;
       const ask =
         asked && wishes.length > 0 ? () => asked.mounts(wishes, seed, { ...caller, token: 't' }) : null;
@@ -460,7 +452,6 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
             nameGenerated: true,
           }),
         );
-        for (const each of made) undecided.delete(each);
         kernel.trace(`accepted ${view.address}`);
         if (!accepted.has(view.address))
           accepted.set(view.address, {
@@ -473,10 +464,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
           });
         return view.address;
       } catch (error) {
-        const { code, message } = toFailure(error);
-        // Where Cinder or our own store was away, nobody may have been left to take back what was made.
-        if (isDecided(code)) for (const each of made) undecided.delete(each);
-        kernel.trace(`create refused: ${message}`);
+        kernel.trace(`create refused: ${toFailure(error).message}`);
         return null;
       }
     },
@@ -607,10 +595,6 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
   };
   return world;
 }
-
-/** What was refused so has left nothing, and what was made for it is going. */
-const isDecided = (code: string): boolean =>
-  !['CLOUD_UNAVAILABLE', 'COMMIT_UNKNOWN', 'STORE_FULL', 'STORE_UNAVAILABLE', 'SHUTTING_DOWN'].includes(code);
 
 function scheduleWorkload(
   world: SimulatedWorld,

@@ -65,6 +65,7 @@ export async function startActors(store: Store, options: ActorsOptions = {}): Pr
       deadlines,
       limits: { containers: -1, cpuMillis: -1, memoryMib: -1, diskGib: -1 },
       reservationMs: 60_000,
+      promisedMs: 60_000,
       sandbox: 'engine',
       pool: null,
       readyPorts: { perProject: 50, perSite: 1_000 },

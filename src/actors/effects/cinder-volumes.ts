@@ -1,6 +1,7 @@
 /**
  * What the attachment of a volume needs of Cinder: to be made, completed once
- * its host has the volume, and ended once it has not any more.
+ * its host has the volume, and ended once it has not any more. And that what was
+ * made in vain goes.
  *
  * C1. An attachment is known by its volume and the container it carries: who
  *     asks again, whatever came of the first time, gets that one.
@@ -13,6 +14,7 @@ import type { VolumeConnection } from '../../link/protocol.ts';
 import type { VolumeContext } from '../../machines/volume/context.ts';
 import type { Cinder, CinderAttachment, CinderVolume } from '../../model/cinder.ts';
 import type { Environment } from '../../model/environment.ts';
+import { promisedBy } from '../../model/cinder-marks.ts';
 import { oneAtATime } from '../../model/one-at-a-time.ts';
 import type { CinderAttachmentInput, VolumeEffectResults } from '../../model/volume-events.ts';
 import { promised, type Effect, type Effects } from './effect.ts';
@@ -150,6 +152,13 @@ export function cinderVolumes({ environment, cinder, links }: CinderVolumesOptio
         if (wish.isTemporary) await remove(wish.volumeId, isWanted);
         return null;
       }),
+      discardPromised: promised(({ address, context }, isWanted) =>
+        inTurn(address, async (): Promise<VolumeEffectResults['discardPromised']> => {
+          const { id } = context as VolumeContext;
+          for (const made of await cloud().withMetadata(promisedBy(id))) await remove(made.id, isWanted);
+          return null;
+        }),
+      ),
     },
   };
 }

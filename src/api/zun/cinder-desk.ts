@@ -4,15 +4,16 @@
  * another project than the token's, and no token outlives its request. A foreign
  * volume is not there. @see zun-api 3.7
  *
- * M1. A volume is made before the container is: its name and metadata say for
- *     which mount, so that a request that is sent again finds it. What is made
- *     for a request that is refused is given to an actor that deletes it once that
- *     can be; what a crash leaves, the ledger tells.
+ * M1. A volume is made before the container is, and its promise is durable before
+ *     that: who is to mount it ends the promise; a request that is refused breaks
+ *     it, and a crash lets it run out, so that what was made goes again.
+ * M2. Its name says for which mount it is, so that a request that is sent again
+ *     finds it, and its metadata by which promise, which holds on then.
  */
 import type { ControlPlane } from '../../actors/index.ts';
 import { TroupeError } from '../../errors/errors.ts';
 import type { Bearer } from '../../model/bearer.ts';
-import { madeBy, madeFor } from '../../model/cinder-marks.ts';
+import { madeBy, madeFor, promisedBy, promiseOf } from '../../model/cinder-marks.ts';
 import type { Cinder, CinderVolume } from '../../model/cinder.ts';
 import type { MountSpec } from '../../model/container.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
@@ -37,7 +38,7 @@ export interface CinderMounts {
 export function createCinderDesk(
   cinder: Cinder,
   worldId: string,
-  { discardVolume }: Pick<ControlPlane['local'], 'discardVolume'>,
+  volumePromises: ControlPlane['volumePromises'],
 ): CinderDesk {
   const existing = async (name: string, bearer: Bearer): Promise<CinderVolume> => {
     const volume = await cinder.find(name, bearer);
@@ -57,45 +58,54 @@ export function createCinderDesk(
     throw new TroupeError('VOLUME_NOT_USABLE', `Volume ${name} is not usable: its status is "${status}".`);
   };
 
+  const known = async (name: string, bearer: Bearer): Promise<CinderVolume | null> => {
+    try {
+      return await cinder.find(name, bearer);
+    } catch (error) {
+      if (error instanceof TroupeError && error.code === 'VOLUME_NOT_FOUND') return null;
+      throw error;
+    }
+  };
+
+  /** @param promises what holds so far; this one is added before Cinder is asked */
   const make = async (
     actorId: string,
     { sizeGib, isKept }: { readonly sizeGib: number; readonly isKept: boolean },
     bearer: Bearer,
-    made: CinderVolume[],
-  ): Promise<CinderVolume> => {
+    promises: string[],
+  ): Promise<{ readonly volume: CinderVolume; readonly promiseId: string | null }> => {
     const name = `troupe-${actorId}`;
-    try {
-      return await cinder.find(name, bearer);
-    } catch (error) {
-      if (!(error instanceof TroupeError) || error.code !== 'VOLUME_NOT_FOUND') throw error;
+    const found = await known(name, bearer);
+    if (found) {
+      const before = promiseOf(found);
+      const promiseId = (await volumePromises.renew(before, bearer)) ? before : null;
+      if (promiseId !== null) promises.push(promiseId);
+      return { volume: found, promiseId };
     }
+    const promiseId = await volumePromises.make(sizeGib, bearer);
+    promises.push(promiseId);
     // What stays is its user's, and no leak when nobody mounts it any more.
-    const metadata = { ...madeFor(actorId), ...(!isKept && madeBy(worldId)) };
-    try {
-      const volume = await cinder.create({ name, sizeGib, metadata }, bearer);
-      made.push(volume);
-      return volume;
-    } catch (error) {
-      // It may have been made all the same.
-      if (error instanceof TroupeError && error.code === 'CLOUD_UNAVAILABLE')
-        made.push(...(await cinder.withMetadata(metadata).catch(() => [])));
-      throw error;
-    }
+    const metadata = { ...madeFor(actorId), ...promisedBy(promiseId), ...(!isKept && madeBy(worldId)) };
+    return { volume: await cinder.create({ name, sizeGib, metadata }, bearer), promiseId };
   };
 
   const mountOf = async (
     { name, source, sizeGib, isKept, destination, readOnly }: VolumeWish,
     seed: string,
     bearer: Bearer,
-    made: CinderVolume[],
+    promises: string[],
   ): Promise<MountSpec> => {
     if (source === null) {
       if (sizeGib === null)
         throw new TroupeError('INVALID_VALUE', "A volume of Cinder has a size ('size' of 'mounts'), in GiB");
       const volumeId = namedUuid(`volume/${seed}/${name}`);
-      const volume = await make(volumeId, { sizeGib, isKept }, bearer, made);
-      const cinderMount = { volumeId: volume.id, isTemporary: !isKept, readOnly };
-      return { volumeId, made: { sizeGib, cinder: cinderMount }, destination, readOnly };
+      const { volume, promiseId } = await make(volumeId, { sizeGib, isKept }, bearer, promises);
+      const made = {
+        sizeGib,
+        cinder: { volumeId: volume.id, isTemporary: !isKept, readOnly },
+        ...(promiseId !== null && { promiseId }),
+      };
+      return { volumeId, made, destination, readOnly };
     }
     const volume = await existing(source, bearer);
     refuseTaken(source, volume);
@@ -110,17 +120,15 @@ export function createCinderDesk(
   return {
     find: async (name, bearer) => (await existing(name, bearer)).id,
     async mounts(wishes, seed, bearer) {
-      const made: CinderVolume[] = [];
+      const promises: string[] = [];
       const undo = async (): Promise<void> => {
-        await Promise.all(
-          made.map(({ id: volumeId, sizeGib }) => discardVolume(bearer.projectId, { volumeId, sizeGib })),
-        );
+        await Promise.all(promises.map((id) => volumePromises.drop(id, bearer)));
       };
       const mounts: MountSpec[] = [];
       try {
-        for (const wish of wishes) mounts.push(await mountOf(wish, seed, bearer, made));
+        for (const wish of wishes) mounts.push(await mountOf(wish, seed, bearer, promises));
       } catch (error) {
-        // Why it is refused counts for more; what can't be deleted now, the ledger tells.
+        // Why it is refused counts for more; what can't be dropped now goes when its promise runs out.
         await undo().catch(() => {});
         throw error;
       }

@@ -13,6 +13,7 @@ export interface CapsuleContext extends Placing {
   readonly terms: PlacementTerms;
   readonly networks: readonly NetworkRequest[];
   readonly published: readonly PublishedPort[];
+  readonly promises?: readonly string[];
   readonly deadlines: CapsuleInput['deadlines'];
   /** As many as the template named: the list never grows. */
   readonly members: readonly Member[];

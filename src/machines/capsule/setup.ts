@@ -1,6 +1,12 @@
 /** The capsule chart's vocabulary: events, guards, actions and the effects it names. */
 import { assign, emit, enqueueActions, setup } from 'xstate';
-import { containerAddress, hostAddress, sandboxAddress, tenantAddress } from '../../model/address.ts';
+import {
+  containerAddress,
+  hostAddress,
+  sandboxAddress,
+  tenantAddress,
+  volumeAddress,
+} from '../../model/address.ts';
 import type { CapsuleEvent, CapsuleInput } from '../../model/capsule-events.ts';
 import type { CapsuleAnswer, MemberMessage, MemberState } from '../../model/member-events.ts';
 import type { EffectResults, Emitted } from '../../model/events.ts';
@@ -154,6 +160,11 @@ export const capsuleSetup = setup({
       to: tenantAddress(context.tenant),
       event: { type: 'tenant.confirm', ...reservation(context) },
     })),
+    /** What its request had made in Cinder is its members' from here on. */
+    keepVolumes: enqueueActions(({ enqueue, context: { tenant, promises = [] } }) => {
+      for (const id of promises)
+        enqueue.emit({ type: 'message', to: volumeAddress(tenant, id), event: { type: 'volume.keep' } });
+    }),
     recordMember: assign({
       members: ({ context, event }) => {
         if (event.type !== 'member.became') return context.members;

@@ -48,6 +48,7 @@ export const volumeSetup = setup({
     attachVolume: unbound<VolumeEffectResults['attachVolume'], undefined>('attachVolume'),
     completeVolume: unbound<VolumeEffectResults['completeVolume'], undefined>('completeVolume'),
     detachVolume: unbound<VolumeEffectResults['detachVolume'], undefined>('detachVolume'),
+    discardPromised: unbound<VolumeEffectResults['discardPromised'], undefined>('discardPromised'),
   },
   guards: {
     isAttached: ({ context }) => context.attached.length > 0,
@@ -63,7 +64,7 @@ export const volumeSetup = setup({
     isLostConnection: ({ context, event }) =>
       context.isConnected && 'hostId' in event && event.hostId === context.hostId,
     isOfCinder: ({ context }) => context.cinder !== null,
-    isUnwanted: ({ context }) => context.isUnwanted === true,
+    isPromised: ({ context }) => context.promise !== undefined,
     isConnected: ({ context }) => context.isConnected,
     isRetryable: ({ event }) => failureOf(event).retryable,
     isContainerGone: ({ event }) =>

@@ -61,6 +61,17 @@ export const volumeGuards = {
 } satisfies Guards;
 
 export const volumeActions = {
+  /** What its request had made in Cinder is its own from here on, or its capsule's. */
+  keepVolumes: enqueueActions(({ enqueue, context: { tenant, capsuleId, mounts } }) => {
+    if (capsuleId !== null) return;
+    for (const { made } of mounts)
+      if (made?.promiseId !== undefined)
+        enqueue.emit({
+          type: 'message',
+          to: volumeAddress(tenant, made.promiseId),
+          event: { type: 'volume.keep' },
+        });
+  }),
   askMounts: enqueueActions(({ enqueue, context }) => {
     for (const message of mountMessages(context)) enqueue.emit(message);
   }),
