@@ -16,7 +16,7 @@ export interface VolumePromises {
   make(sizeGib: number, bearer: Bearer): Promise<string>;
   /**
    * For a request that is sent again: its time begins anew. False = the promise has ended, so that what was made is somebody's.
-   * @throws TroupeError VOLUME_NOT_USABLE while what was made is being deleted
+   * @throws TroupeError VOLUME_IN_USE while what was made is being deleted
    */
   renew(id: string, bearer: Bearer): Promise<boolean>;
   /**
@@ -58,7 +58,8 @@ export function createVolumePromises(options: VolumePromisesOptions): VolumeProm
       const address = volumeAddress(bearer.projectId, id);
       if (!runtime().cell(address)) return false;
       const { answer, reason } = await ask(address, { type: 'volume.promise' }, causeOf(bearer));
-      if (answer === 'refused') throw new TroupeError('VOLUME_NOT_USABLE', reason ?? 'It is being deleted');
+      if (answer === 'refused')
+        throw new TroupeError('VOLUME_IN_USE', reason ?? 'It is being deleted', { retryable: true });
       return true;
     },
     async drop(id, bearer) {

@@ -337,6 +337,8 @@ function refusal({ status, body }: CloudAnswer, asked: string): TroupeError {
       { details: { type } },
     );
   return new TroupeError(code, `Neutron: ${words || `${asked} is answered with ${status}`}`, {
+    // Whoever changed it since it was looked at may have left it free.
+    ...(type === 'RevisionNumberConstraintFailed' && { retryable: true }),
     details: { type },
   });
 }

@@ -11,10 +11,10 @@ import { start } from './keystone-site.ts';
 import { createCloudSite, type Container } from './neutron-site.ts';
 import { createServiceProxy } from './service-proxy.ts';
 
-t.setTimeout(420_000);
+t.setTimeout(540_000);
 const cloud = await createCloud(t);
 const { proxy, region, url } = await createServiceProxy(t, cloud, 'block-storage');
-const site = await createCloudSite(t, cloud, region, { volume: { driver: 'cinder' } });
+const site = await createCloudSite(t, cloud, region, { volume: { driver: 'cinder', promisedMs: 20_000 } });
 const [blue, green] = [await cloud.project('blue'), await cloud.project('green')];
 const [mia, ben] = [await cloud.person('mia'), await cloud.person('ben')];
 await cloud.grant(mia, blue, 'member');
@@ -111,6 +111,52 @@ t.test('a volume by its size comes and goes with its container', async (t) => {
     'the end of what was made for nothing',
     () => cinder.all(),
     (left) => left.length === 1,
+  );
+  t.same(await site.audit(), []);
+});
+
+t.test('what a request had made that is never heard of again goes, unless it is sent again', async (t) => {
+  const mounts = [{ size: 1, destination: '/scratch' }, at];
+  const send = (key: string) =>
+    site.site.call('POST', '/v1/containers?run=true', token, {
+      body: { image: testImage, command: ['sleep', '600'], mounts },
+      headers: { 'idempotency-key': key },
+    });
+  /** Killed once Cinder has made the first and before it is asked of the second. */
+  const cutOff = async (key: string): Promise<void> => {
+    proxy.seen.length = 0;
+    proxy.onlyAt = /GET \S*\/volumes\S*name=data$/;
+    proxy.fault = 'hang';
+    const answer = t.rejects(send(key));
+    await until(
+      'the second question',
+      async () => proxy.seen.some(({ method, path }) => proxy.onlyAt!.test(`${method} ${path}`)),
+      (isThere) => isThere,
+    );
+    site.kill();
+    await answer;
+    clear();
+    await start(site.site);
+    t.equal((await cinder.all()).length, 2, 'what was made is there');
+    t.same(await site.audit(), [], 'and known, whatever comes of it');
+  };
+  await cutOff('again');
+  const sent = await until(
+    'its second time',
+    () => send('again'),
+    ({ status }) => status !== 409,
+  );
+  t.equal(sent.status, 202, sent.text);
+  const { uuid } = sent.json as { uuid: string };
+  await site.reach(token, uuid, 'Running');
+  t.equal((await cinder.all()).length, 2, 'the second request has what the first has made');
+  await site.remove(token, uuid);
+  await cutOff('never again');
+  await until(
+    'the end of what was made',
+    () => cinder.all(),
+    (left) => left.length === 1,
+    60_000,
   );
   t.same(await site.audit(), []);
 });

@@ -22,6 +22,8 @@ export interface FaultProxy {
   onlyWith: string | null;
   /** Of requests of this method and path alone, as in `GET /v2/images`; null = of all. */
   onlyAt: RegExp | null;
+  /** What somebody else does before the next request that is meant goes on; done once. */
+  meanwhile: (() => Promise<unknown>) | null;
   /** Lets go on what stands still since a 'stall'. */
   goOn(): void;
   /** The headers of what came, by which ids are followed. */
@@ -36,12 +38,17 @@ export async function createFaultProxy(t: Test, target: string): Promise<FaultPr
   const { origin, pathname } = new URL(target);
   const held = new Set<ServerResponse>();
   const standing = new Set<() => void>();
-  const server = createServer((incoming, outgoing) => {
+  const server = createServer(async (incoming, outgoing) => {
     const [method, path] = [incoming.method ?? 'GET', incoming.url ?? ''];
     proxy.seen.push({ method, path, headers: incoming.headers });
     const isMeant =
       (proxy.onlyWith === null || incoming.headers[proxy.onlyWith] !== undefined) &&
       (proxy.onlyAt === null || proxy.onlyAt.test(`${method} ${path}`));
+    const { meanwhile } = proxy;
+    if (isMeant && meanwhile) {
+      proxy.meanwhile = null;
+      await meanwhile();
+    }
     const fault = isMeant ? proxy.fault : null;
     const isOfMiddle = fault === 'stall' || fault === 'half' || fault === 'corrupt';
     if (fault !== null && fault !== 'lost' && !isOfMiddle) {
@@ -100,6 +107,7 @@ export async function createFaultProxy(t: Test, target: string): Promise<FaultPr
     fault: null,
     onlyWith: null,
     onlyAt: null,
+    meanwhile: null,
     seen: [],
     goOn() {
       for (const each of standing) each();

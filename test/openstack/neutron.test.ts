@@ -236,7 +236,12 @@ t.test('a port of the user’s own is given back as it was found', async (t) => 
   });
   await neutron.call('PUT', `/ports/${port.id}/tags`, { tags: ['mine'] });
   const before = await neutron.port(port.id);
+  proxy.onlyAt = new RegExp(`PUT \\S*/ports/${port.id}$`);
+  const change = { port: { description: 'changed between our look at it and our word' } };
+  proxy.meanwhile = () => neutron.call('PUT', `/ports/${port.id}`, change);
   const container = await site.run(token, { nets: [{ port: 'my port' }] });
+  t.equal(proxy.meanwhile, null);
+  proxy.onlyAt = null;
   t.match(container.addresses, { [nets.second]: [{ port: port.id, preserve_on_delete: true }] });
   t.match(await neutron.port(port.id), { device_id: container.uuid, status: 'ACTIVE', name: 'my port' });
   const again = await site.call('POST', '/v1/containers', token, {

@@ -22,7 +22,7 @@ import type { VolumeWish } from './attachments.ts';
 export interface CinderDesk {
   /**
    * @param seed the same for a request that is sent again
-   * @throws TroupeError VOLUME_NOT_FOUND, NAME_AMBIGUOUS, VOLUME_ATTACHED, VOLUME_NOT_USABLE, QUOTA_EXCEEDED, CLOUD_UNAVAILABLE
+   * @throws TroupeError VOLUME_NOT_FOUND, NAME_AMBIGUOUS, VOLUME_ATTACHED, VOLUME_NOT_USABLE, VOLUME_IN_USE, QUOTA_EXCEEDED, CLOUD_UNAVAILABLE
    */
   mounts(wishes: readonly VolumeWish[], seed: string, bearer: Bearer): Promise<CinderMounts>;
   /** Cinder's id of a volume of the caller's project. @throws TroupeError VOLUME_NOT_FOUND, NAME_AMBIGUOUS, CLOUD_UNAVAILABLE */
