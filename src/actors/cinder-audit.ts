@@ -5,6 +5,7 @@
  */
 import { toFailure } from '../errors/errors.ts';
 import type { ContainerContext } from '../machines/container/context.ts';
+import { mostTries } from '../machines/retry-policy.ts';
 import type { VolumeContext } from '../machines/volume/context.ts';
 import {
   addressParts,
@@ -44,8 +45,8 @@ interface Beliefs {
   readonly volumes: ReadonlySet<Address>;
   /** By Cinder's id: some actor has it, or lets it go. */
   readonly ofCinder: ReadonlySet<string>;
-  /** Ids of those that hold, or are being broken. */
-  readonly promises: ReadonlySet<string>;
+  /** By id: those that hold, or whose volume is to go; why Cinder does not delete it, null where that is not so. */
+  readonly promises: ReadonlyMap<string, { readonly address: Address; readonly held: string | null }>;
 }
 
 export async function auditCinder(options: CinderAuditOptions): Promise<readonly AuditEntry[]> {
@@ -89,6 +90,11 @@ export async function auditCinder(options: CinderAuditOptions): Promise<readonly
     ...[...after.attached.values()].flatMap(({ address, hostId, held }): readonly AuditEntry[] =>
       held === null ? [] : [{ problem: 'volume-held', address, hostId, detail: held }],
     ),
+    ...[...after.promises.values()].flatMap(({ address, held }): readonly AuditEntry[] => {
+      if (held === null) return [];
+      const detail = `What a request had made in Cinder that came to no end can't be deleted: ${held}`;
+      return [{ problem: 'volume-held', address, hostId: null, detail }];
+    }),
   ];
 }
 
@@ -98,12 +104,13 @@ function beliefsOf(runtime: Runtime): Beliefs {
   const attached = new Map<string, Belief>();
   const volumes = new Set<Address>();
   const ofCinder = new Set<string>();
-  const promises = new Set<string>();
+  const promises = new Map<string, { readonly address: Address; readonly held: string | null }>();
   for (const { address, committed } of runtime.cellsOf('volume').values()) {
     if (!committed) continue;
     const context = committed.record.context as VolumeContext;
-    const { id, tenant, hostId, cinder, promise, attachmentId, reason } = context;
-    if (promise) promises.add(id);
+    const { id, tenant, hostId, cinder, promise, attachmentId, tries, reason } = context;
+    // It deletes nothing that it is still making.
+    if (promise) promises.set(id, { address, held: tries < mostTries ? null : reason });
     if (cinder === null) continue;
     const { operations, revision } = committed.record;
     const { status } = committed.projection;

@@ -14,7 +14,7 @@ import { createServiceProxy } from './service-proxy.ts';
 t.setTimeout(540_000);
 const cloud = await createCloud(t);
 const { proxy, region, url } = await createServiceProxy(t, cloud, 'block-storage');
-const site = await createCloudSite(t, cloud, region, { volume: { driver: 'cinder', promisedMs: 20_000 } });
+const site = await createCloudSite(t, cloud, region, { volume: { driver: 'cinder', promisedMs: 40_000 } });
 const [blue, green] = [await cloud.project('blue'), await cloud.project('green')];
 const [mia, ben] = [await cloud.person('mia'), await cloud.person('ben')];
 await cloud.grant(mia, blue, 'member');
@@ -156,7 +156,7 @@ t.test('what a request had made that is never heard of again goes, unless it is 
     'the end of what was made',
     () => cinder.all(),
     (left) => left.length === 1,
-    60_000,
+    120_000,
   );
   t.same(await site.audit(), []);
 });

@@ -12,9 +12,9 @@ import { TroupeError } from '../../errors/errors.ts';
 import type { HostLinks } from '../../link/host-links.ts';
 import type { VolumeConnection } from '../../link/protocol.ts';
 import type { VolumeContext } from '../../machines/volume/context.ts';
+import { promisedBy } from '../../model/cinder-marks.ts';
 import type { Cinder, CinderAttachment, CinderVolume } from '../../model/cinder.ts';
 import type { Environment } from '../../model/environment.ts';
-import { promisedBy } from '../../model/cinder-marks.ts';
 import { oneAtATime } from '../../model/one-at-a-time.ts';
 import type { CinderAttachmentInput, VolumeEffectResults } from '../../model/volume-events.ts';
 import { promised, type Effect, type Effects } from './effect.ts';
@@ -154,8 +154,12 @@ export function cinderVolumes({ environment, cinder, links }: CinderVolumesOptio
       }),
       discardPromised: promised(({ address, context }, isWanted) =>
         inTurn(address, async (): Promise<VolumeEffectResults['discardPromised']> => {
-          const { id } = context as VolumeContext;
-          for (const made of await cloud().withMetadata(promisedBy(id))) await remove(made.id, isWanted);
+          const { id, tenant } = context as VolumeContext;
+          // Its users may write metadata of their own.
+          const made = (await cloud().withMetadata(promisedBy(id))).filter(
+            ({ projectId }) => projectId === tenant,
+          );
+          for (const volume of made) await remove(volume.id, isWanted);
           return null;
         }),
       ),
