@@ -67,7 +67,7 @@ import { auditImages } from './image-audit.ts';
 import type { ImageStore } from './image-store.ts';
 import { createImageTransfers } from './image-transfers.ts';
 import { createImages, type CommitsTo } from './images.ts';
-import { createLocalResources, type LocalResourcesOptions } from './local-resources.ts';
+import { createLocalResources } from './local-resources.ts';
 import { createOwned } from './owned.ts';
 import { createPlacement } from './placement.ts';
 import { createQuotaClasses, siteClass } from './quota-classes.ts';
@@ -395,15 +395,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     neighbours: config.neighbours,
   });
 
-  const askNow: LocalResourcesOptions['ask'] = (address, event, cause) =>
-    asks.within(address, runtime.ask(address, event, cause, 'command'));
-
   const local = createLocalResources({
     environment,
     runtime: () => runtime,
     hosts,
     deadlines: config.deadlines,
-    ask: askNow,
+    ask: (address, event, cause) => asks.within(address, runtime.ask(address, event, cause, 'command')),
   });
 
   const volumePromises = createVolumePromises({
@@ -412,7 +409,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
     deadlines: config.deadlines,
     promisedMs: config.promisedMs,
     until: awaited.until,
-    ask: askNow,
+    taken: asks.taken,
   });
 
   const capsules = createCapsules({

@@ -1,18 +1,17 @@
 /** Promises of volumes that requests have made in Cinder; that they end well, or what was made goes, the volume chart sees to. */
 import { TroupeError } from '../errors/errors.ts';
-import { volumeAddress, type Address } from '../model/address.ts';
+import { volumeAddress } from '../model/address.ts';
 import type { Bearer } from '../model/bearer.ts';
-import type { CommandAnswer } from '../model/caller.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerDeadlines } from '../model/events.ts';
 import type { Cause } from '../model/journal.ts';
-import type { VolumeInput } from '../model/volume-events.ts';
+import type { VolumeCommand, VolumeInput } from '../model/volume-events.ts';
+import type { Asks } from './asks.ts';
 import type { Awaited } from './awaited.ts';
 import type { Runtime } from './runtime.ts';
-import type { TurnEvent } from './turn.ts';
 
 export interface VolumePromises {
-  /** Resolves with the promise's id once it is durable: from then on Cinder may be asked. */
+  /** Resolves with the promise's id once it is durable: from then on Cinder may be asked. @throws TroupeError STORE_UNAVAILABLE, SHUTTING_DOWN */
   make(sizeGib: number, bearer: Bearer): Promise<string>;
   /**
    * For a request that is sent again: its time begins anew. False = the promise has ended, so that what was made is somebody's.
@@ -33,15 +32,35 @@ export interface VolumePromisesOptions {
   /** Milliseconds that a request has to come to its end. */
   readonly promisedMs: number;
   readonly until: Awaited['until'];
-  readonly ask: (address: Address, event: TurnEvent, cause: Cause) => Promise<CommandAnswer>;
+  readonly taken: Asks['taken'];
 }
 
 export function createVolumePromises(options: VolumePromisesOptions): VolumePromises {
-  const { environment, runtime, deadlines, promisedMs, until, ask } = options;
+  const { environment, runtime, deadlines, promisedMs, until, taken } = options;
   const causeOf = ({ requestId }: Bearer): Cause => ({
     kind: 'runtime',
     reason: `request ${requestId} has a volume made in Cinder`,
   });
+
+  const ask = (id: string, bearer: Bearer, event: VolumeCommand) => {
+    const address = volumeAddress(bearer.projectId, id);
+    return taken(address, () => runtime().ask(address, event, causeOf(bearer), 'command'));
+  };
+
+  /** Who is to mount the volume was not asked for yet, so of that the outcome is known. */
+  const first = async <T>(answer: Promise<T>): Promise<T> => {
+    try {
+      return await answer;
+    } catch (error) {
+      if (!(error instanceof TroupeError) || error.code !== 'COMMIT_UNKNOWN') throw error;
+      throw new TroupeError(
+        'STORE_UNAVAILABLE',
+        'Nothing was made: the store has not answered in time; send the request again',
+        { cause: error },
+      );
+    }
+  };
+
   return {
     async make(sizeGib, bearer) {
       const id = environment.id();
@@ -51,13 +70,13 @@ export function createVolumePromises(options: VolumePromisesOptions): VolumeProm
         id, tenant, name: null, hostId: '', sizeGib, isEphemeral: true, cinder: null,
         promise: { forMs: promisedMs }, deadlines: { makeMs, removeMs },
       }; // prettier-ignore
-      await runtime().begin(volumeAddress(tenant, id), input, causeOf(bearer), null);
+      const address = volumeAddress(tenant, id);
+      await first(taken(address, () => runtime().begin(address, input, causeOf(bearer), null)));
       return id;
     },
     async renew(id, bearer) {
-      const address = volumeAddress(bearer.projectId, id);
-      if (!runtime().cell(address)) return false;
-      const { answer, reason } = await ask(address, { type: 'volume.promise' }, causeOf(bearer));
+      if (!runtime().cell(volumeAddress(bearer.projectId, id))) return false;
+      const { answer, reason } = await first(ask(id, bearer, { type: 'volume.promise' }));
       if (answer === 'refused')
         throw new TroupeError('VOLUME_IN_USE', reason ?? 'It is being deleted', { retryable: true });
       return true;
@@ -65,7 +84,7 @@ export function createVolumePromises(options: VolumePromisesOptions): VolumeProm
     async drop(id, bearer) {
       const address = volumeAddress(bearer.projectId, id);
       if (!runtime().cell(address)) return;
-      await ask(address, { type: 'volume.delete' }, causeOf(bearer));
+      await ask(id, bearer, { type: 'volume.delete' });
       await until(address, () => runtime().cell(address) === undefined);
     },
   };
