@@ -155,12 +155,14 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       if (resource.alive) {
         alive.add(address);
         facts.push(fact(hostId, 0, address, { type: 'resource.seen', hostId }));
-      } else if (subject === 'volume')
-        facts.push(fact(hostId, 0, address, { type: 'volume.unmounted', hostId }));
-      else died(address, 'Its network namespace is gone');
+      } else if (subject === 'sandbox') died(address, 'Its network namespace is gone');
     }
     for (const { address } of runtime().placedOn(hostId)) {
-      if (kindOf(address) === 'sandbox' && !alive.has(address)) died(address, 'It is no longer on its host');
+      if (alive.has(address)) continue;
+      if (kindOf(address) === 'sandbox') died(address, 'It is no longer on its host');
+      // Not mounted, or let go of, which the store forgot.
+      if (kindOf(address) === 'volume')
+        facts.push(fact(hostId, 0, address, { type: 'volume.unmounted', hostId }));
     }
     await Promise.all(facts);
     // An end that was on its way when we looked is durable now.

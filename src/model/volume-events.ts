@@ -43,7 +43,7 @@ export type VolumeMessage =
   /** Who is to mount what was promised is durable. */
   | { readonly type: 'volume.keep' }
   | { readonly type: 'host.lost' | 'host.removed'; readonly hostId: string }
-  /** Of Cinder's: its host knows of it, and has it mounted no more; it was started anew. */
+  /** Of Cinder's: its host does not have it mounted: it was started anew, or let go of it before the store forgot that. */
   | { readonly type: 'volume.unmounted'; readonly hostId: string };
 
 export type VolumeEvent = VolumeCommand | VolumeMessage | Undeliverable | Seen | Restored;
