@@ -129,7 +129,7 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
     resources: readonly InventoryResource[],
   ): Promise<InventoryResult['remove']> => {
     const facts: Promise<void>[] = [];
-    const alive = new Set<Address>();
+    const said = new Set<Address>();
     const seen: InventoryResult['remove'][number][] = [];
     const mustNotBe = ({ subject, containerId, tenant }: InventoryResult['remove'][number]): boolean => {
       const address = ownedAddress(subject, tenant, containerId);
@@ -142,8 +142,12 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       const context = cell?.committed?.record.context as SandboxContext | undefined;
       return context !== undefined && context.hostId !== hostId;
     };
+    const say = (address: Address, event: TurnEvent): void => {
+      said.add(address);
+      facts.push(fact(hostId, 0, address, event));
+    };
     const died = (address: Address, reason: string): void =>
-      void facts.push(fact(hostId, 0, address, { type: 'sandbox.died', hostId, reason }));
+      say(address, { type: 'sandbox.died', hostId, reason });
     for (const resource of resources) {
       const { subject, id, tenant } = resource;
       if (resource.worldId !== world().worldId) continue;
@@ -152,17 +156,14 @@ export function createHostReports(options: HostReportsOptions): HostLinkEvents {
       if (address === null || tenant === null) continue;
       seen.push({ subject, containerId: id, tenant, generation: 1 });
       if (!cell || !placedOn(hostId, subject, tenant, id)) continue;
-      if (resource.alive) {
-        alive.add(address);
-        facts.push(fact(hostId, 0, address, { type: 'resource.seen', hostId }));
-      } else if (subject === 'sandbox') died(address, 'Its network namespace is gone');
+      if (resource.alive) say(address, { type: 'resource.seen', hostId });
+      else if (subject === 'sandbox') died(address, 'Its network namespace is gone');
     }
     for (const { address } of runtime().placedOn(hostId)) {
-      if (alive.has(address)) continue;
+      if (said.has(address)) continue;
       if (kindOf(address) === 'sandbox') died(address, 'It is no longer on its host');
       // Not mounted, or let go of, which the store forgot.
-      if (kindOf(address) === 'volume')
-        facts.push(fact(hostId, 0, address, { type: 'volume.unmounted', hostId }));
+      if (kindOf(address) === 'volume') say(address, { type: 'volume.unmounted', hostId });
     }
     await Promise.all(facts);
     // An end that was on its way when we looked is durable now.
