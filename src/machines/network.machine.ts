@@ -13,7 +13,7 @@ import type { Chart } from './chart.ts';
 import { metaOf } from './meta.ts';
 import type { NetworkContext, PendingPort } from './network/context.ts';
 import { unbound } from './unbound.ts';
-import { failedAttempt, failureOf, noAttempt, pauseBefore } from './retry-policy.ts';
+import { failedAttempt, failureOf, noAttempt, pauseBefore, untilReleased } from './retry-policy.ts';
 import { describeBy } from './describe.ts';
 import { commandAnswer } from './command-answer.ts';
 
@@ -375,37 +375,25 @@ export const networkMachine = setup({
         'host.lost': { guard: 'isOnItsHost', target: 'gone' },
       },
       initial: 'attempting',
-      states: {
-        attempting: {
-          description: 'Its host removes its bridge.',
-          tags: 'transient',
-          meta: { releases: 'network' },
-          invoke: [
-            {
-              id: 'remove.deadline',
-              src: 'deadline',
-              input: ({ context }) => ({ ms: context.deadlines.removeMs }),
-              onDone: {
-                target: 'waiting',
-                actions: { type: 'say', params: { reason: 'Its host does not remove its bridge' } },
-              },
-              onError: 'waiting',
-            },
-            {
-              id: 'removeNetwork',
-              src: 'removeNetwork',
-              input: ({ context }) => hostInput(context, context.deadlines.removeMs),
-              onDone: '#network.gone',
-              onError: { target: 'waiting', actions: 'recordFailure' },
-            },
-          ],
+      states: untilReleased({
+        description: 'Its host removes its bridge.',
+        releases: 'network',
+        deadlineId: 'remove.deadline',
+        overdue: {
+          target: 'waiting',
+          actions: { type: 'say', params: { reason: 'Its host does not remove its bridge' } },
         },
-        waiting: pauseBefore(
-          'attempting',
-          'remove.backoff',
-          'Its bridge could not be removed; it will be tried again.',
-        ),
-      },
+        id: 'removeNetwork',
+        src: 'removeNetwork',
+        input: ({ context }: { readonly context: NetworkContext }) =>
+          hostInput(context, context.deadlines.removeMs),
+        onDone: '#network.gone',
+        onError: { target: 'waiting', actions: 'recordFailure' },
+        backoff: {
+          id: 'remove.backoff',
+          description: 'Its bridge could not be removed; it will be tried again.',
+        },
+      }),
     },
     gone: {
       description: 'Nothing of it is left.',

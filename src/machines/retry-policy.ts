@@ -91,3 +91,58 @@ export const untilAnswered = <
       waiting: pauseBefore('attempting', backoff.id, backoff.description),
     },
   }) as const;
+
+interface Release<D, O, F> {
+  readonly description: string;
+  /** What is let go of; null = nothing that was acquired by itself. */
+  readonly releases: string | null;
+  /** Of one attempt. */
+  readonly deadlineId: string;
+  readonly overdue: O;
+  readonly onDone: D;
+  readonly onError: F;
+  /** The pause before it is attempted again. */
+  readonly backoff: { readonly id: string; readonly description: string };
+}
+
+/**
+ * The states of something that is let go of: attempted, each time for as long as a removal may take, until it is done.
+ * `overdue` and `onError` lead to `waiting`.
+ */
+export const untilReleased = <
+  const D,
+  const O,
+  const F,
+  const E extends { readonly id: string; readonly src: string },
+>({
+  description,
+  releases,
+  deadlineId,
+  overdue,
+  backoff,
+  ...effect
+}: Release<D, O, F> & E) =>
+  ({
+    attempting: {
+      description,
+      tags: 'transient',
+      ...(releases !== null && { meta: { releases } }),
+      invoke: [
+        {
+          id: deadlineId,
+          src: 'deadline',
+          input: ({
+            context,
+          }: {
+            readonly context: { readonly deadlines: { readonly removeMs: number } };
+          }) => ({
+            ms: context.deadlines.removeMs,
+          }),
+          onDone: overdue,
+          onError: 'waiting',
+        },
+        effect,
+      ],
+    },
+    waiting: pauseBefore('attempting', backoff.id, backoff.description),
+  }) as const;

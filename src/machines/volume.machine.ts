@@ -7,8 +7,8 @@
 import type { Chart } from './chart.ts';
 import { describeBy } from './describe.ts';
 import { metaOf } from './meta.ts';
-import { pauseBefore } from './retry-policy.ts';
-import { completing, connecting, detaching, disconnecting, reserving } from './volume/cinder.ts';
+import { pauseBefore, untilReleased } from './retry-policy.ts';
+import { atItsHost, completing, connecting, detaching, disconnecting, reserving } from './volume/cinder.ts';
 import type { VolumeContext } from './volume/context.ts';
 import { discarding, promised } from './volume/promise.ts';
 import { attachedMost, volumeSetup } from './volume/setup.ts';
@@ -177,35 +177,24 @@ export const volumeMachine = volumeSetup.createMachine({
         discarding,
         disconnecting,
         detaching,
-        attempting: {
+        ...untilReleased({
           description: 'Its host removes it.',
-          tags: 'transient',
-          meta: { releases: 'volume' },
-          invoke: [
-            {
-              id: 'remove.deadline',
-              src: 'deadline',
-              input: ({ context }) => ({ ms: context.deadlines.removeMs }),
-              onDone: {
-                target: 'waiting',
-                actions: { type: 'say', params: { reason: 'Its host does not remove it' } },
-              },
-              onError: 'waiting',
-            },
-            {
-              id: 'removeVolume',
-              src: 'removeVolume',
-              input: ({ context }) => ({ hostId: context.hostId, deadlineMs: context.deadlines.removeMs }),
-              onDone: '#volume.gone',
-              onError: { target: 'waiting', actions: 'recordFailure' },
-            },
-          ],
-        },
-        waiting: pauseBefore(
-          'attempting',
-          'remove.backoff',
-          'It could not be removed; it will be tried again.',
-        ),
+          releases: 'volume',
+          deadlineId: 'remove.deadline',
+          overdue: {
+            target: 'waiting',
+            actions: { type: 'say', params: { reason: 'Its host does not remove it' } },
+          },
+          id: 'removeVolume',
+          src: 'removeVolume',
+          input: atItsHost('removeMs'),
+          onDone: '#volume.gone',
+          onError: { target: 'waiting', actions: 'recordFailure' },
+          backoff: {
+            id: 'remove.backoff',
+            description: 'It could not be removed; it will be tried again.',
+          },
+        }),
       },
     },
     gone: {

@@ -1,5 +1,6 @@
 /** One network less; the address is given back once it is unplugged. */
-import { pauseBefore } from '../retry-policy.ts';
+import { untilReleased } from '../retry-policy.ts';
+import type { SandboxContext } from './context.ts';
 import { givingBack } from './neutron.ts';
 import { hostInput, sandboxSetup } from './setup.ts';
 
@@ -17,34 +18,22 @@ export const detaching = sandboxSetup.createStateConfig({
         { target: '#sandbox.claimed', actions: 'tellChanged' },
       ],
     },
-    attempting: {
+    ...untilReleased({
       description: 'The host unplugs it.',
-      tags: 'transient',
-      invoke: [
-        {
-          id: 'unplug.deadline',
-          src: 'deadline',
-          input: ({ context }) => ({ ms: context.deadlines.removeMs }),
-          onDone: 'waiting',
-          onError: 'waiting',
-        },
-        {
-          id: 'unplugPort',
-          src: 'unplugPort',
-          input: ({ context }) => hostInput(context, context.deadlines.removeMs),
-          onDone: [
-            { guard: 'isPortLeaving', target: 'givingBack' },
-            { target: '#sandbox.claimed', actions: ['releaseLeaving', 'tellChanged'] },
-          ],
-          onError: { target: 'waiting', actions: 'recordFailure' },
-        },
+      releases: null,
+      deadlineId: 'unplug.deadline',
+      overdue: 'waiting',
+      id: 'unplugPort',
+      src: 'unplugPort',
+      input: ({ context }: { readonly context: SandboxContext }) =>
+        hostInput(context, context.deadlines.removeMs),
+      onDone: [
+        { guard: 'isPortLeaving', target: 'givingBack' },
+        { target: '#sandbox.claimed', actions: ['releaseLeaving', 'tellChanged'] },
       ],
-    },
-    waiting: pauseBefore(
-      'attempting',
-      'unplug.backoff',
-      'It could not be unplugged; it will be tried again.',
-    ),
+      onError: { target: 'waiting', actions: 'recordFailure' },
+      backoff: { id: 'unplug.backoff', description: 'It could not be unplugged; it will be tried again.' },
+    }),
     givingBack,
   },
 });

@@ -3,7 +3,7 @@
  * it is plugged, waited for once it is, and given back when it is not any more.
  * Neutron is asked by the control plane, never by a host.
  */
-import { pauseBefore, untilAnswered } from '../retry-policy.ts';
+import { pauseBefore, untilAnswered, untilReleased } from '../retry-policy.ts';
 import { sandboxSetup } from './setup.ts';
 
 /**
@@ -136,37 +136,21 @@ export const attachWiring = sandboxSetup.createStateConfig({
 export const givingBack = sandboxSetup.createStateConfig({
   tags: 'transient',
   initial: 'attempting',
-  states: {
-    attempting: {
-      description: 'Its port is given back to Neutron.',
-      tags: 'transient',
-      meta: { releases: 'port' },
-      invoke: [
-        {
-          id: 'giveBack.deadline',
-          src: 'deadline',
-          input: ({ context }) => ({ ms: context.deadlines.removeMs }),
-          onDone: 'waiting',
-          onError: 'waiting',
-        },
-        {
-          id: 'giveBack',
-          src: 'returnPorts',
-          input: { all: false },
-          onDone: {
-            target: '#sandbox.claimed',
-            actions: ['releaseLeaving', 'forgetIntent', 'tellChanged'],
-          },
-          onError: { target: 'waiting', actions: 'recordFailure' },
-        },
-      ],
+  states: untilReleased({
+    description: 'Its port is given back to Neutron.',
+    releases: 'port',
+    deadlineId: 'giveBack.deadline',
+    overdue: 'waiting',
+    id: 'giveBack',
+    src: 'returnPorts',
+    input: { all: false },
+    onDone: { target: '#sandbox.claimed', actions: ['releaseLeaving', 'forgetIntent', 'tellChanged'] },
+    onError: { target: 'waiting', actions: 'recordFailure' },
+    backoff: {
+      id: 'giveBack.backoff',
+      description: 'Its port could not be given back to Neutron; it will be tried again.',
     },
-    waiting: pauseBefore(
-      'attempting',
-      'giveBack.backoff',
-      'Its port could not be given back to Neutron; it will be tried again.',
-    ),
-  },
+  }),
 });
 
 /** Of `claimed`: its container runs already, in one that was made ahead. */
@@ -257,31 +241,20 @@ export const releasing = sandboxSetup.createStateConfig({
         { target: '#sandbox.gone' },
       ],
     },
-    attempting: {
+    ...untilReleased({
       description: 'Its ports are given back to Neutron.',
-      tags: 'transient',
-      meta: { releases: 'port' },
-      invoke: [
-        {
-          id: 'return.deadline',
-          src: 'deadline',
-          input: ({ context }) => ({ ms: context.deadlines.removeMs }),
-          onDone: 'waiting',
-          onError: 'waiting',
-        },
-        {
-          id: 'returnPorts',
-          src: 'returnPorts',
-          input: { all: true },
-          onDone: { target: '#sandbox.gone', actions: 'forgetIntent' },
-          onError: { target: 'waiting', actions: 'recordFailure' },
-        },
-      ],
-    },
-    waiting: pauseBefore(
-      'attempting',
-      'return.backoff',
-      'Its ports could not be given back to Neutron; it will be tried again.',
-    ),
+      releases: 'port',
+      deadlineId: 'return.deadline',
+      overdue: 'waiting',
+      id: 'returnPorts',
+      src: 'returnPorts',
+      input: { all: true },
+      onDone: { target: '#sandbox.gone', actions: 'forgetIntent' },
+      onError: { target: 'waiting', actions: 'recordFailure' },
+      backoff: {
+        id: 'return.backoff',
+        description: 'Its ports could not be given back to Neutron; it will be tried again.',
+      },
+    }),
   },
 });

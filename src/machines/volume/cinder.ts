@@ -4,13 +4,13 @@
  * given up in the reverse order. Cinder is asked by the control plane, never by
  * a host.
  */
-import { pauseBefore, untilAnswered } from '../retry-policy.ts';
+import { untilAnswered, untilReleased } from '../retry-policy.ts';
 import type { VolumeContext } from './context.ts';
 import { volumeSetup, type VolumeEffectInput } from './setup.ts';
 
 const refused = [{ target: '#volume.failed', actions: 'recordFailure' }] as const;
 
-const atItsHost =
+export const atItsHost =
   (deadline: keyof VolumeContext['deadlines']) =>
   ({ context }: { readonly context: VolumeContext }): VolumeEffectInput => ({
     hostId: context.hostId,
@@ -64,70 +64,44 @@ export const completing = volumeSetup.createStateConfig({
 export const disconnecting = volumeSetup.createStateConfig({
   tags: 'transient',
   initial: 'attempting',
-  states: {
-    attempting: {
-      description: 'Its host unmounts and disconnects it.',
-      tags: 'transient',
-      meta: { releases: 'connection' },
-      invoke: [
-        {
-          id: 'disconnect.deadline',
-          src: 'deadline',
-          input: ({ context }) => ({ ms: context.deadlines.removeMs }),
-          onDone: {
-            target: 'waiting',
-            actions: [{ type: 'say', params: { reason: 'Its host does not disconnect it' } }, 'tellHeld'],
-          },
-          onError: 'waiting',
-        },
-        {
-          id: 'disconnectVolume',
-          src: 'disconnectVolume',
-          input: atItsHost('removeMs'),
-          onDone: { target: '#volume.deleting.detaching', actions: 'recordDisconnect' },
-          onError: { target: 'waiting', actions: ['recordFailure', 'tellHeld'] },
-        },
-      ],
+  states: untilReleased({
+    description: 'Its host unmounts and disconnects it.',
+    releases: 'connection',
+    deadlineId: 'disconnect.deadline',
+    overdue: {
+      target: 'waiting',
+      actions: [{ type: 'say', params: { reason: 'Its host does not disconnect it' } }, 'tellHeld'],
     },
-    waiting: pauseBefore(
-      'attempting',
-      'disconnect.backoff',
-      'It could not be disconnected; it will be tried again.',
-    ),
-  },
+    id: 'disconnectVolume',
+    src: 'disconnectVolume',
+    input: atItsHost('removeMs'),
+    onDone: { target: '#volume.deleting.detaching', actions: 'recordDisconnect' },
+    onError: { target: 'waiting', actions: ['recordFailure', 'tellHeld'] },
+    backoff: {
+      id: 'disconnect.backoff',
+      description: 'It could not be disconnected; it will be tried again.',
+    },
+  }),
 });
 
 export const detaching = volumeSetup.createStateConfig({
   tags: 'transient',
   initial: 'attempting',
-  states: {
-    attempting: {
-      description: 'Cinder ends its attachment.',
-      tags: 'transient',
-      meta: { releases: 'attachment' },
-      invoke: [
-        {
-          id: 'detach.deadline',
-          src: 'deadline',
-          input: ({ context }) => ({ ms: context.deadlines.removeMs }),
-          onDone: {
-            target: 'waiting',
-            actions: [{ type: 'say', params: { reason: 'Cinder does not end its attachment' } }, 'tellHeld'],
-          },
-          onError: 'waiting',
-        },
-        {
-          id: 'detachVolume',
-          src: 'detachVolume',
-          onDone: '#volume.gone',
-          onError: { target: 'waiting', actions: ['recordFailure', 'tellHeld'] },
-        },
-      ],
+  states: untilReleased({
+    description: 'Cinder ends its attachment.',
+    releases: 'attachment',
+    deadlineId: 'detach.deadline',
+    overdue: {
+      target: 'waiting',
+      actions: [{ type: 'say', params: { reason: 'Cinder does not end its attachment' } }, 'tellHeld'],
     },
-    waiting: pauseBefore(
-      'attempting',
-      'detach.backoff',
-      'Cinder did not end its attachment; it will be asked again.',
-    ),
-  },
+    id: 'detachVolume',
+    src: 'detachVolume',
+    onDone: '#volume.gone',
+    onError: { target: 'waiting', actions: ['recordFailure', 'tellHeld'] },
+    backoff: {
+      id: 'detach.backoff',
+      description: 'Cinder did not end its attachment; it will be asked again.',
+    },
+  }),
 });

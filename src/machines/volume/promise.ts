@@ -2,7 +2,7 @@
  * A volume that a request has made in Cinder, in its user's name, and that nobody mounts yet. Who is to mount it says so by
  * its own first step (`volume.keep`); where that does not come, Cinder deletes what it made for it.
  */
-import { pauseBefore } from '../retry-policy.ts';
+import { untilReleased } from '../retry-policy.ts';
 import { volumeSetup } from './setup.ts';
 
 export const promised = volumeSetup.createStateConfig({
@@ -30,34 +30,21 @@ export const promised = volumeSetup.createStateConfig({
 export const discarding = volumeSetup.createStateConfig({
   tags: 'transient',
   initial: 'attempting',
-  states: {
-    attempting: {
-      description: 'Cinder deletes it.',
-      tags: 'transient',
-      meta: { releases: 'volume of Cinder' },
-      invoke: [
-        {
-          id: 'discard.deadline',
-          src: 'deadline',
-          input: ({ context }) => ({ ms: context.deadlines.removeMs }),
-          onDone: {
-            target: 'waiting',
-            actions: { type: 'say', params: { reason: 'Cinder does not delete it' } },
-          },
-          onError: 'waiting',
-        },
-        {
-          id: 'discardPromised',
-          src: 'discardPromised',
-          onDone: '#volume.gone',
-          onError: { target: 'waiting', actions: 'recordFailure' },
-        },
-      ],
+  states: untilReleased({
+    description: 'Cinder deletes it.',
+    releases: 'volume of Cinder',
+    deadlineId: 'discard.deadline',
+    overdue: {
+      target: 'waiting',
+      actions: { type: 'say', params: { reason: 'Cinder does not delete it' } },
     },
-    waiting: pauseBefore(
-      'attempting',
-      'discard.backoff',
-      'Cinder did not delete it; it will be asked again.',
-    ),
-  },
+    id: 'discardPromised',
+    src: 'discardPromised',
+    onDone: '#volume.gone',
+    onError: { target: 'waiting', actions: 'recordFailure' },
+    backoff: {
+      id: 'discard.backoff',
+      description: 'Cinder did not delete it; it will be asked again.',
+    },
+  }),
 });
