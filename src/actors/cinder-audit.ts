@@ -37,6 +37,13 @@ interface Belief {
   readonly held: string | null;
 }
 
+/** A volume that a request has made. */
+interface Promised {
+  readonly address: Address;
+  /** Why Cinder does not delete it; null where that is not so. */
+  readonly held: string | null;
+}
+
 /** What all actors together explain. */
 interface Beliefs {
   /** By {@link attachedKey}. */
@@ -45,8 +52,8 @@ interface Beliefs {
   readonly volumes: ReadonlySet<Address>;
   /** By Cinder's id: some actor has it, or lets it go. */
   readonly ofCinder: ReadonlySet<string>;
-  /** By id: those that hold, or whose volume is to go; why Cinder does not delete it, null where that is not so. */
-  readonly promises: ReadonlyMap<string, { readonly address: Address; readonly held: string | null }>;
+  /** By id: those that hold, or whose volume is to go. */
+  readonly promises: ReadonlyMap<string, Promised>;
 }
 
 export async function auditCinder(options: CinderAuditOptions): Promise<readonly AuditEntry[]> {
@@ -104,7 +111,7 @@ function beliefsOf(runtime: Runtime): Beliefs {
   const attached = new Map<string, Belief>();
   const volumes = new Set<Address>();
   const ofCinder = new Set<string>();
-  const promises = new Map<string, { readonly address: Address; readonly held: string | null }>();
+  const promises = new Map<string, Promised>();
   for (const { address, committed } of runtime.cellsOf('volume').values()) {
     if (!committed) continue;
     const context = committed.record.context as VolumeContext;

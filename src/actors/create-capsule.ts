@@ -5,6 +5,7 @@
  */
 import { TroupeError } from '../errors/errors.ts';
 import type { CapsuleContext } from '../machines/capsule/context.ts';
+import { promisesOf } from '../machines/kept-volumes.ts';
 import { capsuleAddress, containerAddress, parseAddress, type Address } from '../model/address.ts';
 import type { CapsuleInput, CapsuleMember } from '../model/capsule-events.ts';
 import type { CapsuleRequest, CapsuleTemplate } from '../model/capsule.ts';
@@ -61,7 +62,7 @@ export function createCapsuleAdmission(options: CapsuleAdmissionOptions): Capsul
       throw new TroupeError('QUOTA_EXCEEDED', reserved.reason ?? 'Quota exceeded');
     const terms = placement.terms(tenant, spec);
     const { networks, published } = attachmentsOf(spec, null);
-    const promises = spec.mounts.flatMap(({ made }) => made?.promiseId ?? []);
+    const promises = promisesOf(spec.mounts);
     const input: CapsuleInput = {
       id,
       tenant,

@@ -4,10 +4,10 @@ import { volumeAddress } from '../model/address.ts';
 import type { Bearer } from '../model/bearer.ts';
 import type { Environment } from '../model/environment.ts';
 import type { ContainerDeadlines } from '../model/events.ts';
-import type { Cause } from '../model/journal.ts';
 import type { VolumeCommand, VolumeInput } from '../model/volume-events.ts';
 import type { Asks } from './asks.ts';
 import type { Awaited } from './awaited.ts';
+import { causeOf } from './cause-of.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface VolumePromises {
@@ -37,11 +37,6 @@ export interface VolumePromisesOptions {
 
 export function createVolumePromises(options: VolumePromisesOptions): VolumePromises {
   const { environment, runtime, deadlines, promisedMs, until, taken } = options;
-  const causeOf = ({ requestId }: Bearer): Cause => ({
-    kind: 'runtime',
-    reason: `request ${requestId} has a volume made in Cinder`,
-  });
-
   const ask = (id: string, bearer: Bearer, event: VolumeCommand) => {
     const address = volumeAddress(bearer.projectId, id);
     return taken(address, () => runtime().ask(address, event, causeOf(bearer), 'command'));

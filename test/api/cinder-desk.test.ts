@@ -4,7 +4,7 @@ import { createCinderDesk } from '../../src/api/zun/cinder-desk.ts';
 import { TroupeError } from '../../src/errors/errors.ts';
 import type { Cinder, CinderWish } from '../../src/model/cinder.ts';
 
-const bearer = { token: 'hers', projectId: 'p1', requestId: 'req-1' };
+const bearer = { token: 'hers', userId: 'u1', projectId: 'p1', requestId: 'req-1' };
 const wish = { name: 'one', source: null, sizeGib: 1, isKept: false, destination: '/one', readOnly: false };
 
 /** A Cinder that makes what `create` lets it. @param before what it has; whose promises hold */

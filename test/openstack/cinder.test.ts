@@ -27,6 +27,7 @@ for (const role of ['admin', 'service']) await cloud.grant(troupe, services, rol
 for (const project of [blue, red]) await cloud.grant(mia, project, 'member');
 const bearerOf = async (project: typeof blue) => ({
   token: await cloud.token(mia, project),
+  userId: mia.id,
   projectId: project.id,
   requestId: `req-${randomUUID()}`,
 });

@@ -475,7 +475,7 @@ export function createWorld(kernel: Kernel, options: WorldOptions): SimulatedWor
       try {
         if (!desk || !tenant) return;
         const wish = wishFor(drawStanding(tenant), destination);
-        const bearer = { token: 't', projectId: tenant, requestId: `req-${requests}` };
+        const bearer = { token: 't', userId: 'u', projectId: tenant, requestId: `req-${requests}` };
         const { mounts } = await desk.mounts([wish], `${id}/${requests}`, bearer);
         const view = world.controlPlane?.container(tenant, id);
         const cinderId = mounts[0]?.made?.cinder?.volumeId;

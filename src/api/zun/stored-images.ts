@@ -4,6 +4,7 @@ import { TroupeError } from '../../errors/errors.ts';
 import type { Bearer } from '../../model/bearer.ts';
 import type { ContainerSpec, StoredImageRef } from '../../model/container.ts';
 import { storedImage } from '../../model/image.ts';
+import { callerOf } from '../request.ts';
 
 /** What the API asks of Glance. `main` binds it. */
 export interface ImageCatalogue {
@@ -29,10 +30,9 @@ export type StoredImageFields = Pick<
   'image' | 'imageDriver' | 'imageReference' | 'registryId' | 'stored'
 >;
 
-export const bearerOf = ({ headers, identity, requestId }: FastifyRequest): Bearer => ({
-  token: String(headers['x-auth-token'] ?? ''),
-  projectId: identity.projectId,
-  requestId,
+export const bearerOf = (request: FastifyRequest): Bearer => ({
+  ...callerOf(request),
+  token: String(request.headers['x-auth-token'] ?? ''),
 });
 
 /** @throws TroupeError as {@link ImageCatalogue.find}; INVALID_VALUE where the site has no Glance */

@@ -1,18 +1,13 @@
 /** The capsule chart's vocabulary: events, guards, actions and the effects it names. */
 import { assign, emit, enqueueActions, setup } from 'xstate';
-import {
-  containerAddress,
-  hostAddress,
-  sandboxAddress,
-  tenantAddress,
-  volumeAddress,
-} from '../../model/address.ts';
+import { containerAddress, hostAddress, sandboxAddress, tenantAddress } from '../../model/address.ts';
 import type { CapsuleEvent, CapsuleInput } from '../../model/capsule-events.ts';
 import type { CapsuleAnswer, MemberMessage, MemberState } from '../../model/member-events.ts';
 import type { EffectResults, Emitted } from '../../model/events.ts';
 import { namedUuid } from '../../model/named-uuid.ts';
 import type { SandboxAnswer, SandboxInput } from '../../model/network-events.ts';
 import { commandAnswer } from '../command-answer.ts';
+import { keepMessages } from '../kept-volumes.ts';
 import { noSandbox } from '../own-sandbox.ts';
 import {
   networksOn,
@@ -162,8 +157,7 @@ export const capsuleSetup = setup({
     })),
     /** What its request had made in Cinder is its members' from here on. */
     keepVolumes: enqueueActions(({ enqueue, context: { tenant, promises = [] } }) => {
-      for (const id of promises)
-        enqueue.emit({ type: 'message', to: volumeAddress(tenant, id), event: { type: 'volume.keep' } });
+      for (const message of keepMessages(tenant, promises)) enqueue.emit(message);
     }),
     recordMember: assign({
       members: ({ context, event }) => {

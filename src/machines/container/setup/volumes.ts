@@ -3,6 +3,7 @@ import { volumeAddress } from '../../../model/address.ts';
 import type { Made } from '../../../model/container.ts';
 import type { VolumeInput } from '../../../model/volume-events.ts';
 import type { ContainerContext, HeldMount } from '../context.ts';
+import { keepMessages, promisesOf } from '../../kept-volumes.ts';
 import { isPlaced } from './placement.ts';
 import { assign, enqueueActions, type Guards, type Message } from './types.ts';
 
@@ -64,13 +65,7 @@ export const volumeActions = {
   /** What its request had made in Cinder is its own from here on, or its capsule's. */
   keepVolumes: enqueueActions(({ enqueue, context: { tenant, capsuleId, mounts } }) => {
     if (capsuleId !== null) return;
-    for (const { made } of mounts)
-      if (made?.promiseId !== undefined)
-        enqueue.emit({
-          type: 'message',
-          to: volumeAddress(tenant, made.promiseId),
-          event: { type: 'volume.keep' },
-        });
+    for (const message of keepMessages(tenant, promisesOf(mounts))) enqueue.emit(message);
   }),
   askMounts: enqueueActions(({ enqueue, context }) => {
     for (const message of mountMessages(context)) enqueue.emit(message);
